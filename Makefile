@@ -1,0 +1,49 @@
+# Every target makes the environment it needs; `make` alone lists them.
+# PYTHON=python3.12 chooses the interpreter (3.10 to 3.13, default python3).
+
+SHELL := /bin/sh
+export PYTHON ?= python3
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo ui test test-crash lint format bench venv clean distclean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+
+demo: ## Run the PayPal DAG on a real Airflow against the emulator
+	@scripts/venv .venv-demo -e '.[emulator]'
+	@.venv-demo/bin/python -m scripts.demo $(ARGS)
+
+ui: ## The same with Airflow's web interface, to click through; Ctrl-C ends it
+	@scripts/venv .venv-demo -e '.[emulator]'
+	@.venv-demo/bin/python -m scripts.ui $(ARGS)
+
+test: venv ## Run the tests (ARGS="-k explore" narrows them)
+	@.venv/bin/python -m pytest -m "not crash" $(ARGS)
+
+test-crash: venv ## Run the tests with the whole of the exactly-once checks
+	@.venv/bin/python -m pytest -m "crash or not crash" $(ARGS)
+
+lint: venv ## Check style, formatting and types
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+
+format: venv ## Format the code and mend what ruff can mend by itself
+	@.venv/bin/ruff check --fix .
+	@.venv/bin/ruff format .
+
+bench: ## Measure this provider beside its peers
+	@scripts/venv .venv-bench -e '.[dev]' -r tests/benchmarks/requirements.txt
+	@.venv-bench/bin/python -m tests.benchmarks $(ARGS)
+
+venv: ## Make or refresh the development environment, .venv
+	@scripts/venv .venv -e '.[dev]'
+
+clean: ## Forget the demo's state, caches and build results
+	rm -rf .demo .ui build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -path './.venv*' -prune -o -name __pycache__ -type d -exec rm -rf {} +
+
+distclean: clean ## clean, and the environments too
+	rm -rf .venv*
