@@ -1,0 +1,219 @@
+"""A real Airflow and the emulator on this machine, on free ports, under one directory.
+
+Used by `make demo` and `make ui`, and fit for tests:
+
+    with LocalAirflow(directory, dags=Path("dags")) as airflow:
+        airflow.start()
+        run_id = airflow.api.trigger("paypal_connection")
+
+Nothing of the caller's own Airflow is read or written: not `~/airflow`, not its environment variables.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from scripts.airflow_api import AirflowApi, call
+from scripts.processes import LocalError, Service, free_ports, stop, tail
+
+# What `airflow standalone` starts. Each is our own child here, because the launcher of `standalone`
+# leaves its children behind when it is ended.
+COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
+START_SECONDS = 180
+
+
+class LocalAirflow:
+    """The emulator and Airflow's components; leaving the `with` block ends them all."""
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        dags: Path,
+        components: Sequence[str] = COMPONENTS,
+        port: int | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self.directory = directory.resolve()
+        self.home = self.directory / "airflow"
+        self.logs = self.directory / "logs"
+        self.task_logs = self.home / "logs"
+        self.components = components
+        api, worker_logs, trigger_logs = free_ports(3, prefer=port)
+        self.api = AirflowApi(f"http://127.0.0.1:{api}")
+        self.environment = {
+            **clean_environment(os.environ),
+            **airflow_settings(self.home, dags.resolve(), api, worker_logs, trigger_logs),
+            **(environment or {}),
+        }
+        self.emulator_url = ""
+        self.services: list[Service] = []
+        self._lock: Any = None
+
+    def __enter__(self) -> LocalAirflow:
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self._lock = (self.directory / "lock").open("w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise LocalError(f"Another run is using {self.directory}: wait for it or end it first.") from None
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        try:
+            stop(self.services)
+        finally:
+            self._lock.close()
+
+    def start_emulator(self, *arguments: str) -> None:
+        """Start the emulator; what it knows stays in `emulator.json`."""
+        state = self.directory / "emulator.json"
+        command = [
+            sys.executable,
+            "-m",
+            "airflow_provider_aep.emulator",
+            "--port",
+            "0",
+            "--state",
+            str(state),
+        ]
+        emulator = self._start("emulator", [*command, *arguments])
+        ready = re.compile(r"^listening on (http://\S+)$", re.MULTILINE)
+        found = _until(
+            lambda: ready.search(emulator.log.read_text()), emulator, "The emulator has not started"
+        )
+        self.emulator_url = found.group(1)
+
+    def emulator(self, path: str, method: str = "GET", body: object = None) -> Any:
+        """Call the emulator's control plane."""
+        return call(method, f"{self.emulator_url}/_emulator/{path}", body)
+
+    def migrate(self) -> None:
+        """Make the metadata database, or bring it to this Airflow's form; nothing if that was done."""
+        done = self.home / ".migrated"
+        current = version("apache-airflow-core")
+        if done.exists() and done.read_text() == current:
+            return
+        self.home.mkdir(parents=True, exist_ok=True)
+        log = self.logs / "migrate.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("wb") as output:
+            command = [sys.executable, "-m", "airflow", "db", "migrate"]
+            code = subprocess.run(
+                command,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                check=False,
+            ).returncode
+        if code:
+            raise LocalError(f"`airflow db migrate` ended with exit code {code}.\n{tail(log)}")
+        done.write_text(current)
+
+    def start_airflow(self) -> None:
+        """Start the components and wait until the API answers."""
+        for component in self.components:
+            self._start(component, [sys.executable, "-m", "airflow", component])
+        _until(self.api.answers, self, "Airflow's API server does not answer")
+
+    def start(self) -> None:
+        """Everything, with both connections stored."""
+        self.start_emulator()
+        self.migrate()
+        self.start_airflow()
+        self.store_connections()
+
+    def store_connections(self) -> None:
+        """Put both connections where a user would: into Airflow's database."""
+        self.api.store_connections(connections(self.emulator_url))
+
+    def check(self) -> None:
+        """Raise if a part has ended by itself."""
+        for service in self.services:
+            service.check()
+
+    def _start(self, name: str, command: Sequence[str]) -> Service:
+        service = Service(name, command, env=self.environment, log=self.logs / f"{name}.log")
+        self.services.append(service)
+        return service
+
+
+def connections(emulator_url: str) -> dict[str, dict[str, Any]]:
+    """The two connections of the README, with the emulator's accounts."""
+    return {
+        "aep_default": {
+            "conn_type": "aep",
+            "description": "The local emulator",
+            "login": "emulator-client-id",
+            "password": "emulator-client-secret",
+            "host": emulator_url,
+            "extra": {
+                "org_id": "0123456789ABCDEF01234567@AdobeOrg",
+                "sandbox": "prod",
+                "ims_host": emulator_url,
+            },
+        },
+        "paypal_default": {
+            "conn_type": "paypal",
+            "description": "The PayPal application that the emulator knows",
+            "login": "emulator-paypal-id",
+            "password": "emulator-paypal-secret",
+            "host": "api.sandbox.paypal.com",
+        },
+    }
+
+
+def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """The caller's environment without another Airflow's settings, connections and variables."""
+    kept = {
+        name: value
+        for name, value in environment.items()
+        if not name.startswith(("AIRFLOW_", "_AIRFLOW_")) and name not in ("PYTHONPATH", "PYTHONHOME")
+    }
+    # A proxy is for the way out, not for this machine.
+    for name in ("no_proxy", "NO_PROXY"):
+        kept[name] = ",".join(filter(None, [kept.get(name), "127.0.0.1", "localhost"]))
+    return {**kept, "PYTHONUNBUFFERED": "1"}
+
+
+def airflow_settings(home: Path, dags: Path, api: int, worker_logs: int, trigger_logs: int) -> dict[str, str]:
+    """Airflow's settings for a small installation that meddles with no other."""
+    url = f"http://127.0.0.1:{api}"
+    return {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+        "AIRFLOW__CORE__PARALLELISM": "4",
+        "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
+        # No sign-in; hence the API listens to this machine alone.
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+        "AIRFLOW__API__HOST": "127.0.0.1",
+        "AIRFLOW__API__PORT": str(api),
+        "AIRFLOW__API__BASE_URL": url,
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
+        "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(worker_logs),
+        "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(trigger_logs),
+        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+    }
+
+
+def _until(probe: Callable[[], Any], watched: Service | LocalAirflow, complaint: str) -> Any:
+    """What `probe` answers once it is true."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        watched.check()
+        if answer := probe():
+            return answer
+        time.sleep(0.1)
+    raise LocalError(f"{complaint} after {START_SECONDS} s.")

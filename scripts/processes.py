@@ -1,0 +1,129 @@
+"""Child processes that end when we do, with everything they started."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import psutil
+
+
+class LocalError(Exception):
+    """Something on this machine did not work; the message says what and where to look."""
+
+
+class Service:
+    """A long-running child. What it prints goes to a log file.
+
+    It leads a session of its own. Airflow's processes change their titles, move to other process
+    groups and outlive their parents, but none of them leaves the session: so it tells who belongs here.
+    """
+
+    def __init__(self, name: str, command: Sequence[str], *, env: Mapping[str, str], log: Path) -> None:
+        self.name = name
+        self.log = log
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("wb") as output:
+            self._child = subprocess.Popen(
+                command,
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    @property
+    def pid(self) -> int:
+        return self._child.pid
+
+    def check(self) -> None:
+        """Raise if the child has ended by itself."""
+        if (code := self._child.poll()) is not None:
+            raise LocalError(f"{self.name} ended with exit code {code}.\n{tail(self.log)}")
+
+    def members(self) -> list[psutil.Process]:
+        """Every living process of the child's session."""
+        self._child.poll()  # reaps the child, which would otherwise stand there as a zombie
+        return list(_members(self._child.pid))
+
+
+def stop(services: Iterable[Service], *, patience: float = 6.0) -> None:
+    """End services and all they started: ask first, then insist."""
+    services = list(services)
+    for sign, seconds in ((signal.SIGTERM, patience), (signal.SIGKILL, 5.0)):
+        deadline = time.monotonic() + seconds
+        for process in _all_members(services):
+            _signal(process, sign)
+        while _all_members(services):
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.05)
+        else:
+            return
+    left = ", ".join(str(process.pid) for process in _all_members(services))
+    if left:
+        raise LocalError(f"These processes could not be ended: {left}")
+
+
+def end_by_signal() -> None:
+    """Let SIGTERM and a closed terminal unwind the stack, as Ctrl-C does, so that children are ended."""
+
+    def leave(number: int, _frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    signal.signal(signal.SIGTERM, leave)
+    signal.signal(signal.SIGHUP, leave)
+
+
+def ignore_signals() -> None:
+    """For the last steps: a second, impatient Ctrl-C must not leave children behind."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def free_ports(count: int, *, prefer: int | None = None) -> list[int]:
+    """Different free ports of the loopback interface; the first is `prefer` if that one is free."""
+    with ExitStack() as stack:
+        ports = []
+        for index in range(count):
+            listener = stack.enter_context(socket.socket())
+            try:
+                listener.bind(("127.0.0.1", prefer if prefer and index == 0 else 0))
+            except OSError:
+                listener.bind(("127.0.0.1", 0))
+            ports.append(int(listener.getsockname()[1]))
+        return ports
+
+
+def tail(log: Path, lines: int = 25) -> str:
+    """The end of a log, under its name."""
+    text = log.read_text(errors="replace") if log.exists() else ""
+    return "\n".join([f"--- the end of {log}", *text.splitlines()[-lines:], "---"])
+
+
+def _members(session: int) -> Iterator[psutil.Process]:
+    for process in psutil.process_iter():
+        try:
+            # Where nobody reaps orphans (many containers) the dead stay listed.
+            if os.getsid(process.pid) == session and process.status() != psutil.STATUS_ZOMBIE:
+                yield process
+        except (ProcessLookupError, PermissionError, psutil.Error):  # noqa: PERF203 - it ended meanwhile
+            continue
+
+
+def _all_members(services: Iterable[Service]) -> list[psutil.Process]:
+    return [process for service in services for process in service.members()]
+
+
+def _signal(process: psutil.Process, sign: signal.Signals) -> None:
+    try:
+        process.send_signal(sign)
+    except psutil.Error:
+        pass

@@ -1,0 +1,27 @@
+"""Progress on stderr, so that stdout holds only the result."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+
+_console = Console(stderr=True, highlight=False)
+
+
+@contextmanager
+def step(text: str) -> Iterator[None]:
+    """Show that something goes on; afterwards, how long it took."""
+    began = time.monotonic()
+    if not _console.is_terminal:
+        tell(f"{text} ...")
+    with _console.status(text):
+        yield
+    tell(f"{text}: {time.monotonic() - began:.1f} s")
+
+
+def tell(text: str) -> None:
+    """One line."""
+    _console.print(text, markup=False, soft_wrap=True)
