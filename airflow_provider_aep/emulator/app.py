@@ -1,0 +1,82 @@
+"""The whole emulator as one ASGI application."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount, Router
+from starlette.types import ASGIApp
+
+from airflow_provider_aep.emulator import jsonio
+from airflow_provider_aep.emulator.connections import Connections
+from airflow_provider_aep.emulator.control import Control
+from airflow_provider_aep.emulator.errors import ApiError, flow_error, plain_error
+from airflow_provider_aep.emulator.gateway import Gateway, SandboxCheck
+from airflow_provider_aep.emulator.ims import Ims
+from airflow_provider_aep.emulator.output import Output
+from airflow_provider_aep.emulator.sandboxes import Sandboxes
+from airflow_provider_aep.emulator.source_connections import SourceConnections
+from airflow_provider_aep.emulator.specs import Specs
+from airflow_provider_aep.emulator.store import StateFileError
+from airflow_provider_aep.emulator.wire import Wire
+from airflow_provider_aep.emulator.world import World
+
+
+def build(world: World, output: Output) -> ASGIApp:
+    """Wire services, gateway, faults and log together."""
+    specs = Specs(world.settings)
+    flow_service = Router(
+        [
+            *Connections(world, specs).routes(),
+            *SourceConnections(world, specs).routes(),
+            *specs.routes(),
+        ],
+        redirect_slashes=False,
+    )
+    platform = Router(
+        [
+            Mount("/flowservice", SandboxCheck(flow_service)),
+            *Sandboxes().routes(),
+        ],
+        redirect_slashes=False,
+    )
+    app = Starlette(
+        routes=[
+            *Ims(world).routes(),
+            *Control(world).routes(),
+            Mount("/data/foundation", Gateway(platform, world)),
+        ],
+        exception_handlers={
+            ApiError: _answer_api_error,
+            HTTPException: _answer_http_exception,
+            StateFileError: _state_file_handler(output),
+        },
+    )
+    app.router.redirect_slashes = False
+    return Wire(app, world, output)
+
+
+def _answer_api_error(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, ApiError)
+    return jsonio.reply(error.body, error.status, error.headers)
+
+
+def _answer_http_exception(_request: Request, error: Exception) -> Response:
+    """Starlette's own: an unknown path or method. No document shows these bodies."""
+    assert isinstance(error, HTTPException)
+    body = plain_error(error.status_code, error.detail, "No such resource or method").body
+    return jsonio.reply(body, error.status_code, dict(error.headers or {}))
+
+
+def _state_file_handler(output: Output) -> Callable[[Request, Exception], Response]:
+    def answer(_request: Request, error: Exception) -> Response:
+        """Nothing was kept, so nothing is claimed: try again later."""
+        output.line(str(error))
+        failure = flow_error("1103-503")
+        return jsonio.reply(failure.body, failure.status)
+
+    return answer

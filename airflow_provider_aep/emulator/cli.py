@@ -1,0 +1,85 @@
+"""The command line."""
+
+from __future__ import annotations
+
+import argparse
+import socket
+import sys
+from collections.abc import Sequence
+from dataclasses import fields
+
+from airflow_provider_aep import __version__
+from airflow_provider_aep.emulator.app import build
+from airflow_provider_aep.emulator.output import Output
+from airflow_provider_aep.emulator.server import serve
+from airflow_provider_aep.emulator.settings import Settings
+from airflow_provider_aep.emulator.store import StateFileError, Store
+from airflow_provider_aep.emulator.world import World
+
+SWITCHES = {
+    "cloud": (("azure", "aws"), "aws: creation is asynchronous, etags are UUIDs"),
+    "validate_on_create": (("off", "sync", "async"), "what POST does about wrong source credentials"),
+    "failed_test": (("result", "error"), 'a failing /test: 200 {"result": false}, or 400'),
+    "delete_in_use": (("refuse", "allow"), "DELETE of a connection that has source connections"),
+    "shown_secrets": (("omit", "mask"), "what GET shows of secret parameters"),
+    "paypal": (("available", "removed"), "removed: as after Adobe's end of the PayPal source"),
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    """One option a switch; `docs/emulator.md` says what each is about."""
+    command = argparse.ArgumentParser(
+        prog="python -m airflow_provider_aep.emulator",
+        description="A local Adobe Experience Platform.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    command.add_argument("--version", action="version", version=__version__)
+    command.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    command.add_argument("--port", type=int, default=8787, help="port to listen on; 0 takes a free one")
+    command.add_argument("--state", metavar="FILE", help="keep the state in this file; without it, in memory")
+    defaults = {field.name: field.default for field in fields(Settings)}
+    for name, (choices, text) in SWITCHES.items():
+        option = "--" + name.replace("_", "-")
+        command.add_argument(option, choices=choices, default=defaults[name], help=text)
+    return command
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; OSError when the address cannot be had."""
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    sock = socket.socket(family, kind, protocol)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(address)
+        sock.listen(128)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run until SIGTERM or SIGINT; the exit code is then 0."""
+    options = parser().parse_args(arguments)
+    settings = Settings(**{name: getattr(options, name) for name in SWITCHES})
+    try:
+        sock = listen(options.host, options.port)
+    except (OSError, OverflowError) as error:
+        return _fail(f"cannot listen on {options.host}:{options.port}: {error}")
+    try:
+        store = Store(options.state)
+    except StateFileError as error:
+        sock.close()
+        return _fail(str(error))
+    output = Output()
+    host = f"[{options.host}]" if ":" in options.host else options.host
+    url = f"http://{host}:{sock.getsockname()[1]}"
+    serve(build(World(settings, store), output), sock, lambda: output.line(f"listening on {url}"))
+    output.close()
+    store.close()
+    return 0
+
+
+def _fail(sentence: str) -> int:
+    sys.stderr.write(f"emulator: {sentence}\n")
+    return 1

@@ -1,0 +1,72 @@
+"""Adobe's two families of errors: the gateway's short bodies and Flow Service's envelope."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping
+from importlib import resources
+
+# Adobe's troubleshooting guide, "Service status codes". The status is the code's first three digits.
+GATEWAY = {
+    "403010": "Oauth token is missing.",
+    "401013": "Oauth token is not valid",
+    "403000": "Api Key is required",
+    "403003": "Api Key is invalid",
+    "400003": "Missing header",
+    "403025": "Profile is not valid",
+    "403027": "User region is missing",
+}
+
+# Title and text by code, from the Flow Service error catalogue; 13xx from the sources error catalogue.
+FLOW: dict[str, tuple[str, str]] = json.loads(
+    (resources.files(__package__) / "data" / "flow_errors.json").read_text("utf-8")
+)
+
+
+class ApiError(Exception):
+    """A reply that says no. Raised anywhere, answered in one place."""
+
+    def __init__(
+        self, status: int, body: Mapping[str, object], headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(f"{status}")
+        self.status = status
+        self.body = dict(body)
+        self.headers = dict(headers or {})
+
+
+def gateway_error(code: str) -> ApiError:
+    """The gateway's body; `error_code` is a string, as in the troubleshooting guide."""
+    return ApiError(int(code[:3]), {"error_code": code, "message": GATEWAY[code]})
+
+
+def plain_error(status: int, title: str, detail: str) -> ApiError:
+    """The shape the troubleshooting guide shows for a bad content type; ours for unknown paths too."""
+    return ApiError(
+        status, {"type": "/placeholder/type/uri", "status": status, "title": title, "detail": detail}
+    )
+
+
+def flow_error(code: str, resource: tuple[str, str] | None = None, **fields: str) -> ApiError:
+    """Flow Service's envelope as the access-labels tutorial shows it; `resource` is (kind, id)."""
+    title, template = FLOW[code]
+    message = template.format(**fields)
+    status = int(code[-3:])
+    report: dict[str, object] = {"detailed-message": message, "request-id": uuid.uuid4().hex}
+    if resource:
+        report["type"], report["id"] = resource
+    body = {
+        "type": f"https://ns.adobe.com/aep/errors/FLOW-{code}",
+        "title": title,
+        "status": status,
+        "report": report,
+        "errorMessage": message,
+        "errorDetails": message,
+    }
+    return ApiError(status, body)
+
+
+def not_found(kind: str, entity_id: str) -> ApiError:
+    """1439: the catalogue says 400, the access-labels tutorial shows 404; the sample wins."""
+    return flow_error("1439-404", (kind, entity_id), kind=kind, id=entity_id)

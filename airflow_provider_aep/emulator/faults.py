@@ -1,0 +1,126 @@
+"""`POST /_emulator/faults`: how the next requests fail."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+FIELDS = frozenset(("method", "path", "times", "when", "status", "headers", "body", "delay", "drop"))
+# The emulator frames its replies itself; a false length would hang clients rather than fail them.
+FRAMING = frozenset(("content-length", "transfer-encoding", "connection"))
+
+
+class BadFault(ValueError):  # noqa: N818 - what it says
+    """The fault cannot be meant so."""
+
+
+@dataclass
+class Fault:
+    """One order to fail, used up by `times` requests."""
+
+    method: str | None = None
+    path: str = ""
+    times: int = 1
+    when: str = "before"
+    status: int | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    body: str | None = None
+    json_body: bool = False
+    delay: float = 0.0
+    drop: bool = False
+
+    def hits(self, method: str, path: str) -> bool:
+        """Whether a request is meant; trailing slashes do not matter, as nowhere in this API."""
+        if self.method is not None and self.method != method.upper():
+            return False
+        return (path.rstrip("/") or "/").endswith(self.path.rstrip("/"))
+
+    @property
+    def carries_out(self) -> bool:
+        """Whether the request has its effect all the same."""
+        return self.when == "after" or (self.status is None and not self.drop)
+
+
+class Faults:
+    """The orders in the sequence they were given. One thread serves all requests, so `times` is exact."""
+
+    def __init__(self) -> None:
+        self.waiting: list[Fault] = []
+
+    def take(self, method: str, path: str) -> Fault | None:
+        """Use up one turn of the first order that means this request."""
+        for fault in self.waiting:
+            if fault.hits(method, path):
+                fault.times -= 1
+                if not fault.times:
+                    self.waiting.remove(fault)
+                return fault
+        return None
+
+
+def read_fault(value: object) -> Fault:
+    """Check an order completely: a test that fails for a typo here would be hard to understand."""
+    if not isinstance(value, dict):
+        raise BadFault("a fault is a JSON object")
+    unknown = sorted(set(value) - FIELDS)
+    if unknown:
+        raise BadFault(f"unknown field {unknown[0]!r}; known are {', '.join(sorted(FIELDS))}")
+    given: dict[str, Any] = {key: part for key, part in value.items() if part is not None}
+    for name in ("method", "path"):
+        if name in given and not isinstance(given[name], str):
+            raise BadFault(f"{name!r} is a string")
+    if given.get("when", "before") not in ("before", "after"):
+        raise BadFault("'when' is 'before' or 'after'")
+    if not isinstance(given.get("drop", False), bool):
+        raise BadFault("'drop' is true or false")
+    body = given.get("body")
+    if not isinstance(body, (str, dict, type(None))):
+        raise BadFault("'body' is an object or a string")
+    return Fault(
+        method=given["method"].upper() if "method" in given else None,
+        path=given.get("path", ""),
+        times=_whole(given.get("times", 1), "times", 1, 1_000_000),
+        when=given.get("when", "before"),
+        status=_whole(given["status"], "status", 200, 599) if "status" in given else None,
+        headers=_headers(given.get("headers", {})),
+        body=json.dumps(body) if isinstance(body, dict) else body,
+        json_body=isinstance(body, dict),
+        delay=_seconds(given.get("delay", 0)),
+        drop=given.get("drop", False),
+    )
+
+
+def _whole(value: object, name: str, low: int, high: int) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise BadFault(f"{name!r} is a whole number from {low} to {high}")
+    return value
+
+
+def _seconds(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise BadFault("'delay' is a number of seconds")
+    if not math.isfinite(value) or not 0 <= value <= 3600:
+        raise BadFault("'delay' is between 0 and 3600 seconds")
+    return float(value)
+
+
+def _headers(value: object) -> dict[str, str]:
+    if not isinstance(value, dict):
+        raise BadFault("'headers' is an object of strings")
+    headers = {}
+    for name, raw in value.items():
+        text = str(raw) if isinstance(raw, int) and not isinstance(raw, bool) else raw
+        if (
+            not isinstance(text, str)
+            or not name.isascii()
+            or not name.replace("-", "").replace("_", "").isalnum()
+        ):
+            raise BadFault("'headers' is an object of header names and strings")
+        if name.lower() in FRAMING:
+            raise BadFault(f"the header {name!r} is the emulator's own")
+        if any(ord(char) < 32 or ord(char) > 255 for char in text):
+            raise BadFault(f"the header {name!r} holds a character no header may hold")
+        headers[name.lower()] = text
+    return headers

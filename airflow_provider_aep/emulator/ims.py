@@ -1,0 +1,69 @@
+"""Adobe IMS: access tokens by OAuth Server-to-Server."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from airflow_provider_aep.emulator import jsonio, settings
+from airflow_provider_aep.emulator.errors import ApiError, plain_error
+from airflow_provider_aep.emulator.multipart import read_multipart
+from airflow_provider_aep.emulator.world import World
+
+
+def ims_error(error: str, description: str | None = None) -> ApiError:
+    """IMS has its own error bodies; real clients branch on exactly these texts."""
+    body = {"error": error}
+    if description:
+        body["error_description"] = description
+    return ApiError(400, body)
+
+
+class Ims:
+    """v3 as documented; v2 with all in the query and v4 with a multipart form, as real clients do."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def routes(self) -> list[Route]:
+        """One endpoint, three versions of its path."""
+        return [
+            Route(f"/ims/token/{version}", self.token, methods=["POST"]) for version in ("v2", "v3", "v4")
+        ]
+
+    async def token(self, request: Request) -> Response:
+        """Check id, secret, grant and scopes, in that order, and hand out a token."""
+        given = await _fields(request)
+        if given.get("client_id") != settings.CLIENT_ID:
+            raise ims_error("invalid_client", "invalid client_id parameter")
+        if given.get("client_secret") != settings.CLIENT_SECRET:
+            raise ims_error("invalid_client", "invalid client_secret parameter")
+        if given.get("grant_type") != "client_credentials":
+            raise ims_error("unsupported_grant_type")
+        scopes = set(re.split(r"[,\s]+", given.get("scope", "").strip()))
+        if not scopes <= settings.SCOPES:
+            raise ims_error("invalid_scope")
+        token = self._world.new_token()
+        return jsonio.reply(
+            {"access_token": token, "token_type": "bearer", "expires_in": settings.TOKEN_SECONDS},
+            headers={"cache-control": "no-store"},
+        )
+
+
+async def _fields(request: Request) -> dict[str, str]:
+    """Parameters of query and body; the body's win."""
+    raw = await request.body()
+    content_type = request.headers.get("content-type", "")
+    fields = dict(request.query_params)
+    if content_type.lower().startswith("multipart/"):
+        parts = read_multipart(content_type, raw)
+        if parts is None:
+            raise plain_error(400, "BadRequestError", "A valid content-type must be specified")
+        fields.update(parts)
+    elif content_type.lower().startswith("application/x-www-form-urlencoded"):
+        fields.update(parse_qsl(raw.decode("utf-8", "replace"), keep_blank_values=True))
+    return fields

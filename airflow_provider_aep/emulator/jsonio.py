@@ -1,0 +1,67 @@
+"""Strict JSON in, plain JSON out."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+
+from starlette.responses import Response
+
+MAX_DEPTH = 64
+
+
+class BadJson(ValueError):  # noqa: N818 - what it says
+    """The bytes are no JSON we are willing to read. The text never quotes them: they may hold a secret."""
+
+
+def _no_constant(_: str) -> object:
+    raise BadJson("NaN and Infinity are not JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise BadJson("a number is out of range")
+    return number
+
+
+def parse(raw: bytes) -> object:
+    """Read UTF-8 JSON; refuse what could not be written back (NaN, lone surrogates, endless nesting)."""
+    try:
+        value: object = json.loads(raw.decode("utf-8"), parse_constant=_no_constant, parse_float=_finite)
+    except BadJson:
+        raise
+    except UnicodeDecodeError:
+        raise BadJson("the body is not UTF-8") from None
+    except RecursionError:
+        raise BadJson("the body is nested too deeply") from None
+    except ValueError:
+        raise BadJson("the body is not valid JSON") from None
+    _check(value)
+    return value
+
+
+def _check(value: object) -> None:
+    """Walk without recursion: a hostile depth must not reach any code that recurses."""
+    stack: list[tuple[object, int]] = [(value, 0)]
+    while stack:
+        node, depth = stack.pop()
+        if depth > MAX_DEPTH:
+            raise BadJson("the body is nested too deeply")
+        if isinstance(node, dict):
+            stack.extend((part, depth + 1) for pair in node.items() for part in pair)
+        elif isinstance(node, list):
+            stack.extend((part, depth + 1) for part in node)
+        elif isinstance(node, str) and not node.isascii() and _has_surrogate(node):
+            raise BadJson("the body holds half a surrogate pair")
+
+
+def _has_surrogate(text: str) -> bool:
+    return any("\ud800" <= char <= "\udfff" for char in text)
+
+
+def reply(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """A JSON response."""
+    content = json.dumps(value, allow_nan=False).encode()
+    return Response(content, status, dict(headers or {}), media_type="application/json")

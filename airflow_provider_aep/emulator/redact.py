@@ -1,0 +1,123 @@
+"""What the request log may show. When in doubt it shows less."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import parse_qsl
+
+from airflow_provider_aep.emulator import jsonio
+from airflow_provider_aep.emulator.multipart import read_multipart
+from airflow_provider_aep.emulator.settings import KNOWN_SECRETS
+
+HIDDEN = "***"
+SECRET_NAME = re.compile(
+    r"secret|passw|passphrase|authorization|cookie|jwt|user-token|access.?token|refresh.?token|security.?token"
+    r"|session.?token|developer.?token|api.?secret|credential|connection.?string|private|sas.?uri|sas.?key"
+    r"|access.?key|secret.?key|service.?principal.?key|^auth$|^code$",
+    re.IGNORECASE,
+)
+# Of a token request these are no secrets; anything else is.
+IMS_PLAIN = frozenset(("client_id", "grant_type", "scope"))
+# Of a connection's body these are no secrets; anything else is.
+CONNECTION_PLAIN = frozenset(("name", "description", "state"))
+
+
+def headers(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Lower-case names; a repeated header is joined, a secret one stays present."""
+    shown: dict[str, str] = {}
+    for raw_name, raw_value in pairs:
+        name = raw_name.lower()
+        value = HIDDEN if SECRET_NAME.search(name) else _scrub(raw_value)
+        shown[name] = f"{shown[name]}, {value}" if name in shown else value
+    return shown
+
+
+def query(path: str, text: str) -> dict[str, Any]:
+    """The query as an object; a parameter that repeats stands as a list."""
+    return _form(path, parse_qsl(text, keep_blank_values=True, errors="replace"))
+
+
+def body(path: str, content_type: str, raw: bytes) -> object:
+    """The body as far as it is no secret: JSON and forms as objects, anything else hidden."""
+    if not raw:
+        return None
+    media = content_type.split(";")[0].strip().lower()
+    if media == "application/x-www-form-urlencoded":
+        return _form(path, parse_qsl(raw.decode("utf-8", "replace"), keep_blank_values=True))
+    if media == "multipart/form-data":
+        fields = read_multipart(content_type, raw)
+        return HIDDEN if fields is None else _form(path, fields)
+    try:
+        value = jsonio.parse(raw)
+    except jsonio.BadJson:
+        return HIDDEN
+    if path.startswith("/ims/"):
+        return _blank(value)
+    if "/connections" in path.lower():
+        return _connection(value)
+    return _by_name(value)
+
+
+def _form(path: str, pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    ims = path.lower().startswith("/ims/")
+    shown: dict[str, Any] = {}
+    for name, raw_value in pairs:
+        secret = name not in IMS_PLAIN if ims else bool(SECRET_NAME.search(name))
+        value = HIDDEN if secret else _scrub(raw_value)
+        if name not in shown:
+            shown[name] = value
+        elif isinstance(shown[name], list):
+            shown[name].append(value)
+        else:
+            shown[name] = [shown[name], value]
+    return shown
+
+
+def _connection(value: object) -> object:
+    """A connection or patch instructions, refused ones too: only what is known to be plain is shown."""
+    if isinstance(value, list):
+        return [_connection(part) for part in value]
+    if not isinstance(value, dict):
+        return HIDDEN
+    patch_path = value.get("path") if "op" in value else None
+    plain_patch = isinstance(patch_path, str) and patch_path.lstrip("/") in CONNECTION_PLAIN
+    shown: dict[str, object] = {}
+    for key, part in value.items():
+        if key in CONNECTION_PLAIN or key in ("op", "path") or (key == "value" and plain_patch):
+            shown[key] = _scrub(part) if isinstance(part, str) else _blank(part)
+        elif key == "connectionSpec" and isinstance(part, dict):
+            shown[key] = {name: _plain_or_hidden(name in ("id", "version"), x) for name, x in part.items()}
+        elif key == "auth" and isinstance(part, dict):
+            shown[key] = {name: _plain_or_hidden(name == "specName", x) for name, x in part.items()}
+        else:
+            shown[key] = _blank(part)
+    return shown
+
+
+def _plain_or_hidden(plain: bool, value: object) -> object:
+    return _scrub(value) if plain and isinstance(value, str) else _blank(value)
+
+
+def _blank(value: object) -> object:
+    """Keep the names, hide every value; null hides nothing and stays."""
+    if isinstance(value, dict):
+        return {key: _blank(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_blank(part) for part in value]
+    return None if value is None else HIDDEN
+
+
+def _by_name(value: object) -> object:
+    if isinstance(value, dict):
+        return {k: _blank(v) if SECRET_NAME.search(k) else _by_name(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_by_name(part) for part in value]
+    return _scrub(value) if isinstance(value, str) else value
+
+
+def _scrub(text: str) -> str:
+    for secret in KNOWN_SECRETS:
+        text = text.replace(secret, HIDDEN)
+    return text

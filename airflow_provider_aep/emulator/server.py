@@ -1,0 +1,79 @@
+"""uvicorn, taught three things: a ready line, an exit code of 0 after SIGTERM, and to hang up."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+KEEP_ALIVE_SECONDS = 75
+GRACE_SECONDS = 1  # requests held by a fault do not keep the emulator from ending
+_numbers = itertools.count(1)
+
+
+class TcpConnection:
+    """One accepted TCP connection: its number for the log, and the means to close it."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self.number = next(_numbers)
+        self._transport = transport
+
+    def close(self) -> None:
+        """Close without a word."""
+        self._transport.close()
+
+
+class NumberedProtocol(H11Protocol):
+    """Hands each request its TCP connection: ASGI has no way to hang up unanswered."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.app_state = {**self.app_state, "tcp": TcpConnection(transport)}
+
+
+class Server(uvicorn.Server):
+    """Tells when it is ready, and ends politely."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._ready()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """uvicorn's own version ends the process by the signal it caught; ours lets it end with 0."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._end)
+        yield
+
+    def _end(self, _number: int, _frame: FrameType | None) -> None:
+        self.should_exit = True
+
+
+def serve(app: ASGIApp, sock: socket.socket, ready: Callable[[], None]) -> None:
+    """Serve until a signal comes."""
+    options: dict[str, Any] = {
+        "http": NumberedProtocol,
+        "loop": "asyncio",
+        "ws": "none",
+        "lifespan": "off",
+        "log_config": None,
+        "access_log": False,
+        "server_header": False,
+        "timeout_keep_alive": KEEP_ALIVE_SECONDS,
+        "timeout_graceful_shutdown": GRACE_SECONDS,
+    }
+    Server(uvicorn.Config(app, **options), ready).run(sockets=[sock])

@@ -1,0 +1,42 @@
+"""The emulator's accounts, and the switches for what no document settles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+def words(text: str) -> frozenset[str]:
+    """The words of a text as a set: long lists of names stay readable."""
+    return frozenset(text.split())
+
+
+CLIENT_ID = "emulator-client-id"
+CLIENT_SECRET = "emulator-client-secret"  # noqa: S105 - published: it opens nothing but the emulator
+ORG_ID = "0123456789ABCDEF01234567@AdobeOrg"
+PAYPAL_ID = "emulator-paypal-id"
+PAYPAL_SECRET = "emulator-paypal-secret"  # noqa: S105 - published likewise
+KNOWN_SECRETS = (CLIENT_SECRET, PAYPAL_SECRET)
+
+# The scopes of Adobe's getting-started credential for the Platform APIs.
+SCOPES = frozenset(
+    ("openid", "session", "AdobeID", "read_organizations", "additional_info.projectedProductContext")
+)
+TOKEN_SECONDS = 86399  # as in Adobe's server-to-server sample
+
+SANDBOXES = {
+    "prod": "3f1c0d52-7a64-4d0e-9c0b-5f2f5a8f1a01",
+    "dev": "8b0a6f1e-2d3c-4a57-8e9d-6c7b1f0e2a02",
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One field a switch of the command line; the defaults are the command line's."""
+
+    cloud: str = "azure"
+    validate_on_create: str = "off"
+    failed_test: str = "result"
+    delete_in_use: str = "refuse"
+    shown_secrets: str = "omit"
+    paypal: str = "available"
+    initializing_seconds: float = 0.5

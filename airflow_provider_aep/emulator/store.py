@@ -1,0 +1,142 @@
+"""Where entities live: in memory, and in SQLite before a reply says so."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import dataclass, field
+from typing import Any
+
+APPLICATION_ID = 0x41455031  # "AEP1": tells our files from other SQLite files
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS entities (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, sandbox TEXT NOT NULL, id TEXT NOT NULL,
+    item TEXT NOT NULL, hidden TEXT NOT NULL, UNIQUE (kind, sandbox, id));
+CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+"""
+UPSERT = """
+INSERT INTO entities (kind, sandbox, id, item, hidden) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (kind, sandbox, id) DO UPDATE SET item = excluded.item, hidden = excluded.hidden
+"""
+
+
+class StateFileError(Exception):
+    """The state file cannot be read or written; the text is fit for a user."""
+
+
+@dataclass(frozen=True)
+class Entity:
+    """`item` is what Adobe shows; `hidden` what only the emulator knows. Never changed in place."""
+
+    kind: str
+    sandbox: str
+    id: str
+    item: dict[str, Any]
+    hidden: dict[str, Any] = field(default_factory=dict)
+
+
+class Store:
+    """Every change is one transaction: committed first, then visible, or neither."""
+
+    def __init__(self, path: str | None = None) -> None:
+        self._entities: dict[tuple[str, str], dict[str, Entity]] = {}
+        self._notes: dict[str, str] = {}
+        self._latest: dict[str, int] = {}
+        self._path = path
+        try:
+            self._db = sqlite3.connect(path or ":memory:", isolation_level=None, timeout=2)
+            self._open()
+        except (sqlite3.Error, ValueError, TypeError) as error:
+            raise StateFileError(f"cannot use the state file {path}: {error}") from None
+
+    def _open(self) -> None:
+        self._db.execute("PRAGMA locking_mode = EXCLUSIVE")  # two emulators on one file would both be wrong
+        owner = self._db.execute("PRAGMA application_id").fetchone()[0]
+        tables = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if tables and owner != APPLICATION_ID:
+            raise StateFileError(f"cannot use the state file {self._path}: it belongs to another program")
+        self._db.executescript(f"PRAGMA application_id = {APPLICATION_ID}; {SCHEMA}")
+        self.note("opened", "1")  # a write, so that a read-only file is refused now and not at the first POST
+        for kind, sandbox, entity_id, item, hidden in self._db.execute(
+            "SELECT kind, sandbox, id, item, hidden FROM entities ORDER BY seq"
+        ):
+            self._show(Entity(kind, sandbox, entity_id, json.loads(item), json.loads(hidden)))
+        self._notes = dict(self._db.execute("SELECT name, value FROM notes"))
+
+    def _show(self, entity: Entity) -> None:
+        self._shelf(entity.kind, entity.sandbox)[entity.id] = entity
+        self._latest[entity.sandbox] = max(self.newest(entity.sandbox), entity.item.get("createdAt", 0))
+
+    def _shelf(self, kind: str, sandbox: str) -> dict[str, Entity]:
+        return self._entities.setdefault((kind, sandbox), {})
+
+    def _commit(self, *statements: tuple[str, tuple[str, ...]]) -> None:
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            for sql, values in statements:
+                self._db.execute(sql, values)
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._roll_back()
+            raise StateFileError(f"cannot write the state file {self._path}: {error}") from None
+
+    def _roll_back(self) -> None:
+        try:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+        except sqlite3.Error:
+            pass  # SQLite rolls back by itself when the disk is full; the first error is the one to tell
+
+    def get(self, kind: str, sandbox: str, entity_id: str) -> Entity | None:
+        """One entity, or None; another sandbox's entities do not exist here."""
+        return self._shelf(kind, sandbox).get(entity_id)
+
+    def all(self, kind: str, sandbox: str) -> list[Entity]:
+        """In order of creation."""
+        return list(self._shelf(kind, sandbox).values())
+
+    def put(self, entity: Entity) -> None:
+        """Create or replace."""
+        values = (
+            entity.kind, entity.sandbox, entity.id, json.dumps(entity.item), json.dumps(entity.hidden)
+        )  # fmt: skip
+        self._commit((UPSERT, values))
+        self._show(entity)
+
+    def delete(self, entity: Entity) -> None:
+        """Remove for good."""
+        self._commit(
+            (
+                "DELETE FROM entities WHERE kind = ? AND sandbox = ? AND id = ?",
+                (entity.kind, entity.sandbox, entity.id),
+            )
+        )
+        self._shelf(entity.kind, entity.sandbox).pop(entity.id, None)
+
+    def count(self, kind: str) -> int:
+        """Over all sandboxes."""
+        return sum(len(shelf) for (shelf_kind, _), shelf in self._entities.items() if shelf_kind == kind)
+
+    def newest(self, sandbox: str) -> int:
+        """The sandbox's latest `createdAt` so far, 0 when there was none."""
+        return self._latest.get(sandbox, 0)
+
+    def note(self, name: str, value: str) -> None:
+        """Keep a small fact (the clock's offset, a token's fingerprint)."""
+        self._commit(("INSERT OR REPLACE INTO notes VALUES (?, ?)", (name, value)))
+        self._notes[name] = value
+
+    def noted(self, name: str) -> str | None:
+        """The fact kept under a name."""
+        return self._notes.get(name)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._commit(("DELETE FROM entities", ()), ("DELETE FROM notes", ()))
+        self._entities.clear()
+        self._notes.clear()
+        self._latest.clear()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._db.close()

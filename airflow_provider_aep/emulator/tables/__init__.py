@@ -1,0 +1,3 @@
+"""The data behind the emulated sources."""
+
+from __future__ import annotations

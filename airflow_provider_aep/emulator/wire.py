@@ -1,0 +1,174 @@
+"""The outermost layer: every request is logged, and fails if a fault says so."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from airflow_provider_aep.emulator import errors, jsonio
+from airflow_provider_aep.emulator.faults import Fault
+from airflow_provider_aep.emulator.output import Output
+from airflow_provider_aep.emulator.server import TcpConnection
+from airflow_provider_aep.emulator.world import World
+
+MAX_BODY = 16 * 1024 * 1024
+CONTROL = "/_emulator"
+
+
+@dataclass
+class Reply:
+    """A reply held back until it is clear whether it may leave."""
+
+    status: int = 500
+    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    body: bytes = b""
+
+    async def collect(self, message: Message) -> None:
+        """An ASGI `send` that keeps what it is given."""
+        if message["type"] == "http.response.start":
+            self.status, self.headers = message["status"], list(message.get("headers", []))
+        elif message["type"] == "http.response.body":
+            self.body += message.get("body", b"")
+
+    def set_header(self, name: bytes, value: bytes) -> None:
+        self.headers = [pair for pair in self.headers if pair[0].lower() != name]
+        self.headers.append((name, value))
+
+
+class Wire:
+    """ASGI: reads the whole request, then logs, fails or passes it on."""
+
+    def __init__(self, app: ASGIApp, world: World, output: Output) -> None:
+        self._app = app
+        self._world = world
+        self._output = output
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        body = await _read(receive)
+        if body is None:
+            return  # the client left before it had said what it wanted
+        request = Request(scope)
+        path = scope["path"]
+        if path == CONTROL or path.startswith(CONTROL + "/"):
+            await _send(await self._carry_out(scope, body), send)
+            return
+        tcp: TcpConnection = scope["state"]["tcp"]
+        entry = self._world.log.add(request, body, tcp.number)
+        reply = await self._answer(request, body, receive)
+        self._print(request, reply)
+        if reply is None:
+            await _hang_up(tcp, receive)
+            return
+        entry["status"] = reply.status
+        await _send(reply, send)
+
+    async def _answer(self, request: Request, body: bytes, receive: Receive) -> Reply | None:
+        """The reply, or None when the socket is to close unanswered."""
+        fault = self._world.faults.take(request.method, request.scope["path"])
+        if fault is None:
+            return await self._carry_out(request.scope, body)
+        reply = Reply()
+        if fault.when == "after":
+            reply = await self._carry_out(request.scope, body)
+            await _hold(fault.delay, receive)
+        else:
+            age = self._world.age
+            left = await _hold(fault.delay, receive)
+            if left or age != self._world.age:
+                return None  # nobody waits any more, or a reset came between: no effect
+            if fault.carries_out:
+                reply = await self._carry_out(request.scope, body)
+        return None if fault.drop else _spoil(reply, fault)
+
+    async def _carry_out(self, scope: Scope, body: bytes) -> Reply:
+        if len(body) > MAX_BODY:
+            return _error_reply(errors.plain_error(413, "PayloadTooLarge", "The body is too large"))
+        inner = dict(
+            scope, path=scope["path"].rstrip("/") or "/"
+        )  # Adobe writes both, see `docs/emulator.md`
+        reply = Reply()
+        try:
+            await self._app(inner, _replay(body), reply.collect)
+        except Exception as error:  # noqa: BLE001 - a fake must answer, and say on one line what it tripped over
+            self._output.line(f"internal error: {type(error).__name__}")
+            return _error_reply(errors.flow_error("1102-500"))
+        return reply
+
+    def _print(self, request: Request, reply: Reply | None) -> None:
+        raw_path: bytes = request.scope.get("raw_path") or b""
+        outcome = "dropped" if reply is None else str(reply.status)
+        self._output.line(f"{request.method} {raw_path.decode('ascii', 'replace')} {outcome}")
+
+
+async def _read(receive: Receive) -> bytes | None:
+    """The whole body, or one byte more than allowed; None when the client left."""
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        if len(body) <= MAX_BODY:
+            body += message.get("body", b"")
+        if not message.get("more_body", False):
+            return bytes(body[: MAX_BODY + 1])
+
+
+def _replay(body: bytes) -> Receive:
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _hold(seconds: float, receive: Receive) -> bool:
+    """Wait, in nobody else's way; True when the client left meanwhile."""
+    if not seconds:
+        return False
+    watch = asyncio.ensure_future(_gone(receive))
+    done, _ = await asyncio.wait({watch}, timeout=seconds)
+    watch.cancel()
+    return bool(done)
+
+
+async def _hang_up(tcp: TcpConnection, receive: Receive) -> None:
+    """Close without a byte, and wait until the server knows: it would answer 500 otherwise."""
+    tcp.close()
+    await _gone(receive)
+
+
+def _spoil(reply: Reply, fault: Fault) -> Reply:
+    if fault.status is not None:
+        reply = Reply(fault.status)
+    if fault.body is not None:
+        reply.body = fault.body.encode("utf-8", "replace")
+        if fault.status is not None:
+            kind = b"application/json" if fault.json_body else b"text/plain; charset=utf-8"
+            reply.set_header(b"content-type", kind)
+    for name, value in fault.headers.items():
+        reply.set_header(name.encode("ascii"), value.encode("latin-1"))
+    return reply
+
+
+def _error_reply(error: errors.ApiError) -> Reply:
+    response = jsonio.reply(error.body, error.status, error.headers)
+    return Reply(response.status_code, list(response.raw_headers), bytes(response.body))
+
+
+async def _send(reply: Reply, send: Send) -> None:
+    if reply.status in (204, 304):
+        reply.body = b""
+        reply.headers = [pair for pair in reply.headers if pair[0].lower() != b"content-length"]
+    else:
+        reply.set_header(b"content-length", str(len(reply.body)).encode())
+    await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
+    await send({"type": "http.response.body", "body": reply.body})

@@ -1,0 +1,76 @@
+"""Everything one emulator knows, and the little that all services need of it."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import uuid
+
+from airflow_provider_aep.emulator.clock import Clock
+from airflow_provider_aep.emulator.faults import Faults
+from airflow_provider_aep.emulator.requestlog import RequestLog
+from airflow_provider_aep.emulator.settings import TOKEN_SECONDS, Settings
+from airflow_provider_aep.emulator.store import Store
+
+# What `/_emulator/state` counts.
+KINDS = (
+    "connections",
+    "sourceConnections",
+    "targetConnections",
+    "flows",
+    "runs",
+    "schemas",
+    "datasets",
+    "mappingSets",
+)
+
+
+class World:
+    """One local platform. Its methods never wait, so each request's effect is one step."""
+
+    def __init__(self, settings: Settings, store: Store) -> None:
+        self.settings = settings
+        self.store = store
+        self.clock = Clock(float(store.noted("clock") or 0))
+        self.faults = Faults()
+        self.log = RequestLog()
+        self.age = 0  # grows at each reset: a request held since before it must not act after it
+
+    def reset(self) -> None:
+        """As at the start: tokens, faults, requests and the clock too."""
+        self.store.clear()
+        self.clock.offset = 0.0
+        self.faults.waiting.clear()
+        self.log.entries.clear()
+        self.age += 1
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock, and remember it with the rest."""
+        offset = self.clock.offset + seconds
+        self.store.note("clock", repr(offset))
+        self.clock.offset = offset
+
+    def new_token(self) -> str:
+        """An access token. Only its fingerprint is kept."""
+        token = secrets.token_urlsafe(48)
+        self.store.note(_fingerprint(token), repr(self.clock.now() + TOKEN_SECONDS))
+        return token
+
+    def token_is_valid(self, token: str) -> bool:
+        """Issued here and not yet expired."""
+        expiry = self.store.noted(_fingerprint(token))
+        return expiry is not None and self.clock.now() < float(expiry)
+
+    def created_at(self, sandbox: str) -> int:
+        """Now, but later than anything else in the sandbox: no two entities share a `createdAt`."""
+        return max(self.clock.now_ms(), self.store.newest(sandbox) + 1)
+
+    def new_etag(self) -> str:
+        """With literal quotes: in Cosmos DB's style on Azure, a UUID on AWS."""
+        if self.settings.cloud == "aws":
+            return f'"{uuid.uuid4()}"'
+        return f'"{secrets.token_hex(4)}-0000-0200-0000-{int(self.clock.now()):08x}0000"'
+
+
+def _fingerprint(token: str) -> str:
+    return "token " + hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()

@@ -1,0 +1,213 @@
+"""A real emulator process for tests: started on a free port, steered over its control plane."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import requests
+
+FLOW_SERVICE = "/data/foundation/flowservice"
+CLIENT_ID = "emulator-client-id"
+CLIENT_SECRET = "emulator-client-secret"
+ORG_ID = "0123456789ABCDEF01234567@AdobeOrg"
+PAYPAL_ID = "emulator-paypal-id"
+PAYPAL_SECRET = "emulator-paypal-secret"
+PAYPAL_SPEC = "221c7626-58f6-4eec-8ee2-042b0226f03b"
+PAYPAL_AUTH = "Client-Id-Secret Based Authentication"
+SCOPES = "openid,session,AdobeID,read_organizations,additional_info.projectedProductContext"
+
+
+class Emulator:
+    """`with Emulator("--state", file) as emulator: ...`; `python` picks another interpreter."""
+
+    def __init__(self, *args: str, python: str = sys.executable, start_timeout: float = 20.0) -> None:
+        # Output goes to a file: nobody has to drain a pipe, and a test can read all of it at any time.
+        self._output = tempfile.NamedTemporaryFile("w+b", suffix=".emulator.log")  # noqa: SIM115 - lives as long
+        command = [python, "-m", "airflow_provider_aep.emulator", "--port", "0", *args]
+        self.process = subprocess.Popen(
+            command,
+            stdout=self._output,
+            stderr=subprocess.STDOUT,
+            cwd=Path(__file__).parents[2],
+        )
+        self.url = self._read_ready_line(start_timeout)
+        # Its own session, without proxies of the environment: the control plane is always on this machine.
+        self.http = requests.Session()
+        self.http.trust_env = False
+
+    def _read_ready_line(self, timeout: float) -> str:
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            for line in self.output().splitlines(keepends=True):
+                if line.startswith("listening on ") and line.endswith("\n"):
+                    return line.removeprefix("listening on ").strip()
+            if self.process.poll() is not None:
+                break
+            time.sleep(0.01)
+        self.process.kill()
+        self.process.wait()
+        raise RuntimeError(f"the emulator did not start:\n{self.output()}")
+
+    def output(self) -> str:
+        """Everything printed so far, standard error included."""
+        return Path(self._output.name).read_text("utf-8", "replace")
+
+    @property
+    def host(self) -> str:
+        """`HOST:PORT`."""
+        return self.url.removeprefix("http://")
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        return int(self.url.rsplit(":", 1)[1])
+
+    # The control plane
+
+    def control(self, method: str, path: str, json: Any = None) -> Any:
+        """One call to `/_emulator`; raises if it is refused."""
+        response = self.http.request(method, f"{self.url}/_emulator/{path}", json=json, timeout=10)
+        response.raise_for_status()
+        return response.json() if response.content else None
+
+    def fault(self, **fault: Any) -> None:
+        """`fault(method="POST", path="/connections", status=503, times=2)`."""
+        self.control("POST", "faults", fault)
+
+    def clear_faults(self) -> None:
+        """No more faults."""
+        self.control("DELETE", "faults")
+
+    def requests(self, method: str | None = None, path: str | None = None) -> list[dict[str, Any]]:
+        """The log, oldest first; `path` is compared with the path's end."""
+        return [
+            entry
+            for entry in self.control("GET", "requests")["items"]
+            if method in (None, entry["method"]) and entry["path"].endswith(path or "")
+        ]
+
+    def forget_requests(self) -> None:
+        """Empty the log."""
+        self.control("DELETE", "requests")
+
+    def wait_for_request(self, method: str, path: str, timeout: float = 10.0) -> dict[str, Any]:
+        """The first such request, as soon as it has arrived: it may still be held by a fault's delay."""
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            if found := self.requests(method, path):
+                return found[0]
+            time.sleep(0.02)
+        raise AssertionError(f"no {method} {path} within {timeout} s")
+
+    def state(self) -> dict[str, int]:
+        """Counts of what there is."""
+        counts: dict[str, int] = self.control("GET", "state")
+        return counts
+
+    def advance(self, seconds: float) -> None:
+        """Move the emulator's clock."""
+        self.control("POST", "clock", {"advance": seconds})
+
+    def reset(self) -> None:
+        """Everything as at the start."""
+        self.control("POST", "reset")
+
+    # The platform, as a client that knows nothing of this project would use it
+
+    def token(self) -> str:
+        """A fresh access token."""
+        form = {
+            "client_id": CLIENT_ID,
+            "client_secret": CLIENT_SECRET,
+            "grant_type": "client_credentials",
+            "scope": SCOPES,
+        }
+        response = self.http.post(f"{self.url}/ims/token/v3", data=form, timeout=10)
+        response.raise_for_status()
+        return str(response.json()["access_token"])
+
+    def api(self, token: str | None = None, sandbox: str = "prod") -> Api:
+        """A session with all headers set."""
+        return Api(self.url, token or self.token(), sandbox)
+
+    # The process
+
+    def stop(self) -> None:
+        """SIGTERM; it must end by itself, with exit code 0."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(timeout=15)
+        self.http.close()
+        assert code == 0, f"the emulator ended with {code}:\n{self.output()}"
+
+    def kill(self) -> None:
+        """SIGKILL, as in a power cut."""
+        self.process.kill()
+        self.process.wait(timeout=15)
+        self.http.close()
+
+    def __enter__(self) -> Emulator:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.process.poll() is None:
+            self.stop()
+
+
+class Api:
+    """Plain `requests` against Flow Service; returns responses, raises nothing."""
+
+    def __init__(self, url: str, token: str, sandbox: str) -> None:
+        self.url = url
+        self.http = requests.Session()
+        self.http.trust_env = False
+        self.http.headers.update(
+            {
+                "Authorization": f"Bearer {token}",
+                "x-api-key": CLIENT_ID,
+                "x-gw-ims-org-id": ORG_ID,
+                "x-sandbox-name": sandbox,
+            }
+        )
+
+    def __call__(self, method: str, path: str, **options: Any) -> requests.Response:
+        """`api("GET", "/connections", params={"limit": 2})`."""
+        options.setdefault("timeout", 30)
+        return self.http.request(method, self.url + FLOW_SERVICE + path, **options)
+
+    def create(self, name: str = "PayPal connection", **changes: Any) -> requests.Response:
+        """POST a PayPal connection; `secret=` makes it a wrong one."""
+        return self("POST", "/connections", json=paypal_body(name, **changes))
+
+    def create_source(self, base_id: str, name: str = "Products") -> requests.Response:
+        """POST a source connection upon a base connection."""
+        body = {
+            "name": name,
+            "baseConnectionId": base_id,
+            "data": {"format": "tabular"},
+            "params": {"tableName": "PayPal.Catalog_Products"},
+            "connectionSpec": {"id": PAYPAL_SPEC, "version": "1.0"},
+        }
+        return self("POST", "/sourceConnections", json=body)
+
+
+def paypal_body(
+    name: str = "PayPal connection", *, secret: str = PAYPAL_SECRET, **changes: Any
+) -> dict[str, Any]:
+    """The body of Adobe's PayPal tutorial."""
+    params = {"host": "api.sandbox.paypal.com", "clientId": PAYPAL_ID, "clientSecret": secret}
+    body = {
+        "name": name,
+        "auth": {"specName": PAYPAL_AUTH, "params": params},
+        "connectionSpec": {"id": PAYPAL_SPEC, "version": "1.0"},
+    }
+    return {**body, **changes}
