@@ -2,11 +2,115 @@
 
 from __future__ import annotations
 
+INTEGRATION = "Adobe Experience Platform"
 
-def get_provider_info() -> dict[str, object]:
+CONNECTION_TYPES: list[dict] = [  # type: ignore[type-arg]
+    {
+        "connection-type": "aep",
+        "hook-class-name": "airflow_provider_aep.hooks.flow_service.FlowServiceHook",
+        "hook-name": "Adobe Experience Platform",
+        "ui-field-behaviour": {
+            "hidden-fields": ["schema"],
+            "relabeling": {"login": "Client ID (API key)", "password": "Client secret"},
+            "placeholders": {
+                "host": "https://platform.adobe.io",
+                "login": "of the OAuth Server-to-Server credential in the Developer Console",
+            },
+        },
+        "conn-fields": {
+            "org_id": {
+                "label": "Organization ID",
+                "description": "The organization, such as 0123456789ABCDEF01234567@AdobeOrg.",
+                "schema": {"type": "string", "minLength": 3},
+            },
+            "sandbox": {
+                "label": "Sandbox",
+                "description": "The sandbox's name (not its title). Tasks may name another one.",
+                "schema": {"type": ["string", "null"], "default": "prod"},
+            },
+            "scopes": {
+                "label": "Scopes",
+                "description": "OAuth scopes, separated by commas. Empty: what Experience Platform needs.",
+                "schema": {"type": ["string", "null"]},
+            },
+            "ims_host": {
+                "label": "IMS host",
+                "description": "Where access tokens come from.",
+                "schema": {"type": ["string", "null"], "default": "https://ims-na1.adobelogin.com"},
+            },
+            "timeout": {
+                "label": "Timeout (seconds)",
+                "description": "How long one whole reply may take.",
+                "schema": {
+                    "type": ["number", "null"],
+                    "default": 30,
+                    "exclusiveMinimum": 0,
+                    "maximum": 86400,
+                },
+            },
+            "verify": {
+                "label": "CA bundle",
+                "description": "Path of a CA bundle on the workers, where a company proxy opens TLS. "
+                "The check of certificates cannot be switched off.",
+                "schema": {"type": ["string", "null"]},
+            },
+            "tenant": {
+                "label": "Tenant",
+                "description": "The tenant's name in AEP's address bar, after the @. Only for links; "
+                "empty: the organization ID.",
+                "schema": {"type": ["string", "null"]},
+            },
+        },
+    },
+    {
+        "connection-type": "paypal",
+        "hook-class-name": "airflow_provider_aep.hooks.paypal.PayPalHook",
+        "hook-name": "PayPal",
+        "ui-field-behaviour": {
+            "hidden-fields": ["schema", "port"],
+            "relabeling": {"login": "Client ID", "password": "Client secret"},
+            "placeholders": {"host": "api.sandbox.paypal.com"},
+        },
+    },
+]
+
+
+def get_provider_info() -> dict:  # type: ignore[type-arg]
     """The provider's metadata, as Airflow's ``provider_info.schema.json`` wants it."""
+
+    def modules(*names: str) -> list[dict]:  # type: ignore[type-arg]
+        python = [f"airflow_provider_aep.{name}" for name in names]
+        return [{"integration-name": INTEGRATION, "python-modules": python}]
+
     return {
         "package-name": "airflow-provider-aep",
-        "name": "Adobe Experience Platform",
-        "description": "Adobe Experience Platform Flow Service.",
+        "name": INTEGRATION,
+        "description": "`Adobe Experience Platform <https://experienceleague.adobe.com/>`__: source "
+        "connections of Flow Service, made exactly once, tested and explored.",
+        "integrations": [
+            {
+                "integration-name": INTEGRATION,
+                "external-doc-url": "https://experienceleague.adobe.com/en/docs/experience-platform/sources/home",
+                "tags": ["service"],
+            }
+        ],
+        "hooks": modules("hooks.flow_service", "hooks.paypal"),
+        "operators": modules("operators.connections", "operators.explore"),
+        "extra-links": ["airflow_provider_aep.links.AepConnectionLink"],
+        "connection-types": CONNECTION_TYPES,
+        "config": {
+            "aep": {
+                "description": "Adobe Experience Platform.",
+                "options": {
+                    "settle": {
+                        "description": "Seconds between creating an entity and the look that finds out "
+                        "whether another task created the same one.",
+                        "version_added": "0.1.0",
+                        "type": "float",
+                        "example": None,
+                        "default": "1",
+                    },
+                },
+            }
+        },
     }

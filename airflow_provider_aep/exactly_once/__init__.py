@@ -1,0 +1,29 @@
+"""How creation stays exactly once, on a service without idempotency keys and with names that repeat.
+
+The recipe is a generator. It decides, and yields what is to be done next: look, post, sleep, delete.
+:func:`carry_out` does it by way of a hook and sends the result back in. So every decision is pure and can
+be driven through every interleaving of two tasks and their deaths without a network.
+"""
+
+from __future__ import annotations
+
+from airflow_provider_aep.exactly_once.driver import Memory, Service, carry_out
+from airflow_provider_aep.exactly_once.marks import find_mark, make_mark, with_mark
+from airflow_provider_aep.exactly_once.recipe import create_once
+from airflow_provider_aep.exactly_once.steps import Entity, Outcome, Wanted
+
+IF_EXISTS = ("reuse", "update", "fail")
+
+__all__ = [
+    "IF_EXISTS",
+    "Entity",
+    "Memory",
+    "Outcome",
+    "Service",
+    "Wanted",
+    "carry_out",
+    "create_once",
+    "find_mark",
+    "make_mark",
+    "with_mark",
+]

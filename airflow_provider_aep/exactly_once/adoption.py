@@ -1,0 +1,104 @@
+"""Going on with an entity that stands already: refuse, wait for, or update it."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+from airflow_provider_aep.exactly_once.steps import (
+    Decided,
+    Entity,
+    Get,
+    Outcome,
+    Recipe,
+    Sleep,
+    Step,
+    Update,
+    Wanted,
+)
+from airflow_provider_aep.flow_service.errors import (
+    AepError,
+    AepNotFoundError,
+    AepVersionError,
+    EntityExistsError,
+    EntityStateError,
+)
+from airflow_provider_aep.flow_service.states import Readiness
+
+MOST_UPDATES = 10
+_POLL = (0.5, 1.0, 2.0, 3.0, 5.0)
+
+
+class Vanished(Exception):  # noqa: N818 - a turn in the recipe, not an error
+    """The chosen entity is gone: somebody deleted it while we were at it."""
+
+
+def adopt(wanted: Wanted, entity: Entity, step: str) -> Recipe:
+    """Go on with an entity that stands, as ``if_exists`` says."""
+    mine = wanted.mark is not None and entity.mark == wanted.mark
+    if wanted.if_exists == "fail" and not mine:
+        raise EntityExistsError(
+            f"{wanted.title} stands already: {entity.id}, {entity.maker}, and `if_exists` is "
+            "'fail'. Choose another `name`, or set `if_exists` to 'reuse' or 'update'."
+        )
+    entity = yield from until_ready(wanted, entity)
+    if wanted.if_exists == "update":
+        yield from _update(entity)
+    done = "updated" if wanted.if_exists == "update" else "reused"
+    yield Decided(f"{step} {done} {wanted.named}, {entity.maker}", entity.id, entity.mark is None)
+    return Outcome(entity.id, created=False)
+
+
+def _update(entity: Entity) -> Generator[Step, Any, None]:
+    """PATCH as of the etag; whoever was faster makes us read again."""
+    failure: AepError | None = None
+    for attempt in range(MOST_UPDATES):
+        try:
+            if entity.etag is None or failure is not None:
+                entity = yield Get(entity.id)
+            yield Update(entity)
+        except AepNotFoundError:
+            raise Vanished from None
+        except AepError as error:
+            if not (isinstance(error, AepVersionError) or error.retryable):
+                raise
+            failure = error
+        else:
+            return
+        yield Sleep(min(5.0, 0.1 * 2**attempt), jitter=True)
+    assert failure is not None
+    raise failure
+
+
+def until_ready(wanted: Wanted, entity: Entity) -> Generator[Step, Any, Entity]:
+    """Wait for an entity that is still coming up, such as ``initializing`` where creation is asynchronous."""
+    waited = 0.0
+    for attempt in range(10_000):
+        if entity.readiness is Readiness.READY:
+            break
+        if entity.readiness is Readiness.REFUSED:
+            raise state_error(wanted, entity)
+        if waited >= wanted.wait_timeout:
+            raise state_error(wanted, entity, f"after {wanted.wait_timeout:g} s")
+        pause = min(_POLL[min(attempt, len(_POLL) - 1)], wanted.wait_timeout - waited)
+        yield Sleep(pause)
+        waited += pause
+        try:
+            entity = yield Get(entity.id)
+        except AepNotFoundError:
+            raise Vanished from None
+    return entity
+
+
+def state_error(wanted: Wanted, entity: Entity, since: str = "") -> EntityStateError:
+    coming = entity.readiness is not Readiness.REFUSED
+    what = (
+        "Run the task again later"
+        if coming
+        else "Enable, publish or delete it in AEP, or choose another `name`"
+    )
+    return EntityStateError(
+        f"{wanted.title} is {entity.state!r}{' ' + since if since else ''}: {entity.id}, "
+        f"{entity.maker}. It cannot be used like that. {what}.",
+        retryable=coming,
+    )

@@ -1,0 +1,91 @@
+"""Carries a recipe out: every step by way of a hook, every result back in."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from airflow_provider_aep.exactly_once.steps import (
+    Decided,
+    Delete,
+    Dependants,
+    Entity,
+    Get,
+    Keep,
+    Look,
+    Outcome,
+    Post,
+    Recall,
+    Recipe,
+    Sleep,
+    Step,
+    Update,
+)
+from airflow_provider_aep.flow_service.errors import AepError
+
+
+class Service(Protocol):
+    """What a hook offers for one wanted entity. Every method may raise an :class:`AepError`."""
+
+    def look(self) -> Sequence[Entity]: ...
+    def get(self, id: str) -> Entity: ...
+    def post(self) -> str: ...
+    def update(self, entity: Entity) -> None: ...
+    def delete(self, id: str) -> None: ...
+    def dependants(self, id: str) -> Sequence[str]: ...
+    def link(self, id: str) -> str: ...
+
+
+class Memory(Protocol):
+    """What outlives a try."""
+
+    def recall(self) -> str | None: ...
+    def keep(self, id: str) -> None: ...
+
+
+def carry_out(
+    recipe: Recipe,
+    service: Service,
+    memory: Memory,
+    log: Any,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Outcome:
+    """Drive a recipe to its end. Signals and time-outs pass through as they come."""
+    reply: Any = None
+    failure: AepError | None = None
+    while True:
+        try:
+            step = recipe.send(reply) if failure is None else recipe.throw(failure)
+        except StopIteration as done:
+            return done.value  # type: ignore[no-any-return]
+        reply, failure = None, None
+        try:
+            reply = _perform(step, service, memory, log, sleep)
+        except AepError as error:
+            failure = error
+
+
+def _perform(step: Step, service: Service, memory: Memory, log: Any, sleep: Callable[[float], None]) -> Any:
+    match step:
+        case Look():
+            return service.look()
+        case Get(id):
+            return service.get(id)
+        case Post():
+            return service.post()
+        case Update(entity):
+            return service.update(entity)
+        case Delete(id):
+            return service.delete(id)
+        case Dependants(id):
+            return service.dependants(id)
+        case Sleep(seconds, jitter):
+            return sleep(seconds * random.uniform(0.5, 1) if jitter else seconds)  # noqa: S311
+        case Recall():
+            return memory.recall()
+        case Keep(id):
+            return memory.keep(id)
+        case Decided(text, id, warning):
+            return (log.warning if warning else log.info)("%s: %s %s", text, id, service.link(id))

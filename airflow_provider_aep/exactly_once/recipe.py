@@ -1,0 +1,263 @@
+"""The recipe of every create.
+
+1. *Remember*: on Airflow 3.3 the task's own memory may hold what an earlier try made.
+2. *Look*: what stands already is reused, updated or refused; leftovers of ours are removed.
+3. *Post* once. After a lost reply look, with patience, before any further post.
+4. *Look once more*: two tasks may have raced. All agree on the oldest; who made another removes it.
+5. *Keep* the id, only now that the survivor is chosen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from typing import Any
+
+from airflow_provider_aep.exactly_once.adoption import Vanished, adopt, state_error, until_ready
+from airflow_provider_aep.exactly_once.steps import (
+    Decided,
+    Delete,
+    Dependants,
+    Entity,
+    Get,
+    Keep,
+    Look,
+    Outcome,
+    Post,
+    Recall,
+    Recipe,
+    Sleep,
+    Step,
+    Wanted,
+)
+from airflow_provider_aep.flow_service.errors import (
+    AepAuthError,
+    AepConnectError,
+    AepError,
+    AepNotFoundError,
+    AepThrottledError,
+    AepTransportError,
+    AmbiguousEntityError,
+    EntityStateError,
+)
+from airflow_provider_aep.flow_service.retry import wait_for
+from airflow_provider_aep.flow_service.states import Readiness
+
+MOST_POSTS = 3
+PATIENCE = (0.25, 0.5, 1.0, 1.5, 2.5, 4.25)
+"""Seconds between the looks for an effect whose reply was lost: 10 in all."""
+SETTLING = (0.5, 1.0, 1.5, 2.0, 3.0)
+"""Seconds between the looks at several entities: a race may be settling."""
+
+
+def create_once(wanted: Wanted) -> Recipe:
+    """Steps 1 to 5. A survivor that vanishes under our hands sends us back to step 2, once."""
+    outcome = yield from _remember(wanted)
+    for _ in range(0 if outcome else 2):
+        try:
+            outcome = yield from _look_and_post(wanted)
+            break
+        except Vanished:
+            pass
+    if outcome is None:
+        raise EntityStateError(
+            f"{wanted.title} was deleted twice while this task worked on it. "
+            "See who else deletes it, then run the task again.",
+            retryable=True,
+        )
+    yield Keep(outcome.id)
+    return outcome
+
+
+def _remember(wanted: Wanted) -> Generator[Step, Any, Outcome | None]:
+    known: str | None = yield Recall()
+    if known is None:
+        return None
+    try:
+        entity = yield Get(known)
+        if entity.readiness not in (Readiness.READY, Readiness.COMING):
+            return None
+        entity = yield from until_ready(wanted, entity)
+    except (AepNotFoundError, Vanished):
+        return None
+    yield Decided(f"Step 1 (remember): an earlier try of this task made {wanted.named}", entity.id)
+    return Outcome(entity.id, created=False)
+
+
+def _look_and_post(wanted: Wanted) -> Recipe:
+    failure: AepError | None = None
+    for posts in range(MOST_POSTS + 1):
+        standing = yield from _look_after(wanted, failure)
+        own = _own(wanted, standing) if failure is not None else None
+        if own is not None:
+            return (yield from _settle_own(wanted, own.id, healed=True))
+        entity = yield from _choose(wanted, standing)
+        if entity is not None:
+            return (yield from adopt(wanted, entity, "Step 2 (look)"))
+        if failure is not None and (posts == MOST_POSTS or not _may_repeat(failure, posts)):
+            break
+        try:
+            created = yield Post()
+        except AepError as error:
+            failure = error
+            if not (_may_repeat(error, posts) or _may_stand(error)):
+                break
+        else:
+            return (yield from _settle_own(wanted, created, healed=False))
+    assert failure is not None
+    raise failure
+
+
+def _may_repeat(error: AepError, posts: int) -> bool:
+    """Whether another post can succeed. A refused token is renewed once."""
+    if isinstance(error, AepAuthError):
+        return error.status == 401 and posts <= 1
+    return error.retryable and wait_for(error, 1, 0.5) is not None
+
+
+def _may_stand(error: AepError) -> bool:
+    """Whether the post's effect can stand although it failed."""
+    if isinstance(error, AepTransportError):
+        return error.may_have_happened
+    return error.retryable
+
+
+def _look_after(wanted: Wanted, failure: AepError | None) -> Generator[Step, Any, list[Entity]]:
+    """Look; after a failed post for as long as its effect may take to show."""
+    if failure is None or isinstance(failure, AepAuthError):
+        return (yield from _look(wanted))
+    if isinstance(failure, AepThrottledError | AepConnectError):
+        again = wait_for(failure, 1, 0.5)
+        if again is not None:
+            yield Sleep(again.wait)
+        return (yield from _look(wanted))
+    standing: list[Entity] = []
+    for pause in PATIENCE:
+        yield Sleep(pause)
+        standing = yield from _look(wanted)
+        if standing:
+            break
+    return standing
+
+
+def _look(wanted: Wanted) -> Generator[Step, Any, list[Entity]]:
+    """What stands, oldest first. What is just leaving or changing hands is looked at again."""
+    waited = 0.0
+    while True:
+        listed: Sequence[Entity] = yield Look()
+        leaving = [entity for entity in listed if entity.readiness is Readiness.LEAVING]
+        if not leaving:
+            return sorted(listed, key=lambda entity: entity.age_key)
+        if waited >= wanted.wait_timeout:
+            raise state_error(wanted, leaving[0], f"for more than {wanted.wait_timeout:g} s")
+        pause = min(5.0, 0.5 + waited)
+        yield Sleep(pause)
+        waited += pause
+
+
+def _own(wanted: Wanted, standing: list[Entity]) -> Entity | None:
+    """The one entity that carries exactly this task instance's mark."""
+    own = [entity for entity in standing if wanted.mark is not None and entity.mark == wanted.mark]
+    return own[0] if len(own) == 1 else None
+
+
+def _choose(wanted: Wanted, standing: list[Entity]) -> Generator[Step, Any, Entity | None]:
+    """The one entity to go on with, None where none stands."""
+    for pause in SETTLING:
+        _refuse_unusable(wanted, standing)
+        if len(standing) <= 1:
+            break
+        yield Sleep(pause)
+        standing = yield from _look(wanted)
+    _refuse_unusable(wanted, standing)
+    if len(standing) <= 1:
+        return standing[0] if standing else None
+    return (yield from _remove_leftovers(wanted, standing))
+
+
+def _refuse_unusable(wanted: Wanted, standing: list[Entity]) -> None:
+    for entity in standing:
+        if entity.readiness is Readiness.REFUSED:
+            raise state_error(wanted, entity)
+
+
+def _remove_leftovers(wanted: Wanted, standing: list[Entity]) -> Generator[Step, Any, Entity]:
+    """Keep the oldest; a younger one goes only if this provider made it and nothing hangs on it."""
+    oldest, *younger = standing
+    left = list(younger)
+    for entity in younger:
+        if entity.mark is None:
+            continue
+        try:
+            if (yield Dependants(entity.id)):
+                continue
+        except AepError:
+            break  # what hangs on it cannot be told: nothing is deleted
+        if (yield from _delete(entity.id)):
+            left.remove(entity)
+            text = f"Step 2 (look): removed a leftover of {entity.maker}; {wanted.named} is {oldest.id}"
+            yield Decided(text, entity.id)
+    if not left:
+        return oldest
+    ids = ", ".join(entity.id for entity in standing if entity is oldest or entity in left)
+    if oldest.mark is None:
+        raise AmbiguousEntityError(
+            f"Several stand as {wanted.named}: {ids}. None of them may be removed by this task, and which is "
+            "meant cannot be told. Delete or rename all but one, or choose another `name`."
+        )
+    yield Decided(
+        f"Step 2 (look): several stand as {wanted.named}: {ids}; the oldest is used", oldest.id, True
+    )
+    return oldest
+
+
+def _delete(id: str) -> Generator[Step, Any, bool]:
+    try:
+        yield Delete(id)
+    except AepNotFoundError:
+        return True
+    except AepError:
+        return False
+    return True
+
+
+def _settle_own(wanted: Wanted, own: str, *, healed: bool) -> Recipe:
+    """Step 4: among all that stand the oldest survives; if that is not ours, ours goes."""
+    if wanted.settle > 0:
+        yield Sleep(wanted.settle)
+    standing = yield from _standing_with_own(own)
+    survivor = min(standing, key=lambda entity: entity.age_key)
+    if survivor.id == own:
+        survivor = yield from until_ready(wanted, survivor)
+        how = "its reply was lost, its effect stands" if healed else "created"
+        yield Decided(f"Step {3 if healed else 4}: {how}: {wanted.named}, made by this task", own)
+        return Outcome(own, created=True)
+    if not (yield from _delete(own)):
+        yield Decided(
+            f"Step 4 (race): {own} lost and could not be deleted; a later run removes it", own, True
+        )
+        if survivor.mark is None:
+            raise AmbiguousEntityError(
+                f"Two stand as {wanted.named}: {survivor.id} and {own}, which this task made and could not "
+                f"delete. Delete {own}, then run the task again.",
+                retryable=True,
+            )
+    return (yield from adopt(wanted, survivor, f"Step 4 (race): {own} of this task was deleted again;"))
+
+
+def _standing_with_own(own: str) -> Generator[Step, Any, list[Entity]]:
+    """What stands, with our own counted in even where the list lags behind."""
+    standing: list[Entity] = []
+    for pause in (0.0, *SETTLING):
+        if pause:
+            yield Sleep(pause)
+        listed: Sequence[Entity] = yield Look()
+        standing = [e for e in listed if e.readiness in (Readiness.READY, Readiness.COMING) or e.id == own]
+        if not standing or any(entity.id == own for entity in standing):
+            break
+    if not any(entity.id == own for entity in standing):
+        try:
+            standing.append((yield Get(own)))
+        except AepNotFoundError:
+            if not standing:
+                standing.append(Entity(own))  # neither list nor read has caught up with the reply
+    return standing

@@ -1,0 +1,119 @@
+"""What a value must look like before it goes into a URL, a header or a body. Each check names its culprit."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from airflow_provider_aep.flow_service.errors import AepConfigError
+
+MAX_NAME = 255
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
+_SANDBOX = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,255}")
+
+
+def check_id(value: object, parameter: str) -> str:
+    """An id that may stand in a path: letters, digits, ``-`` and ``_``; no slash, dot or blank."""
+    if isinstance(value, str) and _ID.fullmatch(value):
+        return value
+    shown = repr(value) if isinstance(value, str) and len(value) <= 80 else f"a {type(value).__name__}"
+    raise AepConfigError(
+        f"`{parameter}` is not an ID of Flow Service: got {shown}. "
+        "An ID has only letters, digits, '-' and '_' (such as 24151d58-ffa7-4960-951d-58ffa7396097); "
+        "take it from the XCom of the task that created the entity.",
+        parameter=parameter,
+    )
+
+
+def check_name(value: object, parameter: str = "name") -> str:
+    """A name that the service keeps as it is, so that looking for it finds it again."""
+    problem = _name_problem(value)
+    if problem is None:
+        assert isinstance(value, str)
+        return value
+    raise AepConfigError(
+        f"`{parameter}` {problem}. Give a text of 1 to {MAX_NAME} characters.", parameter=parameter
+    )
+
+
+def _name_problem(value: object) -> str | None:
+    if not isinstance(value, str):
+        return f"must be a text, not a {type(value).__name__}"
+    if not value.strip():
+        return "is empty"
+    if len(value) > MAX_NAME:
+        return f"has {len(value)} characters"
+    if value != value.strip():
+        return "begins or ends with blanks, which would make it hard to find again"
+    if any(unicodedata.category(c) in {"Cc", "Cs"} for c in value):
+        return "holds control characters or broken unicode"
+    return None
+
+
+def check_text(value: object, parameter: str, *, longest: int = 4000) -> str | None:
+    """A free text such as a description, or None."""
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise AepConfigError(
+            f"`{parameter}` must be a text, not a {type(value).__name__}.", parameter=parameter
+        )
+    if len(value) > longest:
+        raise AepConfigError(
+            f"`{parameter}` has {len(value)} characters; at most {longest} are sent.", parameter=parameter
+        )
+    if any(unicodedata.category(c) == "Cs" for c in value):
+        raise AepConfigError(f"`{parameter}` holds broken unicode.", parameter=parameter)
+    return value
+
+
+def check_header(value: object, parameter: str) -> str:
+    """A value that may stand in a header: printable ASCII, no line break, not empty.
+
+    The value itself is not shown: a secret pasted into the wrong field would end in a log.
+    """
+    if isinstance(value, str) and value and all(" " < c <= "~" for c in value):
+        return value
+    raise AepConfigError(
+        f"`{parameter}` is empty or holds blanks, line breaks or other characters that cannot be sent "
+        "in a header. Paste it again without anything around it.",
+        parameter=parameter,
+    )
+
+
+def check_sandbox(value: object, parameter: str = "sandbox") -> str:
+    """A sandbox's name (not its title): letters, digits, ``-`` and ``_``."""
+    if isinstance(value, str) and _SANDBOX.fullmatch(value):
+        return value
+    shown = repr(value) if isinstance(value, str) and len(value) <= 80 else f"a {type(value).__name__}"
+    raise AepConfigError(
+        f"`{parameter}` is not the name of a sandbox: got {shown}. "
+        "Use its name, such as 'prod', not its title or id.",
+        parameter=parameter,
+    )
+
+
+def check_choice(value: object, parameter: str, choices: tuple[str, ...]) -> str:
+    """One of a few words."""
+    if value in choices:
+        return str(value)
+    raise AepConfigError(
+        f"`{parameter}` is {value!r}; it must be one of {', '.join(map(repr, choices))}.", parameter=parameter
+    )
+
+
+def check_seconds(value: object, parameter: str) -> float:
+    """A number of seconds, zero or more."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < float("inf"):
+        return float(value)
+    raise AepConfigError(f"`{parameter}` must be a number of seconds, zero or more.", parameter=parameter)
+
+
+def check_count(value: object, parameter: str) -> int:
+    """A whole number, zero or more; a text that holds one too, since templates render to text."""
+    if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit():
+        value = int(value.strip()[:9])
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    raise AepConfigError(f"`{parameter}` must be a whole number, zero or more.", parameter=parameter)

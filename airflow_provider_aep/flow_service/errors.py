@@ -1,0 +1,153 @@
+"""Every error this provider raises on purpose.
+
+::
+
+    AepError
+    ├── AepConfigError            a parameter or setting is wrong; nothing was sent
+    ├── AepTransportError         no usable reply
+    │   ├── AepConnectError       the request never left: name, route, TLS, proxy
+    │   ├── AepTimeoutError       it left, and no whole reply came in time
+    │   ├── AepConnectionLostError  it left, and the connection broke
+    │   └── AepReplyError         something came back that is not Flow Service's language
+    ├── AepStatusError            Adobe answered, and said no
+    │   ├── AepRequestError       400, 422 and other 4xx: the request is wrong
+    │   ├── AepAuthError          401, or IMS refused the credential
+    │   ├── AepPermissionError    403
+    │   ├── AepNotFoundError      404: gone, or not yours to see
+    │   ├── AepVersionError       412: somebody changed it meanwhile
+    │   ├── AepThrottledError     429
+    │   └── AepServerError        5xx
+    └── AepConflictError          the entity is not in a state this task can go on from
+        ├── EntityExistsError     ``if_exists="fail"`` and it does
+        ├── AmbiguousEntityError  several stand, and which is meant cannot be told
+        ├── EntityStateError      disabled, a draft, or not enabled in time
+        ├── EntityInUseError      something hangs on it
+        └── CredentialsRefusedError  the source does not accept the connection's credentials
+
+``status`` is the HTTP status or None; ``code`` Adobe's error code with prefix and suffix (two catalogues
+share numbers, so ``FLOW-1404-412`` and a connector's ``1404`` are different things); ``request_id`` what
+Adobe's support asks for; ``retryable`` whether the same call may succeed later; ``retry_after`` the
+server's wish in seconds.
+"""
+
+from __future__ import annotations
+
+
+class AepError(Exception):
+    """Base of all errors: what happened, why, and what to do, in one message without secrets."""
+
+    default_retryable = False
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        code: str | None = None,
+        request_id: str | None = None,
+        retryable: bool | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.request_id = request_id
+        self.retryable = self.default_retryable if retryable is None else retryable
+        self.retry_after = retry_after
+
+
+class AepConfigError(AepError):
+    """A parameter or a connection's setting is wrong. ``parameter`` names it as the user wrote it."""
+
+    def __init__(self, message: str, *, parameter: str | None = None, **facts: object) -> None:
+        super().__init__(message, **facts)  # type: ignore[arg-type]
+        self.parameter = parameter
+
+
+class AepTransportError(AepError):
+    """No usable reply. ``may_have_happened`` tells whether the effect can stand all the same."""
+
+    default_retryable = True
+    may_have_happened = True
+
+
+class AepConnectError(AepTransportError):
+    """The request never left. ``culprit`` is ``host``, ``certificate`` or ``proxy``."""
+
+    may_have_happened = False
+
+    def __init__(self, message: str, *, culprit: str = "host", retryable: bool | None = None) -> None:
+        super().__init__(message, retryable=retryable)
+        self.culprit = culprit
+
+
+class AepTimeoutError(AepTransportError):
+    """The request left, and no whole reply came within ``timeout``."""
+
+
+class AepConnectionLostError(AepTransportError):
+    """The request left, and the connection broke before the reply was whole."""
+
+
+class AepReplyError(AepTransportError):
+    """The reply is not what Flow Service speaks: HTML, broken JSON, a redirect, or without end."""
+
+
+class AepStatusError(AepError):
+    """Adobe answered with an error status."""
+
+
+class AepRequestError(AepStatusError):
+    """The request is wrong as it stands (400, 422 and the like)."""
+
+
+class AepAuthError(AepStatusError):
+    """The credential or its token was refused (401, or an error of IMS)."""
+
+
+class AepPermissionError(AepStatusError):
+    """The credential may not do this here (403)."""
+
+
+class AepNotFoundError(AepStatusError):
+    """There is no such thing, or the credential may not see it (404)."""
+
+
+class AepVersionError(AepStatusError):
+    """The etag sent is not the current one (412)."""
+
+
+class AepThrottledError(AepStatusError):
+    """Too many requests (429)."""
+
+    default_retryable = True
+
+
+class AepServerError(AepStatusError):
+    """The service failed (5xx)."""
+
+    default_retryable = True
+
+
+class AepConflictError(AepError):
+    """What stands on the platform keeps this task from going on."""
+
+
+class EntityExistsError(AepConflictError):
+    """``if_exists="fail"``, and an entity of this identity stands already."""
+
+
+class AmbiguousEntityError(AepConflictError):
+    """Several entities share the identity and none may be chosen or removed safely."""
+
+
+class EntityStateError(AepConflictError):
+    """The entity is in a state this task cannot use."""
+
+
+class EntityInUseError(AepConflictError):
+    """The entity cannot be deleted: something hangs on it."""
+
+
+class CredentialsRefusedError(AepConflictError):
+    """AEP tried the connection, and the source does not accept its credentials."""

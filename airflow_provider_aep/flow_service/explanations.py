@@ -1,0 +1,90 @@
+"""What Adobe's error codes mean to the person on call: why, and what to do.
+
+Sources: the API gateway's list in Adobe's troubleshooting guide, the Flow Service error catalogue, and the
+error bodies of IMS. ``{sandbox}`` is filled in by the reader of the reply.
+"""
+
+from __future__ import annotations
+
+_ROLE = "In AEP's Permissions, add *View Sources* and *Manage Sources* to a role that holds this credential"
+
+GATEWAY = {
+    "403010": "The access token did not arrive. A proxy between Airflow and Adobe may strip the "
+    "Authorization header: let it pass for `host`",
+    "401013": "The access token is invalid or has expired, and a fresh one was refused as well. Check in the "
+    "Developer Console that the credential still exists and belongs to the organization in `org_id`",
+    "403000": "The API key did not arrive. It is the client ID (`login`) of the AEP connection",
+    "403003": "The client ID (`login`) is not known as an API key. Copy it from the Developer Console and "
+    "check that the project has the *Experience Platform API* added",
+    "400003": "The organization did not arrive. Set `org_id` of the AEP connection",
+    "403025": "The credential is not entitled for the organization in `org_id`. Check `org_id`, and add the "
+    "credential to an AEP product profile in the Admin Console",
+    "403027": "The organization in `org_id` is malformed or the credential has no product profile. It looks "
+    "like 0123456789ABCDEF01234567@AdobeOrg",
+    "429050": "Adobe's gateway limits the rate of requests. Fewer tasks at a time help: put them in a pool",
+}
+
+FLOW = {
+    "1100-400": "The organization may not be entitled to this source. Ask Adobe, or pick another source",
+    "1308-400": "The source refused the credentials or could not be reached. Check what the source's Airflow "
+    "connection holds, and that the source lets Adobe in",
+    "1403-400": "The update came without an etag. Run the task again",
+    "1404-412": "Somebody changed the entity meanwhile. Run the task again",
+    "1413-400": "The platform does not offer this source any more, or not to this organization. "
+    "PayPal's source was announced to end in June 2025",
+    "1415-400": "The source has no authentication of this name. Check `auth_spec_name`",
+    "1416-400": "It can be changed or deleted only while enabled, disabled or initializing. Try again later",
+    "1418-400": "A dataflow uses this base connection. Delete the dataflow first, then its source connection",
+    "1439-400": "It was deleted, or the credential may not see it",
+    "1445-400": "This source does not allow to change a connection. Delete it and create a new one",
+    "1300-400": "This source does not allow to change a connection. Delete it and create a new one",
+    "2000-401": "The token has no access to the organization in `org_id`",
+    "2001-401": "The organization did not arrive. Set `org_id` of the AEP connection",
+    "2002-401": "The organization is empty. Set `org_id` of the AEP connection",
+    "2100-404": "There is no sandbox '{sandbox}', or the credential may not see it. Check `sandbox`",
+    "2101-404": "There is no sandbox '{sandbox}', or the credential may not see it. Check `sandbox`",
+    "2103-404": "There is no sandbox '{sandbox}', or the credential may not see it. Check `sandbox`",
+    "2105-400": "The sandbox did not arrive. Set `sandbox` of the AEP connection",
+    "2118-403": f"The credential may not do this in sandbox '{{sandbox}}'. {_ROLE}",
+    "2119-400": "The sandbox '{sandbox}' is not ready for this. Check `sandbox`",
+    "2120-403": f"The credential may not do this in sandbox '{{sandbox}}'. {_ROLE}",
+    "2121-403": "The credential may not manage sources in sandbox '{sandbox}'. "
+    "Add *Manage Sources* to its role in AEP's Permissions",
+}
+
+IMS = {
+    "invalid client_secret parameter": "The client secret (`password`) of the AEP connection is wrong, or "
+    "was deleted in the Developer Console",
+    "invalid client_id parameter": "The client ID (`login`) of the AEP connection is not known to IMS at "
+    "`ims_host`",
+    "invalid_client": "IMS does not accept the client ID (`login`) with the client secret (`password`)",
+    "invalid_scope": "The credential does not have one of the `scopes` of the AEP connection. Leave `scopes` "
+    "empty for the usual ones",
+    "unsupported_grant_type": "The credential is no OAuth Server-to-Server credential. Make one of that kind "
+    "in the Developer Console",
+}
+
+BY_STATUS = {
+    400: "The request is not right as it stands",
+    401: "The credential was refused. Check client ID (`login`) and client secret (`password`)",
+    403: f"The credential may not do this in sandbox '{{sandbox}}'. {_ROLE}",
+    404: "It was deleted, or the credential may not see it",
+    412: "Somebody changed the entity meanwhile. Run the task again",
+    429: "Too many requests at a time. Fewer tasks at a time help: put them in a pool",
+}
+
+SERVER = "Adobe's service failed, or is overloaded. A later try can succeed"
+
+
+def explain(status: int, code: str | None, text: str, sandbox: str) -> str:
+    """Why, and what to do, for one error reply; a sentence without the full stop."""
+    number = (code or "").partition("-")[2]  # FLOW-1404-412: the catalogue lists 1404-412
+    advice = (
+        GATEWAY.get(code or "")
+        or FLOW.get(number)
+        or IMS.get(text)
+        or IMS.get(code or "")
+        or BY_STATUS.get(status)
+        or (SERVER if status >= 500 else "The request is not right as it stands")
+    )
+    return advice.replace("{sandbox}", sandbox)

@@ -1,0 +1,185 @@
+"""Replies to read: JSON, envelopes, and both families of errors.
+
+Errors come from the gateway (``error_code``, ``message``), from Flow Service in an old shape
+(``errorMessage``) and a current one (``type``, ``report``; the access-labels tutorial), from other
+services (``title``, ``detail``) and from IMS (``error``, ``error_description``). All of them are read here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from airflow_provider_aep.flow_service.errors import (
+    AepAuthError,
+    AepNotFoundError,
+    AepPermissionError,
+    AepReplyError,
+    AepRequestError,
+    AepServerError,
+    AepStatusError,
+    AepThrottledError,
+    AepVersionError,
+)
+from airflow_provider_aep.flow_service.explanations import explain
+from airflow_provider_aep.flow_service.retry import parse_retry_after
+
+_LONGEST_TEXT = 400
+
+_BY_STATUS: dict[int, type[AepStatusError]] = {
+    401: AepAuthError,
+    403: AepPermissionError,
+    404: AepNotFoundError,
+    408: AepServerError,
+    412: AepVersionError,
+    429: AepThrottledError,
+}
+
+_TOKEN_CODES = {"401013", "403010"}
+
+
+def read_json(body: bytes, content_type: str, what: str) -> Any:
+    """The JSON of a successful reply; anything else is an :class:`AepReplyError` that says what came."""
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        pass
+    raise AepReplyError(f"{what} was answered with {describe(body, content_type)} instead of JSON. {_PROXY}")
+
+
+_PROXY = (
+    "A proxy or gateway may have answered in Adobe's place, or the reply broke off: check `host` of the "
+    "AEP connection and the proxy settings, or try again later."
+)
+
+
+def describe(body: bytes, content_type: str) -> str:
+    """What a reply is, in words: never its text, which may repeat what was sent."""
+    kind = content_type.split(";")[0].strip().lower()[:60]
+    if not body:
+        return "an empty body"
+    if "html" in kind or body.lstrip()[:1] == b"<":
+        return f"an HTML page ({len(body)} bytes)"
+    return f"{len(body)} bytes of broken JSON" if "json" in kind else f"{len(body)} bytes that are no JSON"
+
+
+def read_object(document: object, what: str) -> dict[str, Any]:
+    """A JSON object."""
+    if isinstance(document, dict):
+        return document
+    raise AepReplyError(f"{what} was answered with a JSON {type(document).__name__} instead of an object.")
+
+
+def read_items(document: object, what: str) -> list[dict[str, Any]]:
+    """The entities of a list: ``{"items": [...]}``, or a bare array where some documents print one."""
+    items = document.get("items") if isinstance(document, dict) else document
+    if isinstance(items, list) and all(isinstance(item, dict) for item in items):
+        return items
+    raise AepReplyError(f"{what} was answered without a list of items.")
+
+
+def read_item(document: object, what: str) -> dict[str, Any]:
+    """The one entity of a look-up by id: an envelope of one even for one id, or bare."""
+    if isinstance(document, dict) and "items" not in document and "id" in document:
+        return document
+    items = read_items(document, what)
+    if len(items) != 1:
+        raise AepReplyError(f"{what} was answered with {len(items)} items instead of one.")
+    return items[0]
+
+
+def read_created_id(document: object, what: str) -> str:
+    """The id of what a POST made: ``{"id", "etag"}``, bare or in an envelope."""
+    item = document
+    if isinstance(document, dict) and isinstance(document.get("items"), list) and document["items"]:
+        item = document["items"][0]
+    created = item.get("id") if isinstance(item, dict) else None
+    if isinstance(created, str) and created:
+        return created
+    raise AepReplyError(f"{what} was answered without an id.")
+
+
+def without_secrets(item: Mapping[str, Any]) -> dict[str, Any]:
+    """An entity without its ``auth``: even the partial view of credentials stays out of XCom."""
+    return {key: value for key, value in item.items() if key != "auth"}
+
+
+def error_from_reply(
+    *,
+    what: str,
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    sandbox: str,
+    now: float,
+    scrub: Callable[[str], str],
+) -> AepStatusError:
+    """The typed error of an error reply.
+
+    ``scrub`` takes known secrets out of the server's words; ``now`` (epoch seconds) is for a
+    ``Retry-After`` that is a date.
+    """
+    document = _loads(body)
+    code, text = _code(document), scrub(_text(document))[:_LONGEST_TEXT]
+    report = document.get("report")
+    request_id = _word(report.get("request-id") if isinstance(report, dict) else None) or _word(
+        headers.get("x-request-id")
+    )
+    said = f" {code}" if code else ""
+    words = f': "{text.rstrip(".")}"' if text else f" and {describe(body, headers.get('content-type', ''))}"
+    trail = f" (request id {scrub(request_id)})" if request_id else ""
+    message = f"{what} was refused: {status}{said}{words}. {explain(status, code, text, sandbox)}.{trail}"
+    return _class(status, code, document)(
+        message,
+        status=status,
+        code=code,
+        request_id=request_id,
+        retry_after=parse_retry_after(headers.get("retry-after"), now),
+    )
+
+
+def _class(status: int, code: str | None, document: Mapping[str, Any]) -> type[AepStatusError]:
+    if status >= 500:
+        return AepServerError
+    if "error" in document or code in _TOKEN_CODES:
+        return AepAuthError if status != 429 else AepThrottledError
+    if code and code.startswith("FLOW-1439-"):
+        return AepNotFoundError
+    return _BY_STATUS.get(status, AepRequestError)
+
+
+def _loads(body: bytes) -> dict[str, Any]:
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _code(document: Mapping[str, Any]) -> str | None:
+    """``FLOW-1404-412`` out of ``type``, ``403025`` (text or number) out of ``error_code``, or IMS's word."""
+    if (code := document.get("error_code")) is not None and isinstance(code, str | int):
+        return _word(str(code))
+    kind = document.get("type")
+    if isinstance(kind, str) and "/errors/" in kind:
+        return _word(kind.rsplit("/", 1)[1])
+    return _word(document.get("error"))
+
+
+def _text(document: Mapping[str, Any]) -> str:
+    report = document.get("report")
+    candidates = [report.get("detailed-message")] if isinstance(report, dict) else []
+    keys = ("errorMessage", "detail", "message", "error_description", "title", "errorDetails")
+    candidates += [document.get(key) for key in keys]
+    for candidate in candidates:
+        if isinstance(candidate, str) and candidate.strip():
+            return " ".join(candidate.split())
+    return ""
+
+
+def _word(value: object) -> str | None:
+    """A short identifier out of a reply, or None: what is long or odd is no identifier."""
+    if isinstance(value, str) and 0 < len(value) <= 100 and value.isprintable() and " " not in value:
+        return value
+    return None

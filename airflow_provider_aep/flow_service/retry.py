@@ -1,0 +1,79 @@
+"""When the transport sends a request again, as a table.
+
+============================  ==========  ================  =====
+failure                       GET, DELETE PATCH             POST
+============================  ==========  ================  =====
+401 (once a call)             fresh token fresh token       never
+never left (connect)          again       again             never
+429                           again       again             never
+timeout, reset, 5xx           again       never             never
+anything else                 never       never             never
+============================  ==========  ================  =====
+
+A POST is never sent twice, not after 401 nor 429 either: only a look at what stands can tell whether a
+second one would make a second entity. A PATCH after a lost reply is for the caller, who reads the etag
+anew. What Flow Service wishes (``Retry-After``) is done up to :data:`LONGEST_WAIT`; beyond that the error
+goes up with ``retry_after`` set, since a task should not sleep in a worker's slot.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+
+from airflow_provider_aep.flow_service.errors import (
+    AepAuthError,
+    AepConnectError,
+    AepError,
+    AepThrottledError,
+)
+
+ATTEMPTS = 4
+"""How often one request is sent at most, the fresh token's attempt apart."""
+
+LONGEST_WAIT = 30.0
+"""Seconds that one wait may last."""
+
+FIRST_WAIT = 0.5
+
+
+@dataclass(frozen=True)
+class Again:
+    """Send it again after ``wait`` seconds, with a fresh token or the same."""
+
+    wait: float
+    fresh_token: bool = False
+
+
+def decide(method: str, error: AepError, *, attempt: int, refreshed: bool, jitter: float) -> Again | None:
+    """The table above. ``attempt`` counts from 1; ``jitter`` in [0, 1) spreads the waits."""
+    if method == "POST":
+        return None
+    if isinstance(error, AepAuthError):
+        return None if refreshed else Again(0.0, fresh_token=True)
+    if not error.retryable or attempt >= ATTEMPTS:
+        return None
+    if method == "PATCH" and not isinstance(error, AepConnectError | AepThrottledError):
+        return None
+    return wait_for(error, attempt, jitter)
+
+
+def wait_for(error: AepError, attempt: int, jitter: float) -> Again | None:
+    """The server's wish, else steps that double; None where the server asks for more than is done here."""
+    if error.retry_after is not None:
+        return Again(error.retry_after) if error.retry_after <= LONGEST_WAIT else None
+    return Again(FIRST_WAIT * 2 ** (attempt - 1) * (0.75 + jitter / 2))
+
+
+def parse_retry_after(value: str | None, now: float) -> float | None:
+    """``Retry-After`` in seconds, from a number or an HTTP date; None where it is neither."""
+    if value is None:
+        return None
+    text = value.strip()
+    if text.isascii() and text.isdigit():
+        return float(text[:9])
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, TypeError, IndexError):
+        return None
+    return max(0.0, moment.timestamp() - now)

@@ -1,0 +1,56 @@
+"""The catalogue of sources: what a base connection to each needs.
+
+One source so far; the documented rest joins here as data. A source is found by its name in any spelling.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass
+
+from airflow_provider_aep.flow_service.errors import AepConfigError
+
+
+@dataclass(frozen=True)
+class Source:
+    """A documented source.
+
+    ``connection_spec_id`` and ``auth_spec_name`` must match the platform's to the letter; ``plain`` names
+    the parameters that are no secrets; ``notice`` is what its user should know.
+    """
+
+    key: str
+    title: str
+    connection_spec_id: str
+    auth_spec_name: str
+    parameters: tuple[str, ...]
+    plain: frozenset[str] = frozenset()
+    notice: str | None = None
+
+
+PAYPAL = Source(
+    key="paypal",
+    title="PayPal",
+    connection_spec_id="221c7626-58f6-4eec-8ee2-042b0226f03b",
+    auth_spec_name="Client-Id-Secret Based Authentication",
+    parameters=("host", "clientId", "clientSecret"),
+    plain=frozenset({"host"}),
+    notice="Adobe announced the end of its PayPal source for June 2025. Where the platform no longer offers "
+    "it, use another payments source such as Square or Stripe.",
+)
+
+SOURCES: dict[str, Source] = {source.key: source for source in (PAYPAL,)}
+
+
+def find_source(name: object) -> Source:
+    """The source of that name, whatever its case and separators; a typo gets a suggestion."""
+    key = re.sub(r"[\s_-]+", "-", name.strip().lower()) if isinstance(name, str) else ""
+    if key in SOURCES:
+        return SOURCES[key]
+    near = difflib.get_close_matches(key, SOURCES, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise AepConfigError(
+        f"`source` is {name!r}, which this provider does not know.{hint} It knows: {', '.join(SOURCES)}.",
+        parameter="source",
+    )

@@ -1,0 +1,52 @@
+"""What exploring a source tells about its tables (Adobe's "Explore a payments system" tutorial)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from airflow_provider_aep.flow_service.errors import AepConfigError, AepReplyError
+
+
+def read_tables(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """``{"name", "path", "type", "can_preview", "can_fetch_schema"}`` of each entry of the root."""
+    return [
+        {
+            "name": str(item.get("name") or item.get("path")),
+            "path": str(item.get("path") or item.get("name")),
+            "type": str(item.get("type") or "table").lower(),
+            "can_preview": bool(item.get("canPreview", False)),
+            "can_fetch_schema": bool(item.get("canFetchSchema", False)),
+        }
+        for item in items
+        if item.get("name") or item.get("path")
+    ]
+
+
+def table_path(table: object) -> str:
+    """A table's path, given as such or as an entry of the list of tables."""
+    path = table.get("path") or table.get("name") if isinstance(table, Mapping) else table
+    if isinstance(path, str) and path.strip() and path.isprintable():
+        return path
+    raise AepConfigError(
+        "`table` is neither a table's path, such as 'PayPal.Catalog_Products', nor one of the dicts that "
+        "ListTablesOperator returns.",
+        parameter="table",
+    )
+
+
+def read_columns(document: object, path: str) -> list[dict[str, Any]]:
+    """``{"name", "type", "xdm"}`` of each column of a flat table."""
+    schema = document.get("schema") if isinstance(document, dict) else None
+    columns = schema.get("columns") if isinstance(schema, dict) else None
+    if not isinstance(columns, list) or not all(isinstance(one, dict) and one.get("name") for one in columns):
+        raise AepReplyError(f"Exploring table {path!r} was answered without its columns.")
+    return [{"name": one["name"], "type": one.get("type"), "xdm": one.get("xdm")} for one in columns]
+
+
+def read_rows(document: object, path: str) -> list[dict[str, Any]]:
+    """The rows of a preview."""
+    rows = document.get("data") if isinstance(document, dict) else None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise AepReplyError(f"Previewing table {path!r} was answered without rows.")
+    return rows

@@ -1,0 +1,73 @@
+"""What ``test_connection`` says: not "it failed", but which setting of the AEP connection to look at.
+
+The message is shown as it is in Airflow's UI, so it is made of our own words and of scrubbed ones only.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_provider_aep.flow_service.calls import list_connections
+from airflow_provider_aep.flow_service.errors import (
+    AepAuthError,
+    AepConnectError,
+    AepError,
+    AepPermissionError,
+    AepReplyError,
+    AepStatusError,
+    AepTransportError,
+)
+
+if TYPE_CHECKING:
+    from airflow_provider_aep.hooks.flow_service import FlowServiceHook
+
+
+def diagnose(hook: FlowServiceHook) -> tuple[bool, str]:
+    """Ask IMS for a new token, then Flow Service for one connection; name what is wrong on the way."""
+    try:
+        settings, sandbox = hook.settings, hook.sandbox
+    except AepError as error:
+        return False, str(error)
+    try:
+        hook.renew_token()
+    except AepTransportError as error:
+        return False, _unreachable(hook, error, "ims_host", settings.ims_url)
+    except AepError as error:
+        return False, f"IMS at `ims_host` refuses: {error}"
+    try:
+        hook.call(list_connections(None, None))
+    except AepTransportError as error:
+        return False, _unreachable(hook, error, "host", settings.base_url)
+    except AepError as error:
+        return False, _refused(error, sandbox)
+    except Exception as error:  # noqa: BLE001 - a test that raises tells less than one that says what
+        return False, f"Unexpected {type(error).__name__} while testing the connection."
+    return True, f"Connected to {settings.base_url}, organization {settings.org_id}, sandbox '{sandbox}'."
+
+
+def _unreachable(hook: FlowServiceHook, error: AepTransportError, setting: str, address: str) -> str:
+    settings = hook.settings
+    if settings.base_url == settings.ims_url:
+        setting = "host` and `ims_host"
+    if isinstance(error, AepConnectError) and error.culprit == "proxy":
+        return f"The proxy on the way to {address} (`{setting}`) refused or is not reachable: {error}"
+    if isinstance(error, AepConnectError) and error.culprit == "certificate":
+        return f"The certificate of {address} (`{setting}`) is not trusted: {error}"
+    if isinstance(error, AepReplyError):
+        return f"{address} (`{setting}`) does not answer as Adobe does: {error}"
+    return f"{address} (`{setting}`) cannot be reached: {error}"
+
+
+def _refused(error: AepError, sandbox: str) -> str:
+    code = error.code or ""
+    if code == "403003" or code == "403000":
+        return f"The client ID (`login`) is wrong: {error}"
+    if code in {"403025", "403027", "400003"} or code.startswith(("FLOW-2000-", "FLOW-2001-", "FLOW-2002-")):
+        return f"The organization (`org_id`) is wrong: {error}"
+    if code.startswith(("FLOW-2100-", "FLOW-2101-", "FLOW-2103-", "FLOW-2105-", "FLOW-2119-")):
+        return f"The sandbox (`sandbox`) '{sandbox}' is wrong: {error}"
+    if isinstance(error, AepPermissionError):
+        return f"The credential lacks a permission in sandbox '{sandbox}': {error}"
+    if isinstance(error, AepAuthError):
+        return f"The token was refused; client ID (`login`) or organization (`org_id`) is wrong: {error}"
+    return f"{'Flow Service refused' if isinstance(error, AepStatusError) else 'It failed'}: {error}"

@@ -1,0 +1,160 @@
+"""Flow Service: base connections and what can be asked of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from airflow_provider_aep.flow_service import calls, replies
+from airflow_provider_aep.flow_service.calls import FLOW_SERVICE, Call
+from airflow_provider_aep.flow_service.checks import check_name, check_text
+from airflow_provider_aep.flow_service.errors import AepReplyError
+from airflow_provider_aep.flow_service.query import MAX_PAGES, next_page
+from airflow_provider_aep.hooks.base import AepHook
+from airflow_provider_aep.hooks.diagnosis import diagnose
+
+PLAIN_PARAMETERS = frozenset({"host", "port", "database", "schema", "region", "server", "url", "endpoint"})
+"""Parameters of ``auth.params`` that are no secrets, whatever the source."""
+
+
+class FlowServiceHook(AepHook):
+    """Flow Service of Adobe Experience Platform.
+
+    :param aep_conn_id: an Airflow connection of type ``aep``
+    :param sandbox: the sandbox's name; None or empty for the connection's own
+    """
+
+    service_path = FLOW_SERVICE
+
+    def create_connection(
+        self,
+        *,
+        name: str,
+        connection_spec_id: str,
+        auth_spec_name: str,
+        auth_params: Mapping[str, Any],
+        description: str | None = None,
+        connection_spec_version: str = "1.0",
+    ) -> str:
+        """Create a base connection with one POST and return its id.
+
+        Nothing is looked up and nothing repeated: called twice, it makes two.
+        ``CreateBaseConnectionOperator`` makes one.
+
+        :raises AepError: where ``may_have_happened`` is set on it, the connection can stand all the same
+        """
+        self.hide(auth_params)
+        call = calls.create_connection(
+            name=check_name(name),
+            connection_spec_id=connection_spec_id,
+            auth_spec_name=auth_spec_name,
+            auth_params=auth_params,
+            description=check_text(description, "description"),
+            connection_spec_version=connection_spec_version,
+        )
+        return replies.read_created_id(self.call(call), "POST /connections")
+
+    def get_connection_details(self, connection_id: str) -> dict[str, Any]:
+        """The base connection: id, name, state, connectionSpec, etag and so on, without ``auth``."""
+        call = calls.get_connection(connection_id)
+        return replies.without_secrets(replies.read_item(self.call(call), f"{call.method} {call.path}"))
+
+    def list_connections(
+        self, *, name: str | None = None, connection_spec_id: str | None = None
+    ) -> list[dict[str, Any]]:
+        """All base connections of that exact name and spec, from every page, without ``auth``."""
+        found = self._every_page(calls.list_connections(name, connection_spec_id))
+        return [
+            replies.without_secrets(item)
+            for item in found
+            if (name is None or item.get("name") == name)
+            and (connection_spec_id is None or _spec_id(item) == connection_spec_id)
+        ]
+
+    def patch_connection(self, connection_id: str, etag: str, operations: list[dict[str, Any]]) -> None:
+        """Change a base connection as of ``etag``.
+
+        :raises AepVersionError: somebody changed it meanwhile
+        """
+        self.hide(
+            [operation.get("value") for operation in operations if "auth" in str(operation.get("path"))]
+        )
+        self.call(calls.patch_connection(connection_id, etag, operations))
+
+    def delete_connection(self, connection_id: str) -> None:
+        """Delete a base connection.
+
+        :raises AepNotFoundError: there is none of this id
+        :raises AepRequestError: with code ``…1418-400`` while something hangs on it
+        """
+        self.call(calls.delete_connection(connection_id))
+
+    def test_base_connection(self, connection_id: str) -> bool:
+        """Whether the source accepts the connection's credentials, as AEP finds out by trying them."""
+        call = calls.test_connection(connection_id)
+        what = f"{call.method} {call.path}"
+        result = replies.read_object(self.call(call), what).get("result")
+        if not isinstance(result, bool):
+            raise AepReplyError(f"{what} was answered without a result.")
+        return result
+
+    def explore(
+        self,
+        connection_id: str,
+        *,
+        object_type: str = "root",
+        object: str | None = None,
+        preview: bool = False,
+    ) -> Any:
+        """What the source offers.
+
+        :param object_type: ``root`` for a list of ``{"name", "path", "type", "canPreview",
+            "canFetchSchema"}``; ``table`` for ``{"format", "schema": {"columns"}}`` of one
+        :param object: the table's path
+        :param preview: adds ``data``, the table's first rows
+        """
+        call = calls.explore(connection_id, object_type, object, preview)
+        document = self.call(call)
+        if str(object_type).lower() == "root":
+            return replies.read_items(document, f"{call.method} {call.path}")
+        return document
+
+    def list_source_connections(self, base_connection_id: str) -> list[dict[str, Any]]:
+        """The source connections that hang on a base connection, from every page."""
+        found = self._every_page(calls.list_source_connections(base_connection_id))
+        return [item for item in found if item.get("baseConnectionId") == base_connection_id]
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Whether this Airflow connection works; if not, which of its settings is wrong. Never raises."""
+        return diagnose(self)
+
+    def hide(self, auth_params: object) -> None:
+        """Register credentials of a source as secrets, all but what is plain by its name."""
+        if isinstance(auth_params, Mapping):
+            auth_params = [value for key, value in auth_params.items() if key not in PLAIN_PARAMETERS]
+        elif isinstance(auth_params, list):
+            for one in auth_params:
+                self.hide(one)
+            return
+        self._line.secrets.add([auth_params])
+
+    def _every_page(self, call: Call) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        seen: set[str] = set()
+        what = f"{call.method} {call.path}"
+        for _ in range(MAX_PAGES):
+            document = self.call(call)
+            found += replies.read_items(document, what)
+            query = next_page(document, self.settings.base_url) if isinstance(document, dict) else None
+            if query is None:
+                return found
+            if repr(query) in seen:
+                break
+            seen.add(repr(query))
+            call = Call(call.method, call.path, query)
+        raise AepReplyError(f"{what}: the pages of the list do not come to an end.", retryable=False)
+
+
+def _spec_id(item: Mapping[str, Any]) -> object:
+    spec = item.get("connectionSpec")
+    return spec.get("id") if isinstance(spec, Mapping) else None

@@ -1,0 +1,100 @@
+"""PayPal's credentials, as AEP's PayPal source wants them. This hook sends nothing anywhere."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from airflow.sdk import BaseHook
+
+from airflow_provider_aep._compat import AirflowNotFoundException, mask_secret
+from airflow_provider_aep.flow_service.errors import AepConfigError
+from airflow_provider_aep.hooks.forms import form_behaviour, form_widgets
+
+DEFAULT_HOST = "api.sandbox.paypal.com"
+
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,62})(\.[A-Za-z0-9]([A-Za-z0-9-]{0,62}))+")
+
+
+class PayPalHook(BaseHook):
+    """A PayPal application's credentials, from an Airflow connection of type ``paypal``.
+
+    :param paypal_conn_id: ``login`` = client ID, ``password`` = client secret, ``host`` = PayPal's API host
+        (default: PayPal's sandbox)
+    """
+
+    conn_name_attr = "paypal_conn_id"
+    default_conn_name = "paypal_default"
+    conn_type = "paypal"
+    hook_name = "PayPal"
+
+    def __init__(self, paypal_conn_id: str = default_conn_name) -> None:
+        super().__init__()
+        self.paypal_conn_id = paypal_conn_id
+
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """For Airflow 3.1; later versions read the provider info."""
+        return form_widgets(cls.conn_type)
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """For Airflow 3.1; later versions read the provider info."""
+        return form_behaviour(cls.conn_type)
+
+    def auth_params(self) -> dict[str, str]:
+        """``{"host", "clientId", "clientSecret"}`` as Adobe's PayPal tutorial names them.
+
+        :raises AepConfigError: one is missing or malformed; it is named, its value is not repeated
+        """
+        try:
+            connection = self.get_connection(self.paypal_conn_id)
+        except AirflowNotFoundException:
+            connection = None
+        if connection is None:
+            raise AepConfigError(
+                f"There is no Airflow connection {self.paypal_conn_id!r}. Add one of type *PayPal* under "
+                "this id, or pass another `paypal_conn_id`.",
+                parameter="paypal_conn_id",
+            )
+        for secret in (connection.login, connection.password):
+            if secret:
+                mask_secret(secret)
+        return {
+            "host": self._host(connection.host),
+            "clientId": self._word(connection.login, "login", "client ID"),
+            "clientSecret": self._word(connection.password, "password", "client secret"),
+        }
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Whether the three are complete and well formed. Sends nothing: whether PayPal accepts them is
+        for AEP to say, by the base connection's test."""
+        try:
+            params = self.auth_params()
+        except AepConfigError as error:
+            return False, str(error)
+        return True, (
+            f"Client ID, client secret and host {params['host']} are complete. Whether PayPal accepts them, "
+            "AEP finds out when it tests the base connection."
+        )
+
+    def _word(self, value: str | None, parameter: str, label: str) -> str:
+        text = (value or "").strip()
+        if not text:
+            raise self._error(f"the {label} (`{parameter}`) is missing", parameter)
+        if not text.isascii() or not text.isprintable() or " " in text:
+            raise self._error(f"the {label} (`{parameter}`) holds blanks or odd characters", parameter)
+        return text
+
+    def _host(self, value: str | None) -> str:
+        host = (value or "").strip().removeprefix("https://").rstrip("/") or DEFAULT_HOST
+        if not _HOST.fullmatch(host):
+            raise self._error(f"`host` is no bare host name such as {DEFAULT_HOST}", "host")
+        return host
+
+    def _error(self, problem: str, parameter: str) -> AepConfigError:
+        return AepConfigError(
+            f"Connection {self.paypal_conn_id!r}: {problem}. Copy it from the application's page in PayPal's "
+            "developer dashboard.",
+            parameter=parameter,
+        )

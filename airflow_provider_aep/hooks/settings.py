@@ -1,0 +1,232 @@
+"""An Airflow connection of type ``aep``, read and checked. Every complaint names the setting as stored."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from airflow_provider_aep.flow_service.checks import check_header, check_sandbox
+from airflow_provider_aep.flow_service.errors import AepConfigError
+
+DEFAULT_HOST = "https://platform.adobe.io"
+DEFAULT_IMS = "https://ims-na1.adobelogin.com"
+DEFAULT_SANDBOX = "prod"
+DEFAULT_SCOPES = "openid,session,AdobeID,read_organizations,additional_info.projectedProductContext"
+DEFAULT_TIMEOUT = 30.0
+
+_HOSTNAME = re.compile(
+    r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,62}))*\.?"
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a hook needs to know. ``timeout`` in seconds; ``verify`` the path of a CA bundle or None."""
+
+    client_id: str
+    client_secret: str = field(repr=False)
+    org_id: str
+    sandbox: str
+    scopes: str
+    base_url: str
+    ims_url: str
+    timeout: float
+    verify: str | None
+    tenant: str | None
+
+
+def read_settings(connection: Any) -> Settings:
+    """Check a connection (anything with ``login``, ``password``, ``host``, ``port`` and ``extra``).
+
+    :raises AepConfigError: naming the connection and the setting
+    """
+    try:
+        return _read(connection)
+    except AepConfigError as error:
+        problem = AepConfigError(
+            f"Connection {getattr(connection, 'conn_id', None)!r}: {error}", parameter=error.parameter
+        )
+    raise problem
+
+
+def _read(connection: Any) -> Settings:
+    extra = _extra(connection)
+    login = check_header(_required(connection.login, "login", "client ID"), "login")
+    secret = _required(connection.password, "password", "client secret")
+    org_id = check_header(_required(_text(extra, "org_id"), "org_id", "organization ID"), "org_id")
+    if not re.fullmatch(r"[^@]+@[^@]+", org_id):
+        raise AepConfigError(
+            "`org_id` is no organization ID: it looks like 0123456789ABCDEF01234567@AdobeOrg.",
+            parameter="org_id",
+        )
+    return Settings(
+        client_id=login,
+        client_secret=secret,
+        org_id=org_id,
+        sandbox=check_sandbox(_text(extra, "sandbox") or DEFAULT_SANDBOX),
+        scopes=_scopes(extra),
+        base_url=read_origin(connection.host or DEFAULT_HOST, "host", port=connection.port),
+        ims_url=read_origin(_text(extra, "ims_host") or DEFAULT_IMS, "ims_host"),
+        timeout=_timeout(extra),
+        verify=_verify(extra),
+        tenant=_tenant(extra),
+    )
+
+
+def read_origin(value: str, parameter: str, *, port: object = None) -> str:
+    """``scheme://host[:port]`` of a setting. Nothing else may stand in it, and its text is never echoed.
+
+    https where no scheme is given; plain http only to this machine.
+    """
+    text = value.strip()
+    parts = _split(text if "://" in text else f"https://{text}", parameter)
+    scheme, host = parts.scheme.lower(), parts.hostname
+    if scheme not in {"https", "http"}:
+        raise _bad_origin(parameter, "has a scheme other than https")
+    if parts.username is not None or parts.password is not None or "@" in parts.netloc:
+        raise _bad_origin(parameter, "holds user information")
+    if parts.path not in {"", "/"} or parts.query or parts.fragment or "?" in text or "#" in text:
+        raise _bad_origin(parameter, "holds a path")
+    if not host or not (_is_address(host) or _HOSTNAME.fullmatch(host)):
+        raise _bad_origin(parameter, "names no host")
+    if scheme == "http" and not _is_loopback(host):
+        raise _bad_origin(parameter, "asks for plain http to another machine, which would show the token")
+    number = _port(parts, port, parameter)
+    shown = f"[{host}]" if ":" in host else host
+    default = {"https": 443, "http": 80}[scheme]
+    return f"{scheme}://{shown}" + ("" if number in (None, default) else f":{number}")
+
+
+def _split(url: str, parameter: str) -> Any:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port, parts.hostname
+    except ValueError:
+        parts = None
+    if parts is None or not url.isascii() or any(c.isspace() or c == "\\" for c in url):
+        raise _bad_origin(parameter, "is no address")
+    return parts
+
+
+def _port(parts: Any, port: object, parameter: str) -> int | None:
+    """The port in the address or beside it; Airflow's form sends 0 for none."""
+    if port in (None, 0, ""):
+        return parts.port  # type: ignore[no-any-return]
+    if not isinstance(port, int) or isinstance(port, bool) or not 0 < port < 65536:
+        raise AepConfigError("`port` must be a number from 1 to 65535.", parameter="port")
+    if parts.port not in (None, port):
+        raise AepConfigError(f"`{parameter}` and `port` name different ports. Keep one.", parameter="port")
+    return port
+
+
+def _bad_origin(parameter: str, problem: str) -> AepConfigError:
+    example = DEFAULT_HOST if parameter == "host" else DEFAULT_IMS
+    return AepConfigError(
+        f"`{parameter}` {problem}. It is a bare address such as {example}, at most with a port.",
+        parameter=parameter,
+    )
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_loopback(host: str) -> bool:
+    if host.rstrip(".").lower() == "localhost":
+        return True
+    return _is_address(host) and ipaddress.ip_address(host).is_loopback
+
+
+def _extra(connection: Any) -> Mapping[str, Any]:
+    """The extra as an object. Read from its text, since Airflow makes an empty one of broken JSON."""
+    raw = connection.extra
+    if raw is None or raw == "":
+        return {}
+    try:
+        extra = json.loads(raw) if isinstance(raw, str) else raw
+    except (ValueError, RecursionError):
+        extra = None
+    if not isinstance(extra, dict):
+        raise AepConfigError(
+            '`extra` is no JSON object. It looks like {"org_id": "…@AdobeOrg", "sandbox": "prod"}.',
+            parameter="extra",
+        )
+    return extra
+
+
+def _text(extra: Mapping[str, Any], key: str) -> str:
+    """A text of the extra; what the form leaves empty arrives as None or as an empty text."""
+    value = extra.get(key)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise AepConfigError(f"`{key}` must be a text, not a {type(value).__name__}.", parameter=key)
+    return value.strip()
+
+
+def _required(value: object, parameter: str, label: str) -> str:
+    text = value.strip() if isinstance(value, str) else ""
+    if text:
+        return text
+    raise AepConfigError(
+        f"the {label} (`{parameter}`) is missing. It stands in the Developer Console with the project's "
+        "OAuth Server-to-Server credential.",
+        parameter=parameter,
+    )
+
+
+def _scopes(extra: Mapping[str, Any]) -> str:
+    words = [word for word in re.split(r"[\s,]+", _text(extra, "scopes")) if word]
+    return check_header(",".join(words), "scopes") if words else DEFAULT_SCOPES
+
+
+def _timeout(extra: Mapping[str, Any]) -> float:
+    value = extra.get("timeout")
+    if value is None or value == "":
+        return DEFAULT_TIMEOUT
+    try:
+        seconds = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        seconds = math.nan
+    if not 0 < seconds <= 86_400:
+        raise AepConfigError(
+            "`timeout` must be a positive number of seconds, at most 86400.", parameter="timeout"
+        )
+    return seconds
+
+
+def _verify(extra: Mapping[str, Any]) -> str | None:
+    value = extra.get("verify")
+    if value is None or value is True or (isinstance(value, str) and value.strip().lower() in {"", "true"}):
+        return None
+    if not isinstance(value, str) or value.strip().lower() in {"false", "0", "no", "off"}:
+        raise AepConfigError(
+            "`verify` cannot switch the check of certificates off. Give the path of a CA bundle.",
+            parameter="verify",
+        )
+    if not Path(value.strip()).exists():
+        raise AepConfigError(
+            f"`verify` names a CA bundle that is not on this machine: {value.strip()[:200]!r}.",
+            parameter="verify",
+        )
+    return value.strip()
+
+
+def _tenant(extra: Mapping[str, Any]) -> str | None:
+    tenant = _text(extra, "tenant").lstrip("@")
+    if tenant and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", tenant):
+        raise AepConfigError(
+            "`tenant` is no tenant name: it is what follows '@' in AEP's address bar.", parameter="tenant"
+        )
+    return tenant or None

@@ -1,0 +1,317 @@
+"""Requests over one pooled session: bounded in time, in size, and in where they may go.
+
+What ``requests`` leaves open is closed here. Its ``timeout`` bounds each silence, so a server that drips a
+byte a second holds a worker for ever: the socket's time limit is set anew, to what is left of the whole
+reply's, before every read. Its bodies have no limit. Its errors hold the request, token and all, so they
+are turned into ours outside the ``except`` block: neither cause nor context leads back to them.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import socket
+import time
+import zlib
+from functools import partial
+from http.client import HTTPResponse
+from typing import Any
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from requests.utils import get_environ_proxies
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+from airflow_provider_aep.flow_service.errors import (
+    AepConfigError,
+    AepConnectError,
+    AepConnectionLostError,
+    AepError,
+    AepReplyError,
+    AepTimeoutError,
+)
+
+MAX_REPLY = 32 * 1024 * 1024
+"""Bytes of a reply, after unzipping."""
+
+_CHUNK = 64 * 1024
+
+
+class _DeadlineReader(io.RawIOBase):
+    """A socket's reading end whose every read has what is left until the deadline, not a limit of its own."""
+
+    def __init__(self, sock: Any, deadline: float) -> None:
+        self._raw = sock.makefile("rb", buffering=0)
+        self._sock = sock
+        self._deadline = deadline
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the reply's deadline has passed")
+        self._sock.settimeout(left)
+        return self._raw.readinto(buffer)  # type: ignore[no-any-return]
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _DeadlineResponse(HTTPResponse):
+    def __init__(self, sock: Any, *args: Any, deadline: float, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self.fp.close()
+        self.fp = io.BufferedReader(_DeadlineReader(sock, deadline))
+
+
+class _Bounded:
+    """Mixed into urllib3's connections: a reply, status line and headers included, has one deadline."""
+
+    timeout: Any
+    sock: Any
+
+    def connect(self) -> None:
+        self._limit()  # a proxy's answer to CONNECT is a reply too
+        super().connect()  # type: ignore[misc]
+
+    def getresponse(self) -> Any:
+        self._limit()
+        return super().getresponse()  # type: ignore[misc]
+
+    def _limit(self) -> None:
+        deadline = time.monotonic() + float(self.timeout)
+        self.response_class = partial(_DeadlineResponse, deadline=deadline)
+
+
+class _BoundedHTTPConnection(_Bounded, HTTPConnection):  # type: ignore[misc]
+    pass
+
+
+class _BoundedHTTPSConnection(_Bounded, HTTPSConnection):  # type: ignore[misc]
+    pass
+
+
+class _HTTPPool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _BoundedHTTPConnection
+
+
+class _HTTPSPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _BoundedHTTPSConnection
+
+
+_POOLS = {"http": _HTTPPool, "https": _HTTPSPool}
+
+
+class _Adapter(HTTPAdapter):
+    """Bounded connections with TCP keep-alive, straight or through a proxy."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, socket_options=_keep_alive(), **kwargs)
+        self.poolmanager.pool_classes_by_scheme = _POOLS
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **kwargs)
+        if isinstance(manager, urllib3.ProxyManager) and type(manager) is urllib3.ProxyManager:
+            manager.pool_classes_by_scheme = _POOLS
+        return manager
+
+
+def _keep_alive() -> list[tuple[int, int, int]]:
+    options = [*HTTPConnection.default_socket_options, (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
+    for name, value in (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 30), ("TCP_KEEPCNT", 4)):
+        if hasattr(socket, name):
+            options.append((socket.IPPROTO_TCP, getattr(socket, name), value))
+    return options
+
+
+def new_session(verify: str | None) -> requests.Session:
+    """A session that honours the environment's proxies and CA bundle, but never its ``.netrc``.
+
+    ``trust_env`` is off because requests would replace our token by a ``.netrc`` entry for the host;
+    proxies and CA bundle are therefore looked up here.
+    """
+    session = requests.Session()
+    session.trust_env = False
+    bundle = verify or os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
+    session.verify = bundle or True
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, _Adapter())
+    return session
+
+
+class Transport:
+    """One session, shared by everything one hook sends. Threads may share it.
+
+    :param timeout: seconds for connecting, and again for the whole reply
+    :param verify: path of a CA bundle, or None for the environment's or requests' own
+    """
+
+    def __init__(self, timeout: float, verify: str | None) -> None:
+        self.timeout = timeout
+        self.session = new_session(verify)
+        self._proxies: dict[str, dict[str, str]] = {}
+
+    def send(
+        self, request: requests.PreparedRequest, what: str, timeout: float | None = None
+    ) -> requests.Response:
+        """Send once. Returns the reply with its body read; never follows a redirect, never retries.
+
+        :param what: the request in words for error messages, without query and secrets
+        :raises AepTransportError: no whole reply
+        """
+        limit = timeout or self.timeout
+        try:
+            response = self.session.send(
+                request, stream=True, timeout=limit, allow_redirects=False, proxies=self._proxies_for(request)
+            )
+            _read_body(response, what)
+        except AepError:
+            raise
+        except (
+            requests.RequestException,
+            urllib3.exceptions.HTTPError,
+            OSError,
+            ValueError,
+            zlib.error,
+        ) as error:
+            failure = _typed(error, what, limit)
+        else:
+            if response.is_redirect or 300 <= response.status_code < 400:
+                failure = _redirected(what, response.status_code)
+            else:
+                return response
+        raise failure
+
+    def _proxies_for(self, request: requests.PreparedRequest) -> dict[str, str]:
+        url = str(request.url)
+        origin = "/".join(url.split("/", 3)[:3])
+        if origin not in self._proxies:
+            self._proxies[origin] = get_environ_proxies(url)
+        return self._proxies[origin]
+
+    def close(self) -> None:
+        """Close the pool's connections."""
+        self.session.close()
+
+
+def _read_body(response: requests.Response, what: str) -> None:
+    """Read the whole body into the response, bounded, before anything else looks at it."""
+    raw = response.raw
+    try:
+        content = _read_bounded(raw, what)
+        encoding = raw.headers.get("content-encoding", "").strip().lower()
+        if content and encoding in ("gzip", "x-gzip", "deflate"):
+            content = _unzip(content, what)
+        elif content and encoding not in ("", "identity"):
+            raise AepReplyError(
+                f"{what} was answered in the encoding {encoding[:20]!r}, which was not asked for."
+            )
+    except BaseException:
+        raw.close()  # what is left unread must not be taken for the next reply
+        raise
+    raw.release_conn()
+    response._content = content
+    response._content_consumed = True  # type: ignore[attr-defined]
+
+
+def _read_bounded(raw: Any, what: str) -> bytes:
+    first: bytes = raw.read(_CHUNK, decode_content=False)
+    if not first or raw.length_remaining == 0:
+        return first
+    chunks, size = [first], len(first)
+    while chunk := raw.read(_CHUNK, decode_content=False):
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > MAX_REPLY:
+            raise _too_large(what)
+    return b"".join(chunks)
+
+
+def _unzip(content: bytes, what: str) -> bytes:
+    """gzip or zlib, at most :data:`MAX_REPLY` bytes of it: a small bomb stays small."""
+    unzip = zlib.decompressobj(zlib.MAX_WBITS | 32)
+    plain = unzip.decompress(content, MAX_REPLY + 1)
+    if len(plain) > MAX_REPLY:
+        raise _too_large(what)
+    if not unzip.eof:
+        raise AepReplyError(f"{what}: the zipped reply broke off. Try again later.")
+    return plain
+
+
+def _too_large(what: str) -> AepReplyError:
+    return AepReplyError(
+        f"{what}: the reply is larger than {MAX_REPLY // 1024 // 1024} MiB and was not read further. "
+        "Check `host` of the AEP connection.",
+        retryable=False,
+    )
+
+
+def _redirected(what: str, status: int) -> AepReplyError:
+    return AepReplyError(
+        f"{what} was answered with a redirect ({status}), which is not followed, so that the access token "
+        "stays home. Set `host` of the AEP connection to the API's own address.",
+        status=status,
+        retryable=False,
+    )
+
+
+def _typed(error: Exception, what: str, limit: float) -> AepError:
+    """Our error for one of requests', told by what lies at its root. None of its text is kept."""
+    roots = _chain(error)
+    kinds = {type(root).__name__ for root in roots}
+    if isinstance(error, requests.exceptions.ProxyError) or "ProxyError" in kinds:
+        return AepConnectError(
+            f"{what} did not leave: the proxy refused or is not reachable. Check HTTPS_PROXY, HTTP_PROXY and "
+            "NO_PROXY in the worker's environment.",
+            culprit="proxy",
+        )
+    if isinstance(error, requests.exceptions.SSLError) or kinds & {"SSLError", "SSLCertVerificationError"}:
+        return AepConnectError(
+            f"{what} did not leave: the server's certificate is not trusted. Where a company proxy opens "
+            "TLS, set `verify` of the AEP connection to the path of its CA bundle.",
+            culprit="certificate",
+            retryable=False,
+        )
+    if "InvalidCABundle" in kinds or (isinstance(error, OSError) and "CA certificate bundle" in str(error)):
+        return AepConfigError(
+            f"{what} did not leave: the CA bundle in `verify` or REQUESTS_CA_BUNDLE cannot be read.",
+            parameter="verify",
+        )
+    if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidHeader):
+        return AepConfigError(f"{what} cannot be sent: check `host` of the AEP connection.", parameter="host")
+    if isinstance(error, requests.exceptions.ConnectTimeout):
+        return AepConnectError(f"{what} did not leave: no connection within {limit:g} s. {_REACH}")
+    if kinds & {"NewConnectionError", "NameResolutionError", "ConnectionRefusedError", "gaierror"}:
+        return AepConnectError(f"{what} did not leave: the server is not reachable. {_REACH}")
+    if isinstance(error, requests.exceptions.Timeout) or kinds & {
+        "TimeoutError",
+        "ReadTimeoutError",
+        "timeout",
+    }:
+        return AepTimeoutError(
+            f"{what}: no whole reply within {limit:g} s (`timeout` of the AEP connection)."
+        )
+    if isinstance(error, zlib.error) or "DecodeError" in kinds:
+        return AepReplyError(f"{what} was answered with a body that cannot be unzipped. Try again later.")
+    return AepConnectionLostError(
+        f"{what}: the connection broke before the whole reply was here. Try again later."
+    )
+
+
+_REACH = "Check `host` of the AEP connection, DNS, and the way out: proxy and firewall."
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    """The error, what it wraps and what it came from."""
+    found: list[BaseException] = []
+    queue: list[Any] = [error]
+    while queue and len(found) < 20:
+        one = queue.pop()
+        if isinstance(one, BaseException) and one not in found:
+            found.append(one)
+            queue += [one.__cause__, one.__context__, getattr(one, "reason", None), *one.args]
+    return found

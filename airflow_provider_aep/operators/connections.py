@@ -1,0 +1,230 @@
+"""Base connections: create exactly one, test it, delete it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_aep.links import AepConnectionLink
+from airflow_provider_aep.operators.base import AepOperator
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow_provider_aep.exactly_once import Outcome, Wanted
+
+
+class CreateBaseConnectionOperator(AepOperator):
+    """Make sure that exactly one base connection of this name stands, and return its id.
+
+    Its identity is organization, sandbox, source and exact name. Retried, killed, cleared or run twice at
+    a time, the task still ends with one, by the recipe of :mod:`airflow_provider_aep.exactly_once`.
+
+    :param source: the source's name, such as ``paypal``
+    :param name: the connection's name, 1 to 255 characters
+    :param source_conn_id: the Airflow connection that holds the source's credentials
+    :param description: a free text; what this task makes carries a mark at its end
+    :param if_exists: what to do where one stands: ``reuse`` it, ``update`` its credentials and description,
+        or ``fail``
+    :param mark: False leaves the mark out, and with it the healing of lost replies
+    :param wait_timeout: seconds to wait for a connection that is still being set up
+    :return: the connection's id, as XCom ``return_value``
+    """
+
+    template_fields: Sequence[str] = (
+        "source",
+        "name",
+        "source_conn_id",
+        "description",
+        "aep_conn_id",
+        "sandbox",
+    )
+    operator_extra_links = (AepConnectionLink(),)
+
+    def __init__(
+        self,
+        *,
+        source: str = "paypal",
+        name: str,
+        source_conn_id: str,
+        description: str | None = None,
+        if_exists: str = "reuse",
+        mark: bool = True,
+        wait_timeout: float = 120,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.source = source
+        self.name = name
+        self.source_conn_id = source_conn_id
+        self.description = description
+        self.if_exists = if_exists
+        self.mark = mark
+        self.wait_timeout = wait_timeout
+
+    def act(self, context: Any) -> str:
+        """Create it, or find it."""
+        from airflow_provider_aep.exactly_once import carry_out, create_once
+        from airflow_provider_aep.operators._base_connections import BaseConnections, TaskMemory
+
+        wanted, request = self._wanted(context)
+        service = BaseConnections(self.hook, request)
+        memory = TaskMemory(context, wanted.identity, self.log)
+        outcome: Outcome = carry_out(create_once(wanted), service, memory, self.log)
+        self.connection_url = service.link(outcome.id)
+        if (ti := context.get("ti")) is not None:
+            ti.xcom_push(key=AepConnectionLink.xcom_key, value=self.connection_url)
+        return outcome.id
+
+    def _wanted(self, context: Any) -> tuple[Wanted, Any]:
+        """Everything checked before the first request."""
+        from airflow_provider_aep._compat import config_seconds
+        from airflow_provider_aep.exactly_once import Wanted, make_mark
+        from airflow_provider_aep.flow_service.checks import (
+            check_choice,
+            check_name,
+            check_seconds,
+            check_text,
+        )
+        from airflow_provider_aep.flow_service.sources import find_source
+        from airflow_provider_aep.hooks.sources import auth_params
+        from airflow_provider_aep.operators._base_connections import ConnectionRequest
+
+        source = find_source(self.source)
+        name = check_name(self.name)
+        mark = make_mark(*_task_instance(self, context)) if self.mark else None
+        request = ConnectionRequest(
+            source=source,
+            name=name,
+            description=check_text(_none_if_blank(self.description), "description"),
+            mark=mark,
+            auth_params=auth_params(source, self.source_conn_id),
+        )
+        settings = self.hook.settings
+        wanted = Wanted(
+            kind=f"{source.title} base connection",
+            name=name,
+            identity={
+                "org": settings.org_id,
+                "sandbox": self.hook.sandbox,
+                "spec": source.connection_spec_id,
+                "name": name,
+            },
+            if_exists=check_choice(self.if_exists, "if_exists", ("reuse", "update", "fail")),
+            mark=mark,
+            wait_timeout=check_seconds(self.wait_timeout, "wait_timeout"),
+            settle=config_seconds("settle", 1.0),
+        )
+        return wanted, request
+
+
+class CreatePayPalConnectionOperator(CreateBaseConnectionOperator):
+    """:class:`CreateBaseConnectionOperator` for PayPal.
+
+    Adobe announced the end of its PayPal source for June 2025; where the platform no longer offers it, the
+    task fails and says so.
+
+    :param name: the connection's name
+    :param paypal_conn_id: an Airflow connection of type ``paypal``
+    """
+
+    template_fields: Sequence[str] = ("name", "paypal_conn_id", "description", "aep_conn_id", "sandbox")
+
+    def __init__(
+        self, *, name: str = "PayPal connection", paypal_conn_id: str = "paypal_default", **kwargs: Any
+    ) -> None:
+        super().__init__(source="paypal", name=name, source_conn_id=paypal_conn_id, **kwargs)
+        self.paypal_conn_id = paypal_conn_id
+
+    def act(self, context: Any) -> str:
+        """Create it, or find it, with the connection id as it was rendered."""
+        self.source_conn_id = self.paypal_conn_id
+        return super().act(context)
+
+
+class TestConnectionOperator(AepOperator):
+    """Let AEP try the base connection's credentials at the source.
+
+    :param connection_id: the base connection's id
+    :return: True; a connection that does not work raises
+    """
+
+    __test__ = False  # pytest takes the name for a test
+    template_fields: Sequence[str] = ("connection_id", "aep_conn_id", "sandbox")
+
+    def __init__(self, *, connection_id: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.connection_id = connection_id
+
+    def act(self, context: Any) -> bool:
+        """Ask AEP. :raises AepConflictError: the source refuses the credentials"""
+        from airflow_provider_aep.flow_service.errors import CredentialsRefusedError
+
+        if self.hook.test_base_connection(self.connection_id):
+            self.log.info("Base connection %s works.", self.connection_id)
+            return True
+        raise CredentialsRefusedError(
+            f"The source refuses the credentials of base connection {self.connection_id}, or AEP cannot "
+            "reach it. Correct the Airflow connection that holds them, then create it again with "
+            "`if_exists='update'`."
+        )
+
+
+class DeleteConnectionOperator(AepOperator):
+    """Delete a base connection that nothing hangs on.
+
+    :param connection_id: the base connection's id
+    :param missing_ok: whether it is fine that there is none (any more)
+    """
+
+    template_fields: Sequence[str] = ("connection_id", "aep_conn_id", "sandbox")
+
+    def __init__(self, *, connection_id: str, missing_ok: bool = True, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.connection_id = connection_id
+        self.missing_ok = missing_ok
+
+    def act(self, context: Any) -> None:
+        """Delete it. :raises EntityInUseError: naming by what it is used"""
+        from airflow_provider_aep.flow_service.errors import (
+            AepNotFoundError,
+            AepRequestError,
+            EntityInUseError,
+        )
+
+        used_by = [
+            f"source connection {item.get('id')} ({item.get('name')})"
+            for item in self.hook.list_source_connections(self.connection_id)
+        ]
+        reason = "; ".join(used_by)
+        if not used_by:
+            try:
+                self.hook.delete_connection(self.connection_id)
+            except AepNotFoundError:
+                if not self.missing_ok:
+                    raise
+                self.log.info("Base connection %s is gone already.", self.connection_id)
+                return
+            except AepRequestError as error:
+                if "1418-" not in (error.code or ""):
+                    raise
+                reason = str(error)
+            else:
+                self.log.info("Deleted base connection %s.", self.connection_id)
+                return
+        raise EntityInUseError(
+            f"Base connection {self.connection_id} is in use and was not deleted: {reason}. Delete the "
+            "dataflow first, then its source connection, then this."
+        )
+
+
+def _task_instance(operator: AepOperator, context: Any) -> tuple[str, str, str, int]:
+    """Which task instance this is: dag, task, run, map index."""
+    ti = context.get("ti")
+    run_id = context.get("run_id") or getattr(ti, "run_id", "") or ""
+    map_index = getattr(ti, "map_index", -1)
+    return operator.dag_id, operator.task_id, str(run_id), -1 if map_index is None else map_index
+
+
+def _none_if_blank(text: Any) -> Any:
+    """What Jinja makes of None or of an empty parameter is no description."""
+    return None if isinstance(text, str) and text.strip() in {"", "None"} else text
