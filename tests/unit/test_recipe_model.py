@@ -1,0 +1,316 @@
+"""The recipe of creation in every interleaving of two tasks, their deaths, lost replies and a later run.
+
+A small exhaustive model: the real recipe decides, a world of a few entities stands in for the service, and
+a search tries every order in which the steps of two tasks can reach it. A POST is two moves, its effect
+and its reply, so that a task can die, or a reply be lost, in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from airflow_provider_aep.exactly_once import Entity, Wanted, create_once, make_mark
+from airflow_provider_aep.exactly_once import steps as s
+from airflow_provider_aep.flow_service.errors import (
+    AepError,
+    AepNotFoundError,
+    AepServerError,
+    AepTimeoutError,
+    AepVersionError,
+    AmbiguousEntityError,
+    EntityExistsError,
+)
+
+Choose = Callable[[int], int]
+
+
+@dataclass
+class World:
+    """The service: entities in the order of their creation."""
+
+    entities: dict[str, Entity] = field(default_factory=dict)
+    clock: int = 0
+
+    def create(self, description: str) -> str:
+        self.clock += 1
+        entity = Entity(f"id{self.clock}", float(self.clock), "enabled", f'"{self.clock}"', description)
+        self.entities[entity.id] = entity
+        return entity.id
+
+    def perform(self, step: s.Step) -> Any:
+        match step:
+            case s.Look():
+                return list(self.entities.values())
+            case s.Get(id):
+                return self._entity(id)
+            case s.Delete(id):
+                del self.entities[self._entity(id).id]
+            case s.Update(entity):
+                current = self._entity(entity.id)
+                if current.etag != entity.etag:
+                    raise AepVersionError("stale", status=412)
+                self.clock += 1
+                self.entities[entity.id] = replace(current, etag=f'"{self.clock}"')
+            case s.Dependants():
+                return []
+        return None
+
+    def _entity(self, id: str) -> Entity:
+        if id not in self.entities:
+            raise AepNotFoundError("gone", status=404)
+        return self.entities[id]
+
+
+class Task:
+    """One try of one task instance, driven step by step."""
+
+    def __init__(self, wanted: Wanted, world: World, memory: dict[str, str]) -> None:
+        self.wanted, self.world, self.memory = wanted, world, memory
+        self.recipe = create_once(wanted)
+        self.returned: str | None = None
+        self.error: AepError | None = None
+        self.in_flight = False
+        self.posted: str | None = None
+        self._go(None, None)
+
+    @property
+    def over(self) -> bool:
+        return self.returned is not None or self.error is not None
+
+    def move(self, *, lose: str | None = None) -> None:
+        """Carry out the pending step, or half of it if it is a POST.
+
+        ``lose``: ``before`` fails a POST without its effect, ``after`` loses the reply of one that had it.
+        """
+        if isinstance(self.step, s.Post):
+            if lose == "before":
+                self._go(None, AepServerError("unavailable", status=503))
+            elif not self.in_flight:
+                self.in_flight = True
+                self.posted = self.world.create(self.wanted.mark or "by hand")
+            else:
+                self.in_flight = False
+                self._go(self.posted, AepTimeoutError("lost") if lose == "after" else None)
+            return
+        try:
+            reply = self.world.perform(self.step)
+        except AepError as error:
+            self._go(None, error)
+        else:
+            self._go(reply, None)
+
+    def _go(self, reply: Any, error: AepError | None) -> None:
+        """To the next step that touches the service; what only touches this task is done on the way."""
+        try:
+            self.step = self.recipe.throw(error) if error else self.recipe.send(reply)
+            while isinstance(self.step, s.Sleep | s.Decided | s.Recall | s.Keep):
+                answer = self.memory.get("id") if isinstance(self.step, s.Recall) else None
+                if isinstance(self.step, s.Keep):
+                    self.memory["id"] = self.step.id
+                self.step = self.recipe.send(answer)
+        except StopIteration as done:
+            self.returned = done.value.id
+        except AepError as failure:
+            self.error = failure
+
+
+def every_path(run: Callable[[Choose], None]) -> int:
+    """Run once for every sequence of choices; returns how many there were."""
+    path: list[tuple[int, int]] = []
+    count = 0
+    while True:
+        position = 0
+
+        def choose(options: int) -> int:
+            nonlocal position
+            if position == len(path):
+                path.append((0, options))
+            taken = path[position][0]
+            position += 1
+            return taken
+
+        run(choose)
+        count += 1
+        del path[position:]
+        while path and path[-1][0] + 1 == path[-1][1]:
+            path.pop()
+        if not path:
+            return count
+        path[-1] = (path[-1][0] + 1, path[-1][1])
+
+
+def wanted(task: str, *, if_exists: str = "reuse", mark: bool = True, run: str = "r1") -> Wanted:
+    return Wanted(
+        kind="base connection",
+        name="PayPal",
+        identity={"name": "PayPal"},
+        if_exists=if_exists,
+        mark=make_mark("dag", task, run, -1) if mark else None,
+        settle=0,
+    )
+
+
+def interleave(tasks: list[Task], choose: Choose, *, kills: int = 0, losses: int = 0) -> set[int]:
+    """Move the tasks in every order. Returns who was killed; a dead task's POST may land late, or never."""
+    dead: set[int] = set()
+    late: list[Task] = []
+    while alive := [i for i, task in enumerate(tasks) if not task.over and i not in dead]:
+        options: list[tuple[str, int]] = [("move", i) for i in alive]
+        posting = [i for i in alive if isinstance(tasks[i].step, s.Post)]
+        if losses:
+            options += [("after" if tasks[i].in_flight else "before", i) for i in posting]
+        if kills:
+            options += [("kill", i) for i in alive]
+            options += [("kill with a late effect", i) for i in posting if not tasks[i].in_flight]
+        options += [("land", k) for k in range(len(late))]
+        what, who = options[choose(len(options))]
+        if what.startswith("kill"):
+            kills, dead = kills - 1, dead | {who}
+            if "late" in what:
+                late.append(tasks[who])
+        elif what == "land":
+            late.pop(who).move()
+        elif what == "move":
+            tasks[who].move()
+        else:
+            losses -= 1
+            tasks[who].move(lose=what)
+    for task in late:
+        task.move()
+    return dead
+
+
+def run_alone(task: Task) -> str:
+    while not task.over:
+        task.move()
+    assert task.error is None, task.error
+    assert task.returned is not None
+    return task.returned
+
+
+def finished(tasks: list[Task], dead: set[int]) -> Iterator[Task]:
+    yield from (task for i, task in enumerate(tasks) if i not in dead)
+
+
+@pytest.mark.parametrize("foreign", [0, 1], ids=["nothing stands", "one made in the UI stands"])
+@pytest.mark.parametrize("if_exists", ["reuse", "update"])
+@pytest.mark.parametrize(
+    ("kills", "losses"),
+    [(0, 0), (1, 0), (0, 1), (2, 0), (1, 1)],
+    ids=["no fault", "one kill", "one lost reply", "two kills", "a kill and a lost reply"],
+)
+def test_two_tasks_end_with_one(kills: int, losses: int, if_exists: str, foreign: int) -> None:
+    """Whatever the order: one stands in the end, everybody returns it, and nobody's id is deleted later."""
+
+    def run(choose: Choose) -> None:
+        world = World()
+        for _ in range(foreign):
+            world.create("made in the UI")
+        tasks = [Task(wanted(name, if_exists=if_exists), world, {}) for name in ("a", "b")]
+        dead = interleave(tasks, choose, kills=kills, losses=losses)
+        if not dead:
+            assert len(world.entities) == 1
+        returned = set()
+        for task in finished(tasks, dead):
+            assert task.error is None, task.error
+            returned.add(task.returned)
+        returned.add(run_alone(Task(wanted("c", if_exists=if_exists, run="r2"), world, {})))
+        assert returned == set(world.entities)
+
+    assert every_path(run) > 1
+
+
+@pytest.mark.parametrize("remembers", [False, True], ids=["without memory", "with the state store"])
+@pytest.mark.parametrize("if_exists", ["reuse", "update", "fail"])
+def test_a_killed_try_and_its_retry(if_exists: str, remembers: bool) -> None:
+    """A try dies anywhere, its POST may land late, the retry runs: one stands, and the retry returns it."""
+
+    def run(choose: Choose) -> None:
+        world, memory = World(), {}
+        first = Task(wanted("a", if_exists=if_exists), world, memory)
+        late = False
+        while not first.over:
+            options = ["move", "kill"]
+            if isinstance(first.step, s.Post) and not first.in_flight:
+                options.append("late")
+            what = options[choose(len(options))]
+            if what != "move":
+                late = what == "late"
+                break
+            first.move()
+        retry = Task(wanted("a", if_exists=if_exists), world, memory if remembers else {})
+        while not retry.over:
+            if late and choose(2):
+                first.move()
+                late = False
+            retry.move()
+        if late:
+            first.move()
+        assert retry.error is None, retry.error
+        if not late:
+            later = run_alone(Task(wanted("a", if_exists=if_exists), world, {}))
+            assert {retry.returned, later} == set(world.entities)
+
+    assert every_path(run) > 1
+
+
+@pytest.mark.parametrize("kills", [0, 1], ids=["no fault", "one kill"])
+def test_under_fail_one_wins(kills: int) -> None:
+    """Of two tasks with ``if_exists="fail"`` one returns the connection and the other says that it exists."""
+
+    def run(choose: Choose) -> None:
+        world = World()
+        tasks = [Task(wanted(name, if_exists="fail"), world, {}) for name in ("a", "b")]
+        dead = interleave(tasks, choose, kills=kills)
+        alive = list(finished(tasks, dead))
+        winners = [task.returned for task in alive if task.returned]
+        assert len(winners) <= 1
+        assert set(winners) <= set(world.entities)
+        assert all(isinstance(task.error, EntityExistsError) for task in alive if task.error)
+        if not dead:
+            assert winners == list(world.entities)
+
+    assert every_path(run) > 1
+
+
+def test_without_marks_a_race_still_ends_with_one() -> None:
+    """Who made another knows its id, so a race needs no mark; only a dead task's leftover does."""
+
+    def run(choose: Choose) -> None:
+        world = World()
+        tasks = [Task(wanted(name, mark=False), world, {}) for name in ("a", "b")]
+        interleave(tasks, choose)
+        assert {task.returned for task in tasks} == set(world.entities)
+        assert len(world.entities) == 1
+
+    assert every_path(run) > 1
+
+
+def test_what_others_made_is_never_deleted() -> None:
+    """Two made in the UI: the task names both and touches neither."""
+    world = World()
+    ids = [world.create("made in the UI"), world.create("made in the UI")]
+    task = Task(wanted("a"), world, {})
+    while not task.over:
+        task.move()
+    assert isinstance(task.error, AmbiguousEntityError)
+    assert all(made in str(task.error) for made in ids)
+    assert ids == list(world.entities)
+
+
+def test_three_tasks_race() -> None:
+    """A third task changes nothing: everybody agrees on the oldest."""
+
+    def run(choose: Choose) -> None:
+        world = World()
+        tasks = [Task(wanted(name), world, {}) for name in ("a", "b", "c")]
+        for task in tasks:
+            task.move()  # everybody looked and saw none
+        interleave(tasks, choose)
+        assert {task.returned for task in tasks} == set(world.entities)
+
+    assert every_path(run) > 100
