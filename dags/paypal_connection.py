@@ -80,7 +80,7 @@ with DAG(
         width = max((len(table["name"]) for table in tables), default=5)
         lines = [
             f"{table['name']:<{width}} | {len(own):>7} | {', '.join(column['name'] for column in own)}"
-            for table, own in zip(tables, columns, strict=True)
+            for table, own in zip(tables, columns[:], strict=True)
         ]
         head = f"{'table':<{width}} | columns | names"
         log.info("connection %s\n%s\n%s\n%s", connection_id, head, "-" * len(head), "\n".join(lines))

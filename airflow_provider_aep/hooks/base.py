@@ -31,7 +31,6 @@ from airflow_provider_aep.flow_service.errors import (
 )
 from airflow_provider_aep.flow_service.retry import decide
 from airflow_provider_aep.hooks import ims
-from airflow_provider_aep.hooks.forms import form_behaviour, form_widgets
 from airflow_provider_aep.hooks.scrub import Secrets
 from airflow_provider_aep.hooks.settings import Settings, read_settings
 from airflow_provider_aep.hooks.transport import Transport
@@ -129,16 +128,6 @@ class AepHook(HttpHook):
         return self.settings.base_url + self.service_path
 
     # What HttpHook offers, made safe
-
-    @classmethod
-    def get_connection_form_widgets(cls) -> dict[str, Any]:
-        """The form's extra fields, for Airflow 3.1; later versions read the provider info themselves."""
-        return form_widgets(cls.conn_type)
-
-    @classmethod
-    def get_ui_field_behaviour(cls) -> dict[str, Any]:
-        """The form's labels and placeholders, for Airflow 3.1."""
-        return form_behaviour(cls.conn_type)
 
     def get_conn(
         self, headers: dict[Any, Any] | None = None, extra_options: dict[str, Any] | None = None

@@ -12,6 +12,7 @@ from airflow_provider_aep.flow_service.errors import AepReplyError
 from airflow_provider_aep.flow_service.query import MAX_PAGES, next_page
 from airflow_provider_aep.hooks.base import AepHook
 from airflow_provider_aep.hooks.diagnosis import diagnose
+from airflow_provider_aep.hooks.forms import form_behaviour, form_widgets
 
 PLAIN_PARAMETERS = frozenset({"host", "port", "database", "schema", "region", "server", "url", "endpoint"})
 """Parameters of ``auth.params`` that are no secrets, whatever the source."""
@@ -25,6 +26,18 @@ class FlowServiceHook(AepHook):
     """
 
     service_path = FLOW_SERVICE
+
+    # Airflow 3.1 looks for these two in this very class, not in a base of it.
+
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """The form's extra fields, for Airflow 3.1; later versions read the provider info themselves."""
+        return form_widgets(cls.conn_type)
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """The form's labels and placeholders, for Airflow 3.1."""
+        return form_behaviour(cls.conn_type)
 
     def create_connection(
         self,
