@@ -28,6 +28,8 @@ from scripts.processes import LocalError, Service, free_ports, stop, tail
 # What `airflow standalone` starts. Each is our own child here, because the launcher of `standalone`
 # leaves its children behind when it is ended.
 COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
+# The API server reads the logs from the same disk; nobody needs to serve them.
+ARGUMENTS = {"scheduler": ["--skip-serve-logs"], "triggerer": ["--skip-serve-logs"]}
 START_SECONDS = 180
 
 
@@ -48,11 +50,11 @@ class LocalAirflow:
         self.logs = self.directory / "logs"
         self.task_logs = self.home / "logs"
         self.components = components
-        api, worker_logs, trigger_logs = free_ports(3, prefer=port)
-        self.api = AirflowApi(f"http://127.0.0.1:{api}")
+        [api_port] = free_ports(1, prefer=port)
+        self.api = AirflowApi(f"http://127.0.0.1:{api_port}")
         self.environment = {
             **clean_environment(os.environ),
-            **airflow_settings(self.home, dags.resolve(), api, worker_logs, trigger_logs),
+            **airflow_settings(self.home, dags.resolve(), api_port),
             **(environment or {}),
         }
         self.emulator_url = ""
@@ -123,7 +125,9 @@ class LocalAirflow:
     def start_airflow(self) -> None:
         """Start the components and wait until the API answers."""
         for component in self.components:
-            self._start(component, [sys.executable, "-m", "airflow", component])
+            self._start(
+                component, [sys.executable, "-m", "airflow", component, *ARGUMENTS.get(component, [])]
+            )
         _until(self.api.answers, self, "Airflow's API server does not answer")
 
     def start(self) -> None:
@@ -186,9 +190,9 @@ def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
     return {**kept, "PYTHONUNBUFFERED": "1"}
 
 
-def airflow_settings(home: Path, dags: Path, api: int, worker_logs: int, trigger_logs: int) -> dict[str, str]:
+def airflow_settings(home: Path, dags: Path, api_port: int) -> dict[str, str]:
     """Airflow's settings for a small installation that meddles with no other."""
-    url = f"http://127.0.0.1:{api}"
+    url = f"http://127.0.0.1:{api_port}"
     return {
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
@@ -199,11 +203,9 @@ def airflow_settings(home: Path, dags: Path, api: int, worker_logs: int, trigger
         # No sign-in; hence the API listens to this machine alone.
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
         "AIRFLOW__API__HOST": "127.0.0.1",
-        "AIRFLOW__API__PORT": str(api),
+        "AIRFLOW__API__PORT": str(api_port),
         "AIRFLOW__API__BASE_URL": url,
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
-        "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(worker_logs),
-        "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(trigger_logs),
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
     }
 

@@ -78,6 +78,8 @@ def end_by_signal() -> None:
     def leave(number: int, _frame: object) -> None:
         raise SystemExit(128 + number)
 
+    # Set too: a shell starts its background jobs with Ctrl-C ignored, and whoever sends it then means it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, leave)
     signal.signal(signal.SIGHUP, leave)
 
