@@ -46,6 +46,8 @@ def parser() -> argparse.ArgumentParser:
 
 def listen(host: str, port: int) -> socket.socket:
     """A listening socket; OSError when the address cannot be had."""
+    if not 0 <= port <= 65535:  # getaddrinfo would take it modulo 65536
+        raise OSError("there is no such port")
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     sock = socket.socket(family, kind, protocol)
     try:
@@ -64,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     settings = Settings(**{name: getattr(options, name) for name in SWITCHES})
     try:
         sock = listen(options.host, options.port)
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         return _fail(f"cannot listen on {options.host}:{options.port}: {error}")
     try:
         store = Store(options.state)

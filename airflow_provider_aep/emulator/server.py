@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import logging
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -65,6 +66,10 @@ class Server(uvicorn.Server):
 
 def serve(app: ASGIApp, sock: socket.socket, ready: Callable[[], None]) -> None:
     """Serve until a signal comes."""
+    # uvicorn would print tracebacks of requests cut off at the end; our output is a line a request.
+    log = logging.getLogger("uvicorn")
+    log.addHandler(logging.NullHandler())
+    log.propagate = False
     options: dict[str, Any] = {
         "http": NumberedProtocol,
         "loop": "asyncio",

@@ -59,8 +59,8 @@ class SourceConnections:
         spec = self._specs.check_reference(body.get("connectionSpec"))
         fields: dict[str, Any] = {"name": required_text(body, "name"), **optional_text(body, "description")}
         data = optional_object(body, "data")
-        if data.get("data", {}).get("format") not in FORMATS:
-            raise flow_error("1304-400", field="data.format")
+        if required_text(data.get("data", {}), "format") not in FORMATS:
+            raise flow_error("1100-400", reason="data.format is not supported")
         reference = {"id": spec["id"], "version": spec["version"]}
         fields |= data | optional_object(body, "params") | {"connectionSpec": reference, "state": "enabled"}
         base = self._base(call, body, spec)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -25,11 +26,15 @@ SCOPES = "openid,session,AdobeID,read_organizations,additional_info.projectedPro
 
 
 class Emulator:
-    """`with Emulator("--state", file) as emulator: ...`; `python` picks another interpreter."""
+    """`with Emulator("--state", file) as emulator: ...`.
 
-    def __init__(self, *args: str, python: str = sys.executable, start_timeout: float = 20.0) -> None:
+    The environment's EMULATOR_PYTHON, if set, runs it: so its tests try it with other versions.
+    """
+
+    def __init__(self, *args: str, start_timeout: float = 20.0) -> None:
         # Output goes to a file: nobody has to drain a pipe, and a test can read all of it at any time.
         self._output = tempfile.NamedTemporaryFile("w+b", suffix=".emulator.log")  # noqa: SIM115 - lives as long
+        python = os.environ.get("EMULATOR_PYTHON", sys.executable)
         command = [python, "-m", "airflow_provider_aep.emulator", "--port", "0", *args]
         self.process = subprocess.Popen(
             command,
