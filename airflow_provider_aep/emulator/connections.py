@@ -52,9 +52,7 @@ class Connections:
         call = await read_call(request)
         if "mode" in request.query_params:
             raise flow_error("1100-400", reason="drafts are not emulated")
-        entity = self._new(call)
-        if self._sync and not _right(entity):
-            raise flow_error("1308-400", reason=credentials.refusal(entity.item["connectionSpec"]["id"]))
+        entity = self._rechecked(self._new(call))
         self._world.store.put(entity)
         reply = {name: entity.item[name] for name in ("id", "etag") if name in entity.item}
         location = f"/data/foundation/flowservice/{KIND}/{entity.id}"
@@ -71,13 +69,22 @@ class Connections:
         late = self._world.settings.cloud == "aws" or self._world.settings.validate_on_create == "async"
         fields["state"] = "initializing" if late else "enabled"
         if late:
-            hidden["ready_at"] = self._world.clock.now() + self._world.settings.initializing_seconds
+            hidden["ready_at"] = self._ready_at()
         item = new_item(self._world, call.sandbox, fields, etag=self._world.settings.cloud != "aws")
         return Entity(KIND, call.sandbox, item["id"], item, hidden)
 
-    @property
-    def _sync(self) -> bool:
-        return self._world.settings.validate_on_create == "sync"
+    def _ready_at(self) -> float:
+        return self._world.clock.now() + self._world.settings.initializing_seconds
+
+    def _rechecked(self, entity: Entity) -> Entity:
+        """New credentials, at POST or PATCH: refused at once, or seen in the state, or not looked at."""
+        how = self._world.settings.validate_on_create
+        if how == "sync" and not _right(entity):
+            raise flow_error("1308-400", reason=credentials.refusal(entity.item["connectionSpec"]["id"]))
+        if how == "async" and entity.item["state"] != "initializing":
+            state = "enabled" if _right(entity) else "disabled"
+            return replace(entity, item={**entity.item, "state": state})
+        return entity
 
     async def get(self, request: Request) -> Response:
         """One connection, in an array all the same."""
@@ -102,8 +109,10 @@ class Connections:
         check_if_match(call, entity.item)
         spec = self._specs.check_reference(entity.item["connectionSpec"])
         changed = connection_patch.apply(entity, operations, spec)
-        if self._sync and not _right(changed):
-            raise flow_error("1308-400", reason=credentials.refusal(spec["id"]))
+        if changed.hidden != entity.hidden:
+            changed = self._rechecked(changed)
+        if changed.item["state"] == "initializing":
+            changed = replace(changed, hidden={**changed.hidden, "ready_at": self._ready_at()})
         item = stamped(self._world, changed.item)
         item["updatedAt"] = max(self._world.clock.now_ms(), item["updatedAt"] + 1)
         self._world.store.put(replace(changed, item=item))

@@ -266,6 +266,16 @@ def test_patch_refusals(api: Api, operation: Any, expected: str) -> None:
     assert item(api, connection) == before
 
 
+def test_patch_state(emulator: Emulator, api: Api) -> None:
+    """The three states of the error catalogue; `initializing` passes, as it does after POST on AWS."""
+    connection = api.create().json()["id"]
+    for state in ("disabled", "enabled", "initializing"):
+        assert patch(api, connection, [{"op": "replace", "path": "/state", "value": state}]).ok
+        assert item(api, connection)["state"] == state
+    emulator.advance(1)
+    assert item(api, connection)["state"] == "enabled"
+
+
 def test_rotation(api: Api) -> None:
     """All params, or one of them; the id stays."""
     connection = api.create(secret="old").json()["id"]

@@ -235,6 +235,11 @@ def test_async() -> None:
         assert wait_for_state(api, wrong) == "disabled"
         etag = api("GET", f"/connections/{right}").json()["items"][0]["etag"]
         assert etag != created[0].json()["etag"]
+        etag = api("GET", f"/connections/{wrong}").json()["items"][0]["etag"]
+        params = paypal_body()["auth"]["params"]
+        rotation = [{"op": "replace", "path": "/auth/params", "value": params}]
+        assert api("PATCH", f"/connections/{wrong}", json=rotation, headers={"If-Match": etag}).ok
+        assert wait_for_state(api, wrong) == "enabled"
         assert api("DELETE", f"/connections/{right}").status_code == 204
 
 
