@@ -30,7 +30,7 @@ def make_authority(folder: Path) -> Authority:
     )
     ca = _builder(ca_name, ca_name, ca_key.public_key())
     ca = ca.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-    usage = {name: False for name in _USAGES} | {"key_cert_sign": True, "crl_sign": True}
+    usage = dict.fromkeys(_USAGES, False) | {"key_cert_sign": True, "crl_sign": True}
     ca = ca.add_extension(x509.KeyUsage(**usage), critical=True)
     identifier = x509.SubjectKeyIdentifier.from_public_key(ca_key.public_key())
     ca = ca.add_extension(identifier, critical=False)
@@ -45,9 +45,7 @@ def make_authority(folder: Path) -> Authority:
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    chain.write_bytes(
-        own.sign(ca_key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM) + private
-    )
+    chain.write_bytes(own.sign(ca_key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM) + private)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(chain)
     return Authority(bundle, context)
@@ -59,7 +57,9 @@ _USAGES = (
 )  # fmt: skip
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey
+) -> x509.CertificateBuilder:
     now = datetime.datetime.now(datetime.timezone.utc)
     return (
         x509.CertificateBuilder()

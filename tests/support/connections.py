@@ -77,11 +77,11 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The hooks' pauses between attempts, taken down instead of waited for."""
     import time
 
-    from airflow_provider_aep.hooks import base
+    from airflow_provider_aep.hooks import line
 
     waited: list[float] = []
     clock = SimpleNamespace(sleep=waited.append, time=time.time, monotonic=time.monotonic)
-    monkeypatch.setattr(base, "time", clock)
+    monkeypatch.setattr(line, "time", clock)
     return waited
 
 

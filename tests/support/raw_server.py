@@ -116,7 +116,9 @@ class RawServer:
     """`with RawServer(reply(200, {...})) as server: ...`; `server.requests` is what arrived, token requests
     left out, `server.tokens` those."""
 
-    def __init__(self, *replies: Reply, tls: ssl.SSLContext | None = None, token: Reply | None = None) -> None:
+    def __init__(
+        self, *replies: Reply, tls: ssl.SSLContext | None = None, token: Reply | None = None
+    ) -> None:
         self.replies = list(replies)
         self.token = token or token_reply()
         self.requests: list[Request] = []
