@@ -39,7 +39,7 @@ from airflow_provider_aep.flow_service.errors import (
     AmbiguousEntityError,
     EntityStateError,
 )
-from airflow_provider_aep.flow_service.retry import wait_for
+from airflow_provider_aep.flow_service.retry import LONGEST_WAIT, wait_for
 from airflow_provider_aep.flow_service.states import Readiness
 
 MOST_POSTS = 3
@@ -111,7 +111,7 @@ def _may_repeat(error: AepError, posts: int) -> bool:
     """Whether another post can succeed. A refused token is renewed once."""
     if isinstance(error, AepAuthError):
         return error.status == 401 and posts <= 1
-    return error.retryable and wait_for(error, 1, 0.5) is not None
+    return error.retryable and wait_for(error, 1, 0.5).wait <= LONGEST_WAIT
 
 
 def _may_stand(error: AepError) -> bool:
@@ -126,9 +126,9 @@ def _look_after(wanted: Wanted, failure: AepError | None) -> Generator[Step, Any
     if failure is None or isinstance(failure, AepAuthError):
         return (yield from _look(wanted))
     if isinstance(failure, AepThrottledError | AepConnectError):
-        again = wait_for(failure, 1, 0.5)
-        if again is not None:
-            yield Sleep(again.wait)
+        wait = wait_for(failure, 1, 0.5).wait
+        if wait <= LONGEST_WAIT:
+            yield Sleep(wait)
         return (yield from _look(wanted))
     standing: list[Entity] = []
     for pause in PATIENCE:

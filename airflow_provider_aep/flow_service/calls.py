@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_provider_aep.flow_service.checks import check_id
+from airflow_provider_aep.flow_service.checks import check_header, check_id
 from airflow_provider_aep.flow_service.errors import AepConfigError
 from airflow_provider_aep.flow_service.query import PAGE_SIZE, Query, connections_query, equals
 
@@ -62,7 +62,7 @@ def get_connection(connection_id: object) -> Call:
 def patch_connection(connection_id: object, etag: str, operations: list[dict[str, Any]]) -> Call:
     """``PATCH /connections/{id}`` with ``If-Match``: the etag goes back with its quotes, as it came."""
     path = f"/connections/{check_id(connection_id, 'connection_id')}"
-    return Call("PATCH", path, body=operations, headers={"If-Match": etag})
+    return Call("PATCH", path, body=operations, headers={"If-Match": check_header(etag, "etag")})
 
 
 def delete_connection(connection_id: object) -> Call:

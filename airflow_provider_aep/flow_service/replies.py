@@ -8,6 +8,7 @@ services (``title``, ``detail``) and from IMS (``error``, ``error_description``)
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -37,6 +38,7 @@ _BY_STATUS: dict[int, type[AepStatusError]] = {
 }
 
 _TOKEN_CODES = {"401013", "403010"}
+_IMS_ERROR = re.compile(r"[a-z]+(_[a-z]+)+")  # invalid_client; other services put a title there
 
 
 def read_json(body: bytes, content_type: str, what: str) -> Any:
@@ -142,8 +144,8 @@ def error_from_reply(
 def _class(status: int, code: str | None, document: Mapping[str, Any]) -> type[AepStatusError]:
     if status >= 500:
         return AepServerError
-    if "error" in document or code in _TOKEN_CODES:
-        return AepAuthError if status != 429 else AepThrottledError
+    if code in _TOKEN_CODES or (status in {400, 401} and _IMS_ERROR.fullmatch(str(document.get("error")))):
+        return AepAuthError
     if code and code.startswith("FLOW-1439-"):
         return AepNotFoundError
     return _BY_STATUS.get(status, AepRequestError)

@@ -31,8 +31,8 @@ from airflow_provider_aep.flow_service.errors import (
 ATTEMPTS = 4
 """How often one request is sent at most, the fresh token's attempt apart."""
 
-LONGEST_WAIT = 30.0
-"""Seconds that one wait may last."""
+LONGEST_WAIT = 60.0
+"""Seconds that all waits of one request may last together: a worker's slot is not for sleeping."""
 
 FIRST_WAIT = 0.5
 
@@ -45,8 +45,10 @@ class Again:
     fresh_token: bool = False
 
 
-def decide(method: str, error: AepError, *, attempt: int, refreshed: bool, jitter: float) -> Again | None:
-    """The table above. ``attempt`` counts from 1; ``jitter`` in [0, 1) spreads the waits."""
+def decide(
+    method: str, error: AepError, *, attempt: int, refreshed: bool, waited: float, jitter: float
+) -> Again | None:
+    """The table above. ``attempt`` counts from 1; ``waited`` in seconds; ``jitter`` in [0, 1)."""
     if method == "POST":
         return None
     if isinstance(error, AepAuthError):
@@ -55,13 +57,14 @@ def decide(method: str, error: AepError, *, attempt: int, refreshed: bool, jitte
         return None
     if method == "PATCH" and not isinstance(error, AepConnectError | AepThrottledError):
         return None
-    return wait_for(error, attempt, jitter)
+    again = wait_for(error, attempt, jitter)
+    return again if waited + again.wait <= LONGEST_WAIT else None
 
 
-def wait_for(error: AepError, attempt: int, jitter: float) -> Again | None:
-    """The server's wish, else steps that double; None where the server asks for more than is done here."""
+def wait_for(error: AepError, attempt: int, jitter: float) -> Again:
+    """The server's wish, else steps that double."""
     if error.retry_after is not None:
-        return Again(error.retry_after) if error.retry_after <= LONGEST_WAIT else None
+        return Again(error.retry_after)
     return Again(FIRST_WAIT * 2 ** (attempt - 1) * (0.75 + jitter / 2))
 
 

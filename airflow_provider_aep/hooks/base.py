@@ -7,8 +7,6 @@ leave as request headers, each ``run`` opens a new session, and an error loses s
 from __future__ import annotations
 
 import json
-import random
-import time
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
@@ -17,11 +15,9 @@ from urllib.parse import urlsplit
 import requests
 from airflow.providers.http.hooks.http import HttpHook
 
-from airflow_provider_aep import __version__
-from airflow_provider_aep._compat import AirflowNotFoundException
 from airflow_provider_aep.flow_service import replies
 from airflow_provider_aep.flow_service.calls import Call
-from airflow_provider_aep.flow_service.checks import check_sandbox
+from airflow_provider_aep.flow_service.checks import check_header, check_sandbox
 from airflow_provider_aep.flow_service.errors import (
     AepAuthError,
     AepConfigError,
@@ -29,50 +25,8 @@ from airflow_provider_aep.flow_service.errors import (
     AepNotFoundError,
     AepReplyError,
 )
-from airflow_provider_aep.flow_service.retry import decide
-from airflow_provider_aep.hooks import ims
-from airflow_provider_aep.hooks.scrub import Secrets
-from airflow_provider_aep.hooks.settings import Settings, read_settings
-from airflow_provider_aep.hooks.transport import Transport
-
-_FIXED_HEADERS = {
-    "Accept": "application/json",
-    "Accept-Encoding": "gzip, deflate",
-    "User-Agent": f"airflow-provider-aep/{__version__}",
-}
-
-
-class _Line:
-    """One connection's settings, session and secrets: what hooks for several sandboxes share."""
-
-    def __init__(self, conn_id: str) -> None:
-        self.conn_id = conn_id
-        self.secrets = Secrets()
-
-    @cached_property
-    def settings(self) -> Settings:
-        try:
-            connection = HttpHook.get_connection(self.conn_id)
-        except AirflowNotFoundException:
-            connection = None
-        if connection is None:
-            raise AepConfigError(
-                f"There is no Airflow connection {self.conn_id!r}. Add one of type *Adobe Experience "
-                "Platform* under this id, or pass another `aep_conn_id`.",
-                parameter="aep_conn_id",
-            )
-        self.secrets.add([connection.password])
-        settings = read_settings(connection)
-        self.secrets.add([settings.client_secret])
-        return settings
-
-    @cached_property
-    def transport(self) -> Transport:
-        return Transport(self.settings.timeout, self.settings.verify)
-
-    @cached_property
-    def token_key(self) -> str:
-        return ims.cache_key(self.settings)
+from airflow_provider_aep.hooks.line import FIXED_HEADERS, Line, repeatedly
+from airflow_provider_aep.hooks.settings import Settings
 
 
 class AepHook(HttpHook):
@@ -92,7 +46,7 @@ class AepHook(HttpHook):
         super().__init__(method="GET", http_conn_id=aep_conn_id, tcp_keep_alive=False)
         self.aep_conn_id = aep_conn_id
         self._sandbox = sandbox
-        self._line = _Line(aep_conn_id)
+        self._line = Line(aep_conn_id)
 
     def for_sandbox(self, name: str | None) -> Any:
         """A sibling for another sandbox, on the same session and token."""
@@ -117,7 +71,7 @@ class AepHook(HttpHook):
     def _headers(self) -> dict[str, str]:
         settings = self.settings
         return {
-            **_FIXED_HEADERS,
+            **FIXED_HEADERS,
             "x-api-key": settings.client_id,
             "x-gw-ims-org-id": settings.org_id,
             "x-sandbox-name": self.sandbox,
@@ -165,7 +119,8 @@ class AepHook(HttpHook):
             data = encode(body)
         request = requests.PreparedRequest()
         request.prepare(method=verb, url=self._url(endpoint), data=data, **request_kwargs)
-        request.headers.update(headers or {})
+        for name, value in (headers or {}).items():
+            request.headers[str(name)] = check_header(value, f"headers[{name!r}]")
         return self._send(request, **_options(extra_options))
 
     def check_response(self, response: requests.Response) -> None:
@@ -173,26 +128,8 @@ class AepHook(HttpHook):
 
         :raises AepStatusError: for 4xx and 5xx
         """
-        if response.status_code < 400:
-            return
-        kind = response.headers.get("content-type", "")
-        what = self._words(response.request)
-        if response.status_code == 404 and "html" in kind.lower():
-            raise AepReplyError(
-                f"{what} was answered with an HTML page and 404: this is not Adobe Experience Platform. "
-                "Check `host` of the AEP connection and the proxy settings.",
-                status=404,
-                retryable=False,
-            )
-        raise replies.error_from_reply(
-            what=what,
-            status=response.status_code,
-            headers={name.lower(): value for name, value in response.headers.items()},
-            body=response.content,
-            sandbox=self.sandbox,
-            now=time.time(),
-            scrub=self._line.secrets.scrub,
-        )
+        if failure := self._line.refusal(response, self._words(response.request), self.sandbox):
+            raise failure
 
     # The one way out
 
@@ -215,27 +152,21 @@ class AepHook(HttpHook):
     def _send(
         self, request: requests.PreparedRequest, *, check: bool = True, timeout: float | None = None
     ) -> requests.Response:
-        method, what = str(request.method), self._words(request)
-        attempt, refreshed = 1, False
-        while True:
-            failure, response = self._send_once(request, what, timeout)
-            if failure is None:
-                return response  # type: ignore[return-value]
-            if method == "DELETE" and attempt > 1 and isinstance(failure, AepNotFoundError):
-                return response  # type: ignore[return-value]  # the first one did it, its reply was lost
-            again = decide(method, failure, attempt=attempt, refreshed=refreshed, jitter=random.random())  # noqa: S311
-            if again is None:
-                if response is not None and not check:
-                    return response
-                raise failure
-            self.log.info("%s Trying again in %.1f s (attempt %d).", failure, again.wait, attempt + 1)
-            time.sleep(again.wait)
-            attempt, refreshed = attempt + (not again.fresh_token), refreshed or again.fresh_token
+        what = self._words(request)
+        failure, response, attempts = repeatedly(
+            str(request.method), lambda: self._send_once(request, what, timeout), log=self.log
+        )
+        # a DELETE whose reply was lost has done it when the next one finds nothing
+        done = request.method == "DELETE" and attempts > 1 and isinstance(failure, AepNotFoundError)
+        if response is not None and (failure is None or done or not check):
+            return response
+        raise failure or AepReplyError(f"{what} was not answered.")
 
     def _send_once(
         self, request: requests.PreparedRequest, what: str, timeout: float | None
     ) -> tuple[AepError | None, requests.Response | None]:
-        token = self._token()
+        token = self._line.token()
+        request.headers.pop("x-sandbox-id", None)  # a second way to name a sandbox
         request.headers.update(self._headers)
         request.headers["Authorization"] = f"Bearer {token}"
         if request.body is not None:
@@ -244,48 +175,21 @@ class AepHook(HttpHook):
         try:
             response = self._line.transport.send(request, what, timeout)
             self.check_response(response)
-        except AepAuthError as error:
-            ims.TOKENS.drop(self._line.token_key, token)
-            return error, response
         except AepError as error:
+            if isinstance(error, AepAuthError):
+                self._line.drop_token(token)
             return error, response
         return None, response
 
     def renew_token(self) -> None:
         """Fetch a new token, whatever is in hand. :raises AepError: IMS refuses or is not reachable"""
-        ims.TOKENS.put(self._line.token_key, self._fetch_token())
+        self._line.renew_token()
 
-    def _token(self) -> str:
-        return ims.TOKENS.get(self._line.token_key, self._fetch_token).value
-
-    def _fetch_token(self) -> ims.Token:
-        """Ask IMS. A token request makes nothing, so it is retried as a GET would be."""
-        settings, attempt = self.settings, 1
+    def knock(self) -> None:
+        """Send one request without any credentials. :raises AepTransportError: nobody answers at `host`"""
         request = requests.PreparedRequest()
-        request.prepare(
-            method="POST",
-            url=settings.ims_url + ims.TOKEN_PATH,
-            data=ims.form_of(settings),
-            headers={**_FIXED_HEADERS, "Content-Type": "application/x-www-form-urlencoded"},
-        )
-        what = "The token request to IMS"
-        while True:
-            try:
-                response = self._line.transport.send(request, what)
-                self.check_response(response)
-                kind = response.headers.get("content-type", "")
-                document = replies.read_object(replies.read_json(response.content, kind, what), what)
-                token = ims.read_token(document, time.monotonic())
-            except AepError as error:
-                failure = error
-            else:
-                self._line.secrets.add([token.value])
-                return token
-            again = decide("GET", failure, attempt=attempt, refreshed=True, jitter=random.random())  # noqa: S311
-            if again is None:
-                raise failure
-            time.sleep(again.wait)
-            attempt += 1
+        request.prepare(method="GET", url=self._root, headers=FIXED_HEADERS)
+        self._line.transport.send(request, self._words(request))
 
     def _url(self, endpoint: str | None) -> str:
         """The address of an endpoint; a foreign one is refused, since the token would go there."""
@@ -303,8 +207,6 @@ class AepHook(HttpHook):
     def _words(self, request: requests.PreparedRequest) -> str:
         """A request in words: method and path, without host, query and body."""
         path = urlsplit(str(request.url)).path
-        if path == ims.TOKEN_PATH:
-            return "The token request to IMS"
         return f"{request.method} {path.removeprefix(self.service_path) or '/'}"
 
 

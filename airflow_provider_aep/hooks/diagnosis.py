@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_aep.flow_service.calls import list_connections
+from airflow_provider_aep.flow_service.calls import Call
 from airflow_provider_aep.flow_service.errors import (
     AepAuthError,
     AepConnectError,
@@ -31,11 +31,14 @@ def diagnose(hook: FlowServiceHook) -> tuple[bool, str]:
     try:
         hook.renew_token()
     except AepTransportError as error:
-        return False, _unreachable(hook, error, "ims_host", settings.ims_url)
+        problem = _unreachable(hook, error, "ims_host", settings.ims_url)
+        if settings.base_url != settings.ims_url and (other := _host_problem(hook)):
+            problem = f"{other} And {problem}"
+        return False, problem
     except AepError as error:
         return False, f"IMS at `ims_host` refuses: {error}"
     try:
-        hook.call(list_connections(None, None))
+        hook.call(Call("GET", "/connections", [("limit", "1")]))
     except AepTransportError as error:
         return False, _unreachable(hook, error, "host", settings.base_url)
     except AepError as error:
@@ -43,6 +46,15 @@ def diagnose(hook: FlowServiceHook) -> tuple[bool, str]:
     except Exception as error:  # noqa: BLE001 - a test that raises tells less than one that says what
         return False, f"Unexpected {type(error).__name__} while testing the connection."
     return True, f"Connected to {settings.base_url}, organization {settings.org_id}, sandbox '{sandbox}'."
+
+
+def _host_problem(hook: FlowServiceHook) -> str | None:
+    """Whether `host` is out of reach too, so that it is not put down to IMS. Sends no credentials."""
+    try:
+        hook.knock()
+    except AepTransportError as error:
+        return _unreachable(hook, error, "host", hook.settings.base_url)
+    return None
 
 
 def _unreachable(hook: FlowServiceHook, error: AepTransportError, setting: str, address: str) -> str:

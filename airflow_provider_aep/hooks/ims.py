@@ -48,11 +48,15 @@ def read_token(document: Mapping[str, Any], now: float) -> Token:
     value = document.get("access_token")
     if not isinstance(value, str) or not value or not value.isascii() or not value.isprintable():
         raise AepReplyError("IMS answered without an access token. Check `ims_host` of the AEP connection.")
-    life = document.get("expires_in")
-    seconds = float(life) if isinstance(life, int | float) and not isinstance(life, bool) else _DEFAULT_LIFE
-    if seconds > _LONGEST_LIFE:
-        seconds /= 1000  # the older exchange counts in milliseconds
+    seconds = _life(document.get("expires_in"))
     return Token(value, now + seconds - min(_EARLY, seconds / 10))
+
+
+def _life(value: object) -> float:
+    """``expires_in`` in seconds; an hour where it is nonsense."""
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < 1000 * _LONGEST_LIFE:
+        return _DEFAULT_LIFE
+    return float(value if value <= _LONGEST_LIFE else value / 1000)  # the older exchange: milliseconds
 
 
 class _Cache:

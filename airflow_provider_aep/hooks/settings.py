@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from airflow_provider_aep.flow_service.checks import check_header, check_sandbox
+from airflow_provider_aep.flow_service.checks import check_header, check_sandbox, check_text
 from airflow_provider_aep.flow_service.errors import AepConfigError
 
 DEFAULT_HOST = "https://platform.adobe.io"
@@ -59,7 +59,7 @@ def read_settings(connection: Any) -> Settings:
 def _read(connection: Any) -> Settings:
     extra = _extra(connection)
     login = check_header(_required(connection.login, "login", "client ID"), "login")
-    secret = _required(connection.password, "password", "client secret")
+    secret = check_text(_required(connection.password, "password", "client secret"), "password") or ""
     org_id = check_header(_required(_text(extra, "org_id"), "org_id", "organization ID"), "org_id")
     if not re.fullmatch(r"[^@]+@[^@]+", org_id):
         raise AepConfigError(
@@ -72,7 +72,7 @@ def _read(connection: Any) -> Settings:
         org_id=org_id,
         sandbox=check_sandbox(_text(extra, "sandbox") or DEFAULT_SANDBOX),
         scopes=_scopes(extra),
-        base_url=read_origin(connection.host or DEFAULT_HOST, "host", port=connection.port),
+        base_url=read_origin(_host(connection.host) or DEFAULT_HOST, "host", port=connection.port),
         ims_url=read_origin(_text(extra, "ims_host") or DEFAULT_IMS, "ims_host"),
         timeout=_timeout(extra),
         verify=_verify(extra),
@@ -175,6 +175,12 @@ def _text(extra: Mapping[str, Any], key: str) -> str:
     return value.strip()
 
 
+def _host(value: object) -> str:
+    if value is not None and not isinstance(value, str):
+        raise AepConfigError(f"`host` must be a text, not a {type(value).__name__}.", parameter="host")
+    return (value or "").strip()
+
+
 def _required(value: object, parameter: str, label: str) -> str:
     text = value.strip() if isinstance(value, str) else ""
     if text:
@@ -197,7 +203,7 @@ def _timeout(extra: Mapping[str, Any]) -> float:
         return DEFAULT_TIMEOUT
     try:
         seconds = math.nan if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         seconds = math.nan
     if not 0 < seconds <= 86_400:
         raise AepConfigError(
@@ -215,12 +221,19 @@ def _verify(extra: Mapping[str, Any]) -> str | None:
             "`verify` cannot switch the check of certificates off. Give the path of a CA bundle.",
             parameter="verify",
         )
-    if not Path(value.strip()).exists():
+    if not _is_there(value.strip()):
         raise AepConfigError(
             f"`verify` names a CA bundle that is not on this machine: {value.strip()[:200]!r}.",
             parameter="verify",
         )
     return value.strip()
+
+
+def _is_there(path: str) -> bool:
+    try:
+        return Path(path).exists()
+    except (OSError, ValueError):
+        return False
 
 
 def _tenant(extra: Mapping[str, Any]) -> str | None:

@@ -11,6 +11,8 @@ from __future__ import annotations
 import io
 import os
 import socket
+import ssl
+import sys
 import time
 import zlib
 from functools import partial
@@ -23,14 +25,7 @@ from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from airflow_provider_aep.flow_service.errors import (
-    AepConfigError,
-    AepConnectError,
-    AepConnectionLostError,
-    AepError,
-    AepReplyError,
-    AepTimeoutError,
-)
+from airflow_provider_aep.flow_service.errors import AepError, AepReplyError
 
 MAX_REPLY = 32 * 1024 * 1024
 """Bytes of a reply, after unzipping."""
@@ -76,7 +71,11 @@ class _Bounded:
 
     def connect(self) -> None:
         self._limit()  # a proxy's answer to CONNECT is a reply too
-        super().connect()  # type: ignore[misc]
+        try:
+            super().connect()  # type: ignore[misc]
+        except ssl.SSLError as error:
+            error.nothing_left = True  # type: ignore[attr-defined]  # later ones may come after the request
+            raise
 
     def getresponse(self) -> Any:
         self._limit()
@@ -128,13 +127,20 @@ def _keep_alive() -> list[tuple[int, int, int]]:
     return options
 
 
+class _Session(requests.Session):
+    """Requests looks ahead where a redirect leads even if it does not follow, and reads the body for it."""
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        return None
+
+
 def new_session(verify: str | None) -> requests.Session:
     """A session that honours the environment's proxies and CA bundle, but never its ``.netrc``.
 
     ``trust_env`` is off because requests would replace our token by a ``.netrc`` entry for the host;
     proxies and CA bundle are therefore looked up here.
     """
-    session = requests.Session()
+    session = _Session()
     session.trust_env = False
     bundle = verify or os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
     session.verify = bundle or True
@@ -164,6 +170,7 @@ class Transport:
         :raises AepTransportError: no whole reply
         """
         limit = timeout or self.timeout
+        outer = sys.exc_info()[1]  # what our caller is dealing with is no cause of ours
         try:
             response = self.session.send(
                 request, stream=True, timeout=limit, allow_redirects=False, proxies=self._proxies_for(request)
@@ -178,7 +185,7 @@ class Transport:
             ValueError,
             zlib.error,
         ) as error:
-            failure = _typed(error, what, limit)
+            failure = _typed(error, what, limit, outer)
         else:
             if response.is_redirect or 300 <= response.status_code < 400:
                 failure = _redirected(what, response.status_code)
@@ -257,61 +264,3 @@ def _redirected(what: str, status: int) -> AepReplyError:
         status=status,
         retryable=False,
     )
-
-
-def _typed(error: Exception, what: str, limit: float) -> AepError:
-    """Our error for one of requests', told by what lies at its root. None of its text is kept."""
-    roots = _chain(error)
-    kinds = {type(root).__name__ for root in roots}
-    if isinstance(error, requests.exceptions.ProxyError) or "ProxyError" in kinds:
-        return AepConnectError(
-            f"{what} did not leave: the proxy refused or is not reachable. Check HTTPS_PROXY, HTTP_PROXY and "
-            "NO_PROXY in the worker's environment.",
-            culprit="proxy",
-        )
-    if isinstance(error, requests.exceptions.SSLError) or kinds & {"SSLError", "SSLCertVerificationError"}:
-        return AepConnectError(
-            f"{what} did not leave: the server's certificate is not trusted. Where a company proxy opens "
-            "TLS, set `verify` of the AEP connection to the path of its CA bundle.",
-            culprit="certificate",
-            retryable=False,
-        )
-    if "InvalidCABundle" in kinds or (isinstance(error, OSError) and "CA certificate bundle" in str(error)):
-        return AepConfigError(
-            f"{what} did not leave: the CA bundle in `verify` or REQUESTS_CA_BUNDLE cannot be read.",
-            parameter="verify",
-        )
-    if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidHeader):
-        return AepConfigError(f"{what} cannot be sent: check `host` of the AEP connection.", parameter="host")
-    if isinstance(error, requests.exceptions.ConnectTimeout):
-        return AepConnectError(f"{what} did not leave: no connection within {limit:g} s. {_REACH}")
-    if kinds & {"NewConnectionError", "NameResolutionError", "ConnectionRefusedError", "gaierror"}:
-        return AepConnectError(f"{what} did not leave: the server is not reachable. {_REACH}")
-    if isinstance(error, requests.exceptions.Timeout) or kinds & {
-        "TimeoutError",
-        "ReadTimeoutError",
-        "timeout",
-    }:
-        return AepTimeoutError(
-            f"{what}: no whole reply within {limit:g} s (`timeout` of the AEP connection)."
-        )
-    if isinstance(error, zlib.error) or "DecodeError" in kinds:
-        return AepReplyError(f"{what} was answered with a body that cannot be unzipped. Try again later.")
-    return AepConnectionLostError(
-        f"{what}: the connection broke before the whole reply was here. Try again later."
-    )
-
-
-_REACH = "Check `host` of the AEP connection, DNS, and the way out: proxy and firewall."
-
-
-def _chain(error: BaseException) -> list[BaseException]:
-    """The error, what it wraps and what it came from."""
-    found: list[BaseException] = []
-    queue: list[Any] = [error]
-    while queue and len(found) < 20:
-        one = queue.pop()
-        if isinstance(one, BaseException) and one not in found:
-            found.append(one)
-            queue += [one.__cause__, one.__context__, getattr(one, "reason", None), *one.args]
-    return found

@@ -112,7 +112,7 @@ class CreateBaseConnectionOperator(AepOperator):
             if_exists=check_choice(self.if_exists, "if_exists", ("reuse", "update", "fail")),
             mark=mark,
             wait_timeout=check_seconds(self.wait_timeout, "wait_timeout"),
-            settle=config_seconds("settle", 1.0),
+            settle=check_seconds(config_seconds("settle", 1.0), "[aep] settle"),
         )
         return wanted, request
 

@@ -1,0 +1,155 @@
+"""One Airflow connection at work: its settings, session, secrets and token."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any, TypeVar
+
+import requests
+from airflow.sdk import BaseHook
+
+from airflow_provider_aep import __version__
+from airflow_provider_aep._compat import AirflowNotFoundException
+from airflow_provider_aep.flow_service import replies
+from airflow_provider_aep.flow_service.errors import AepConfigError, AepError, AepReplyError
+from airflow_provider_aep.flow_service.retry import decide
+from airflow_provider_aep.hooks import ims
+from airflow_provider_aep.hooks.scrub import Secrets
+from airflow_provider_aep.hooks.settings import Settings, read_settings
+from airflow_provider_aep.hooks.transport import Transport
+
+FIXED_HEADERS = {
+    "Accept": "application/json",
+    "Accept-Encoding": "gzip, deflate",
+    "User-Agent": f"airflow-provider-aep/{__version__}",
+}
+
+Result = TypeVar("Result")
+
+
+class Line:
+    """The way to one organization. Nothing is looked up before it is needed."""
+
+    def __init__(self, conn_id: str) -> None:
+        self.conn_id = conn_id
+        self.secrets = Secrets()
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The connection, checked. :raises AepConfigError: naming the setting that is wrong"""
+        try:
+            connection = BaseHook.get_connection(self.conn_id)
+        except AirflowNotFoundException:
+            connection = None
+        if connection is None:
+            raise AepConfigError(
+                f"There is no Airflow connection {self.conn_id!r}. Add one of type *Adobe Experience "
+                "Platform* under this id, or pass another `aep_conn_id`.",
+                parameter="aep_conn_id",
+            )
+        self.secrets.add([connection.password])
+        settings = read_settings(connection)
+        self.secrets.add([settings.client_secret])
+        return settings
+
+    @cached_property
+    def transport(self) -> Transport:
+        """The one pooled session."""
+        return Transport(self.settings.timeout, self.settings.verify)
+
+    @cached_property
+    def _token_key(self) -> str:
+        return ims.cache_key(self.settings)
+
+    def token(self) -> str:
+        """The access token in hand, or a new one."""
+        value = ims.TOKENS.get(self._token_key, self._fetch_token).value
+        self.secrets.add([value])
+        return value
+
+    def renew_token(self) -> None:
+        """Fetch a new token, whatever is in hand. :raises AepError: IMS refuses or is not reachable"""
+        ims.TOKENS.put(self._token_key, self._fetch_token())
+
+    def drop_token(self, value: str) -> None:
+        """Forget a token that was refused."""
+        ims.TOKENS.drop(self._token_key, value)
+
+    def refusal(self, response: requests.Response, what: str, sandbox: str) -> AepError | None:
+        """The typed error of an error reply, None for any other."""
+        if response.status_code < 400:
+            return None
+        kind = response.headers.get("content-type", "")
+        if response.status_code == 404 and "html" in kind.lower():
+            return AepReplyError(
+                f"{what} was answered with an HTML page and 404: this is not Adobe Experience Platform. "
+                "Check `host` of the AEP connection and the proxy settings.",
+                status=404,
+                retryable=False,
+            )
+        return replies.error_from_reply(
+            what=what,
+            status=response.status_code,
+            headers={name.lower(): value for name, value in response.headers.items()},
+            body=response.content,
+            sandbox=sandbox,
+            now=time.time(),
+            scrub=self.secrets.scrub,
+        )
+
+    def _fetch_token(self) -> ims.Token:
+        """Ask IMS. A token request makes nothing, so it is repeated as a GET would be."""
+        failure, token, _ = repeatedly("GET", self._fetch_token_once, renewable=False)
+        if token is None:
+            raise failure or AepReplyError("IMS gave no token.")
+        self.secrets.add([token.value])
+        return token
+
+    def _fetch_token_once(self) -> tuple[AepError | None, ims.Token | None]:
+        what = "The token request to IMS"
+        request = requests.PreparedRequest()
+        request.prepare(
+            method="POST",
+            url=self.settings.ims_url + ims.TOKEN_PATH,
+            data=ims.form_of(self.settings),
+            headers={**FIXED_HEADERS, "Content-Type": "application/x-www-form-urlencoded"},
+        )
+        try:
+            response = self.transport.send(request, what)
+            if failure := self.refusal(response, what, self.settings.sandbox):
+                return failure, None
+            kind = response.headers.get("content-type", "")
+            document = replies.read_object(replies.read_json(response.content, kind, what), what)
+            return None, ims.read_token(document, time.monotonic())
+        except AepError as error:
+            return error, None
+
+
+def repeatedly(
+    method: str,
+    once: Callable[[], tuple[AepError | None, Result]],
+    *,
+    log: Any = None,
+    renewable: bool = True,
+) -> tuple[AepError | None, Result, int]:
+    """Send as often as the table of retries says: the last failure and result, and how many attempts it took.
+
+    ``renewable``: whether ``once`` comes with a fresh token after a refused one.
+    """
+    attempt, refreshed, waited = 1, not renewable, 0.0
+    while True:
+        failure, result = once()
+        if failure is None:
+            return None, result, attempt
+        jitter = random.random()  # noqa: S311 - spreads waits, keeps no secret
+        again = decide(method, failure, attempt=attempt, refreshed=refreshed, waited=waited, jitter=jitter)
+        if again is None:
+            return failure, result, attempt
+        if log is not None:
+            log.info("%s Trying again in %.1f s (attempt %d).", failure, again.wait, attempt + 1)
+        time.sleep(again.wait)
+        waited += again.wait
+        attempt, refreshed = attempt + (not again.fresh_token), refreshed or again.fresh_token
