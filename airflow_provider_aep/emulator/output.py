@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import queue
-import sys
 import threading
+
+STDOUT = 1
 
 
 class Output:
@@ -31,9 +33,11 @@ class Output:
         self._thread.join(timeout=1)
 
     def _write(self) -> None:
+        # Past `sys.stdout`: a thread stuck in its buffer, nobody reading, would abort the interpreter's exit.
         try:
             while (text := self._lines.get()) is not None:
-                sys.stdout.write(text + "\n")
-                sys.stdout.flush()
-        except (OSError, ValueError):
+                rest = (text + "\n").encode("utf-8", "replace")
+                while rest:
+                    rest = rest[os.write(STDOUT, rest) :]
+        except OSError:
             return  # the reader has gone
