@@ -15,6 +15,7 @@ from scripts.progress import step, tell
 
 ROOT = Path(__file__).resolve().parent.parent
 DAG = "paypal_connection"
+PARSE_SECONDS = 120
 RUN_SECONDS = 300
 
 
@@ -49,7 +50,7 @@ def run(directory: Path, dags: Path) -> list[str]:
             with step("Starting Airflow"):
                 airflow.start_airflow()
                 airflow.store_connections()
-                airflow.api.wait_for_dag(DAG, since, seconds=RUN_SECONDS, watch=airflow.check)
+                airflow.api.wait_for_dag(DAG, since, seconds=PARSE_SECONDS, watch=airflow.check)
             with step(f"Running {DAG}"):
                 run_id = airflow.api.trigger(DAG)
                 state = airflow.api.wait_for_run(

@@ -154,13 +154,16 @@ class LocalAirflow:
 
 def connections(emulator_url: str) -> dict[str, dict[str, Any]]:
     """The two connections of the README, with the emulator's accounts."""
+    # The Test button of Airflow 3.3 refuses a stored connection without a port.
+    host, _, port = emulator_url.rpartition(":")
     return {
         "aep_default": {
             "conn_type": "aep",
             "description": "The local emulator",
             "login": "emulator-client-id",
             "password": "emulator-client-secret",
-            "host": emulator_url,
+            "host": host,
+            "port": int(port),
             "extra": {
                 "org_id": "0123456789ABCDEF01234567@AdobeOrg",
                 "sandbox": "prod",
