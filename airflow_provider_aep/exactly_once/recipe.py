@@ -35,7 +35,6 @@ from airflow_provider_aep.flow_service.errors import (
     AepError,
     AepNotFoundError,
     AepThrottledError,
-    AepTransportError,
     AmbiguousEntityError,
     EntityStateError,
 )
@@ -99,7 +98,7 @@ def _look_and_post(wanted: Wanted) -> Recipe:
             created = yield Post()
         except AepError as error:
             failure = error
-            if not (_may_repeat(error, posts) or _may_stand(error)):
+            if not (_may_repeat(error, posts) or error.may_have_happened):
                 break
         else:
             return (yield from _settle_own(wanted, created, healed=False))
@@ -112,13 +111,6 @@ def _may_repeat(error: AepError, posts: int) -> bool:
     if isinstance(error, AepAuthError):
         return error.status == 401 and posts <= 1
     return error.retryable and wait_for(error, 1, 0.5).wait <= LONGEST_WAIT
-
-
-def _may_stand(error: AepError) -> bool:
-    """Whether the post's effect can stand although it failed."""
-    if isinstance(error, AepTransportError):
-        return error.may_have_happened
-    return error.retryable
 
 
 def _look_after(wanted: Wanted, failure: AepError | None) -> Generator[Step, Any, list[Entity]]:

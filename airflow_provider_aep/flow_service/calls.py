@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_provider_aep.flow_service.checks import check_header, check_id
+from airflow_provider_aep.flow_service.checks import can_be_sent, check_header, check_id
 from airflow_provider_aep.flow_service.errors import AepConfigError
 from airflow_provider_aep.flow_service.query import PAGE_SIZE, Query, connections_query, equals
 
@@ -88,9 +88,9 @@ def explore(connection_id: object, object_type: object, object: object, preview:
         )
     query: Query = [("objectType", kind)]
     if kind != "root":
-        if not isinstance(object, str) or not object.strip():
+        if not isinstance(object, str) or not object.strip() or not can_be_sent(object):
             raise AepConfigError(
-                f"`object` is empty: objectType {kind} needs the path of what to explore.",
+                f"`object` is empty or no text: objectType {kind} needs the path of what to explore.",
                 parameter="object",
             )
         query.append(("object", object))

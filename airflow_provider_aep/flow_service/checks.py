@@ -51,6 +51,11 @@ def _name_problem(value: object) -> str | None:
     return None
 
 
+def can_be_sent(text: str) -> bool:
+    """Whether a text can be written as UTF-8: lone surrogates cannot."""
+    return not any(unicodedata.category(c) == "Cs" for c in text)
+
+
 def check_text(value: object, parameter: str, *, longest: int = 4000) -> str | None:
     """A free text such as a description, or None."""
     if value is None:
@@ -63,7 +68,7 @@ def check_text(value: object, parameter: str, *, longest: int = 4000) -> str | N
         raise AepConfigError(
             f"`{parameter}` has {len(value)} characters; at most {longest} are sent.", parameter=parameter
         )
-    if any(unicodedata.category(c) == "Cs" for c in value):
+    if not can_be_sent(value):
         raise AepConfigError(f"`{parameter}` holds broken unicode.", parameter=parameter)
     return value
 

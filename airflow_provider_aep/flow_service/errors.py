@@ -37,6 +37,8 @@ class AepError(Exception):
     """Base of all errors: what happened, why, and what to do, in one message without secrets."""
 
     default_retryable = False
+    may_have_happened = False
+    """Whether the effect of what was asked can stand although it failed."""
 
     def __init__(
         self,
@@ -65,7 +67,7 @@ class AepConfigError(AepError):
 
 
 class AepTransportError(AepError):
-    """No usable reply. ``may_have_happened`` tells whether the effect can stand all the same."""
+    """No usable reply."""
 
     default_retryable = True
     may_have_happened = True
@@ -121,12 +123,14 @@ class AepThrottledError(AepStatusError):
     """Too many requests (429)."""
 
     default_retryable = True
+    may_have_happened = True
 
 
 class AepServerError(AepStatusError):
     """The service failed (5xx)."""
 
     default_retryable = True
+    may_have_happened = True
 
 
 class AepConflictError(AepError):

@@ -123,14 +123,14 @@ def error_from_reply(
     ``Retry-After`` that is a date.
     """
     document = _loads(body)
-    code, text = _code(document), scrub(_text(document))[:_LONGEST_TEXT]
+    code = _word(_scrubbed(_code(document), scrub))
+    text = " ".join(scrub(_text(document)).split())[:_LONGEST_TEXT]
     report = document.get("report")
-    request_id = _word(report.get("request-id") if isinstance(report, dict) else None) or _word(
-        headers.get("x-request-id")
-    )
+    request_id = _word(report.get("request-id") if isinstance(report, dict) else None)
+    request_id = _word(_scrubbed(request_id or headers.get("x-request-id"), scrub))
     said = f" {code}" if code else ""
     words = f': "{text.rstrip(".")}"' if text else f" and {describe(body, headers.get('content-type', ''))}"
-    trail = f" (request id {scrub(request_id)})" if request_id else ""
+    trail = f" (request id {request_id})" if request_id else ""
     message = f"{what} was refused: {status}{said}{words}. {explain(status, code, text, sandbox)}.{trail}"
     return _class(status, code, document)(
         message,
@@ -176,8 +176,12 @@ def _text(document: Mapping[str, Any]) -> str:
     candidates += [document.get(key) for key in keys]
     for candidate in candidates:
         if isinstance(candidate, str) and candidate.strip():
-            return " ".join(candidate.split())
+            return candidate
     return ""
+
+
+def _scrubbed(value: str | None, scrub: Callable[[str], str]) -> str | None:
+    return None if value is None else scrub(value)
 
 
 def _word(value: object) -> str | None:

@@ -26,7 +26,7 @@ from airflow_provider_aep.flow_service.errors import (
     AepReplyError,
 )
 from airflow_provider_aep.hooks.line import FIXED_HEADERS, Line, repeatedly
-from airflow_provider_aep.hooks.settings import Settings
+from airflow_provider_aep.hooks.settings import LONGEST_TIMEOUT, Settings
 
 
 class AepHook(HttpHook):
@@ -117,8 +117,7 @@ class AepHook(HttpHook):
         body = request_kwargs.pop("json", data if isinstance(data, dict) else None)
         if body is not None:
             data = encode(body)
-        request = requests.PreparedRequest()
-        request.prepare(method=verb, url=self._url(endpoint), data=data, **request_kwargs)
+        request = _prepared(method=verb, url=self._url(endpoint), data=data, **request_kwargs)
         for name, value in (headers or {}).items():
             request.headers[str(name)] = check_header(value, f"headers[{name!r}]")
         return self._send(request, **_options(extra_options))
@@ -138,12 +137,11 @@ class AepHook(HttpHook):
 
         :raises AepError: see :mod:`airflow_provider_aep.flow_service.errors`
         """
-        request = requests.PreparedRequest()
         data = None if call.body is None else encode(call.body)
-        request.prepare(method=call.method, url=self._root + call.path, params=call.query, data=data)
+        request = _prepared(method=call.method, url=self._root + call.path, params=call.query, data=data)
         request.headers.update(call.headers)
         response = self._send(request)
-        if response.status_code == 204 or (call.method == "DELETE" and not response.content):
+        if response.status_code == 204 or call.method == "DELETE":
             return None
         return replies.read_json(
             response.content, response.headers.get("content-type", ""), self._words(request)
@@ -153,11 +151,11 @@ class AepHook(HttpHook):
         self, request: requests.PreparedRequest, *, check: bool = True, timeout: float | None = None
     ) -> requests.Response:
         what = self._words(request)
-        failure, response, attempts = repeatedly(
+        failure, response, uncertain = repeatedly(
             str(request.method), lambda: self._send_once(request, what, timeout), log=self.log
         )
         # a DELETE whose reply was lost has done it when the next one finds nothing
-        done = request.method == "DELETE" and attempts > 1 and isinstance(failure, AepNotFoundError)
+        done = request.method == "DELETE" and uncertain and isinstance(failure, AepNotFoundError)
         if response is not None and (failure is None or done or not check):
             return response
         raise failure or AepReplyError(f"{what} was not answered.")
@@ -210,6 +208,21 @@ class AepHook(HttpHook):
         return f"{request.method} {path.removeprefix(self.service_path) or '/'}"
 
 
+def _prepared(**parts: Any) -> requests.PreparedRequest:
+    """A request of ours, or an error of ours: what cannot be written as a URL is a wrong parameter."""
+    request = requests.PreparedRequest()
+    try:
+        request.prepare(**parts)
+    except (ValueError, TypeError):
+        pass
+    else:
+        return request
+    raise AepConfigError(
+        f"A {parts['method']} request cannot be written: its path or a parameter holds broken unicode or is "
+        "of a wrong type."
+    )
+
+
 def encode(body: Any) -> bytes:
     """A JSON body. :raises AepConfigError: what is no JSON, without repeating it"""
     try:
@@ -219,9 +232,20 @@ def encode(body: Any) -> bytes:
     raise AepConfigError("The request's body cannot be written as JSON: check the types of its values.")
 
 
+def _seconds(timeout: object) -> float | None:
+    if timeout is None:
+        return None
+    if isinstance(timeout, int | float) and not isinstance(timeout, bool) and 0 < timeout <= LONGEST_TIMEOUT:
+        return float(timeout)
+    raise AepConfigError("`timeout` must be a positive number of seconds.", parameter="timeout")
+
+
 def _options(extra_options: Mapping[str, Any] | None) -> dict[str, Any]:
     options = dict(extra_options or {})
-    taken = {"check": bool(options.pop("check_response", True)), "timeout": options.pop("timeout", None)}
+    taken = {
+        "check": bool(options.pop("check_response", True)),
+        "timeout": _seconds(options.pop("timeout", None)),
+    }
     if options:
         raise AepConfigError(
             f"`extra_options` {', '.join(sorted(options))} cannot be set a call: TLS, proxies and redirects "

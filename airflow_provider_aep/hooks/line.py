@@ -9,14 +9,13 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 import requests
-from airflow.sdk import BaseHook
 
 from airflow_provider_aep import __version__
-from airflow_provider_aep._compat import AirflowNotFoundException
 from airflow_provider_aep.flow_service import replies
-from airflow_provider_aep.flow_service.errors import AepConfigError, AepError, AepReplyError
+from airflow_provider_aep.flow_service.errors import AepError, AepReplyError
 from airflow_provider_aep.flow_service.retry import decide
 from airflow_provider_aep.hooks import ims
+from airflow_provider_aep.hooks.lookup import find_connection
 from airflow_provider_aep.hooks.scrub import Secrets
 from airflow_provider_aep.hooks.settings import Settings, read_settings
 from airflow_provider_aep.hooks.transport import Transport
@@ -40,16 +39,7 @@ class Line:
     @cached_property
     def settings(self) -> Settings:
         """The connection, checked. :raises AepConfigError: naming the setting that is wrong"""
-        try:
-            connection = BaseHook.get_connection(self.conn_id)
-        except AirflowNotFoundException:
-            connection = None
-        if connection is None:
-            raise AepConfigError(
-                f"There is no Airflow connection {self.conn_id!r}. Add one of type *Adobe Experience "
-                "Platform* under this id, or pass another `aep_conn_id`.",
-                parameter="aep_conn_id",
-            )
+        connection = find_connection(self.conn_id, "aep_conn_id", "Adobe Experience Platform")
         self.secrets.add([connection.password])
         settings = read_settings(connection)
         self.secrets.add([settings.client_secret])
@@ -134,22 +124,23 @@ def repeatedly(
     *,
     log: Any = None,
     renewable: bool = True,
-) -> tuple[AepError | None, Result, int]:
-    """Send as often as the table of retries says: the last failure and result, and how many attempts it took.
+) -> tuple[AepError | None, Result, bool]:
+    """Send as often as the table of retries says.
 
+    Returns the last failure, the last result, and whether an earlier attempt may have had its effect.
     ``renewable``: whether ``once`` comes with a fresh token after a refused one.
     """
-    attempt, refreshed, waited = 1, not renewable, 0.0
+    attempt, refreshed, waited, uncertain = 1, not renewable, 0.0, False
     while True:
         failure, result = once()
         if failure is None:
-            return None, result, attempt
+            return None, result, uncertain
         jitter = random.random()  # noqa: S311 - spreads waits, keeps no secret
         again = decide(method, failure, attempt=attempt, refreshed=refreshed, waited=waited, jitter=jitter)
         if again is None:
-            return failure, result, attempt
+            return failure, result, uncertain
         if log is not None:
             log.info("%s Trying again in %.1f s (attempt %d).", failure, again.wait, attempt + 1)
         time.sleep(again.wait)
-        waited += again.wait
+        waited, uncertain = waited + again.wait, uncertain or failure.may_have_happened
         attempt, refreshed = attempt + (not again.fresh_token), refreshed or again.fresh_token

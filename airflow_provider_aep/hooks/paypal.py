@@ -7,9 +7,10 @@ from typing import Any
 
 from airflow.sdk import BaseHook
 
-from airflow_provider_aep._compat import AirflowNotFoundException, mask_secret
+from airflow_provider_aep._compat import mask_secret
 from airflow_provider_aep.flow_service.errors import AepConfigError
 from airflow_provider_aep.hooks.forms import form_behaviour, form_widgets
+from airflow_provider_aep.hooks.lookup import find_connection
 
 DEFAULT_HOST = "api.sandbox.paypal.com"
 
@@ -47,16 +48,7 @@ class PayPalHook(BaseHook):
 
         :raises AepConfigError: one is missing or malformed; it is named, its value is not repeated
         """
-        try:
-            connection = self.get_connection(self.paypal_conn_id)
-        except AirflowNotFoundException:
-            connection = None
-        if connection is None:
-            raise AepConfigError(
-                f"There is no Airflow connection {self.paypal_conn_id!r}. Add one of type *PayPal* under "
-                "this id, or pass another `paypal_conn_id`.",
-                parameter="paypal_conn_id",
-            )
+        connection = find_connection(self.paypal_conn_id, "paypal_conn_id", "PayPal")
         for secret in (connection.login, connection.password):
             if secret:
                 mask_secret(secret)

@@ -59,15 +59,17 @@ def _texts(values: Iterable[object]) -> Iterable[str]:
 
 def _forms(text: str) -> set[str]:
     raw = text.encode("utf-8", "surrogatepass")
-    plain = base64.b64encode(raw).decode()
+    plain, urlsafe = base64.b64encode(raw).decode(), base64.urlsafe_b64encode(raw).decode()
     return {
         text,
         repr(text)[1:-1],
         json.dumps(text)[1:-1],
         json.dumps(text, ensure_ascii=False)[1:-1],
+        quote(raw),
         quote(raw, safe=""),
         quote_plus(raw),
         plain,
         plain.rstrip("="),
-        base64.urlsafe_b64encode(raw).decode(),
+        urlsafe,
+        urlsafe.rstrip("="),
     }

@@ -20,6 +20,7 @@ DEFAULT_IMS = "https://ims-na1.adobelogin.com"
 DEFAULT_SANDBOX = "prod"
 DEFAULT_SCOPES = "openid,session,AdobeID,read_organizations,additional_info.projectedProductContext"
 DEFAULT_TIMEOUT = 30.0
+LONGEST_TIMEOUT = 86_400.0
 
 _HOSTNAME = re.compile(
     r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,62}))*\.?"
@@ -205,7 +206,7 @@ def _timeout(extra: Mapping[str, Any]) -> float:
         seconds = math.nan if isinstance(value, bool) else float(value)
     except (TypeError, ValueError, OverflowError):
         seconds = math.nan
-    if not 0 < seconds <= 86_400:
+    if not 0 < seconds <= LONGEST_TIMEOUT:
         raise AepConfigError(
             "`timeout` must be a positive number of seconds, at most 86400.", parameter="timeout"
         )

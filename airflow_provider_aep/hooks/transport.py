@@ -26,6 +26,7 @@ from requests.utils import get_environ_proxies
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from airflow_provider_aep.flow_service.errors import AepError, AepReplyError
+from airflow_provider_aep.hooks.failures import typed
 
 MAX_REPLY = 32 * 1024 * 1024
 """Bytes of a reply, after unzipping."""
@@ -185,7 +186,7 @@ class Transport:
             ValueError,
             zlib.error,
         ) as error:
-            failure = _typed(error, what, limit, outer)
+            failure = typed(error, what, limit, outer)
         else:
             if response.is_redirect or 300 <= response.status_code < 400:
                 failure = _redirected(what, response.status_code)
