@@ -112,6 +112,26 @@ def test_raw_bodies(emulator: Emulator, api: Api, raw: bytes) -> None:
     assert emulator.state()["connections"] == 1
 
 
+def test_what_could_not_be_written_back(emulator: Emulator, api: Api) -> None:
+    """Good requests but for one value that no reply could carry, or nested beyond reason."""
+    connection = json.dumps(paypal_body("NAME"))
+    source = {
+        "name": "x",
+        "baseConnectionId": api.create().json()["id"],
+        "data": {"format": "tabular"},
+        "params": {"x": "HERE"},
+        "connectionSpec": paypal_body()["connectionSpec"],
+    }
+    bodies = [("/connections", connection.replace('"NAME"', '"\\ud800"'))]
+    for value in ("1e999", "NaN", '"\\udfff"', "[" * 70 + "]" * 70, '{"\\ud800": 1}', "9" * 5000):
+        bodies.append(("/sourceConnections", json.dumps(source).replace('"HERE"', value)))
+    for path, body in bodies:
+        response = api("POST", path, data=body, headers={"Content-Type": "application/json"})
+        assert (response.status_code, response.json()["status"]) == (400, 400), body[:200]
+    assert emulator.state()["sourceConnections"] == 0
+    assert api("GET", "/sourceConnections").json()["items"] == []
+
+
 def test_long_names_and_ids(api: Api) -> None:
     """No limit is documented."""
     name = "n" * 100_000 + "🙂"
