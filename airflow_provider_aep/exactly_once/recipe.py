@@ -212,6 +212,19 @@ def _delete(id: str) -> Generator[Step, Any, bool]:
     return True
 
 
+def _delete_own(wanted: Wanted, own: str) -> Generator[Step, Any, bool]:
+    """Delete what this try made; what is still being set up may refuse until it stands."""
+    if (yield from _delete(own)):
+        return True
+    try:
+        yield from until_ready(wanted, Entity(own, state="initializing"))
+    except Vanished:
+        return True
+    except AepError:
+        pass
+    return (yield from _delete(own))
+
+
 def _settle_own(wanted: Wanted, own: str, *, healed: bool) -> Recipe:
     """Step 4: among all that stand the oldest survives; if that is not ours, ours goes."""
     if wanted.settle > 0:
@@ -223,7 +236,7 @@ def _settle_own(wanted: Wanted, own: str, *, healed: bool) -> Recipe:
         how = "its reply was lost, its effect stands" if healed else "created"
         yield Decided(f"Step {3 if healed else 4}: {how}: {wanted.named}, made by this task", own)
         return Outcome(own, created=True)
-    if not (yield from _delete(own)):
+    if not (yield from _delete_own(wanted, own)):
         yield Decided(
             f"Step 4 (race): {own} lost and could not be deleted; a later run removes it", own, True
         )
