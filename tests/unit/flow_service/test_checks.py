@@ -1,0 +1,195 @@
+"""What a value must look like before it goes into a URL, a header or a body."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_aep.flow_service import calls, checks, sources, states, tables
+from airflow_provider_aep.flow_service.errors import AepConfigError, AepReplyError
+
+ID = "24151d58-ffa7-4960-951d-58ffa7396097"
+BAD_IDS = ["", " ", "a/b", "../x", "a..b", "..", ".", "a b", "a\n", "a?x=1", "a#b", "a%2fb", "-a", "ä",
+           "a" * 129, "None\x00", "\ud800", None, 5, b"abc", ["a"], {"id": "a"}]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", [ID, "a", "A_b-9", "a" * 128])
+def test_ids_pass(value: str) -> None:
+    """Flow Service's ids are UUIDs; other services' are hex."""
+    assert checks.check_id(value, "connection_id") == value
+
+
+@pytest.mark.parametrize("value", BAD_IDS, ids=repr)
+def test_what_would_change_the_url_is_no_id(value: Any) -> None:
+    """`../x` would call another endpoint with our token."""
+    with pytest.raises(AepConfigError, match="`connection_id`") as caught:
+        checks.check_id(value, "connection_id")
+    assert caught.value.parameter == "connection_id"
+    assert not caught.value.retryable
+
+
+@pytest.mark.parametrize(
+    "call",
+    [calls.get_connection, calls.delete_connection, calls.test_connection, calls.list_source_connections,
+     lambda x: calls.patch_connection(x, "e", []), lambda x: calls.explore(x, "root", None, False),
+     lambda x: calls.list_connections(None, x)],
+    ids=["get", "delete", "test", "sources", "patch", "explore", "list by spec"],
+)  # fmt: skip
+@pytest.mark.parametrize("value", ["a/b", "", "..", 5], ids=repr)
+def test_every_call_checks_its_id(call: Any, value: Any) -> None:
+    """One that does not is enough."""
+    with pytest.raises(AepConfigError):
+        call(value)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["PayPal connection", "it's", 'a "b"', "a, b", "a==b", "日本語", "🙂", "x" * 255, "a/b"],
+)
+def test_names_pass(name: str) -> None:
+    """Names are the users' own."""
+    assert checks.check_name(name) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("", "is empty"), ("  ", "is empty"), ("x" * 10_000, "10000 characters"), ("x" * 256, "256 characters"),
+     (" a", "blanks"), ("a ", "blanks"), ("a\nb", "control"), ("a\x00b", "control"), ("a\x7fb", "control"),
+     ("a\ud800", "unicode"), (None, "NoneType"), (5, "int"), (["a"], "list")],
+    ids=["empty", "blank", "10,000", "256", "before", "after", "line", "nul", "del", "surrogate", "None",
+         "number", "list"],
+)  # fmt: skip
+def test_names_that_would_not_be_found_again_are_refused(name: Any, words: str) -> None:
+    """What the service trims or refuses is looked for in vain, and made again."""
+    with pytest.raises(AepConfigError, match=words) as caught:
+        checks.check_name(name)
+    assert caught.value.parameter == "name"
+    assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize(
+    "value", ["a\r\nX-Evil: 1", "a\nb", "a\rb", "a\x00", "ä", "", "a b", " a", "\ud800", None, 5], ids=repr
+)
+def test_header_values_hold_no_line_break(value: Any) -> None:
+    """A line break in a header is a header of one's own; the value itself may be a misplaced secret."""
+    with pytest.raises(AepConfigError, match="`org_id`") as caught:
+        checks.check_header(value, "org_id")
+    assert "Evil" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", ["prod", "dev-1", "My_Box"])
+def test_sandbox_names_pass(value: str) -> None:
+    """Names, as the API shows them."""
+    assert checks.check_sandbox(value) == value
+
+
+@pytest.mark.parametrize("value", ["", "*", "a b", "a/b", "dev\n", "-a", None, 5, "x" * 300], ids=repr)
+def test_what_is_no_sandbox_name_is_refused(value: Any) -> None:
+    """`*` means all sandboxes to the gateway."""
+    with pytest.raises(AepConfigError, match="`sandbox`"):
+        checks.check_sandbox(value)
+
+
+@pytest.mark.parametrize(
+    ("check", "value"),
+    [(checks.check_text, 5), (checks.check_text, "x" * 4001), (checks.check_text, "\ud800"),
+     (checks.check_seconds, -1), (checks.check_seconds, True), (checks.check_seconds, float("nan")),
+     (checks.check_seconds, float("inf")), (checks.check_seconds, "5"), (checks.check_seconds, None),
+     (checks.check_count, -1), (checks.check_count, 1.5), (checks.check_count, "x"), (checks.check_count, ""),
+     (checks.check_count, True), (checks.check_count, None), (checks.check_count, "²")],
+)  # fmt: skip
+def test_other_values_are_refused_by_name(check: Any, value: Any) -> None:
+    """Every complaint names its parameter."""
+    with pytest.raises(AepConfigError, match="`p`") as caught:
+        check(value, "p")
+    assert caught.value.parameter == "p"
+
+
+def test_other_values_pass() -> None:
+    """Templates render numbers to text."""
+    assert checks.check_count(" 12 ", "p") == 12
+    assert checks.check_count(0, "p") == 0
+    assert checks.check_seconds(1.5, "p") == 1.5
+    assert checks.check_text("a\nb", "p") == "a\nb"
+    assert checks.check_text(None, "p") is None
+
+
+@given(st.text() | st.none() | st.integers() | st.binary())
+def test_no_value_breaks_a_check(value: Any) -> None:
+    """Accepted as it is, or refused with a typed error."""
+    for check in (checks.check_id, checks.check_name, checks.check_text, checks.check_header,
+                  checks.check_sandbox, checks.check_count, checks.check_seconds):  # fmt: skip
+        try:
+            check(value, "p")
+        except AepConfigError as error:
+            str(error).encode()  # a message that cannot be logged is none
+
+
+@pytest.mark.parametrize("object", [None, "", " ", 5, "\ud800"], ids=repr)
+def test_explore_wants_an_object(object: Any) -> None:
+    """Adobe answers a table without a name with a 400 that nobody understands."""
+    with pytest.raises(AepConfigError, match="`object`"):
+        calls.explore(ID, "table", object, False)
+
+
+def test_explore_wants_a_known_type() -> None:
+    """Any case will do; the tutorials write it small."""
+    assert calls.explore(ID, "ROOT", None, False).query == [("objectType", "root")]
+    with pytest.raises(AepConfigError, match="`object_type`"):
+        calls.explore(ID, "view", "x", False)
+
+
+def test_a_call_hides_its_body() -> None:
+    """`repr` ends in logs, and the body holds credentials."""
+    call = calls.create_connection(
+        name="n", connection_spec_id=ID, auth_spec_name="a", auth_params={"k": "s3cret"}, description=None,
+        connection_spec_version="1.0",
+    )  # fmt: skip
+    assert "s3cret" not in repr(call)
+
+
+@pytest.mark.parametrize("name", ["paypal", "PayPal", " PAYPAL "])
+def test_a_source_is_found_in_any_spelling(name: str) -> None:
+    """Its users write it as its makers do."""
+    assert sources.find_source(name) is sources.PAYPAL
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"), [("paypall", "'paypal'"), ("", "knows"), (None, "knows"), (5, "5")]
+)
+def test_an_unknown_source_gets_a_suggestion(name: Any, hint: str) -> None:
+    """A typo is the likeliest reason."""
+    with pytest.raises(AepConfigError, match=hint):
+        sources.find_source(name)
+
+
+@pytest.mark.parametrize(
+    ("state", "meaning"),
+    [("enabled", "READY"), ("ENABLED", "READY"), (None, "READY"), ("initializing", "COMING"),
+     ("disabled", "REFUSED"), ("draft", "REFUSED"), ("delete-finalizing", "LEAVING"), ("strange", "COMING")],
+)  # fmt: skip
+def test_states_are_sorted(state: Any, meaning: str) -> None:
+    """An unknown one counts as coming: waiting is bounded, guessing is not."""
+    assert states.readiness(state).name == meaning
+
+
+@pytest.mark.parametrize(
+    "table", [None, "", " ", 5, {}, {"path": 5}, {"path": ""}, "a\nb", [], "\ud800"], ids=repr
+)
+def test_what_is_no_table_is_refused(table: Any) -> None:
+    """A path, or an entry of the list of tables."""
+    with pytest.raises(AepConfigError, match="`table`"):
+        tables.table_path(table)
+
+
+@pytest.mark.parametrize("columns", [None, 5, [1], [{}], [{"name": ""}], {"a": 1}, ["x"]], ids=repr)
+def test_columns_that_are_missing_are_a_typed_error(columns: Any) -> None:
+    """Not an empty list, which would mean a table without columns."""
+    for document in ({"schema": {"columns": columns}}, {"schema": columns}, columns):
+        with pytest.raises(AepReplyError):
+            tables.read_columns(document, "t")
+        with pytest.raises(AepReplyError):
+            tables.read_rows(document, "t")

@@ -1,0 +1,72 @@
+"""Secrets that a server repeats are taken out of what we say, in any usual spelling."""
+
+from __future__ import annotations
+
+import base64
+import json
+from urllib.parse import quote, quote_plus
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_aep.hooks.scrub import Secrets
+
+SECRET = 's3cr/et+ü "quoted" \\ 100%'
+RAW = SECRET.encode()
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        SECRET,
+        quote(SECRET, safe=""),
+        quote(SECRET),
+        quote_plus(SECRET),
+        json.dumps(SECRET),
+        json.dumps(SECRET, ensure_ascii=False),
+        repr(SECRET),
+        base64.b64encode(RAW).decode(),
+        base64.b64encode(RAW).decode().rstrip("="),
+        base64.urlsafe_b64encode(RAW).decode(),
+        base64.urlsafe_b64encode(RAW).decode().rstrip("="),
+    ],
+    ids=["plain", "url", "url with /", "form", "JSON", "JSON unicode", "repr", "base64", "unpadded",
+         "urlsafe", "urlsafe unpadded"],
+)  # fmt: skip
+def test_each_spelling_is_scrubbed(spelling: str) -> None:
+    """An echo comes in the encoding it was sent in, or in the server's own."""
+    secrets = Secrets()
+    secrets.add([SECRET])
+    assert secrets.scrub(f"refused: {spelling}!").count("***") == 1
+    assert "s3cr" not in secrets.scrub(f"refused: {spelling}!")
+
+
+def test_secrets_within_secrets_leave_nothing() -> None:
+    """The longer one goes first."""
+    secrets = Secrets()
+    secrets.add(["abc", "abcdef"])
+    assert secrets.scrub("abcdef abc") == "*** ***"
+
+
+def test_nested_values_and_numbers_are_secrets_too() -> None:
+    """`auth.params` of some sources are nested."""
+    secrets = Secrets()
+    secrets.add([{"a": ["one-value", {"b": 123456}], "c": None, "d": True, "e": ""}])
+    assert secrets.scrub("one-value 123456 True None") == "*** *** True None"
+
+
+def test_repr_tells_nothing() -> None:
+    """It stands in `vars` of every hook."""
+    secrets = Secrets()
+    secrets.add([SECRET])
+    assert "s3cr" not in f"{secrets!r} {secrets!s}"
+
+
+@given(st.text(min_size=1), st.text(), st.text())
+def test_no_text_survives_that_was_registered(secret: str, before: str, after: str) -> None:
+    """Whatever characters it has, lone surrogates too."""
+    secrets = Secrets()
+    secrets.add([secret])
+    scrubbed = secrets.scrub(before + secret + after)
+    assert secret not in scrubbed.replace("***", "") or secret in before + after or set(secret) <= {"*"}
