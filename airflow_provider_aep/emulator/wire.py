@@ -59,7 +59,11 @@ class Wire:
             return
         tcp: TcpConnection = scope["state"]["tcp"]
         entry = self._world.log.add(request, body, tcp.number)
-        reply = await self._answer(request, body, receive)
+        try:
+            reply = await self._answer(request, body, receive)
+        except asyncio.CancelledError:
+            tcp.close()  # the emulator ends: what a fault still holds is cut off, as by a real outage
+            raise
         self._print(request, reply)
         if reply is None:
             await _hang_up(tcp, receive)

@@ -42,6 +42,7 @@ def test_signals(number: signal.Signals) -> None:
         emulator.wait_for_request("POST", "/connections")
         emulator.process.send_signal(number)
         assert emulator.process.wait(timeout=5) == 0
+        assert held.recv(1000) == b""
     assert "Traceback" not in emulator.output()
 
 
