@@ -106,7 +106,7 @@ class Workers:
         self._ready = threading.Event()
         (directory / "home").mkdir()
         kept = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
-        settings = {"AIRFLOW_HOME": str(directory / "home"), "AIRFLOW__CORE__UNIT_TEST_MODE": "False"}
+        settings = {"AIRFLOW_HOME": str(directory / "home"), "NO_PROXY": "127.0.0.1"}
         self._log = (directory / "server.log").open("wb")
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.support.create_worker"],
