@@ -187,9 +187,9 @@ def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
         for name, value in environment.items()
         if not name.startswith(("AIRFLOW_", "_AIRFLOW_")) and name not in ("PYTHONPATH", "PYTHONHOME")
     }
-    # A proxy is for the way out, not for this machine.
-    for name in ("no_proxy", "NO_PROXY"):
-        kept[name] = ",".join(filter(None, [kept.get(name), "127.0.0.1", "localhost"]))
+    # A proxy is for the way out, not for this machine. Both spellings, for the lower one hides the other.
+    exceptions = kept.get("no_proxy") or kept.get("NO_PROXY")
+    kept["no_proxy"] = kept["NO_PROXY"] = ",".join(filter(None, [exceptions, "127.0.0.1", "localhost"]))
     return {**kept, "PYTHONUNBUFFERED": "1"}
 
 

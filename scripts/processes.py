@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -37,6 +39,7 @@ class Service:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                preexec_fn=_end_with_parent if sys.platform == "linux" else None,
             )
 
     @property
@@ -108,6 +111,12 @@ def tail(log: Path, lines: int = 25) -> str:
     """The end of a log, under its name."""
     text = log.read_text(errors="replace") if log.exists() else ""
     return "\n".join([f"--- the end of {log}", *text.splitlines()[-lines:], "---"])
+
+
+def _end_with_parent() -> None:
+    """In the child: be asked to end when the parent is killed and cannot do so itself."""
+    pr_set_pdeathsig = 1
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
 
 
 def _members(session: int) -> Iterator[psutil.Process]:
