@@ -44,14 +44,14 @@ with DAG(
             type="string",
             minLength=1,
             title="AEP connection",
-            description="The Airflow connection of type *Adobe Experience Platform*.",
+            description="The Airflow connection of type Adobe Experience Platform.",
         ),
         "paypal_conn_id": Param(
             "paypal_default",
             type="string",
             minLength=1,
             title="PayPal connection",
-            description="The Airflow connection of type *PayPal*.",
+            description="The Airflow connection of type PayPal.",
         ),
         "sandbox": Param(
             None,
