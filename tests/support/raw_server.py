@@ -43,8 +43,9 @@ class Peer:
         self.close()
 
     def close(self) -> None:
+        """At once, though a reader may still hold the socket."""
         with contextlib.suppress(OSError):
-            self.sock.close()
+            socket.close(self.sock.detach())
 
 
 Reply = bytes | Callable[[Peer], None]
