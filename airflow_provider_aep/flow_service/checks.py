@@ -10,6 +10,7 @@ from airflow_provider_aep.flow_service.errors import AepConfigError
 MAX_NAME = 255
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _SANDBOX = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,255}")
 
 
@@ -73,8 +74,19 @@ def check_text(value: object, parameter: str, *, longest: int = 4000) -> str | N
     return value
 
 
+def check_header_pair(name: object, value: object) -> tuple[str, str]:
+    """A caller's own header: a name without odd characters, a value on one line."""
+    known = isinstance(name, str) and _HEADER_NAME.fullmatch(name)
+    if known and isinstance(value, str) and all(" " <= c <= "~" or c == "\t" for c in value):
+        return str(name), value
+    raise AepConfigError(
+        "`headers` hold a name or a value that cannot be sent: both are texts, printable and on one line.",
+        parameter="headers",
+    )
+
+
 def check_header(value: object, parameter: str) -> str:
-    """A value that may stand in a header: printable ASCII, no line break, not empty.
+    """A value that may stand in a header: printable ASCII, no blank, no line break, not empty.
 
     The value itself is not shown: a secret pasted into the wrong field would end in a log.
     """

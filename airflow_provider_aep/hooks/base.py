@@ -17,7 +17,7 @@ from airflow.providers.http.hooks.http import HttpHook
 
 from airflow_provider_aep.flow_service import replies
 from airflow_provider_aep.flow_service.calls import Call
-from airflow_provider_aep.flow_service.checks import check_header, check_sandbox
+from airflow_provider_aep.flow_service.checks import check_header_pair, check_sandbox
 from airflow_provider_aep.flow_service.errors import (
     AepAuthError,
     AepConfigError,
@@ -119,7 +119,8 @@ class AepHook(HttpHook):
             data = encode(body)
         request = _prepared(method=verb, url=self._url(endpoint), data=data, **request_kwargs)
         for name, value in (headers or {}).items():
-            request.headers[str(name)] = check_header(value, f"headers[{name!r}]")
+            own_name, own_value = check_header_pair(name, value)
+            request.headers[own_name] = own_value
         return self._send(request, **_options(extra_options))
 
     def check_response(self, response: requests.Response) -> None:
