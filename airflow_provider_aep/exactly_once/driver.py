@@ -7,22 +7,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from airflow_provider_aep.exactly_once.steps import (
-    Decided,
-    Delete,
-    Dependants,
-    Entity,
-    Get,
-    Keep,
-    Look,
-    Outcome,
-    Post,
-    Recall,
-    Recipe,
-    Sleep,
-    Step,
-    Update,
-)
+from airflow_provider_aep.exactly_once import steps
+from airflow_provider_aep.exactly_once.steps import Entity, Outcome, Recipe, Step
 from airflow_provider_aep.flow_service.errors import AepError
 
 
@@ -69,23 +55,23 @@ def carry_out(
 
 def _perform(step: Step, service: Service, memory: Memory, log: Any, sleep: Callable[[float], None]) -> Any:
     match step:
-        case Look():
+        case steps.Look():
             return service.look()
-        case Get(id):
+        case steps.Get(id):
             return service.get(id)
-        case Post():
+        case steps.Post():
             return service.post()
-        case Update(entity):
+        case steps.Update(entity):
             return service.update(entity)
-        case Delete(id):
+        case steps.Delete(id):
             return service.delete(id)
-        case Dependants(id):
+        case steps.Dependants(id):
             return service.dependants(id)
-        case Sleep(seconds, jitter):
+        case steps.Sleep(seconds, jitter):
             return sleep(seconds * random.uniform(0.5, 1) if jitter else seconds)  # noqa: S311
-        case Recall():
+        case steps.Recall():
             return memory.recall()
-        case Keep(id):
+        case steps.Keep(id):
             return memory.keep(id)
-        case Decided(text, id, warning):
+        case steps.Decided(text, id, warning):
             return (log.warning if warning else log.info)("%s: %s %s", text, id, service.link(id))

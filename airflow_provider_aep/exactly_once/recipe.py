@@ -176,14 +176,7 @@ def _remove_leftovers(wanted: Wanted, standing: list[Entity]) -> Generator[Step,
     """Keep the oldest; a younger one goes only if this provider made it and nothing hangs on it."""
     oldest, *younger = standing
     left = list(younger)
-    for entity in younger:
-        if entity.mark is None:
-            continue
-        try:
-            if (yield Dependants(entity.id)):
-                continue
-        except AepError:
-            break  # what hangs on it cannot be told: nothing is deleted
+    for entity in (yield from _removable(younger)):
         if (yield from _delete(entity.id)):
             left.remove(entity)
             text = f"Step 2 (look): removed a leftover of {entity.maker}; {wanted.named} is {oldest.id}"
@@ -200,6 +193,18 @@ def _remove_leftovers(wanted: Wanted, standing: list[Entity]) -> Generator[Step,
         f"Step 2 (look): several stand as {wanted.named}: {ids}; the oldest is used", oldest.id, True
     )
     return oldest
+
+
+def _removable(entities: list[Entity]) -> Generator[Step, Any, list[Entity]]:
+    """Those that this provider made and nothing hangs on; none at all if that cannot be told."""
+    removable = []
+    try:
+        for entity in entities:
+            if entity.mark is not None and not (yield Dependants(entity.id)):
+                removable.append(entity)
+    except AepError:
+        return []
+    return removable
 
 
 def _delete(id: str) -> Generator[Step, Any, bool]:

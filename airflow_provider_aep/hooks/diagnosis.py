@@ -19,10 +19,10 @@ from airflow_provider_aep.flow_service.errors import (
 )
 
 if TYPE_CHECKING:
-    from airflow_provider_aep.hooks.flow_service import FlowServiceHook
+    from airflow_provider_aep.hooks.base import AepHook
 
 
-def diagnose(hook: FlowServiceHook) -> tuple[bool, str]:
+def diagnose(hook: AepHook) -> tuple[bool, str]:
     """Ask IMS for a new token, then Flow Service for one connection; name what is wrong on the way."""
     try:
         settings, sandbox = hook.settings, hook.sandbox
@@ -48,7 +48,7 @@ def diagnose(hook: FlowServiceHook) -> tuple[bool, str]:
     return True, f"Connected to {settings.base_url}, organization {settings.org_id}, sandbox '{sandbox}'."
 
 
-def _host_problem(hook: FlowServiceHook) -> str | None:
+def _host_problem(hook: AepHook) -> str | None:
     """Whether `host` is out of reach too, so that it is not put down to IMS. Sends no credentials."""
     try:
         hook.knock()
@@ -57,7 +57,7 @@ def _host_problem(hook: FlowServiceHook) -> str | None:
     return None
 
 
-def _unreachable(hook: FlowServiceHook, error: AepTransportError, setting: str, address: str) -> str:
+def _unreachable(hook: AepHook, error: AepTransportError, setting: str, address: str) -> str:
     settings = hook.settings
     if settings.base_url == settings.ims_url:
         setting = "host` and `ims_host"
