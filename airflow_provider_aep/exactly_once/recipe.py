@@ -201,7 +201,7 @@ def _removable(entities: list[Entity]) -> Generator[Step, Any, list[Entity]]:
     try:
         for entity in entities:
             if entity.mark is not None and not (yield Dependants(entity.id)):
-                removable.append(entity)
+                removable.append(entity)  # noqa: PERF401 - a comprehension cannot yield
     except AepError:
         return []
     return removable
