@@ -34,12 +34,8 @@ def typed(error: Exception, what: str, limit: float, outer: BaseException | None
             culprit="certificate",
             retryable=False,
         )
-    if any(getattr(root, "nothing_left", False) for root in roots):
-        return AepConnectError(
-            f"{what} did not leave: the server does not speak TLS as it should. Check scheme and port of "
-            f"`host`. {_REACH}"
-        )
-    if "InvalidCABundle" in kinds or (isinstance(error, OSError) and "CA certificate bundle" in str(error)):
+    libraries = {getattr(root, "library", None) for root in roots} - {None, "SSL"}
+    if libraries or (isinstance(error, OSError) and "CA certificate bundle" in str(error)):
         return AepConfigError(
             f"{what} did not leave: the CA bundle in `verify` or REQUESTS_CA_BUNDLE cannot be read.",
             parameter="verify",
@@ -50,6 +46,13 @@ def typed(error: Exception, what: str, limit: float, outer: BaseException | None
         return AepConnectError(f"{what} did not leave: no connection within {limit:g} s. {_REACH}")
     if kinds & {"NewConnectionError", "NameResolutionError", "ConnectionRefusedError", "gaierror"}:
         return AepConnectError(f"{what} did not leave: the server is not reachable. {_REACH}")
+    if culprits := [root.never_left for root in roots if hasattr(root, "never_left")]:
+        if "proxy" in culprits:
+            return AepConnectError(
+                f"{what} did not leave: the proxy did not let it through.", culprit="proxy"
+            )
+        problem = "the server does not speak TLS as it should" if "SSLError" in kinds else "no connection"
+        return AepConnectError(f"{what} did not leave: {problem}. {_REACH}")
     if isinstance(error, requests.exceptions.Timeout) or kinds & {
         "TimeoutError",
         "ReadTimeoutError",
@@ -65,7 +68,7 @@ def typed(error: Exception, what: str, limit: float, outer: BaseException | None
     )
 
 
-_REACH = "Check `host` of the AEP connection, DNS, and the way out: proxy and firewall."
+_REACH = "Check `host` of the AEP connection, scheme and port included, DNS, proxy and firewall."
 
 
 def _chain(error: BaseException, outer: BaseException | None = None) -> list[BaseException]:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import io
 import os
 import socket
-import ssl
 import sys
 import time
 import zlib
@@ -74,8 +73,9 @@ class _Bounded:
         self._limit()  # a proxy's answer to CONNECT is a reply too
         try:
             super().connect()  # type: ignore[misc]
-        except ssl.SSLError as error:
-            error.nothing_left = True  # type: ignore[attr-defined]  # later ones may come after the request
+        except Exception as error:
+            culprit = "proxy" if getattr(self, "_tunnel_host", None) else "host"
+            error.never_left = culprit  # type: ignore[attr-defined]  # later ones may come after the request
             raise
 
     def getresponse(self) -> Any:

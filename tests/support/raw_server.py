@@ -172,7 +172,7 @@ class RawServer:
 
     def _take(self, request: Request) -> Callable[[Peer], None]:
         with self._lock:
-            if request.path.startswith(TOKEN_PATH):
+            if request.path.endswith(TOKEN_PATH):  # through a proxy with the origin before it
                 self.tokens.append(request)
                 chosen = self.token
             else:
