@@ -195,8 +195,11 @@ class AepHook(HttpHook):
         text = endpoint or ""
         if "://" not in text and not text.startswith("//"):
             return f"{self._root}/{text.lstrip('/')}" if text else self._root
-        parts = urlsplit(text)
-        if f"{parts.scheme}://{parts.netloc}".lower() != self.settings.base_url.lower():
+        try:
+            origin = "{0.scheme}://{0.netloc}".format(urlsplit(text))
+        except ValueError:
+            origin = ""
+        if origin.lower() != self.settings.base_url.lower():
             raise AepConfigError(
                 "`endpoint` lies at another host than the AEP connection's: the token is not sent there.",
                 parameter="endpoint",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from airflow_provider_aep.flow_service import replies
 from airflow_provider_aep.flow_service.calls import Call
 from airflow_provider_aep.flow_service.errors import (
     AepAuthError,
@@ -25,6 +26,13 @@ if TYPE_CHECKING:
 def diagnose(hook: AepHook) -> tuple[bool, str]:
     """Ask IMS for a new token, then Flow Service for one connection; name what is wrong on the way."""
     try:
+        return _diagnose(hook)
+    except Exception as error:  # noqa: BLE001 - a test that raises tells less than one that says what
+        return False, f"Unexpected {type(error).__name__} while testing the connection."
+
+
+def _diagnose(hook: AepHook) -> tuple[bool, str]:
+    try:
         settings, sandbox = hook.settings, hook.sandbox
     except AepError as error:
         return False, str(error)
@@ -38,13 +46,12 @@ def diagnose(hook: AepHook) -> tuple[bool, str]:
     except AepError as error:
         return False, f"IMS at `ims_host` refuses: {error}"
     try:
-        hook.call(Call("GET", "/connections", [("limit", "1")]))
+        found = hook.call(Call("GET", "/connections", [("limit", "1")]))
+        replies.read_items(found, "GET /connections")
     except AepTransportError as error:
         return False, _unreachable(hook, error, "host", settings.base_url)
     except AepError as error:
         return False, _refused(error, sandbox)
-    except Exception as error:  # noqa: BLE001 - a test that raises tells less than one that says what
-        return False, f"Unexpected {type(error).__name__} while testing the connection."
     return True, f"Connected to {settings.base_url}, organization {settings.org_id}, sandbox '{sandbox}'."
 
 
