@@ -152,6 +152,7 @@ TABLE = (
         whole=True,
     ),
     Row("201 without an id", (post(status=201, body={}, **AFTER),)),
+    Row("201 with an id that is none", (post(status=201, body={"id": "../a b"}, **AFTER),)),
     Row("201 with broken JSON", (post(status=201, body='{"id": "', **AFTER),), whole=True),
     Row("200 in HTML after the effect", (post(status=200, body="<html>", **AFTER),)),
     # What a retry cannot help

@@ -1,0 +1,82 @@
+"""Secrets that can be told from anything else, and the search for them in every usual spelling."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import sqlite3
+from html import escape
+from pathlib import Path
+from urllib.parse import quote, quote_plus
+
+SPECIAL = "/+%&=\"'\\<>"
+AEP_SECRET = "KanaryAepSecretQ4t7" + SPECIAL
+TOKEN = "KanaryAccessTokenW8z3.a-b_c/+="
+PAYPAL_ID = "KanaryPayPalIdR5n2" + SPECIAL
+PAYPAL_SECRET = "KanaryPayPalSecretX6m9" + SPECIAL
+OTHER_ID = "KanaryOtherIdT3v8" + SPECIAL
+OTHER_SECRET = "KanaryOtherSecretY7k4" + SPECIAL
+PASSWORDS = (AEP_SECRET, TOKEN, PAYPAL_SECRET, OTHER_SECRET)
+CANARIES = (AEP_SECRET, TOKEN, PAYPAL_ID, PAYPAL_SECRET, OTHER_ID, OTHER_SECRET)
+
+
+def usual_spellings(secret: str) -> list[str]:
+    """As servers and libraries write it: as it is, escaped for URLs, JSON or Python, in base64."""
+    plain = base64.b64encode(secret.encode()).decode()
+    url_safe = base64.urlsafe_b64encode(secret.encode()).decode()
+    quoted = [quote(secret, safe=""), quote(secret), quote_plus(secret)]
+    return [secret, *quoted, json.dumps(secret)[1:-1], repr(secret)[1:-1], plain, plain.rstrip("="), url_safe]
+
+
+def spellings(secret: str) -> set[str]:
+    """What is searched for: the usual, what is escaped twice or for HTML, and base64 at any offset."""
+    raw = secret.encode()
+    found = {
+        *usual_spellings(secret),
+        quote(quote(secret, safe=""), safe=""),
+        json.dumps(json.dumps(secret))[1:-1],
+        escape(secret),
+    }
+    core = re.match(r"[A-Za-z0-9]+", secret)
+    if core and len(core.group()) > 12:
+        found.add(core.group())  # whatever is done to the rest
+    for offset in range(3):
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            text = encode(b"\0" * offset + raw).decode()
+            # What the neighbours share of the first and the last characters is left out.
+            found.add(text[(0, 2, 3)[offset] : len(text) - 4])
+    return found
+
+
+def find(text: str | bytes, secrets: tuple[str, ...] = CANARIES) -> list[str]:
+    """Which secrets a text holds, and as what."""
+    if isinstance(text, bytes):
+        text = text.decode("utf-8", "replace")
+    return [f"{secret} as {form}" for secret in secrets for form in spellings(secret) if form in text]
+
+
+def without_mask_orders(log: str) -> str:
+    """A log without the lines in which `dags test` itself prints at DEBUG what it is told to mask."""
+    return "\n".join(line for line in log.splitlines() if "MaskSecret(" not in line)
+
+
+def dump(database: Path) -> str:
+    """A SQLite file as text: in the file itself a value may be split over pages."""
+    with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
+        connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
+        parts = []
+        for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+            for row in connection.execute(f'SELECT * FROM "{table}"'):
+                parts.append(f"{table}: {[_plain(value) for value in row]}")
+    connection.close()
+    return "\n".join(parts)
+
+
+def _plain(value: object) -> object:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+
+
+def rows(database: Path, table: str) -> str:
+    """One table of a SQLite file as text."""
+    return "\n".join(line for line in dump(database).splitlines() if line.startswith(f"{table}: "))
