@@ -187,7 +187,7 @@ def test_callers_headers_replace_none_of_ours(make_hook: MakeHook, spelling: Any
 
 @pytest.mark.parametrize(
     "headers",
-    [{"x-one": "a\r\nX-Evil: 1"}, {"x-one": "a\nb"}, {"x\r\nX-Evil": "1"}, {"x-one": None}, {"x-one": "a\x00"},
+    [{"x-one": "a\r\nX-Evil: 1"}, {"x-one": "a\nb"}, {"x\r\nX-Evil": "1"}, {"x-one": None}, {"x-one": "a\0"},
      {"x-one": "ä€"}, {"x one": "1"}, {"": "1"}],
     ids=["CRLF", "LF", "in the name", "None", "NUL", "unicode", "blank in the name", "no name"],
 )  # fmt: skip
