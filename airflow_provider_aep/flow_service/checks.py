@@ -14,9 +14,14 @@ _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _SANDBOX = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,255}")
 
 
+def is_id(value: object) -> bool:
+    """Whether a value may stand in a path as an id."""
+    return isinstance(value, str) and _ID.fullmatch(value) is not None
+
+
 def check_id(value: object, parameter: str) -> str:
     """An id that may stand in a path: letters, digits, ``-`` and ``_``; no slash, dot or blank."""
-    if isinstance(value, str) and _ID.fullmatch(value):
+    if isinstance(value, str) and is_id(value):
         return value
     shown = repr(value) if isinstance(value, str) and len(value) <= 80 else f"a {type(value).__name__}"
     raise AepConfigError(

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from airflow_provider_aep.flow_service.checks import is_id
 from airflow_provider_aep.flow_service.errors import (
     AepAuthError,
     AepNotFoundError,
@@ -97,9 +98,9 @@ def read_created_id(document: object, what: str) -> str:
     if isinstance(document, dict) and isinstance(document.get("items"), list) and document["items"]:
         item = document["items"][0]
     created = item.get("id") if isinstance(item, dict) else None
-    if isinstance(created, str) and created:
+    if isinstance(created, str) and is_id(created):
         return created
-    raise AepReplyError(f"{what} was answered without an id.")
+    raise AepReplyError(f"{what} was answered without an id of an entity.")
 
 
 def without_secrets(item: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ value, and what a server sends back is scrubbed here before it enters a message.
 from __future__ import annotations
 
 import base64
+import html
 import json
 from collections.abc import Iterable
 from urllib.parse import quote, quote_plus
@@ -65,6 +66,7 @@ def _forms(text: str) -> set[str]:
         repr(text)[1:-1],
         json.dumps(text)[1:-1],
         json.dumps(text, ensure_ascii=False)[1:-1],
+        html.escape(text),
         quote(raw),
         quote(raw, safe=""),
         quote_plus(raw),

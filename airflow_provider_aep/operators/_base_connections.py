@@ -9,6 +9,8 @@ from typing import Any
 
 from airflow_provider_aep._compat import task_store
 from airflow_provider_aep.exactly_once import Entity, find_mark, with_mark
+from airflow_provider_aep.flow_service.checks import is_id
+from airflow_provider_aep.flow_service.errors import AepReplyError
 from airflow_provider_aep.flow_service.sources import Source
 from airflow_provider_aep.hooks.flow_service import FlowServiceHook
 from airflow_provider_aep.links import connection_url
@@ -79,6 +81,8 @@ class BaseConnections:
 
 
 def _entity(item: Mapping[str, Any]) -> Entity:
+    if not is_id(item.get("id")):
+        raise AepReplyError("Flow Service listed a base connection without an id.")
     created = item.get("createdAt")
     known = isinstance(created, int | float) and not isinstance(created, bool)
     etag = item.get("etag")
