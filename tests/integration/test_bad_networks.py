@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -250,14 +251,18 @@ def test_a_hook_keeps_one_tcp_connection(make_hook: MakeHook) -> None:
 def test_an_idle_connection_that_was_closed_is_opened_anew(make_hook: MakeHook, waits: Any) -> None:
     """A load balancer closes it between two calls of a long task; even a create must then go through."""
 
+    closed = threading.Semaphore(0)
+
     def answer_and_close(peer: raw.Peer) -> None:
         peer.send(reply(201, {"id": "1"}))
         peer.close()
+        closed.release()
 
     with RawServer(answer_and_close) as server:
         hook = make_hook(server.url)
         for _ in range(3):
             assert hook.run("connections", method="POST", json={}).json() == {"id": "1"}
+            assert closed.acquire(timeout=20)
         assert len(server.requests) == 3
 
 
