@@ -12,12 +12,16 @@ from dataclasses import dataclass
 from airflow_provider_aep.flow_service.errors import AepConfigError
 
 
+PLAIN_PARAMETERS = frozenset({"host", "port", "database", "schema", "region", "server"})
+"""Parameters of ``auth.params`` that are no secrets, whatever the source. All others are."""
+
+
 @dataclass(frozen=True)
 class Source:
     """A documented source.
 
-    ``connection_spec_id`` and ``auth_spec_name`` must match the platform's to the letter; ``plain`` names
-    the parameters that are no secrets; ``notice`` is what its user should know.
+    ``connection_spec_id`` and ``auth_spec_name`` must match the platform's to the letter; ``notice`` is what
+    its user should know.
     """
 
     key: str
@@ -25,7 +29,6 @@ class Source:
     connection_spec_id: str
     auth_spec_name: str
     parameters: tuple[str, ...]
-    plain: frozenset[str] = frozenset()
     notice: str | None = None
 
 
@@ -35,7 +38,6 @@ PAYPAL = Source(
     connection_spec_id="221c7626-58f6-4eec-8ee2-042b0226f03b",
     auth_spec_name="Client-Id-Secret Based Authentication",
     parameters=("host", "clientId", "clientSecret"),
-    plain=frozenset({"host"}),
     notice="Adobe announced the end of its PayPal source for June 2025. Where the platform no longer offers "
     "it, use another payments source such as Square or Stripe.",
 )

@@ -10,12 +10,10 @@ from airflow_provider_aep.flow_service.calls import FLOW_SERVICE, Call
 from airflow_provider_aep.flow_service.checks import check_name, check_text
 from airflow_provider_aep.flow_service.errors import AepReplyError
 from airflow_provider_aep.flow_service.query import MAX_PAGES, next_page
+from airflow_provider_aep.flow_service.sources import PLAIN_PARAMETERS
 from airflow_provider_aep.hooks.base import AepHook
 from airflow_provider_aep.hooks.diagnosis import diagnose
 from airflow_provider_aep.hooks.forms import form_behaviour, form_widgets
-
-PLAIN_PARAMETERS = frozenset({"host", "port", "database", "schema", "region", "server", "url", "endpoint"})
-"""Parameters of ``auth.params`` that are no secrets, whatever the source."""
 
 
 class FlowServiceHook(AepHook):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
 from collections.abc import Callable
 from functools import cached_property
@@ -35,6 +36,8 @@ class Line:
     def __init__(self, conn_id: str) -> None:
         self.conn_id = conn_id
         self.secrets = Secrets()
+        self._guard = threading.Lock()
+        self._transport: Transport | None = None
 
     @cached_property
     def settings(self) -> Settings:
@@ -45,10 +48,13 @@ class Line:
         self.secrets.add([settings.client_secret])
         return settings
 
-    @cached_property
+    @property
     def transport(self) -> Transport:
-        """The one pooled session."""
-        return Transport(self.settings.timeout, self.settings.verify)
+        """The one pooled session, also where threads ask for it at the same time."""
+        with self._guard:
+            if self._transport is None:
+                self._transport = Transport(self.settings.timeout, self.settings.verify)
+            return self._transport
 
     @cached_property
     def _token_key(self) -> str:
