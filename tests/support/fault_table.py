@@ -96,7 +96,7 @@ class Row:
 
 UPDATE = {"if_exists": "update"}
 LIMITED = {"execution_timeout": HELD}
-SHORT_REPLY = {"timeout": 1.0}
+SHORT_REPLY = {"timeout": 2.0}
 RAISED = {"on_term": "raise"}
 LOST_RACE = look(**NOTHING_STANDS)
 
