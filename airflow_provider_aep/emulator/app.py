@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Mount, Router
+from starlette.routing import Mount, Route, Router
 from starlette.types import ASGIApp
 
 from airflow_provider_aep.emulator import jsonio
+from airflow_provider_aep.emulator.catalog import Catalog
 from airflow_provider_aep.emulator.connections import Connections
 from airflow_provider_aep.emulator.control import Control
+from airflow_provider_aep.emulator.data_prep import DataPrep
 from airflow_provider_aep.emulator.errors import ApiError, flow_error, plain_error
 from airflow_provider_aep.emulator.gateway import Gateway, SandboxCheck
 from airflow_provider_aep.emulator.ims import Ims
 from airflow_provider_aep.emulator.output import Output
+from airflow_provider_aep.emulator.registry.api import SchemaRegistry
+from airflow_provider_aep.emulator.registry.resources import Resources
 from airflow_provider_aep.emulator.sandboxes import Sandboxes
 from airflow_provider_aep.emulator.source_connections import SourceConnections
 from airflow_provider_aep.emulator.specs import Specs
@@ -29,6 +34,7 @@ from airflow_provider_aep.emulator.world import World
 def build(world: World, output: Output) -> ASGIApp:
     """Wire services, gateway, faults and log together."""
     specs = Specs(world.settings)
+    resources = Resources(world)
     flow_service = Router(
         [
             *Connections(world, specs).routes(),
@@ -40,6 +46,9 @@ def build(world: World, output: Output) -> ASGIApp:
     platform = Router(
         [
             Mount("/flowservice", SandboxCheck(flow_service)),
+            Mount("/schemaregistry", _service(SchemaRegistry(world, resources))),
+            Mount("/catalog", _service(Catalog(world, resources, lambda: None))),
+            Mount("/conversion", _service(DataPrep(world, resources))),
             *Sandboxes().routes(),
         ],
         redirect_slashes=False,
@@ -58,6 +67,14 @@ def build(world: World, output: Output) -> ASGIApp:
     )
     app.router.redirect_slashes = False
     return Wire(app, world, output)
+
+
+class _Service(Protocol):
+    def routes(self) -> list[Route]: ...
+
+
+def _service(service: _Service) -> ASGIApp:
+    return SandboxCheck(Router(service.routes(), redirect_slashes=False))
 
 
 def _answer_api_error(_request: Request, error: Exception) -> Response:

@@ -13,6 +13,7 @@ def words(text: str) -> frozenset[str]:
 CLIENT_ID = "emulator-client-id"
 CLIENT_SECRET = "emulator-client-secret"  # noqa: S105 - published: it opens nothing but the emulator
 ORG_ID = "0123456789ABCDEF01234567@AdobeOrg"
+TENANT_ID = "emulator"  # custom XDM fields stand under `_emulator`
 PAYPAL_ID = "emulator-paypal-id"
 PAYPAL_SECRET = "emulator-paypal-secret"  # noqa: S105 - published likewise
 KNOWN_SECRETS = (CLIENT_SECRET, PAYPAL_SECRET)

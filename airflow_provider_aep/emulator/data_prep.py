@@ -1,0 +1,160 @@
+"""`/conversion/mappingSets`: how columns become fields. Follows Adobe's Data Prep OpenAPI."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from airflow_provider_aep.emulator import expressions, jsonio, mapping_bodies
+from airflow_provider_aep.emulator.entities import ACCOUNT
+from airflow_provider_aep.emulator.errors import ApiError, plain_error
+from airflow_provider_aep.emulator.registry.resources import Resources
+from airflow_provider_aep.emulator.store import Entity
+from airflow_provider_aep.emulator.world import World
+
+KIND = "mappingSets"
+SUMMARY = ("id", "version", "createdDate", "modifiedDate", "createdBy", "modifiedBy")
+Item = dict[str, Any]
+
+
+class DataPrep:
+    """The mapping sets of one emulator."""
+
+    def __init__(self, world: World, resources: Resources) -> None:
+        self._world = world
+        self._resources = resources
+
+    def routes(self) -> list[Route]:
+        """Its paths."""
+        return [
+            Route("/mappingSets", self.list_all, methods=["GET"]),
+            Route("/mappingSets", self.create, methods=["POST"]),
+            Route("/mappingSets/validate", self.validate, methods=["POST"]),
+            Route("/mappingSets/{id}", self.get, methods=["GET"]),
+            Route("/mappingSets/{id}", self.replace, methods=["PUT"]),
+            Route("/mappingSets/{id}/mappings", self.get_mappings, methods=["GET"]),
+        ]
+
+    async def create(self, request: Request) -> Response:
+        """200, not 201, for either of the two documented bodies."""
+        sandbox = request.scope["state"]["sandbox"]
+        content = self._checked(sandbox, await request.body())
+        now = self._world.created_at(sandbox)
+        item = {
+            "createdAt": now,
+            "id": uuid.uuid4().hex,
+            "version": 0,
+            "createdDate": now,
+            "modifiedDate": now,
+            "createdBy": ACCOUNT,
+            "modifiedBy": ACCOUNT,
+            **content,
+        }
+        self._world.store.put(Entity(KIND, sandbox, item["id"], item))
+        return jsonio.reply({name: item[name] for name in SUMMARY})
+
+    async def replace(self, request: Request) -> Response:
+        """200 with the whole set, its version one higher."""
+        entity = self._find(request)
+        content = self._checked(entity.sandbox, await request.body())
+        version = entity.item["version"] + 1
+        item = {**entity.item, **content, "version": version, "modifiedDate": self._world.clock.now_ms()}
+        self._world.store.put(Entity(KIND, entity.sandbox, entity.id, item))
+        return jsonio.reply(_shown(item))
+
+    async def get(self, request: Request) -> Response:
+        """The whole set."""
+        return jsonio.reply(_shown(self._find(request).item))
+
+    async def get_mappings(self, request: Request) -> Response:
+        """Its mappings alone."""
+        return jsonio.reply(self._find(request).item["mappings"])
+
+    async def list_all(self, request: Request) -> Response:
+        """`limit` and `start` are both required here."""
+        limit, start = (_whole(request, name) for name in ("limit", "start"))
+        entities = self._world.store.all(KIND, request.scope["state"]["sandbox"])
+        name = request.query_params.get("name")
+        found = [_shown(e.item) for e in entities if name is None or e.item.get("name") == name]
+        page = found[start : start + limit]
+        links: Item = {}
+        if len(found) > start + limit:
+            links["next"] = {"href": f"/mappingSets?limit={limit}&start={start + limit}", "templated": False}
+        return jsonio.reply({"data": page, "_page": {"count": len(page), "limit": limit}, "_links": links})
+
+    async def validate(self, request: Request) -> Response:
+        """A verdict for each mapping; nothing is kept."""
+        sandbox = request.scope["state"]["sandbox"]
+        content = _read(await request.body())
+        reasons = [self._complaint(sandbox, content, mapping) for mapping in content["mappings"]]
+        return jsonio.reply(
+            {
+                "validationResponse": [
+                    {"status": "FAILED", "errors": [{**_place(mapping), "exception": reason}]}
+                    if reason
+                    else {"status": "SUCCESS", "errors": []}
+                    for mapping, reason in zip(content["mappings"], reasons, strict=True)
+                ]
+            }
+        )
+
+    def _checked(self, sandbox: str, raw: bytes) -> Item:
+        content = _read(raw)
+        for mapping in content["mappings"]:
+            reason = self._complaint(sandbox, content, mapping)
+            if reason:
+                raise _bad(reason)
+        return content
+
+    def _complaint(self, sandbox: str, content: Item, mapping: Item) -> str | None:
+        """Why a mapping cannot work, or None."""
+        fields = self._resources.schema_fields(sandbox, content["outputSchema"]["schemaRef"]["id"])
+        if fields is None:
+            return f"The schema {content['outputSchema']['schemaRef']['id']} could not be found"
+        if mapping["destination"] not in fields:
+            return f"The destination {mapping['destination']} is not in the output schema"
+        if mapping["sourceType"] == "EXPRESSION":
+            try:
+                expressions.parse(mapping["source"])
+            except expressions.BadExpressionError as error:
+                return f"The expression for {mapping['destination']} is invalid: {error}"
+        return None
+
+    def _find(self, request: Request) -> Entity:
+        wanted = request.path_params["id"]
+        entity = self._world.store.get(KIND, request.scope["state"]["sandbox"], wanted)
+        if entity is None:
+            raise plain_error(404, "NotFoundError", f"There is no mapping set {wanted}")
+        return entity
+
+
+def _read(raw: bytes) -> Item:
+    try:
+        return mapping_bodies.read(jsonio.parse(raw))
+    except (jsonio.BadJson, mapping_bodies.BadBodyError) as error:
+        raise _bad(str(error)) from None
+
+
+def _bad(reason: str) -> ApiError:
+    """No document shows Data Prep's error bodies; this is the platform's plain one."""
+    return plain_error(400, "BadRequestError", reason)
+
+
+def _place(mapping: Item) -> Item:
+    return {name: mapping[name] for name in ("source", "destination", "sourceType")}
+
+
+def _whole(request: Request, name: str) -> int:
+    text = request.query_params.get(name, "")
+    if not re.fullmatch(r"[0-9]{1,9}", text) or (name == "limit" and int(text) < 1):
+        raise _bad(f"{name} is required and must be a whole number")
+    return int(text)
+
+
+def _shown(item: Item) -> Item:
+    return {name: value for name, value in item.items() if name != "createdAt"}
