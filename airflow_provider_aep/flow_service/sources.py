@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from airflow_provider_aep.flow_service.errors import AepConfigError
 
-
 PLAIN_PARAMETERS = frozenset({"host", "port", "database", "schema", "region", "server"})
 """Parameters of ``auth.params`` that are no secrets, whatever the source. All others are."""
 
