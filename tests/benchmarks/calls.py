@@ -50,7 +50,7 @@ def _rows(scheme: str, costs: dict[str, Any]) -> list[Row]:
             f"{scheme}: run(), a hook kept",
             figures["run"],
             f"at most {MOST}",
-            f"HttpHook kept {ratio['http_hook_kept']:.2f}\n{bare}, trust_env off {ratio['untrusting']:.2f}",
+            f"HttpHook kept {ratio['http_hook_kept']:.2f}\n{bare}\nbare, trust_env off {ratio['untrusting']:.2f}",
             ratio["run"] <= MOST,
         ),
         Row(

@@ -44,8 +44,9 @@ def print_report(blocks: Iterable[Block], about: str) -> None:
     if not console.is_terminal:
         console = Console(highlight=False, width=max(console.width, NARROWEST))
     table = Table(title=about, title_justify="left", title_style="", expand=True)
-    for column, ratio in (("", 36), ("this provider", 24), ("target", 15), ("beside", 33), ("", 9)):
+    for column, ratio in (("", 35), ("this provider", 24), ("target", 15), ("beside", 33)):
         table.add_column(column, ratio=ratio, overflow="fold")
+    table.add_column("", width=8)
     for block in blocks:
         table.add_section()
         table.add_row(Text(block.title, style="bold"))
