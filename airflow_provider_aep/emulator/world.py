@@ -34,15 +34,24 @@ class World:
         self.clock = Clock(float(store.noted("clock") or 0))
         self.faults = Faults()
         self.log = RequestLog()
+        self.born = self._note_birth()  # the sources' tables grow from here
         self.age = 0  # grows at each reset: a request held since before it must not act after it
 
     def reset(self) -> None:
         """As at the start: tokens, faults, requests and the clock too."""
         self.store.clear()
-        self.clock.offset = 0.0
+        self.clock.reset()
+        self.born = self._note_birth()
         self.faults.waiting.clear()
         self.log.entries.clear()
         self.age += 1
+
+    def _note_birth(self) -> float:
+        noted = self.store.noted("born")
+        if noted is None:
+            noted = repr(self.clock.now())
+            self.store.note("born", noted)
+        return float(noted)
 
     def advance(self, seconds: float) -> None:
         """Move the clock, and remember it with the rest."""
