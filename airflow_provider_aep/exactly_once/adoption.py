@@ -10,6 +10,7 @@ from airflow_provider_aep.exactly_once.steps import (
     Entity,
     Get,
     Outcome,
+    Publish,
     Recipe,
     Sleep,
     Step,
@@ -41,12 +42,36 @@ def adopt(wanted: Wanted, entity: Entity, step: str) -> Recipe:
             f"{wanted.title} stands already: {entity.id}, {entity.maker}, and `if_exists` is "
             "'fail'. Choose another `name`, or set `if_exists` to 'reuse' or 'update'."
         )
-    entity = yield from until_ready(wanted, entity)
+    entity = yield from until_ready(wanted, (yield from published(wanted, entity)))
     if wanted.if_exists == "update":
         yield from _update(entity)
     done = "updated" if wanted.if_exists == "update" else "reused"
     yield Decided(f"{step} {done} {wanted.named}, {entity.maker}", entity.id, entity.mark is None)
     return Outcome(entity.id, created=False)
+
+
+def is_leftover_draft(wanted: Wanted, entity: Entity) -> bool:
+    """A draft of this provider, whose maker died, or is about to publish it."""
+    return wanted.drafts and entity.is_draft and entity.mark is not None
+
+
+def published(wanted: Wanted, entity: Entity, *, own: bool = False) -> Generator[Step, Any, Entity]:
+    """Publish what is still a draft of ours. Whoever is second finds it published, which is as good."""
+    if not (is_leftover_draft(wanted, entity) or (own and wanted.drafts and entity.is_draft)):
+        return entity
+    try:
+        yield Publish(entity.id)
+    except AepError as error:
+        failure: AepError | None = error
+    else:
+        failure = None
+    try:
+        entity = yield Get(entity.id)
+    except AepNotFoundError:
+        raise Vanished from None
+    if failure is not None and entity.is_draft:
+        raise failure
+    return entity
 
 
 def _update(entity: Entity) -> Generator[Step, Any, None]:

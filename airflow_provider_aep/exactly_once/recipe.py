@@ -12,7 +12,14 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from typing import Any
 
-from airflow_provider_aep.exactly_once.adoption import Vanished, adopt, state_error, until_ready
+from airflow_provider_aep.exactly_once.adoption import (
+    Vanished,
+    adopt,
+    is_leftover_draft,
+    published,
+    state_error,
+    until_ready,
+)
 from airflow_provider_aep.exactly_once.steps import (
     Decided,
     Delete,
@@ -168,7 +175,7 @@ def _choose(wanted: Wanted, standing: list[Entity]) -> Generator[Step, Any, Enti
 
 def _refuse_unusable(wanted: Wanted, standing: list[Entity]) -> None:
     for entity in standing:
-        if entity.readiness is Readiness.REFUSED:
+        if entity.readiness is Readiness.REFUSED and not is_leftover_draft(wanted, entity):
             raise state_error(wanted, entity)
 
 
@@ -234,10 +241,10 @@ def _settle_own(wanted: Wanted, own: str, *, healed: bool) -> Recipe:
     """Step 4: among all that stand the oldest survives; if that is not ours, ours goes."""
     if wanted.settle > 0:
         yield Sleep(wanted.settle)
-    standing = yield from _standing_with_own(own)
+    standing = yield from _standing_with_own(wanted, own)
     survivor = min(standing, key=lambda entity: entity.age_key)
     if survivor.id == own:
-        survivor = yield from until_ready(wanted, survivor)
+        survivor = yield from until_ready(wanted, (yield from published(wanted, survivor, own=True)))
         how = "its reply was lost, its effect stands" if healed else "created"
         yield Decided(f"Step {3 if healed else 4}: {how}: {wanted.named}, made by this task", own)
         return Outcome(own, created=True)
@@ -254,14 +261,19 @@ def _settle_own(wanted: Wanted, own: str, *, healed: bool) -> Recipe:
     return (yield from adopt(wanted, survivor, f"Step 4 (race): {own} of this task was deleted again;"))
 
 
-def _standing_with_own(own: str) -> Generator[Step, Any, list[Entity]]:
+def _counts(wanted: Wanted, entity: Entity) -> bool:
+    ready = entity.readiness in (Readiness.READY, Readiness.COMING)
+    return ready or is_leftover_draft(wanted, entity)
+
+
+def _standing_with_own(wanted: Wanted, own: str) -> Generator[Step, Any, list[Entity]]:
     """What stands, with our own counted in even where the list lags behind."""
     standing: list[Entity] = []
     for pause in (0.0, *SETTLING):
         if pause:
             yield Sleep(pause)
         listed: Sequence[Entity] = yield Look()
-        standing = [e for e in listed if e.readiness in (Readiness.READY, Readiness.COMING) or e.id == own]
+        standing = [entity for entity in listed if _counts(wanted, entity) or entity.id == own]
         if not standing or any(entity.id == own for entity in standing):
             break
     if not any(entity.id == own for entity in standing):
@@ -269,5 +281,8 @@ def _standing_with_own(own: str) -> Generator[Step, Any, list[Entity]]:
             standing.append((yield Get(own)))
         except AepNotFoundError:
             if not standing:
-                standing.append(Entity(own))  # neither list nor read has caught up with the reply
+                state = "draft" if wanted.drafts else ""
+                standing.append(
+                    Entity(own, state=state)
+                )  # neither list nor read has caught up with the reply
     return standing

@@ -18,6 +18,7 @@ class Wanted:
     :param kind: in words, such as ``base connection``
     :param identity: everything that makes two entities the same one, its name included
     :param mark: this task instance's mark, or None to work without
+    :param drafts: it is made as a draft, which has no effect yet, and published once it is chosen
     :param wait_timeout: seconds to wait for an entity that is still coming up
     :param settle: seconds between an own post and the look for a race
     """
@@ -27,6 +28,7 @@ class Wanted:
     identity: Mapping[str, str]
     if_exists: str
     mark: str | None
+    drafts: bool = False
     wait_timeout: float = 120.0
     settle: float = 1.0
 
@@ -52,6 +54,10 @@ class Entity:
     @property
     def readiness(self) -> Readiness:
         return readiness(self.state)
+
+    @property
+    def is_draft(self) -> bool:
+        return self.state.strip().lower() == "draft"
 
     @property
     def mark(self) -> str | None:
@@ -105,6 +111,13 @@ class Post:
 
 
 @dataclass(frozen=True)
+class Publish:
+    """Make an entity of a draft."""
+
+    id: str
+
+
+@dataclass(frozen=True)
 class Update:
     """Bring an entity to what is wanted, as of its etag."""
 
@@ -142,5 +155,5 @@ class Decided:
     warning: bool = False
 
 
-Step = Recall | Keep | Look | Get | Post | Update | Delete | Dependants | Sleep | Decided
+Step = Recall | Keep | Look | Get | Post | Publish | Update | Delete | Dependants | Sleep | Decided
 Recipe = Generator[Step, Any, Outcome]

@@ -18,6 +18,7 @@ from airflow_provider_aep.exactly_once import steps as s
 from airflow_provider_aep.flow_service.errors import (
     AepError,
     AepNotFoundError,
+    AepRequestError,
     AepServerError,
     AepTimeoutError,
     AepVersionError,
@@ -35,9 +36,9 @@ class World:
     entities: dict[str, Entity] = field(default_factory=dict)
     clock: int = 0
 
-    def create(self, description: str) -> str:
+    def create(self, description: str, state: str = "enabled") -> str:
         self.clock += 1
-        entity = Entity(f"id{self.clock}", float(self.clock), "enabled", f'"{self.clock}"', description)
+        entity = Entity(f"id{self.clock}", float(self.clock), state, f'"{self.clock}"', description)
         self.entities[entity.id] = entity
         return entity.id
 
@@ -55,9 +56,18 @@ class World:
                     raise AepVersionError("stale", status=412)
                 self.clock += 1
                 self.entities[entity.id] = replace(current, etag=f'"{self.clock}"')
+            case s.Publish(id):
+                if not self._entity(id).is_draft:
+                    raise AepRequestError("not a draft", status=400)
+                self.entities[id] = replace(self._entity(id), state="enabled")
+                assert self.at_work() == 1
             case s.Dependants():
                 return []
         return None
+
+    def at_work(self) -> int:
+        """How many are published: each of them would move every row."""
+        return sum(entity.state == "enabled" for entity in self.entities.values())
 
     def _entity(self, id: str) -> Entity:
         if id not in self.entities:
@@ -91,7 +101,8 @@ class Task:
                 self._go(None, AepServerError("unavailable", status=503))
             elif not self.in_flight:
                 self.in_flight = True
-                self.posted = self.world.create(self.wanted.mark or "by hand")
+                state = "draft" if self.wanted.drafts else "enabled"
+                self.posted = self.world.create(self.wanted.mark or "by hand", state)
             else:
                 self.in_flight = False
                 self._go(self.posted, AepTimeoutError("lost") if lose == "after" else None)
@@ -143,13 +154,16 @@ def every_path(run: Callable[[Choose], None]) -> int:
         path[-1] = (path[-1][0] + 1, path[-1][1])
 
 
-def wanted(task: str, *, if_exists: str = "reuse", mark: bool = True, run: str = "r1") -> Wanted:
+def wanted(
+    task: str, *, if_exists: str = "reuse", mark: bool = True, run: str = "r1", drafts: bool = False
+) -> Wanted:
     return Wanted(
         kind="base connection",
         name="PayPal",
         identity={"name": "PayPal"},
         if_exists=if_exists,
         mark=make_mark("dag", task, run, -1) if mark else None,
+        drafts=drafts,
         settle=0,
     )
 
@@ -254,6 +268,28 @@ def test_a_killed_try_and_its_retry(if_exists: str, remembers: bool) -> None:
         if not late:
             later = run_alone(Task(wanted("a", if_exists=if_exists), world, {}))
             assert {retry.returned, later} == set(world.entities)
+
+    assert every_path(run) > 1
+
+
+@pytest.mark.parametrize(
+    ("kills", "losses"),
+    [(0, 0), (1, 0), (0, 1), (2, 0)],
+    ids=["no fault", "one kill", "one lost reply", "two kills"],
+)
+def test_of_drafts_only_the_survivor_is_published(kills: int, losses: int) -> None:
+    """A dataflow ingests from the moment it is published: never are two at work, whatever the order."""
+
+    def run(choose: Choose) -> None:
+        world = World()
+        tasks = [Task(wanted(name, drafts=True), world, {}) for name in ("a", "b")]
+        dead = interleave(tasks, choose, kills=kills, losses=losses)
+        for task in finished(tasks, dead):
+            assert task.error is None, task.error
+        returned = {task.returned for task in finished(tasks, dead)}
+        returned.add(run_alone(Task(wanted("c", drafts=True, run="r2"), world, {})))
+        assert returned == set(world.entities)
+        assert world.at_work() == 1
 
     assert every_path(run) > 1
 
