@@ -18,8 +18,12 @@ SECRET_NAME = re.compile(
     r"|access.?key|secret.?key|service.?principal.?key|^auth$|^code$",
     re.IGNORECASE,
 )
+# Where patch instructions bring credentials.
+SECRET_PATH = re.compile(r"(^|/)auth(/|$)", re.IGNORECASE)
 # Of a token request these are no secrets; anything else is.
 IMS_PLAIN = frozenset(("client_id", "grant_type", "scope"))
+# A secret with a bare `&` in it goes on as the next name, so only these names are shown.
+IMS_NAMES = IMS_PLAIN | {"client_secret", "code", "jwt_token", "refresh_token"}
 # Of a connection's body these are no secrets; anything else is.
 CONNECTION_PLAIN = frozenset(("name", "description", "state"))
 
@@ -40,31 +44,37 @@ def query(path: str, text: str) -> dict[str, Any]:
 
 
 def body(path: str, content_type: str, raw: bytes) -> object:
-    """The body as far as it is no secret: JSON and forms as objects, anything else hidden."""
+    """JSON and the forms of IMS as objects, as far as they are no secret; anything else hidden."""
     if not raw:
         return None
+    ims = _is_ims(path)
     media = content_type.split(";")[0].strip().lower()
-    if media == "application/x-www-form-urlencoded":
+    if ims and media == "application/x-www-form-urlencoded":
         return _form(path, parse_qsl(raw.decode("utf-8", "replace"), keep_blank_values=True))
-    if media == "multipart/form-data":
+    if ims and media == "multipart/form-data":
         fields = read_multipart(content_type, raw)
         return HIDDEN if fields is None else _form(path, fields)
     try:
-        value = jsonio.parse(raw)
+        value = jsonio.parse(raw)  # whatever it is called: curl calls everything a form
     except jsonio.BadJson:
         return HIDDEN
-    if path.startswith("/ims/"):
+    if ims:
         return _blank(value)
     if "/connections" in path.lower():
         return _connection(value)
     return _by_name(value)
 
 
+def _is_ims(path: str) -> bool:
+    return path.lower().startswith("/ims/")
+
+
 def _form(path: str, pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
-    ims = path.lower().startswith("/ims/")
+    ims = _is_ims(path)
     shown: dict[str, Any] = {}
-    for name, raw_value in pairs:
-        secret = name not in IMS_PLAIN if ims else bool(SECRET_NAME.search(name))
+    for raw_name, raw_value in pairs:
+        secret = raw_name not in IMS_PLAIN if ims else bool(SECRET_NAME.search(raw_name))
+        name = HIDDEN if ims and raw_name not in IMS_NAMES else raw_name
         value = HIDDEN if secret else _scrub(raw_value)
         if name not in shown:
             shown[name] = value
@@ -111,7 +121,12 @@ def _blank(value: object) -> object:
 
 def _by_name(value: object) -> object:
     if isinstance(value, dict):
-        return {k: _blank(v) if SECRET_NAME.search(k) else _by_name(v) for k, v in value.items()}
+        patched = value.get("path")
+        secret_patch = isinstance(patched, str) and SECRET_PATH.search(patched)
+        return {
+            k: _blank(v) if SECRET_NAME.search(k) or (k == "value" and secret_patch) else _by_name(v)
+            for k, v in value.items()
+        }
     if isinstance(value, list):
         return [_by_name(part) for part in value]
     return _scrub(value) if isinstance(value, str) else value

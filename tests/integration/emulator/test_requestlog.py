@@ -90,6 +90,37 @@ def test_ims(emulator: Emulator, api: Api) -> None:
     assert set(fourth["body"].values()) == {"***"}
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        f'{{"client_secret": "{CANARY}"}}',  # `curl -d` of JSON
+        f"client_secret=a&{CANARY}&grant_type=client_credentials",  # a bare `&` in a secret
+        CANARY,
+    ],
+)
+def test_ims_misspelt(emulator: Emulator, body: str) -> None:
+    """What is no form by its look must not come to light as the form's names."""
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    url = f"{emulator.url}/ims/token/v3"
+    assert emulator.http.post(url, data=body, headers=headers).status_code == 400
+    assert emulator.http.post(f"{url}?{body}").status_code == 400
+    assert CANARY not in json.dumps(emulator.requests())
+
+
+@pytest.mark.parametrize("path", ["/sourceConnections/x", "/targetConnections/x", "/flows/x"])
+def test_credentials_in_any_patch(emulator: Emulator, api: Api, path: str) -> None:
+    """Below `/auth`, whatever the parameter is called and whatever is patched; the rest stays readable."""
+    operations = [
+        {"op": "replace", "path": "/auth/params", "value": {"host": CANARY}},
+        {"op": "replace", "path": "/auth/params/host", "value": CANARY},
+        {"op": "replace", "path": "/name", "value": "shown"},
+    ]
+    api("PATCH", path, json=operations)
+    (entry,) = emulator.requests()
+    values = [operation["value"] for operation in entry["body"]]
+    assert values == [{"host": "***"}, "***", "shown"]
+
+
 BODIES: list[Any] = [
     json.dumps(paypal_body(secret=CANARY)),
     json.dumps([paypal_body(secret=CANARY)]),
@@ -113,9 +144,17 @@ BODIES: list[Any] = [
     "[" * 3000 + '"' + CANARY + '"',
 ]
 
+CONTENT_TYPES = (
+    "application/json",
+    "application/x-www-form-urlencoded",  # `curl -d` says so of anything
+    "text/plain",
+    "multipart/form-data",
+    "",
+)
+
 
 @pytest.mark.parametrize("path", ["/connections", "/connections/x", "/sourceConnections", "/nothing"])
-@pytest.mark.parametrize("content_type", ["application/json", "text/plain", "multipart/form-data", ""])
+@pytest.mark.parametrize("content_type", CONTENT_TYPES)
 def test_canary(emulator: Emulator, api: Api, path: str, content_type: str) -> None:
     """No secret in the log, in an error, or on standard output, whatever shape it came in."""
     for method in ("POST", "PATCH", "PUT"):
