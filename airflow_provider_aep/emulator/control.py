@@ -65,7 +65,7 @@ class Control:
                 raise errors.plain_error(
                     400, "BadRequestError", "'advance' is a number of seconds, not negative"
                 )
-            if self._world.clock.offset + seconds > LIMIT_SECONDS:
+            if seconds > LIMIT_SECONDS - self._world.clock.offset:  # a sum may overflow
                 raise errors.plain_error(400, "BadRequestError", "the clock goes ten years ahead at most")
             self._world.advance(seconds)
         return jsonio.reply({"now": self._world.clock.now()})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -101,7 +100,7 @@ def _whole(value: object, name: str, low: int, high: int) -> int:
 def _seconds(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise BadFault("'delay' is a number of seconds")
-    if not math.isfinite(value) or not 0 <= value <= 3600:
+    if not 0 <= value <= 3600:
         raise BadFault("'delay' is between 0 and 3600 seconds")
     return float(value)
 

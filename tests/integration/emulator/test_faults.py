@@ -175,6 +175,7 @@ def test_held_over_a_reset(emulator: Emulator, api: Api) -> None:
         {"delay": "1"},
         {"delay": -1},
         {"delay": True},
+        {"delay": 10**400},
         {"drop": "yes"},
         {"method": 1},
         {"path": ["x"]},
@@ -199,7 +200,7 @@ def test_malformed(emulator: Emulator, api: Api, fault: Any) -> None:
     assert emulator.control("GET", "faults") == {"items": []}
 
 
-@pytest.mark.parametrize("advance", ["1", None, True, [], -1, 1e12])
+@pytest.mark.parametrize("advance", ["1", None, True, [], -1, 1e12, pytest.param(10**400, id="huge")])
 def test_clock_refusals(emulator: Emulator, advance: Any) -> None:
     """Not a number, backwards, or beyond all reason."""
     before = emulator.control("GET", "clock")["now"]
