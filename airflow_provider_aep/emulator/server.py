@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import json
 import logging
 import signal
 import socket
@@ -12,11 +13,15 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
+import h11
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from airflow_provider_aep.emulator import errors
+
 KEEP_ALIVE_SECONDS = 75
+MAX_HEAD_BYTES = 256 * 1024  # a long filter, and more so its continuation token, makes a long URL
 GRACE_SECONDS = 1  # requests held by a fault do not keep the emulator from ending
 _numbers = itertools.count(1)
 
@@ -39,6 +44,18 @@ class NumberedProtocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self.app_state = {**self.app_state, "tcp": TcpConnection(transport)}
+
+    def send_400_response(self, msg: str) -> None:
+        """What is no HTTP never reaches the application; it is refused in JSON all the same."""
+        error = errors.plain_error(400, "BadRequestError", msg)
+        body = json.dumps(error.body).encode()
+        headers = [("content-type", "application/json"), ("content-length", str(len(body)))]
+        head = h11.Response(
+            status_code=400, headers=[*headers, ("connection", "close")], reason="Bad Request"
+        )
+        for event in (head, h11.Data(data=body), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
 
 
 class Server(uvicorn.Server):
@@ -78,6 +95,7 @@ def serve(app: ASGIApp, sock: socket.socket, ready: Callable[[], None]) -> None:
         "log_config": None,
         "access_log": False,
         "server_header": False,
+        "h11_max_incomplete_event_size": MAX_HEAD_BYTES,
         "timeout_keep_alive": KEEP_ALIVE_SECONDS,
         "timeout_graceful_shutdown": GRACE_SECONDS,
     }

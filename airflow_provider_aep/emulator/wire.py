@@ -49,6 +49,14 @@ class Wire:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
+        tcp: TcpConnection = scope["state"]["tcp"]
+        try:
+            await self._serve(scope, receive, send, tcp)
+        except asyncio.CancelledError:
+            tcp.close()  # the emulator ends: what is unfinished is cut off, as by a real outage
+            raise
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send, tcp: TcpConnection) -> None:
         body = await _read(receive)
         if body is None:
             return  # the client left before it had said what it wanted
@@ -57,13 +65,8 @@ class Wire:
         if path == CONTROL or path.startswith(CONTROL + "/"):
             await _send(await self._carry_out(scope, body), send)
             return
-        tcp: TcpConnection = scope["state"]["tcp"]
         entry = self._world.log.add(request, body, tcp.number)
-        try:
-            reply = await self._answer(request, body, receive)
-        except asyncio.CancelledError:
-            tcp.close()  # the emulator ends: what a fault still holds is cut off, as by a real outage
-            raise
+        reply = await self._answer(request, body, receive)
         self._print(request, reply)
         if reply is None:
             await _hang_up(tcp, receive)

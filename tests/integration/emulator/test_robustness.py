@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+import time
 from typing import Any
 
 import pytest
@@ -194,12 +195,23 @@ def test_raw_sockets(emulator: Emulator) -> None:
         b"GET\r\n\r\n",
         b"\x16\x03\x01\x02\x00\r\n\r\n",
     ):
-        assert exchange(emulator, data).startswith(b"HTTP/1.1 400")
+        head, _, body = exchange(emulator, data).partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 400")
+        assert json.loads(body)["status"] == 400
     head = b"POST /ims/token/v3 HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n"
     with socket.create_connection(("127.0.0.1", emulator.port)) as client:
         client.sendall(head + b"client_id=")
     assert emulator.token()
     assert [entry["status"] for entry in emulator.requests()] == [200]
+
+
+def test_long_url_in_pieces(emulator: Emulator) -> None:
+    """A long filter is served however the network cuts it up."""
+    with socket.create_connection(("127.0.0.1", emulator.port), timeout=10) as client:
+        for piece in (b"GET /", b"x" * 30_000, b"x" * 30_000, b" HTTP/1.1\r\nHost: x\r\n\r\n"):
+            client.sendall(piece)
+            time.sleep(0.05)
+        assert client.recv(65536).startswith(b"HTTP/1.1 404")
 
 
 def test_too_large(emulator: Emulator, api: Api) -> None:
