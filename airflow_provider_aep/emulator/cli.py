@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     settings = Settings(**{name: getattr(options, name) for name in SWITCHES})
     try:
         sock = listen(options.host, options.port)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # UnicodeError: no name of a host
         return _fail(f"cannot listen on {options.host}:{options.port}: {error}")
     try:
         store = Store(options.state)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import resource
@@ -11,15 +12,39 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from airflow_provider_aep.emulator import server
 from tests.support.emulator import Emulator, paypal_body
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
 
 COMMAND = [os.environ.get("EMULATOR_PYTHON", sys.executable), "-m", "airflow_provider_aep.emulator"]
 CANARY = "canary-5d1e"
+
+
+Quiet = tuple[http.client.HTTPConnection, float]
+
+
+def assert_served(client: http.client.HTTPConnection) -> None:
+    """One request on a connection that stays open."""
+    client.request("GET", "/")
+    assert client.getresponse().read()
+    assert client.sock
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quiet_connection(emulator_process: Emulator) -> Iterator[Quiet]:
+    """Used at the start and left alone since: the other tests are what it waits through."""
+    client = http.client.HTTPConnection("127.0.0.1", emulator_process.port, timeout=10)
+    assert_served(client)
+    yield client, time.monotonic()
+    client.close()
 
 
 def run(*args: str) -> subprocess.CompletedProcess[str]:
@@ -40,9 +65,12 @@ def test_signals(number: signal.Signals) -> None:
         length = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
         held.sendall((head + length).encode() + body)
         emulator.wait_for_request("POST", "/connections")
-        emulator.process.send_signal(number)
-        assert emulator.process.wait(timeout=5) == 0
-        assert held.recv(1000) == b""
+        with socket.create_connection(("127.0.0.1", emulator.port)) as half:
+            half.sendall((head + length).encode() + body[:20])
+            emulator.process.send_signal(number)
+            assert emulator.process.wait(timeout=5) == 0
+            assert held.recv(1000) == b""
+            assert half.recv(1000) == b""
     assert "Traceback" not in emulator.output()
 
 
@@ -95,6 +123,23 @@ def test_busy_port() -> None:
     assert result.stdout == ""
     for port in ("70000", "-1"):
         assert len(run("--port", port).stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("host", ["no.such.host.invalid", "x" * 70, "é" * 70, "::2", ""], ids=range(5))
+def test_impossible_host(host: str) -> None:
+    """One sentence, no traceback."""
+    result = run("--port", "0", "--host", host)
+    assert result.returncode == 1
+    assert result.stderr.startswith("emulator: cannot listen on ")
+    assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(("host", "shown"), [("127.0.0.2", "127.0.0.2"), ("::1", "[::1]")])
+def test_other_loopback_addresses(host: str, shown: str) -> None:
+    """The ready line's URL can be used as it stands."""
+    with Emulator("--host", host) as emulator:
+        assert emulator.url == f"http://{shown}:{emulator.port}"
+        assert emulator.api().create().status_code == 201
 
 
 def test_bad_state_files(tmp_path: Path) -> None:
@@ -306,12 +351,16 @@ def test_imports_nothing_of_the_client() -> None:
     assert result.stdout.strip() == "[]"
 
 
-def test_keep_alive(emulator: Emulator) -> None:
-    """A connection that has been quiet for some seconds still serves."""
-    if not os.environ.get("SLOW_TESTS"):
-        pytest.skip("SLOW_TESTS is not set: this waits for seven seconds")
-    with socket.create_connection(("127.0.0.1", emulator.port), timeout=10) as client:
-        for pause in (0, 7):
-            time.sleep(pause)
-            client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-            assert client.recv(65536).startswith(b"HTTP/1.1 404")
+def test_keep_alive(quiet_connection: Quiet) -> None:
+    """A connection that has been quiet for longer than uvicorn's own five seconds still serves."""
+    client, since = quiet_connection
+    time.sleep(max(0.0, since + 7 - time.monotonic()))
+    assert_served(client)
+
+
+def test_keep_alive_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """75, which is too long to wait for."""
+    seen: list[server.Server] = []
+    monkeypatch.setattr(server.Server, "run", lambda self, sockets: seen.append(self))
+    server.serve(cast("ASGIApp", None), cast("socket.socket", None), lambda: None)
+    assert seen[0].config.timeout_keep_alive == 75
