@@ -10,7 +10,7 @@ from typing import Any
 from airflow_provider_aep.emulator.errors import flow_error
 from airflow_provider_aep.emulator.settings import words
 
-SHAPE = re.compile(r"(?P<field>[A-Za-z_@][\w.\-:@\[\]]*?)\s*(?P<op>[=!<>~]+)(?P<value>.*)", re.DOTALL)
+SHAPE = re.compile(r"(?P<field>[A-Za-z_@][\w.\-:@\[\]]*?)\s*(?P<op>==|!=|[=!<>~]+)(?P<value>.*)", re.DOTALL)
 RANGES = ("<", ">", "<=", ">=")
 NUMERIC = frozenset(("createdAt", "updatedAt"))
 QUOTED = re.compile(r'\s*"((?:[^"\\]|\\.)*)"\s*(,|$)', re.DOTALL)

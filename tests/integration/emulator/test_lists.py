@@ -8,7 +8,18 @@ import pytest
 
 from tests.support.emulator import PAYPAL_SPEC, Api, Emulator
 
-STRANGE = ["Acme, Inc.", 'say "hi"', "Zoë's 店 🙂", "a=b&c==d", "100%", "back\\slash", " padded "]
+STRANGE = [
+    "Acme, Inc.",
+    'say "hi"',
+    "Zoë's 店 🙂",
+    "a=b&c==d",
+    "100%",
+    "back\\slash",
+    " padded ",
+    "=x",
+    "<b>",
+    "~!",
+]
 
 
 @pytest.fixture
@@ -157,7 +168,8 @@ def test_default_page(api: Api) -> None:
     for n in range(101):
         api.create(f"n{n:03}")
     assert [len(page) for page in pages(api)] == [100, 1]
-    assert [len(page) for page in pages(api, limit=1000)] == [100, 1]
+    for limit in (1000, 10**12, "9" * 5000):
+        assert [len(page) for page in pages(api, limit=limit)] == [100, 1]
 
 
 def test_paging_while_things_come_and_go(api: Api) -> None:
@@ -181,3 +193,15 @@ def test_a_token_is_for_one_list(emulator: Emulator, api: Api) -> None:
     assert api("GET", href).status_code == 200
     assert api("GET", "/sourceConnections?" + href.split("?")[1]).status_code == 400
     assert emulator.api(sandbox="dev")("GET", href).status_code == 400
+
+
+def test_a_token_is_taken_whole(api: Api) -> None:
+    """With or without its padding, but with nothing else in it or at its end."""
+    for n in range(2):
+        api.create(str(n))
+    href = api("GET", "/connections", params={"limit": 1}).json()["_links"]["next"]["href"]
+    token = href.split("=")[1]
+    for good in (token, token + "=" * (-len(token) % 4)):
+        assert names(api, continuationToken=good) == ["1"]
+    for bad in (token + "!", token + " ", token[:9] + "\n" + token[9:], token[:-1], token + "A"):
+        assert code(api, continuationToken=bad) == "1100-400"
