@@ -21,7 +21,7 @@ class AepConnectionLink(BaseOperatorLink):
         """The URL this task pushed, or nothing yet."""
         from airflow.sdk.execution_time.xcom import XCom
 
-        own = getattr(operator, "connection_url", None)
+        own = getattr(operator, "link_url", None)
         return own or XCom.get_value(key=self.xcom_key, ti_key=ti_key) or ""
 
 

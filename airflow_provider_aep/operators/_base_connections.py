@@ -1,21 +1,16 @@
-"""A base connection as the recipe of creation sees it, and the memory of the task that wants it."""
+"""A base connection as the recipe of creation sees it."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_provider_aep._compat import task_store
 from airflow_provider_aep.exactly_once import Entity, find_mark, with_mark
-from airflow_provider_aep.flow_service.checks import is_id
-from airflow_provider_aep.flow_service.errors import AepReplyError
 from airflow_provider_aep.flow_service.sources import Source
 from airflow_provider_aep.hooks.flow_service import FlowServiceHook
 from airflow_provider_aep.links import connection_url
-
-_STORE_KEY = "aep_base_connection"
+from airflow_provider_aep.operators._entities import read_entity
 
 
 @dataclass(frozen=True)
@@ -40,12 +35,12 @@ class BaseConnections:
     def look(self) -> Sequence[Entity]:
         spec_id = self._request.source.connection_spec_id
         return [
-            _entity(item)
+            read_entity(item)
             for item in self._hook.list_connections(name=self._request.name, connection_spec_id=spec_id)
         ]
 
     def get(self, id: str) -> Entity:
-        return _entity(self._hook.get_connection_details(id))
+        return read_entity(self._hook.get_connection_details(id))
 
     def post(self) -> str:
         request = self._request
@@ -67,6 +62,10 @@ class BaseConnections:
             operations.append({"op": "replace", "path": "/description", "value": description})
         self._hook.patch_connection(entity.id, entity.etag or "", operations)
 
+    def publish(self, id: str) -> None:
+        """Base connections are made as such, never as drafts."""
+        raise NotImplementedError
+
     def delete(self, id: str) -> None:
         self._hook.delete_connection(id)
 
@@ -78,52 +77,3 @@ class BaseConnections:
         return connection_url(
             org_id=settings.org_id, tenant=settings.tenant, sandbox=self._hook.sandbox, connection_id=id
         )
-
-
-def _entity(item: Mapping[str, Any]) -> Entity:
-    if not is_id(item.get("id")):
-        raise AepReplyError("Flow Service listed a base connection without an id.")
-    created = item.get("createdAt")
-    known = isinstance(created, int | float) and not isinstance(created, bool)
-    etag = item.get("etag")
-    return Entity(
-        id=str(item.get("id")),
-        created_at=float(created) if known else math.inf,  # type: ignore[arg-type]
-        state=str(item.get("state") or ""),
-        etag=etag if isinstance(etag, str) and etag else None,
-        description=str(item.get("description") or ""),
-    )
-
-
-class TaskMemory:
-    """Airflow 3.3's task state store, as far as there is one.
-
-    A record counts only for the same identity and the same ``max_tries``: that number grows when a task is
-    cleared, and a cleared task starts fresh where a retried one goes on.
-    """
-
-    def __init__(self, context: Any, identity: Mapping[str, str], log: Any) -> None:
-        self._store = task_store(context)
-        tries = getattr(context.get("ti"), "max_tries", None)
-        self._facts = {**identity, "max_tries": tries if isinstance(tries, int) else None}
-        self._log = log
-
-    def recall(self) -> str | None:
-        record = self._try("read", lambda store: store.get(_STORE_KEY))
-        if not isinstance(record, dict):
-            return None
-        known = record.pop("id", None)
-        return known if isinstance(known, str) and record == self._facts else None
-
-    def keep(self, id: str) -> None:
-        self._try("write", lambda store: store.set(_STORE_KEY, {"id": id, **self._facts}))
-
-    def _try(self, verb: str, action: Any) -> Any:
-        """The memory is a help, not a condition: without it the look finds what stands."""
-        if self._store is None:
-            return None
-        try:
-            return action(self._store)
-        except Exception as error:  # noqa: BLE001 - whatever a state backend raises
-            self._log.warning("Could not %s the task's state store: %s", verb, type(error).__name__)
-            return None

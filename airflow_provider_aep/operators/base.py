@@ -11,6 +11,7 @@ from airflow_provider_aep.retry import AepRetryPolicy
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from airflow_provider_aep.exactly_once import Outcome, Service, Wanted
     from airflow_provider_aep.hooks.flow_service import FlowServiceHook
 
 
@@ -24,6 +25,7 @@ class AepOperator(BaseOperator):
 
     template_fields: Sequence[str] = ("aep_conn_id", "sandbox")
     ui_color = "#fbe9e7"
+    link_url: str | None = None
 
     def __init__(
         self,
@@ -63,3 +65,86 @@ class AepOperator(BaseOperator):
         from airflow_provider_aep.hooks.flow_service import FlowServiceHook
 
         return FlowServiceHook(self.aep_conn_id, self.sandbox)
+
+
+class CreateOperator(AepOperator):
+    """Base of the operators that make sure that exactly one entity stands. Subclasses write :meth:`plan`.
+
+    :param if_exists: what to do where one stands: ``reuse`` it, ``update`` it, or ``fail``
+    :param mark: whether what this task makes carries its mark, by which a later try knows it; without it a
+        lost reply is not healed
+    :param wait_timeout: seconds to wait for an entity that is still being set up
+    :return: the entity's id, as XCom ``return_value``
+    """
+
+    link_key = ""
+
+    def __init__(
+        self, *, if_exists: str = "reuse", mark: bool = True, wait_timeout: float = 120, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.if_exists = if_exists
+        self.mark = mark
+        self.wait_timeout = wait_timeout
+
+    def act(self, context: Any) -> str:
+        """Create it, or find it, and push the link to it while the task still runs."""
+        from airflow_provider_aep.exactly_once import carry_out, create_once
+        from airflow_provider_aep.operators._memory import TaskMemory
+
+        wanted, service = self.plan(context)
+        memory = TaskMemory(context, f"aep_{wanted.kind.replace(' ', '_')}", wanted.identity, self.log)
+        outcome: Outcome = carry_out(create_once(wanted), service, memory, self.log)
+        push_link(self, context, self.link_key, service.link(outcome.id))
+        return outcome.id
+
+    def plan(self, context: Any) -> tuple[Wanted, Service]:
+        """What is wanted and how it is made; everything is checked here, before anything is created."""
+        raise NotImplementedError
+
+    def wanted(
+        self, context: Any, *, kind: str, name: str, identity: dict[str, str], drafts: bool = False
+    ) -> Wanted:
+        """The order to the recipe: ``identity`` is completed by organization, sandbox and name."""
+        from airflow_provider_aep._compat import config_seconds
+        from airflow_provider_aep.exactly_once import IF_EXISTS, Wanted
+        from airflow_provider_aep.flow_service.checks import check_choice, check_seconds
+
+        return Wanted(
+            kind=kind,
+            name=name,
+            identity={
+                "org": self.hook.settings.org_id,
+                "sandbox": self.hook.sandbox,
+                **identity,
+                "name": name,
+            },
+            if_exists=check_choice(self.if_exists, "if_exists", IF_EXISTS),
+            mark=self.own_mark(context),
+            drafts=drafts,
+            wait_timeout=check_seconds(self.wait_timeout, "wait_timeout"),
+            settle=check_seconds(config_seconds("settle", 1.0), "[aep] settle"),
+        )
+
+    def own_mark(self, context: Any) -> str | None:
+        """This task instance's mark: dag, task, run, map index."""
+        from airflow_provider_aep.exactly_once import make_mark
+
+        if not self.mark:
+            return None
+        ti = context.get("ti")
+        run_id = context.get("run_id") or getattr(ti, "run_id", "") or ""
+        map_index = getattr(ti, "map_index", -1)
+        return make_mark(self.dag_id, self.task_id, str(run_id), -1 if map_index is None else map_index)
+
+
+def push_link(operator: AepOperator, context: Any, key: str, url: str) -> None:
+    """Make a link live now; Airflow itself would push it when the task has ended."""
+    operator.link_url = url
+    if (ti := context.get("ti")) is not None:
+        ti.xcom_push(key=key, value=url)
+
+
+def none_if_blank(text: Any) -> Any:
+    """What Jinja makes of None or of an empty parameter is no text."""
+    return None if isinstance(text, str) and text.strip() in {"", "None"} else text

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aep.links import AepConnectionLink
-from airflow_provider_aep.operators.base import AepOperator
+from airflow_provider_aep.operators.base import AepOperator, CreateOperator, none_if_blank
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airflow_provider_aep.exactly_once import Outcome, Wanted
+    from airflow_provider_aep.exactly_once import Service, Wanted
 
 
-class CreateBaseConnectionOperator(AepOperator):
+class CreateBaseConnectionOperator(CreateOperator):
     """Make sure that exactly one base connection of this name stands, and return its id.
 
     Its identity is organization, sandbox, source and exact name. Retried, killed, cleared or run twice at
@@ -39,6 +39,7 @@ class CreateBaseConnectionOperator(AepOperator):
         "sandbox",
     )
     operator_extra_links = (AepConnectionLink(),)
+    link_key = AepConnectionLink.xcom_key
 
     def __init__(
         self,
@@ -47,9 +48,6 @@ class CreateBaseConnectionOperator(AepOperator):
         name: str,
         source_conn_id: str,
         description: str | None = None,
-        if_exists: str = "reuse",
-        mark: bool = True,
-        wait_timeout: float = 120,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -57,64 +55,30 @@ class CreateBaseConnectionOperator(AepOperator):
         self.name = name
         self.source_conn_id = source_conn_id
         self.description = description
-        self.if_exists = if_exists
-        self.mark = mark
-        self.wait_timeout = wait_timeout
 
-    def act(self, context: Any) -> str:
-        """Create it, or find it."""
-        from airflow_provider_aep.exactly_once import carry_out, create_once
-        from airflow_provider_aep.operators._base_connections import BaseConnections, TaskMemory
-
-        wanted, request = self._wanted(context)
-        service = BaseConnections(self.hook, request)
-        memory = TaskMemory(context, wanted.identity, self.log)
-        outcome: Outcome = carry_out(create_once(wanted), service, memory, self.log)
-        self.connection_url = service.link(outcome.id)
-        if (ti := context.get("ti")) is not None:
-            ti.xcom_push(key=AepConnectionLink.xcom_key, value=self.connection_url)
-        return outcome.id
-
-    def _wanted(self, context: Any) -> tuple[Wanted, Any]:
-        """Everything checked before the first request."""
-        from airflow_provider_aep._compat import config_seconds
-        from airflow_provider_aep.exactly_once import Wanted, make_mark
-        from airflow_provider_aep.flow_service.checks import (
-            check_choice,
-            check_name,
-            check_seconds,
-            check_text,
-        )
+    def plan(self, context: Any) -> tuple[Wanted, Service]:
+        """Check source, name, credentials and options."""
+        from airflow_provider_aep.flow_service.checks import check_name, check_text
         from airflow_provider_aep.flow_service.sources import find_source
         from airflow_provider_aep.hooks.sources import auth_params
-        from airflow_provider_aep.operators._base_connections import ConnectionRequest
+        from airflow_provider_aep.operators._base_connections import BaseConnections, ConnectionRequest
 
         source = find_source(self.source)
         name = check_name(self.name)
-        mark = make_mark(*_task_instance(self, context)) if self.mark else None
+        wanted = self.wanted(
+            context,
+            kind=f"{source.title} base connection",
+            name=name,
+            identity={"spec": source.connection_spec_id},
+        )
         request = ConnectionRequest(
             source=source,
             name=name,
-            description=check_text(_none_if_blank(self.description), "description"),
-            mark=mark,
+            description=check_text(none_if_blank(self.description), "description"),
+            mark=wanted.mark,
             auth_params=auth_params(source, self.source_conn_id),
         )
-        settings = self.hook.settings
-        wanted = Wanted(
-            kind=f"{source.title} base connection",
-            name=name,
-            identity={
-                "org": settings.org_id,
-                "sandbox": self.hook.sandbox,
-                "spec": source.connection_spec_id,
-                "name": name,
-            },
-            if_exists=check_choice(self.if_exists, "if_exists", ("reuse", "update", "fail")),
-            mark=mark,
-            wait_timeout=check_seconds(self.wait_timeout, "wait_timeout"),
-            settle=check_seconds(config_seconds("settle", 1.0), "[aep] settle"),
-        )
-        return wanted, request
+        return wanted, BaseConnections(self.hook, request)
 
 
 class CreatePayPalConnectionOperator(CreateBaseConnectionOperator):
@@ -135,10 +99,10 @@ class CreatePayPalConnectionOperator(CreateBaseConnectionOperator):
         super().__init__(source="paypal", name=name, source_conn_id=paypal_conn_id, **kwargs)
         self.paypal_conn_id = paypal_conn_id
 
-    def act(self, context: Any) -> str:
-        """Create it, or find it, with the connection id as it was rendered."""
+    def plan(self, context: Any) -> tuple[Wanted, Service]:
+        """With the connection id as it was rendered."""
         self.source_conn_id = self.paypal_conn_id
-        return super().act(context)
+        return super().plan(context)
 
 
 class TestConnectionOperator(AepOperator):
@@ -215,16 +179,3 @@ class DeleteConnectionOperator(AepOperator):
             f"Base connection {self.connection_id} is in use and was not deleted: {reason}. Delete the "
             "dataflow first, then its source connection, then this."
         )
-
-
-def _task_instance(operator: AepOperator, context: Any) -> tuple[str, str, str, int]:
-    """Which task instance this is: dag, task, run, map index."""
-    ti = context.get("ti")
-    run_id = context.get("run_id") or getattr(ti, "run_id", "") or ""
-    map_index = getattr(ti, "map_index", -1)
-    return operator.dag_id, operator.task_id, str(run_id), -1 if map_index is None else map_index
-
-
-def _none_if_blank(text: Any) -> Any:
-    """What Jinja makes of None or of an empty parameter is no description."""
-    return None if isinstance(text, str) and text.strip() in {"", "None"} else text
