@@ -1,4 +1,4 @@
-"""Flow Service: base connections and what can be asked of them."""
+"""Flow Service: base connections and what can be asked of them; `_dataflows` has what comes after."""
 
 from __future__ import annotations
 
@@ -6,24 +6,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow_provider_aep.flow_service import calls, replies
-from airflow_provider_aep.flow_service.calls import FLOW_SERVICE, Call
 from airflow_provider_aep.flow_service.checks import check_name, check_text
 from airflow_provider_aep.flow_service.errors import AepReplyError
-from airflow_provider_aep.flow_service.query import MAX_PAGES, next_page
 from airflow_provider_aep.flow_service.sources import PLAIN_PARAMETERS
-from airflow_provider_aep.hooks.base import AepHook
+from airflow_provider_aep.hooks._dataflows import Dataflows
 from airflow_provider_aep.hooks.diagnosis import diagnose
 from airflow_provider_aep.hooks.forms import form_behaviour, form_widgets
 
 
-class FlowServiceHook(AepHook):
+class FlowServiceHook(Dataflows):
     """Flow Service of Adobe Experience Platform.
 
     :param aep_conn_id: an Airflow connection of type ``aep``
     :param sandbox: the sandbox's name; None or empty for the connection's own
     """
-
-    service_path = FLOW_SERVICE
 
     # Airflow 3.1 looks for these two in this very class, not in a base of it.
 
@@ -74,7 +70,7 @@ class FlowServiceHook(AepHook):
         self, *, name: str | None = None, connection_spec_id: str | None = None
     ) -> list[dict[str, Any]]:
         """All base connections of that exact name and spec, from every page, without ``auth``."""
-        found = self._every_page(calls.list_connections(name, connection_spec_id))
+        found = self.every_page(calls.list_connections(name, connection_spec_id))
         return [
             replies.without_secrets(item)
             for item in found
@@ -130,11 +126,6 @@ class FlowServiceHook(AepHook):
             return replies.read_items(document, f"{call.method} {call.path}")
         return document
 
-    def list_source_connections(self, base_connection_id: str) -> list[dict[str, Any]]:
-        """The source connections that hang on a base connection, from every page."""
-        found = self._every_page(calls.list_source_connections(base_connection_id))
-        return [item for item in found if item.get("baseConnectionId") == base_connection_id]
-
     def test_connection(self) -> tuple[bool, str]:
         """Whether this Airflow connection works; if not, which of its settings is wrong. Never raises."""
         return diagnose(self)
@@ -148,22 +139,6 @@ class FlowServiceHook(AepHook):
                 self.hide(one)
             return
         self._line.secrets.add([auth_params])
-
-    def _every_page(self, call: Call) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = []
-        seen: set[str] = set()
-        what = f"{call.method} {call.path}"
-        for _ in range(MAX_PAGES):
-            document = self.call(call)
-            found += replies.read_items(document, what)
-            query = next_page(document, self.settings.base_url) if isinstance(document, dict) else None
-            if query is None:
-                return found
-            if repr(query) in seen:
-                break
-            seen.add(repr(query))
-            call = Call(call.method, call.path, query)
-        raise AepReplyError(f"{what}: the pages of the list do not come to an end.", retryable=False)
 
 
 def _spec_id(item: Mapping[str, Any]) -> object:

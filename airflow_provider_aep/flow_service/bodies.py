@@ -1,0 +1,109 @@
+"""Bodies of what comes after a base connection (Adobe's "Collect payments data" tutorial)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from airflow_provider_aep.flow_service.errors import AepConfigError
+from airflow_provider_aep.flow_service.schedules import Schedule
+
+DATA_LAKE_SPEC = "c604ff05-7f1a-43c0-8e18-33bf874cb11c"
+"""The connection spec of every target in the data lake. One tutorial prints the source's (1307-400)."""
+
+
+def source_connection(
+    *,
+    name: str,
+    description: str | None,
+    base_connection_id: str,
+    connection_spec: Mapping[str, Any],
+    table: str,
+    columns: list[dict[str, Any]],
+) -> dict[str, Any]:
+    """One table of a tabular source."""
+    sent = [{key: column[key] for key in ("name", "type", "xdm") if column.get(key)} for column in columns]
+    return _described(
+        {
+            "name": name,
+            "baseConnectionId": base_connection_id,
+            "data": {"format": "tabular"},
+            "params": {"tableName": table, "columns": sent},
+            "connectionSpec": {
+                "id": connection_spec["id"],
+                "version": connection_spec.get("version") or "1.0",
+            },
+        },
+        description,
+    )
+
+
+def target_connection(
+    *, name: str, description: str | None, dataset_id: str, schema_id: str
+) -> dict[str, Any]:
+    """A dataset in the data lake."""
+    return _described(
+        {
+            "name": name,
+            "data": {"schema": {"id": schema_id, "version": "application/vnd.adobe.xed-full+json;version=1"}},
+            "params": {"dataSetId": dataset_id},
+            "connectionSpec": {"id": DATA_LAKE_SPEC, "version": "1.0"},
+        },
+        description,
+    )
+
+
+def flow(
+    *,
+    name: str,
+    description: str | None,
+    flow_spec: Mapping[str, Any],
+    source_connection_id: str,
+    target_connection_id: str,
+    mapping_set: Mapping[str, Any] | None,
+    schedule: Schedule,
+    delta_column: Mapping[str, str] | None,
+) -> dict[str, Any]:
+    """A dataflow from one source connection to one target connection."""
+    transformations: list[dict[str, Any]] = []
+    if delta_column is not None:
+        transformations.append({"name": "Copy", "params": {"deltaColumn": dict(delta_column)}})
+    if mapping_set is not None:
+        params = {"mappingId": mapping_set["id"], "mappingVersion": mapping_set.get("version", 0)}
+        transformations.append({"name": "Mapping", "params": params})
+    return _described(
+        {
+            "name": name,
+            "flowSpec": {"id": flow_spec["id"], "version": flow_spec.get("version") or "1.0"},
+            "sourceConnectionIds": [source_connection_id],
+            "targetConnectionIds": [target_connection_id],
+            "transformations": transformations,
+            "scheduleParams": schedule.params(),
+        },
+        description,
+    )
+
+
+def read_delta_column(given: object, schedule: Schedule) -> dict[str, str] | None:
+    """The delta column as a name or ``{"name", "dateFormat", "timezone"}``: needed by what recurs alone.
+
+    :raises AepConfigError: missing though needed (1367-400), or given with ``once`` (1369-400)
+    """
+    column = {"name": given} if isinstance(given, str) and given.strip() else given
+    if schedule.once:
+        if column:
+            raise _wrong("is given though the schedule is 'once', which copies everything")
+        return None
+    if not isinstance(column, Mapping) or not str(column.get("name") or "").strip():
+        raise _wrong("is missing: a recurring dataflow needs it to tell new rows from old ones")
+    if unknown := sorted(set(map(str, column)) - {"name", "dateFormat", "timezone"}):
+        raise _wrong(f"has unknown keys: {', '.join(unknown)}")
+    return {str(key): str(value) for key, value in column.items()}
+
+
+def _described(body: dict[str, Any], description: str | None) -> dict[str, Any]:
+    return {**body, "description": description} if description else body
+
+
+def _wrong(problem: str) -> AepConfigError:
+    return AepConfigError(f"`delta_column` {problem}.", parameter="delta_column")

@@ -1,0 +1,123 @@
+"""When a dataflow runs. Follows ``PeriodicSchedule`` of Adobe's flow specs and the refusals 1360 to 1369."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+from airflow_provider_aep.flow_service.errors import AepConfigError
+
+FREQUENCIES = ("once", "minute", "hour", "day", "week")
+SHORTEST_MINUTES = 15
+LEAD = 20.0
+"""Seconds that a start that was not given lies ahead: longer than making the dataflow takes."""
+
+_KNOWN = {"frequency", "interval", "start", "backfill"}
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """``start`` in epoch seconds; ``interval`` in units of ``frequency``, None for ``once``."""
+
+    frequency: str
+    interval: int | None
+    start: int
+    backfill: bool | None = None
+
+    @property
+    def once(self) -> bool:
+        return self.frequency == "once"
+
+    def params(self) -> dict[str, Any]:
+        """``scheduleParams``; numbers as numbers, though Adobe's samples print them as text."""
+        given = {"startTime": self.start, "frequency": self.frequency, "interval": self.interval}
+        if not self.once:
+            given["backfill"] = self.backfill
+        return {key: value for key, value in given.items() if value is not None}
+
+    def warning(self) -> str | None:
+        """What is allowed, but seldom meant."""
+        if (
+            self.frequency in ("day", "week")
+            and self.interval is not None
+            and self.interval >= SHORTEST_MINUTES
+        ):
+            return (
+                f"interval={self.interval}, frequency={self.frequency!r} means every {self.interval} "
+                f"{self.frequency}s. The least interval of {SHORTEST_MINUTES} is for minutes only."
+            )
+        return None
+
+
+def read_schedule(given: object, now: float) -> Schedule:
+    """Check a schedule ``{"frequency", "interval", "start", "backfill"}``.
+
+    ``start`` is a datetime, an ISO text, or epoch seconds; left out, the flow starts :data:`LEAD` seconds
+    from ``now`` (epoch seconds).
+
+    :raises AepConfigError: naming ``schedule`` and what is wrong in it
+    """
+    if not isinstance(given, Mapping):
+        raise _wrong(
+            f"must be a dict such as {{'frequency': 'day', 'interval': 1}}, not {type(given).__name__}"
+        )
+    if unknown := sorted(str(key) for key in set(given) - _KNOWN):
+        raise _wrong(f"has unknown keys: {', '.join(unknown)}. It knows {', '.join(sorted(_KNOWN))}")
+    frequency = str(given.get("frequency") or "once").strip().lower()
+    if frequency not in FREQUENCIES:
+        raise _wrong(f"has frequency {frequency!r}; it must be one of {', '.join(FREQUENCIES)}")
+    backfill = given.get("backfill")
+    if backfill is not None and not isinstance(backfill, bool):
+        raise _wrong("has a backfill that is neither True nor False")
+    if frequency == "once" and backfill is not None:
+        raise _wrong("has frequency 'once', which takes no backfill")
+    return Schedule(
+        frequency, _interval(given.get("interval"), frequency), _start(given.get("start"), now), backfill
+    )
+
+
+def _interval(value: object, frequency: str) -> int | None:
+    if frequency == "once":
+        if value not in (None, ""):
+            raise _wrong("has frequency 'once', which takes no interval")
+        return None
+    if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit():
+        value = int(value.strip()[:9])
+    least = SHORTEST_MINUTES if frequency == "minute" else 1
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise _wrong(f"needs an interval, a whole number of at least {least}, with frequency {frequency!r}")
+    return value
+
+
+def _start(value: object, now: float) -> int:
+    if value is None or value == "":
+        return int(now + LEAD)
+    start = _epoch(value)
+    if start < now:
+        moment = datetime.fromtimestamp(start, timezone.utc).isoformat()
+        raise _wrong(
+            f"starts in the past, at {moment}; Flow Service refuses that. Leave start out to begin now"
+        )
+    return int(start)
+
+
+def _epoch(value: object) -> float:
+    try:
+        if isinstance(value, str) and not value.strip().isdigit():
+            value = datetime.fromisoformat(value.strip().replace("Z", "+00:00"))
+        if isinstance(value, datetime):
+            value = (value if value.tzinfo else value.replace(tzinfo=timezone.utc)).timestamp()
+        if isinstance(value, bool):
+            raise TypeError
+        seconds = float(value)  # type: ignore[arg-type]
+        if 0 <= seconds < 32_503_680_000:  # the year 3000: milliseconds are not meant
+            return seconds
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise _wrong("has a start that is neither a datetime, an ISO text nor epoch seconds")
+
+
+def _wrong(problem: str) -> AepConfigError:
+    return AepConfigError(f"`schedule` {problem}.", parameter="schedule")

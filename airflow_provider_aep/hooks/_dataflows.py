@@ -1,0 +1,95 @@
+"""Flow Service after the base connection: source and target connections, dataflows, their specs and runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from airflow_provider_aep.flow_service.checks import check_id
+from airflow_provider_aep.flow_service.entities import (
+    FLOWS,
+    SOURCE_CONNECTIONS,
+    TARGET_CONNECTIONS,
+    list_flow_specs,
+)
+from airflow_provider_aep.flow_service.errors import AepConfigError
+from airflow_provider_aep.hooks._collections import Collections
+
+
+class Dataflows(Collections):
+    """The part of :class:`~airflow_provider_aep.hooks.flow_service.FlowServiceHook` that moves data."""
+
+    def create_source_connection(self, body: Mapping[str, Any]) -> str:
+        """``POST /sourceConnections`` with one request; the bodies are in ``flow_service.bodies``."""
+        return self.create_entity(SOURCE_CONNECTIONS, body)
+
+    def list_source_connections(self, base_connection_id: str) -> list[dict[str, Any]]:
+        """The source connections that hang on a base connection, from every page."""
+        checked = check_id(base_connection_id, "connection_id")
+        found = self.list_entities(SOURCE_CONNECTIONS, [("baseConnectionId", checked)])
+        return [item for item in found if item.get("baseConnectionId") == base_connection_id]
+
+    def get_source_connection(self, source_connection_id: str) -> dict[str, Any]:
+        """One source connection."""
+        return self.get_entity(SOURCE_CONNECTIONS, source_connection_id, "source_connection_id")
+
+    def delete_source_connection(self, source_connection_id: str) -> None:
+        """Delete a source connection that no dataflow uses."""
+        self.delete_entity(SOURCE_CONNECTIONS, source_connection_id, "source_connection_id")
+
+    def create_target_connection(self, body: Mapping[str, Any]) -> str:
+        """``POST /targetConnections`` with one request."""
+        return self.create_entity(TARGET_CONNECTIONS, body)
+
+    def get_target_connection(self, target_connection_id: str) -> dict[str, Any]:
+        """One target connection."""
+        return self.get_entity(TARGET_CONNECTIONS, target_connection_id, "target_connection_id")
+
+    def delete_target_connection(self, target_connection_id: str) -> None:
+        """Delete a target connection that no dataflow uses."""
+        self.delete_entity(TARGET_CONNECTIONS, target_connection_id, "target_connection_id")
+
+    def create_flow(self, body: Mapping[str, Any], *, draft: bool = False) -> str:
+        """``POST /flows`` with one request. A flow that is no draft begins to ingest when its start comes."""
+        return self.create_entity(FLOWS, body, draft=draft)
+
+    def get_flow(self, flow_id: str) -> dict[str, Any]:
+        """One dataflow."""
+        return self.get_entity(FLOWS, flow_id, "flow_id")
+
+    def list_flows(self, *, name: str | None = None, flow_spec_id: str | None = None) -> list[dict[str, Any]]:
+        """All dataflows of that exact name and spec, from every page."""
+        filters = [("flowSpec.id", flow_spec_id)] if flow_spec_id else []
+        return self.list_entities(FLOWS, filters, name=name)
+
+    def flows_using(self, *, source_connection_id: str = "", target_connection_id: str = "") -> list[str]:
+        """The ids of the dataflows that use a source or a target connection."""
+        used = [("sourceConnectionIds", source_connection_id), ("targetConnectionIds", target_connection_id)]
+        filters = [(f"{key}[]", value) for key, value in used if value]
+        return [
+            str(item.get("id"))
+            for item in self.list_entities(FLOWS, filters)
+            if all(value in (item.get(key) or []) for key, value in used if value)
+        ]
+
+    def act_on_flow(self, flow_id: str, op: str) -> dict[str, Any]:
+        """``POST /flows/{id}/action``: ``enable``, ``disable`` or ``publish``."""
+        return self.act_on(FLOWS, flow_id, "flow_id", op)
+
+    def delete_flow(self, flow_id: str) -> None:
+        """Delete a dataflow; what it has ingested stays."""
+        self.delete_entity(FLOWS, flow_id, "flow_id")
+
+    def find_flow_spec(self, connection_spec_id: str) -> dict[str, Any]:
+        """The flow spec that brings this source into the data lake.
+
+        :raises AepConfigError: none does, as after a source was withdrawn
+        """
+        for spec in self.every_page(list_flow_specs()):
+            if connection_spec_id in (spec.get("sourceConnectionSpecIds") or []):
+                return spec
+        raise AepConfigError(
+            f"No flow spec of the platform takes the connection spec {connection_spec_id} as its source. "
+            "Adobe may have withdrawn it (PayPal's was announced to end in June 2025): use another one.",
+            parameter="source_connection_id",
+        )
