@@ -70,6 +70,8 @@ def read_fault(value: object) -> Fault:
     for name in ("method", "path"):
         if name in given and not isinstance(given[name], str):
             raise BadFault(f"{name!r} is a string")
+    if not given.get("method", "GET").isalpha():
+        raise BadFault("'method' is a method's name; leave it out for any")
     if given.get("when", "before") not in ("before", "after"):
         raise BadFault("'when' is 'before' or 'after'")
     if not isinstance(given.get("drop", False), bool):
@@ -121,5 +123,5 @@ def _headers(value: object) -> dict[str, str]:
             raise BadFault(f"the header {name!r} is the emulator's own")
         if any(ord(char) < 32 or ord(char) > 255 for char in text):
             raise BadFault(f"the header {name!r} holds a character no header may hold")
-        headers[name.lower()] = text
+        headers[name.lower()] = text.strip()  # as HTTP itself reads it; sent with its blanks it is refused
     return headers

@@ -63,7 +63,7 @@ def test_headers(emulator: Emulator, api: Api) -> None:
     response = api("GET", "/connections")
     assert (response.status_code, response.headers["Retry-After"]) == (429, "7")
     assert response.text == "slow down"
-    emulator.fault(headers={"X-Extra": "1"})
+    emulator.fault(headers={"X-Extra": " 1 "})
     response = api("GET", "/connections")
     assert (response.status_code, response.headers["X-Extra"]) == (200, "1")
 
@@ -178,6 +178,8 @@ def test_held_over_a_reset(emulator: Emulator, api: Api) -> None:
         {"delay": 10**400},
         {"drop": "yes"},
         {"method": 1},
+        {"method": "*"},
+        {"method": ""},
         {"path": ["x"]},
         {"body": 7},
         {"headers": []},
