@@ -17,6 +17,10 @@
     │   ├── AepVersionError       412: somebody changed it meanwhile
     │   ├── AepThrottledError     429
     │   └── AepServerError        5xx
+    ├── AepRunError               a run was waited for, and did not end as wanted
+    │   ├── RunFailedError        it failed
+    │   ├── RunPartialError       it ended, and left more records behind than allowed
+    │   └── RunTimeoutError       it did not end before the deadline
     └── AepConflictError          the entity is not in a state this task can go on from
         ├── EntityExistsError     ``if_exists="fail"`` and it does
         ├── AmbiguousEntityError  several stand, and which is meant cannot be told
@@ -131,6 +135,38 @@ class AepServerError(AepStatusError):
 
     default_retryable = True
     may_have_happened = True
+
+
+class AepRunError(AepError):
+    """A run did not end as wanted. ``run_id`` names it, where it is known; ``result`` is the wait's result.
+
+    Waiting once more finds the same run in the same state, so a retry of a mere wait cannot help.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        run_id: str | None = None,
+        result: dict[str, object] | None = None,
+        retryable: bool | None = None,
+        code: str | None = None,
+    ) -> None:
+        super().__init__(message, code=code, retryable=retryable)
+        self.run_id = run_id
+        self.result = result
+
+
+class RunFailedError(AepRunError):
+    """The run failed. ``code`` is the connector's, such as ``CONNECTOR-1001-500``."""
+
+
+class RunPartialError(AepRunError):
+    """The run ended, but not with every record: see ``max_failed_records`` and its siblings."""
+
+
+class RunTimeoutError(AepRunError):
+    """The run did not end, or none began, before the deadline."""
 
 
 class AepConflictError(AepError):

@@ -1,0 +1,142 @@
+"""Whether a run that ended did so well enough, and if not, why, in a sentence."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from airflow_provider_aep.flow_service.checks import check_count
+from airflow_provider_aep.flow_service.errors import (
+    AepConfigError,
+    AepRunError,
+    RunFailedError,
+    RunPartialError,
+)
+from airflow_provider_aep.flow_service.runs import Phase, Run
+
+_ADVICE = {
+    "CONNECTOR-1001-500": "The source could not be read: check its credentials, that it is reachable and "
+    "that what the dataflow reads is still there",
+    "CONNECTOR-2001-500": "The data were copied and could not be processed: check mapping, schema and data",
+    "INGEST-1212-400": "Some records could not be ingested: check mapping, schema and data",
+    "MAPPER-3700-400": "Some records could not be mapped: check the mapping set against the data",
+    "133": "There was nothing to ingest: no file of the source fell into the run's window",
+}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much may be missing.
+
+    ``max_failed_records`` and ``max_failed_ratio`` (0 to 1, of the records read) are None where nobody set
+    them. Where neither is set, ``fail_on_partial`` also refuses a ``success`` that carries failed records.
+    """
+
+    max_failed_records: int | None = None
+    max_failed_ratio: float | None = None
+    fail_on_partial: bool = True
+
+
+def read_limits(max_failed_records: object, max_failed_ratio: object, fail_on_partial: object) -> Limits:
+    """Limits as a user writes them, or as Jinja renders them. :raises AepConfigError: naming the parameter"""
+    most = None if _unset(max_failed_records) else check_count(max_failed_records, "max_failed_records")
+    if isinstance(fail_on_partial, str) and fail_on_partial.strip().lower() in {"true", "false"}:
+        fail_on_partial = fail_on_partial.strip().lower() == "true"
+    if not isinstance(fail_on_partial, bool):
+        raise AepConfigError("`fail_on_partial` must be True or False.", parameter="fail_on_partial")
+    return Limits(most, _ratio(max_failed_ratio), fail_on_partial)
+
+
+def judge(
+    run: Run, limits: Limits, *, link: str = "", scrub: Callable[[str], str] = str
+) -> AepRunError | None:
+    """What is wrong with a run that ended; None if nothing is.
+
+    :param link: where to look at it, for the message
+    :param scrub: takes known secrets out of the service's words
+    """
+    if run.phase is Phase.BAD:
+        return _error(RunFailedError, run, "failed", link, scrub)
+    if (reason := _too_little(run, limits)) is not None:
+        return _error(RunPartialError, run, reason, link, scrub)
+    return None
+
+
+def _too_little(run: Run, limits: Limits) -> str | None:
+    failed, partial = run.records_failed, run.phase is Phase.PARTIAL
+    if partial and limits.fail_on_partial:
+        return "succeeded only in part. Set `fail_on_partial=False` to let that pass"
+    most, ratio = limits.max_failed_records, limits.max_failed_ratio
+    if most is None and ratio is None:
+        if failed and limits.fail_on_partial:
+            return (
+                f"says {run.status}, but {failed} records failed. Set `max_failed_records` or "
+                "`max_failed_ratio` to the number that is fine"
+            )
+        return None
+    if failed is None:
+        return "succeeded only in part, and does not say how many records failed" if partial else None
+    if most is not None and failed > most:
+        return f"ended with {failed} failed records, more than `max_failed_records`={most}"
+    share = _share(run, failed)
+    if ratio is not None and share > ratio:
+        return f"ended with {share:.2%} of its records failed, more than `max_failed_ratio`={ratio:g}"
+    return None
+
+
+def _share(run: Run, failed: int) -> float:
+    if failed == 0:
+        return 0.0
+    total = run.records_read or failed + (run.records_written or 0) + (run.records_skipped or 0)
+    return min(1.0, failed / total)
+
+
+def _error(
+    kind: type[AepRunError], run: Run, reason: str, link: str, scrub: Callable[[str], str]
+) -> AepRunError:
+    """Connector's error, inner code, ``ErrorCode=``, counts and link, as far as the run tells."""
+    outer = next((one for one in run.problems if not one.inner), None)
+    inner = [scrub(one.code) for one in run.problems if one.inner]
+    named = outer or (run.problems[0] if run.problems else None)
+    of = f" of dataflow {run.flow_id}" if run.flow_id else ""
+    parts = [f"Run {run.id}{of} {reason}."]
+    if named:
+        said = f': "{scrub(named.message).rstrip(".")}"' if named.message else ""
+        causes = [code for code in inner if code != named.code]
+        if run.detail:
+            causes.append(f"ErrorCode={scrub(run.detail)}")
+        behind = f" (behind it: {', '.join(causes)})" if causes else ""
+        parts.append(f"{scrub(named.code)}{said}{behind}.")
+        advice = next((_ADVICE[one.code] for one in run.problems if one.code in _ADVICE), None)
+        if advice:
+            parts.append(f"{advice}.")
+    elif run.detail:
+        parts.append(f"ErrorCode={scrub(run.detail)}.")
+    counts = (run.records_read, run.records_written, run.records_failed, run.records_skipped)
+    words = ("read", "written", "failed", "skipped")
+    told = [f"{'unknown' if n is None else n} {word}" for n, word in zip(counts, words, strict=True)]
+    parts.append(f"Records: {', '.join(told)}.")
+    if link:
+        parts.append(link)
+    code = named.code if named else None
+    return kind(" ".join(parts), run_id=run.id, result=run.result(), code=code)
+
+
+def _unset(value: object) -> bool:
+    return value is None or (isinstance(value, str) and value.strip() in {"", "None"})
+
+
+def _ratio(value: object) -> float | None:
+    if _unset(value):
+        return None
+    try:
+        ratio = math.nan if isinstance(value, bool) else float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        ratio = math.nan
+    if 0 <= ratio <= 1:
+        return ratio
+    raise AepConfigError(
+        "`max_failed_ratio` must be a number from 0 to 1: 0.005 is a half per cent.",
+        parameter="max_failed_ratio",
+    )

@@ -1,0 +1,234 @@
+"""Runs of a dataflow: what a reply says about one, and whether that is good.
+
+Adobe's "Monitor dataflows" tutorial and OpenAPI give a run's shape. They spell states in five ways and mix
+seconds with milliseconds, ``-1`` means *unknown*, and a run that says ``success`` can carry failed records
+(the tutorial's own sample does). How to ask for runs stands in :mod:`.run_calls`, which run belongs to a
+data interval in :mod:`.run_choice`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+
+class Phase(Enum):
+    """What a status means to somebody who waits."""
+
+    RUNNING = "running"
+    GOOD = "good"
+    PARTIAL = "partial"
+    BAD = "bad"
+
+
+_ENDS = {
+    "success": ("success", Phase.GOOD),
+    "completed": ("success", Phase.GOOD),
+    "partialsuccess": ("partialSuccess", Phase.PARTIAL),
+    "partialfailure": ("partialFailure", Phase.PARTIAL),
+    "failed": ("failed", Phase.BAD),
+}
+
+_IN_MILLISECONDS = 1e11
+"""A time since the epoch beyond this is in milliseconds: in seconds it would be the year 5138."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One error that a run names. ``inner``: of the service behind the connector's, such as ``2200``."""
+
+    code: str
+    message: str = ""
+    inner: bool = False
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as of one reply. Times in epoch seconds; counts and ``bytes`` None where they are not known."""
+
+    id: str
+    flow_id: str | None
+    status: str
+    phase: Phase
+    records_read: int | None = None
+    records_written: int | None = None
+    records_failed: int | None = None
+    records_skipped: int | None = None
+    bytes: int | None = None
+    started_at: float | None = None
+    completed_at: float | None = None
+    created_at: float | None = None
+    window: tuple[float, float] | None = None
+    problems: tuple[Problem, ...] = field(default=())
+    detail: str | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more is to come."""
+        return self.phase is not Phase.RUNNING
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it took, or None."""
+        if self.started_at is None or self.completed_at is None or self.completed_at < self.started_at:
+            return None
+        return round(self.completed_at - self.started_at, 3)
+
+    def result(self) -> dict[str, Any]:
+        """What a wait returns, the same in every mode.
+
+        ``{"run_id", "status", "records_read", "records_written", "records_failed", "records_skipped",
+        "bytes", "seconds"}``; ``status`` in one spelling, a number that AEP does not know is None.
+        """
+        return {
+            "run_id": self.id,
+            "status": self.status,
+            "records_read": self.records_read,
+            "records_written": self.records_written,
+            "records_failed": self.records_failed,
+            "records_skipped": self.records_skipped,
+            "bytes": self.bytes,
+            "seconds": self.seconds,
+        }
+
+
+def read_phase(item: Mapping[str, Any]) -> Phase:
+    """What a run's status means. Cheap: the poller asks it of a thousand runs in a row."""
+    return _ENDS.get(_folded(_status(item)), ("", Phase.RUNNING))[1]
+
+
+def read_run(item: Mapping[str, Any]) -> Run:
+    """A run out of an item of ``GET /runs`` or ``GET /runs/{id}``. Nothing in it but the id is needed."""
+    metrics = _mapping(item.get("metrics"))
+    records = _mapping(metrics.get("recordSummary"))
+    sizes = _mapping(metrics.get("sizeSummary"))
+    duration = _mapping(metrics.get("durationSummary"))
+    raw = _status(item)
+    status, phase = _ENDS.get(_folded(raw), (raw, Phase.RUNNING))
+    activities = _activities(item)
+    flow_id = item.get("flowId")
+    return Run(
+        id=str(item.get("id") or ""),
+        flow_id=flow_id if isinstance(flow_id, str) else None,
+        status=status,
+        phase=phase,
+        records_read=_count(records, "inputRecordCount"),
+        records_written=_written(records),
+        records_failed=_count(records, "failedRecordCount", left_out=0),
+        records_skipped=_count(records, "skippedRecordCount", left_out=0),
+        bytes=_first(_count(sizes, "outputBytes"), _count(sizes, "inputBytes")),
+        started_at=epoch_seconds(duration.get("startedAtUTC")),
+        completed_at=epoch_seconds(duration.get("completedAtUTC")),
+        created_at=epoch_seconds(item.get("createdAt")),
+        window=_window(item, activities),
+        problems=tuple(_problems(metrics, activities)),
+        detail=_detail(metrics, activities),
+    )
+
+
+def epoch_seconds(value: object) -> float | None:
+    """A time since the epoch in seconds, whichever unit a document chose; None for 0, -1 and nonsense."""
+    number = _number(value)
+    if number is None or number <= 0:
+        return None
+    return number / 1000 if number >= _IN_MILLISECONDS else number
+
+
+def _status(item: Mapping[str, Any]) -> str:
+    """``metrics.statusSummary.status``; the OpenAPI's ``status.value`` where that is not there."""
+    status = _mapping(_mapping(item.get("metrics")).get("statusSummary")).get("status")
+    if not isinstance(status, str) or not status.strip():
+        status = item.get("status")
+        status = status.get("value") if isinstance(status, dict) else status
+    return status.strip()[:60] if isinstance(status, str) else ""
+
+
+def _folded(status: str) -> str:
+    return re.sub(r"[\s_-]+", "", status).lower()
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit():
+        value = int(value.strip()[:18])
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e18:
+        return float(value)
+    return None
+
+
+def _count(summary: Mapping[str, Any], key: str, *, left_out: int | None = None) -> int | None:
+    """A count; None where it is unknown (-1). ``left_out`` for a key that a filled summary leaves out."""
+    if key not in summary:
+        return left_out if summary else None
+    number = _number(summary[key])
+    return int(number) if number is not None and number >= 0 else None
+
+
+def _written(records: Mapping[str, Any]) -> int | None:
+    written = _count(records, "outputRecordCount")
+    if written is not None:
+        return written
+    parts = [_count(records, key) for key in ("createdRecordCount", "updatedRecordCount")]
+    known = [part for part in parts if part is not None]
+    return sum(known) if known else None
+
+
+def _first(*values: int | None) -> int | None:
+    return next((value for value in values if value is not None), None)
+
+
+def _activities(item: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    found = item.get("activities") or item.get("activites")  # the OpenAPI's spelling
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+
+
+def _window(item: Mapping[str, Any], activities: list[Mapping[str, Any]]) -> tuple[float, float] | None:
+    """The window of source data: from an activity's duration, or from what the run was asked for."""
+    candidates = [
+        (extensions.get("windowStart"), extensions.get("windowEnd"))
+        for one in activities
+        for extensions in [_mapping(_mapping(one.get("durationSummary")).get("extensions"))]
+    ]
+    params = _mapping(item.get("params"))
+    candidates.append((params.get("windowStartTime"), params.get("windowEndTime")))
+    for start, end in candidates:
+        last = epoch_seconds(end)
+        if last is not None and start is not None:
+            return epoch_seconds(start) or 0.0, last  # a first run begins at 0
+    return None
+
+
+def _problems(metrics: Mapping[str, Any], activities: list[Mapping[str, Any]]) -> Iterator[Problem]:
+    """Every error named, the connector's before inner ones, each once."""
+    summaries = [_mapping(part.get("statusSummary")) for part in (metrics, *activities)]
+    seen: set[str] = set()
+    for inner in (False, True):
+        for summary in summaries:
+            holder = _mapping(summary.get("extensions")) if inner else summary
+            errors = holder.get("errors")
+            for error in errors if isinstance(errors, list) else []:
+                code = str(_mapping(error).get("code") or "")[:60]
+                if code and code.isprintable() and code not in seen:
+                    seen.add(code)
+                    yield Problem(code, _one_line(error.get("message")), inner)
+
+
+def _detail(metrics: Mapping[str, Any], activities: list[Mapping[str, Any]]) -> str | None:
+    """``ErrorCode=`` of an ``errorDetail``: it tells a wrong password from a network that broke."""
+    for part in (metrics, *activities):
+        summary = _mapping(part.get("statusSummary"))
+        for holder in (_mapping(summary.get("extensions")), summary):
+            found = re.search(r"ErrorCode=([A-Za-z0-9_.-]{1,80})", str(holder.get("errorDetail") or ""))
+            if found:
+                return found.group(1)
+    return None
+
+
+def _one_line(text: object) -> str:
+    return " ".join(text.split())[:300] if isinstance(text, str) else ""

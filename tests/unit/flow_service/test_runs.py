@@ -1,0 +1,359 @@
+"""Runs as data: states, counts, windows, which one is meant, and whether it is good."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from airflow_provider_aep.flow_service.errors import (
+    AepConfigError,
+    AepReplyError,
+    RunFailedError,
+    RunPartialError,
+)
+from airflow_provider_aep.flow_service.run_calls import Pages, get_run, list_runs, list_runs_of
+from airflow_provider_aep.flow_service.run_choice import Aim, choose
+from airflow_provider_aep.flow_service.run_verdict import Limits, judge, read_limits
+from airflow_provider_aep.flow_service.runs import Phase, epoch_seconds, read_phase, read_run
+
+KEYS = [
+    "run_id",
+    "status",
+    "records_read",
+    "records_written",
+    "records_failed",
+    "records_skipped",
+    "bytes",
+    "seconds",
+]
+
+
+def item(status: str = "success", **parts: Any) -> dict[str, Any]:
+    """A run as the monitoring tutorial shows it."""
+    metrics = {
+        "durationSummary": {"startedAtUTC": 1_700_000_000_000, "completedAtUTC": 1_700_000_009_500},
+        "sizeSummary": {"inputBytes": 900, "outputBytes": 700},
+        "recordSummary": {"inputRecordCount": 101, "outputRecordCount": 99, "failedRecordCount": 1},
+        "statusSummary": {"status": status},
+    }
+    return {"id": "run-1", "flowId": "flow-1", "metrics": {**metrics, **parts}, "activities": []}
+
+
+def windowed(run_id: str, start: int, end: int, started: int, status: str = "success") -> Any:
+    """A run over a window, all in epoch seconds."""
+    one = item(status, durationSummary={"startedAtUTC": started * 1000})
+    window = {"windowStart": start * 1000, "windowEnd": end * 1000}
+    return read_run({**one, "id": run_id, "activities": [{"durationSummary": {"extensions": window}}]})
+
+
+def started(run_id: str, at: int | None, status: str = "success", completed: int | None = None) -> Any:
+    """A run that shows no window."""
+    duration = {"startedAtUTC": at, "completedAtUTC": completed}
+    return read_run({**item(status, durationSummary=duration), "id": run_id})
+
+
+DAY = 86_400
+BASE = 1_700_000_000
+
+
+@pytest.mark.parametrize(
+    ("spelling", "one", "phase"),
+    [
+        *(
+            (word, "success", Phase.GOOD)
+            for word in ("success", "SUCCESS", "Success", "COMPLETED", " completed ")
+        ),
+        *(
+            (word, "partialSuccess", Phase.PARTIAL)
+            for word in ("partialSuccess", "PARTIAL_SUCCESS", "partial success", "Partial-Success")
+        ),
+        *((word, "partialFailure", Phase.PARTIAL) for word in ("PARTIAL_FAILURE", "partialFailure")),
+        *((word, "failed", Phase.BAD) for word in ("failed", "Failed", "FAILED")),
+        *(
+            (word, word, Phase.RUNNING)
+            for word in ("inProgress", "IN_PROGRESS", "QUEUED", "Waiting", "scheduled", "successful-ish", "")
+        ),
+    ],
+)
+def test_every_spelling_of_a_status_is_one(spelling: str, one: str, phase: Phase) -> None:
+    """Case, underscores and blanks differ from document to document; what is not known still runs."""
+    run = read_run(item(spelling))
+    assert (run.status, run.phase, read_phase(item(spelling))) == (one, phase, phase)
+
+
+@pytest.mark.parametrize("odd", [{}, {"metrics": None}, {"metrics": {"statusSummary": []}}, {"status": 7}])
+def test_an_item_with_nothing_in_it_still_runs(odd: dict[str, Any]) -> None:
+    """Whatever is missing or odd, it is read; nothing is taken for an end."""
+    run = read_run({"id": "run-1", **odd})
+    assert not run.ended
+    assert list(run.result()) == KEYS
+
+
+def test_the_openapis_status_is_understood_too() -> None:
+    """It puts `value` into an object beside the metrics."""
+    assert read_phase({"id": "a", "status": {"value": "PARTIAL_SUCCESS"}}) is Phase.PARTIAL
+
+
+def test_the_result_of_a_run() -> None:
+    """All eight keys, milliseconds told from seconds, what a filled summary leaves out is zero."""
+    assert read_run(item()).result() == {
+        "run_id": "run-1",
+        "status": "success",
+        "records_read": 101,
+        "records_written": 99,
+        "records_failed": 1,
+        "records_skipped": 0,
+        "bytes": 700,
+        "seconds": 9.5,
+    }
+
+
+def test_minus_one_is_unknown() -> None:
+    """As in the samples of failed runs: not a count, and nothing to compare with."""
+    run = read_run(
+        item(sizeSummary={"inputBytes": -1, "outputBytes": -1}, recordSummary={"failedRecordCount": -1})
+    )
+    assert (run.bytes, run.records_failed, run.records_read) == (None, None, None)
+    assert read_run(item(recordSummary={})).records_failed is None
+
+
+def test_written_is_what_was_created_and_updated() -> None:
+    """Where there is no sum of it."""
+    run = read_run(item(recordSummary={"createdRecordCount": 3, "updatedRecordCount": 4}))
+    assert run.records_written == 7
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        (1_700_000_000, 1.7e9),
+        (1_700_000_000_000, 1.7e9),
+        ("1663735590", 1663735590.0),
+        (0, None),
+        (-1, None),
+        (True, None),
+        ("yesterday", None),
+        (float("nan"), None),
+        (None, None),
+    ],
+)
+def test_times_come_in_two_units(value: object, seconds: float | None) -> None:
+    """Documents print both; 0 and -1 are no times."""
+    assert epoch_seconds(value) == seconds
+
+
+def test_the_window_is_read_from_where_it_stands() -> None:
+    """From an activity, or from the parameters of an on-demand run."""
+    assert windowed("a", 0, BASE, BASE).window == (0.0, BASE)
+    params = {"windowStartTime": str(BASE), "windowEndTime": str(BASE + 5)}
+    assert read_run({"id": "b", "params": params}).window == (BASE, BASE + 5)
+    assert started("c", BASE).window is None
+
+
+def choice(runs: list[Any], **aim: Any) -> tuple[str, str] | None:
+    """Which run is chosen, and the first words of why."""
+    found = choose(runs, Aim(**aim))
+    return None if found is None else (found.run.id, found.by)
+
+
+INTERVAL = {"match": "data_interval", "start": BASE, "end": BASE + DAY}
+
+
+def test_a_backfill_finds_the_run_of_its_own_month() -> None:
+    """Not the newest: the one whose window holds the interval."""
+    runs = [
+        windowed(f"day-{n}", BASE + n * DAY, BASE + (n + 1) * DAY, BASE + (n + 1) * DAY) for n in range(-3, 9)
+    ]
+    assert choice(runs, **INTERVAL) == ("day-0", "its window, which holds the whole data interval")
+
+
+def test_the_retry_of_a_run_counts() -> None:
+    """Of two over one window, the newer."""
+    first = windowed("first", BASE, BASE + DAY, BASE + DAY, "failed")
+    retried = windowed("retried", BASE, BASE + DAY, BASE + DAY + 60)
+    assert choice([retried, first], **INTERVAL) == (
+        "retried",
+        "its window, which holds the whole data interval",
+    )
+
+
+def test_hourly_runs_in_a_daily_interval() -> None:
+    """The last one needed is the one that reaches the interval's end."""
+    runs = [
+        windowed(f"h{n}", BASE + n * 3600, BASE + (n + 1) * 3600, BASE + (n + 1) * 3600) for n in range(30)
+    ]
+    assert choice(runs, **INTERVAL) == ("h23", "its window, which reaches the end of the data interval")
+
+
+def test_without_windows_the_first_start_after_the_interval() -> None:
+    """A run with a delta column brings all that came before it started."""
+    runs = [started("late", BASE + DAY + 90), started("early", BASE + 5), started("right", BASE + DAY)]
+    assert choice(runs, **INTERVAL) == ("right", "being the first that started after the data interval")
+
+
+@pytest.mark.parametrize(
+    "runs",
+    [
+        [],
+        [started("before", BASE)],
+        [started("not yet", None, "queued")],
+        [windowed("next day", BASE + DAY, BASE + 2 * DAY, BASE + 2 * DAY)],
+    ],
+)
+def test_no_run_covers_the_interval_yet(runs: list[Any]) -> None:
+    """Then the wait goes on."""
+    assert choice(runs, **INTERVAL) is None
+
+
+def test_next_and_latest() -> None:
+    """`next` takes what is under way or ends later, `latest` the newest as it is."""
+    old = started("old", BASE, completed=BASE + 10)
+    going = started("going", BASE + 50, "inProgress")
+    assert choice([old], match="next", since=BASE + 20) is None
+    assert choice([old, going], match="next", since=BASE + 20) == ("going", "being under way")
+    quick = started("quick", BASE + 30, completed=BASE + 31)
+    assert choice([old, quick], match="next", since=BASE + 20) == (
+        "quick",
+        "being the first that ended after the wait began",
+    )
+    assert choice([going, old], match="latest") == ("going", "being the newest")
+    assert choice([], match="latest") is None
+
+
+def test_an_unknown_way_to_match_is_refused() -> None:
+    """By the parameter's name."""
+    with pytest.raises(AepConfigError) as caught:
+        Aim(match="nearest")
+    assert caught.value.parameter == "match"
+
+
+@pytest.mark.parametrize(
+    ("status", "failed", "limits", "kind"),
+    [
+        ("success", 0, Limits(), None),
+        ("success", 1, Limits(), RunPartialError),
+        ("success", 1, Limits(fail_on_partial=False), None),
+        ("success", 1, Limits(max_failed_records=1), None),
+        ("success", 2, Limits(max_failed_records=1), RunPartialError),
+        ("success", 1, Limits(max_failed_ratio=0.01), None),
+        ("success", 2, Limits(max_failed_ratio=0.01), RunPartialError),
+        ("success", 2, Limits(max_failed_records=5, max_failed_ratio=0.01), RunPartialError),
+        ("success", -1, Limits(max_failed_records=0), None),
+        ("partialSuccess", 1, Limits(), RunPartialError),
+        ("partialSuccess", 1, Limits(max_failed_records=9), RunPartialError),
+        ("partialSuccess", 1, Limits(fail_on_partial=False), None),
+        ("partialFailure", 1, Limits(1, None, False), None),
+        ("partialFailure", 2, Limits(1, None, False), RunPartialError),
+        ("partialSuccess", -1, Limits(1, None, False), RunPartialError),
+        ("failed", 0, Limits(999, 1.0, False), RunFailedError),
+    ],
+)
+def test_the_verdict(status: str, failed: int, limits: Limits, kind: type | None) -> None:
+    """AEP's success can carry failed records; the limits say how many are fine. A failed run never is."""
+    records = {"inputRecordCount": 100, "outputRecordCount": 90, "failedRecordCount": failed}
+    error = judge(read_run(item(status, recordSummary=records)), limits)
+    assert (error is None) if kind is None else type(error) is kind
+
+
+def test_a_ratio_without_a_number_of_records_read() -> None:
+    """It is taken of what is known."""
+    records = {"outputRecordCount": 98, "failedRecordCount": 2}
+    error = judge(read_run(item(recordSummary=records)), Limits(max_failed_ratio=0.019))
+    assert "2.00%" in str(error)
+
+
+def test_the_sentence_of_a_failed_run() -> None:
+    """Connector's error, inner code, ErrorCode, counts, link; secrets scrubbed; no retry can help a wait."""
+    one = item("failed", recordSummary={"inputRecordCount": 5, "failedRecordCount": 5})
+    one["metrics"]["statusSummary"]["errors"] = [
+        {"code": "CONNECTOR-1001-500", "message": "Error in copying\nthe data from hunter2"}
+    ]
+    extensions = {
+        "errors": [{"code": "2200"}, {"code": "2200"}],
+        "errorDetail": "ErrorCode=SftpNetworkIssue,'Type=Microsoft.DataTransfer.Common",
+    }
+    one["activities"] = [{"statusSummary": {"extensions": extensions}}]
+    error = judge(
+        read_run(one),
+        Limits(),
+        link="https://experience.adobe.com/x",
+        scrub=lambda t: t.replace("hunter2", "***"),
+    )
+    assert isinstance(error, RunFailedError)
+    assert str(error) == (
+        'Run run-1 of dataflow flow-1 failed. CONNECTOR-1001-500: "Error in copying the data from ***" '
+        "(behind it: 2200, ErrorCode=SftpNetworkIssue). The source could not be read: check its credentials, "
+        "that it is reachable and that what the dataflow reads is still there. Records: 5 read, unknown "
+        "written, 5 failed, 0 skipped. https://experience.adobe.com/x"
+    )
+    assert (error.code, error.run_id, error.retryable) == ("CONNECTOR-1001-500", "run-1", False)
+    assert error.result is not None
+    assert error.result["status"] == "failed"
+
+
+@pytest.mark.parametrize(
+    ("given", "parameter"),
+    [
+        ((-1, None, True), "max_failed_records"),
+        (("many", None, True), "max_failed_records"),
+        ((None, 1.5, True), "max_failed_ratio"),
+        ((None, True, True), "max_failed_ratio"),
+        ((None, float("nan"), True), "max_failed_ratio"),
+        ((None, None, "perhaps"), "fail_on_partial"),
+    ],
+)
+def test_limits_that_are_none(given: tuple[object, object, object], parameter: str) -> None:
+    """Refused by name before anything is sent."""
+    with pytest.raises(AepConfigError) as caught:
+        read_limits(*given)
+    assert caught.value.parameter == parameter
+
+
+def test_limits_as_jinja_renders_them() -> None:
+    """Everything arrives as text."""
+    assert read_limits("3", "0.5", "False") == Limits(3, 0.5, False)
+    assert read_limits("None", "", True) == Limits()
+
+
+def test_the_calls() -> None:
+    """IN lists and filters in the documented grammar; ids are checked before they enter a URL."""
+    assert get_run("run-1").path == "/runs/run-1"
+    assert list_runs(["a", "b"]).query == [("property", "id==a,b"), ("limit", "100")]
+    assert list_runs_of(["f"], 1_700_000_000.5).query == [
+        ("property", "flowId==f"),
+        ("property", "metrics.durationSummary.startedAtUTC>1700000000499"),
+        ("limit", "100"),
+    ]
+    for bad in ("a,b", "../a", "", "a==b", None):
+        with pytest.raises(AepConfigError):
+            list_runs(["a", bad])  # type: ignore[list-item]
+
+
+def test_the_way_through_the_pages() -> None:
+    """Every page is read; the token alone goes on; a foreign host is refused."""
+    pages = Pages(list_runs(["a"]), "https://platform.adobe.io")
+    link = {"_links": {"next": {"href": "/runs?continuationToken=t"}}, "items": [{"id": "1"}]}
+    assert pages.take(link) == [{"id": "1"}]
+    assert pages.call is not None
+    assert pages.call.query == [("continuationToken", "t")]
+    assert pages.take({"items": [{"id": "2"}], "_links": {}}) == [{"id": "2"}]
+    assert pages.call is None
+    with pytest.raises(AepReplyError):
+        Pages(list_runs(["a"]), "https://platform.adobe.io").take(
+            {"items": [], "_links": {"next": {"href": "https://elsewhere.example/runs?a=1"}}}
+        )
+
+
+def test_pages_without_end() -> None:
+    """The same link again, or more pages than can be right, ends in an error, not in a loop."""
+    pages = Pages(list_runs(["a"]), "https://platform.adobe.io", most=5)
+    same = {"_links": {"next": {"href": "/runs?continuationToken=t"}}, "items": []}
+    pages.take(same)
+    with pytest.raises(AepReplyError):
+        pages.take(same)
+    pages = Pages(list_runs(["a"]), "https://platform.adobe.io", most=3)
+    for number in range(2):
+        pages.take({"_links": {"next": {"href": f"/runs?continuationToken={number}"}}, "items": []})
+    with pytest.raises(AepReplyError):
+        pages.take({"_links": {"next": {"href": "/runs?continuationToken=2"}}, "items": []})
