@@ -83,10 +83,12 @@ class Server(uvicorn.Server):
 
 def serve(app: ASGIApp, sock: socket.socket, ready: Callable[[], None]) -> None:
     """Serve until a signal comes."""
-    # uvicorn would print tracebacks of requests cut off at the end; our output is a line a request.
-    log = logging.getLogger("uvicorn")
-    log.addHandler(logging.NullHandler())
-    log.propagate = False
+    # They would print tracebacks of requests cut off at the end, or when there are too many connections;
+    # our output is a line a request.
+    for name in ("uvicorn", "asyncio"):
+        log = logging.getLogger(name)
+        log.addHandler(logging.NullHandler())
+        log.propagate = False
     options: dict[str, Any] = {
         "http": NumberedProtocol,
         "loop": "asyncio",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -92,6 +93,18 @@ def test_output(tmp_path: Path) -> None:
         "GET /data/foundation/flowservice/connections 200",
         "GET /data/foundation/flowservice/connections dropped",
     ]
+
+
+def test_too_many_connections() -> None:
+    """More than the system allows: they wait, nothing is printed, and all is well afterwards."""
+    with Emulator() as emulator:
+        resource.prlimit(emulator.process.pid, resource.RLIMIT_NOFILE, (40, 40))
+        with contextlib.ExitStack() as clients:
+            for _ in range(60):
+                clients.enter_context(socket.create_connection(("127.0.0.1", emulator.port)))
+            time.sleep(0.5)
+        assert set(emulator.state().values()) == {0}
+    assert emulator.output() == f"listening on {emulator.url}\n"
 
 
 def test_nobody_reads_the_output() -> None:
