@@ -18,6 +18,11 @@ from airflow_provider_aep.emulator.connections import Connections
 from airflow_provider_aep.emulator.control import Control
 from airflow_provider_aep.emulator.data_prep import DataPrep
 from airflow_provider_aep.emulator.errors import ApiError, flow_error, plain_error
+from airflow_provider_aep.emulator.flows.bodies import FlowBodies
+from airflow_provider_aep.emulator.flows.control import FlowControl
+from airflow_provider_aep.emulator.flows.engine import Engine
+from airflow_provider_aep.emulator.flows.flows import Flows
+from airflow_provider_aep.emulator.flows.runs import Runs
 from airflow_provider_aep.emulator.gateway import Gateway, SandboxCheck
 from airflow_provider_aep.emulator.ims import Ims
 from airflow_provider_aep.emulator.output import Output
@@ -27,6 +32,7 @@ from airflow_provider_aep.emulator.sandboxes import Sandboxes
 from airflow_provider_aep.emulator.source_connections import SourceConnections
 from airflow_provider_aep.emulator.specs import Specs
 from airflow_provider_aep.emulator.store import StateFileError
+from airflow_provider_aep.emulator.target_connections import TargetConnections
 from airflow_provider_aep.emulator.wire import Wire
 from airflow_provider_aep.emulator.world import World
 
@@ -35,10 +41,14 @@ def build(world: World, output: Output) -> ASGIApp:
     """Wire services, gateway, faults and log together."""
     specs = Specs(world.settings)
     resources = Resources(world)
+    engine = Engine(world, resources)
     flow_service = Router(
         [
             *Connections(world, specs).routes(),
             *SourceConnections(world, specs).routes(),
+            *TargetConnections(world).routes(),
+            *Flows(world, FlowBodies(world, specs), engine).routes(),
+            *Runs(world, specs, engine).routes(),
             *specs.routes(),
         ],
         redirect_slashes=False,
@@ -47,7 +57,7 @@ def build(world: World, output: Output) -> ASGIApp:
         [
             Mount("/flowservice", SandboxCheck(flow_service)),
             Mount("/schemaregistry", _service(SchemaRegistry(world, resources))),
-            Mount("/catalog", _service(Catalog(world, resources, lambda: None))),
+            Mount("/catalog", _service(Catalog(world, resources, engine.settle))),
             Mount("/conversion", _service(DataPrep(world, resources))),
             *Sandboxes().routes(),
         ],
@@ -56,7 +66,8 @@ def build(world: World, output: Output) -> ASGIApp:
     app = Starlette(
         routes=[
             *Ims(world).routes(),
-            *Control(world).routes(),
+            *Control(world, engine.settle).routes(),
+            *FlowControl(world, engine).routes(),
             Mount("/data/foundation", Gateway(platform, world)),
         ],
         exception_handlers={

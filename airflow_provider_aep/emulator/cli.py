@@ -23,6 +23,12 @@ SWITCHES = {
     "delete_in_use": (("refuse", "allow"), "DELETE of a connection that has source connections"),
     "shown_secrets": (("omit", "mask"), "what GET shows of secret parameters"),
     "paypal": (("available", "removed"), "removed: as after Adobe's end of the PayPal source"),
+    "drafts": (("on", "off"), "whether `?mode=draft` is offered"),
+    "flow_states": (
+        ("immediate", "gradual"),
+        "gradual: a flow is `initializing`, `updating` and so on first",
+    ),
+    "run_reply": (("both", "items", "bare"), "POST /runs: with `items`, without, or so that either is found"),
 }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -15,8 +17,9 @@ from airflow_provider_aep.emulator.world import KINDS, World
 class Control:
     """The control plane of one emulator."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, settle: Callable[[], None]) -> None:
         self._world = world
+        self._settle = settle
 
     def routes(self) -> list[Route]:
         """Its paths."""
@@ -57,21 +60,30 @@ class Control:
         return jsonio.reply({})
 
     async def clock(self, request: Request) -> Response:
-        """Move the clock ahead, or read it."""
+        """Move the clock ahead, let it stand or run, or read it."""
         if request.method == "POST":
             value = await _json(request)
-            seconds = value.get("advance") if isinstance(value, dict) else None
+            order = value if isinstance(value, dict) else {}
+            running = order.get("running", True)
+            seconds = order.get("advance", 0 if "running" in order else None)
             if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or seconds < 0:
                 raise errors.plain_error(
                     400, "BadRequestError", "'advance' is a number of seconds, not negative"
                 )
             if seconds > LIMIT_SECONDS - self._world.clock.offset:  # a sum may overflow
                 raise errors.plain_error(400, "BadRequestError", "the clock goes ten years ahead at most")
+            if not isinstance(running, bool):
+                raise errors.plain_error(400, "BadRequestError", "'running' is true or false")
+            if not running:
+                self._world.clock.stop()
+            elif "running" in order:
+                self._world.clock.run()
             self._world.advance(seconds)
         return jsonio.reply({"now": self._world.clock.now()})
 
     async def state(self, _request: Request) -> Response:
         """How many there are of each kind, over all sandboxes."""
+        self._settle()
         return jsonio.reply({kind: self._world.store.count(kind) for kind in KINDS})
 
 

@@ -49,8 +49,12 @@ def plain_error(status: int, title: str, detail: str) -> ApiError:
 
 
 def flow_error(code: str, resource: tuple[str, str] | None = None, **fields: str) -> ApiError:
-    """Flow Service's envelope as the access-labels tutorial shows it; `resource` is (kind, id)."""
+    """Flow Service's envelope as the access-labels tutorial shows it; `resource` is (kind, id).
+
+    Two catalogues share numbers: `1401-400/action` is the second's 1401-400.
+    """
     title, template = FLOW[code]
+    code = code.partition("/")[0]
     message = template.format(**fields)
     status = int(code[-3:])
     report: dict[str, object] = {"detailed-message": message, "request-id": uuid.uuid4().hex}

@@ -39,6 +39,10 @@ class Condition:
     def holds(self, item: dict[str, Any]) -> bool:
         """Whether the item passes. A field that is absent equals nothing."""
         found = list(_values(item, self.path))
+        if self.path[-1] in ("state", "status"):  # a guide filters by `Failed`, the service says `failed`
+            wanted = {text.lower() for text in self.values}
+            hit = any(str(value).lower() in wanted for value in found)
+            return hit == (self.operator == "==")
         if self.operator == "==":
             return any(_same(value, text) for value in found for text in self.values)
         if self.operator == "!=":

@@ -82,7 +82,7 @@ def _run(*, with_delta_column: bool) -> dict[str, Any]:
     return {"$schema": DRAFT_07, "type": "object", "properties": properties, "required": list(properties)}
 
 
-def parts(*, with_delta_column: bool) -> dict[str, Any]:
+def parts(*, with_delta_column: bool, drafts: bool) -> dict[str, Any]:
     """Everything of a flow spec below its ids."""
     return {
         "optionSpec": {"name": "OptionSpec", "spec": _options()},
@@ -92,7 +92,7 @@ def parts(*, with_delta_column: bool) -> dict[str, Any]:
         "attributes": {
             "isSourceFlow": True,
             "flacValidationSupported": True,
-            "isDraftModeSupported": True,
+            "isDraftModeSupported": drafts,
             "frequency": "batch",
             "notification": {"category": "sources", "flowRun": {"enabled": True}},
         },

@@ -40,4 +40,7 @@ class Settings:
     delete_in_use: str = "refuse"
     shown_secrets: str = "omit"
     paypal: str = "available"
+    drafts: str = "on"
+    flow_states: str = "immediate"
+    run_reply: str = "both"
     initializing_seconds: float = 0.5

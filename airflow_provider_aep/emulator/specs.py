@@ -114,7 +114,10 @@ class Specs:
         offered = [source for source in sources() if source["id"] not in gone]
         self.sources = {source["id"]: source for source in offered}
         self.connection_specs = {source["id"]: _connection_spec(source) for source in offered}
-        self.flow_specs = {entry["id"]: _flow_spec(entry, offered) for entry in _data("flow_specs.json")}
+        drafts = settings.drafts == "on"
+        self.flow_specs = {
+            entry["id"]: _flow_spec(entry, offered, drafts=drafts) for entry in _data("flow_specs.json")
+        }
 
     def routes(self) -> list[Route]:
         """Their paths."""
@@ -152,7 +155,7 @@ class Specs:
         return _single(request, self.flow_specs, "flowSpecs")
 
 
-def _flow_spec(entry: dict[str, Any], offered: list[dict[str, Any]]) -> dict[str, Any]:
+def _flow_spec(entry: dict[str, Any], offered: list[dict[str, Any]], *, drafts: bool) -> dict[str, Any]:
     return {
         "id": entry["id"],
         "name": entry["name"],
@@ -160,7 +163,7 @@ def _flow_spec(entry: dict[str, Any], offered: list[dict[str, Any]]) -> dict[str
         "version": "1.0",
         "sourceConnectionSpecIds": [s["id"] for s in offered if s["flowSpec"] == entry["name"]],
         "targetConnectionSpecIds": [TARGET_SPEC],
-        **flow_spec_parts.parts(with_delta_column=entry["deltaColumn"]),
+        **flow_spec_parts.parts(with_delta_column=entry["deltaColumn"], drafts=drafts),
         "permissionsInfo": PERMISSIONS,
     }
 

@@ -97,11 +97,18 @@ class Store:
 
     def put(self, entity: Entity) -> None:
         """Create or replace."""
-        values = (
-            entity.kind, entity.sandbox, entity.id, json.dumps(entity.item), json.dumps(entity.hidden)
-        )  # fmt: skip
-        self._commit((UPSERT, values))
-        self._show(entity)
+        self.put_all(entity)
+
+    def put_all(self, *entities: Entity) -> None:
+        """Create or replace all of them, or none."""
+        self._commit(
+            *(
+                (UPSERT, (one.kind, one.sandbox, one.id, json.dumps(one.item), json.dumps(one.hidden)))
+                for one in entities
+            )
+        )
+        for one in entities:
+            self._show(one)
 
     def delete(self, entity: Entity) -> None:
         """Remove for good."""

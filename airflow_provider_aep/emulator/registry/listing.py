@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +9,7 @@ from urllib.parse import urlencode
 
 from starlette.datastructures import QueryParams
 
-from airflow_provider_aep.emulator import patching
+from airflow_provider_aep.emulator import patching, pointer
 from airflow_provider_aep.emulator.errors import ApiError
 from airflow_provider_aep.emulator.registry import errors
 
@@ -83,47 +82,9 @@ def _compare(left: str, op: str, right: str) -> bool:
 
 def patched(item: Item, body: object, now: float) -> Item:
     """The resource after a JSON Patch; whether it is a good one is for others to say."""
-    result: Item = copy.deepcopy(item)
     try:
-        operations = patching.read(body)
+        return pointer.patched(item, patching.read(body))
     except ApiError:
         raise errors.bad_format("The body must be a list of patch operations.", now) from None
-    for operation in operations:
-        _apply(result, operation, now)
-    return result
-
-
-def _apply(root: Item, operation: patching.Operation, now: float) -> None:
-    node: Any = root
-    for step in operation.path[:-1]:
-        node = _step(node, step, now)
-    last = operation.path[-1]
-    if isinstance(node, list):
-        index = len(node) if last == "-" else _index(last, len(node), now)
-        if operation.op == "add":
-            node.insert(index, operation.value)
-            return
-        if index >= len(node):
-            raise errors.bad_format(f"Nothing is at /{'/'.join(operation.path)}.", now)
-        node[index : index + 1] = [] if operation.op == "remove" else [operation.value]
-    elif isinstance(node, dict) and (operation.op != "remove" or last in node):
-        if operation.op == "remove":
-            del node[last]
-        else:
-            node[last] = operation.value
-    else:
-        raise errors.bad_format(f"Nothing is at /{'/'.join(operation.path)}.", now)
-
-
-def _step(node: Any, step: str, now: float) -> Any:
-    if isinstance(node, dict) and step in node:
-        return node[step]
-    if isinstance(node, list) and step.isdecimal() and int(step) < len(node):
-        return node[int(step)]
-    raise errors.bad_format(f"Nothing is at {step}.", now)
-
-
-def _index(text: str, length: int, now: float) -> int:
-    if not re.fullmatch(r"[0-9]{1,6}", text) or int(text) > length:
-        raise errors.bad_format(f"{text} is no index.", now)
-    return int(text)
+    except pointer.NothingThereError as error:
+        raise errors.bad_format(f"Nothing is at {error}.", now) from None

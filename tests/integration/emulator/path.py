@@ -30,6 +30,7 @@ class Path:
     def __init__(self, emulator: Emulator, sandbox: str = "prod") -> None:
         self.emulator = emulator
         self.api: Api = emulator.api(sandbox=sandbox)
+        self.dataset_id = ""
 
     def _call(self, service: str, method: str, path: str, **options: Any) -> requests.Response:
         url = self.api.url + FOUNDATION + service + path
@@ -91,6 +92,99 @@ class Path:
             ],
         }
         return str(made(self.conversion("POST", "/mappingSets", json=body), 200)["id"])
+
+    def base(self, **changes: Any) -> str:
+        """A PayPal connection; its id."""
+        return str(made(self.api.create(**changes))["id"])
+
+    def source(self, base: str, table: str = PRODUCTS, **params: Any) -> str:
+        """A source connection; its id."""
+        body = {
+            "name": f"{table} source",
+            "baseConnectionId": base,
+            "data": {"format": "tabular"},
+            "params": {"tableName": table, **params},
+            "connectionSpec": spec(),
+        }
+        return str(made(self.api("POST", "/sourceConnections", json=body))["id"])
+
+    def target(self, schema: str, dataset: str) -> str:
+        """A target connection; its id."""
+        body = target_body(schema, dataset)
+        return str(made(self.api("POST", "/targetConnections", json=body))["id"])
+
+    def prepared(self, table: str = PRODUCTS, **changes: Any) -> dict[str, Any]:
+        """The body of a flow with everything it needs; `dataset` tells where it goes."""
+        schema = self.schema(f"{table} schema")
+        self.dataset_id = self.dataset(schema, f"{table} dataset")
+        body = {
+            "name": "Products to the lake",
+            "flowSpec": spec(CRM),
+            "sourceConnectionIds": [self.source(self.base(), table)],
+            "targetConnectionIds": [self.target(schema, self.dataset_id)],
+            "transformations": [
+                {"name": "Copy", "params": {"deltaColumn": {"name": "Create_Time"}}},
+                {"name": "Mapping", "params": {"mappingId": self.mapping(schema), "mappingVersion": 0}},
+            ],
+            "scheduleParams": {"startTime": self.now(), "frequency": "day", "interval": 1},
+        }
+        return {**body, **changes}
+
+    def once(self, **changes: Any) -> dict[str, Any]:
+        """The body of a one-time flow."""
+        body = self.prepared()
+        body["transformations"] = body["transformations"][1:]
+        return {**body, "scheduleParams": {"startTime": self.now(), "frequency": "once"}, **changes}
+
+    def flow(self, body: dict[str, Any], **params: str) -> str:
+        """A flow; its id."""
+        return str(made(self.api("POST", "/flows", json=body, params=params))["id"])
+
+    def now(self) -> int:
+        """The emulator's time in whole seconds."""
+        return int(self.emulator.control("GET", "clock")["now"])
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock, and get a new token if the old one is past its day."""
+        self.emulator.advance(seconds)
+        self.api.http.headers["Authorization"] = f"Bearer {self.emulator.token()}"
+
+    def stop_clock(self) -> None:
+        """From here on only `advance` moves it, so that what lasts a second can be looked at."""
+        self.emulator.control("POST", "clock", {"running": False})
+
+    def get(self, kind: str, entity_id: str) -> dict[str, Any]:
+        """One entity of Flow Service."""
+        (item,) = made(self.api("GET", f"/{kind}/{entity_id}"), 200)["items"]
+        return dict(item)
+
+    def runs(self, flow: str) -> list[dict[str, Any]]:
+        """The runs of a flow, oldest first."""
+        query = {"property": f"flowId=={flow}"}
+        return list(made(self.api("GET", "/runs", params=query), 200)["items"])
+
+    def rows(self, dataset: str | None = None) -> list[dict[str, Any]]:
+        """What is in a dataset."""
+        reply = self.emulator.control("GET", f"datasets/{dataset or self.dataset_id}/rows")
+        assert reply["count"] == len(reply["items"])
+        return list(reply["items"])
+
+
+def target_body(schema: str, dataset: str) -> dict[str, Any]:
+    """The tutorials' target connection."""
+    return {
+        "name": "Target",
+        "data": {"schema": {"id": schema, "version": "application/vnd.adobe.xed-full+json;version=1"}},
+        "params": {"dataSetId": dataset},
+        "connectionSpec": spec(LAKE),
+    }
+
+
+def failure(response: requests.Response) -> str:
+    """The code of a refusal, which nothing but a 4xx with the documented envelope has."""
+    body = response.json()
+    assert body["status"] == response.status_code, response.text
+    return str(body["type"]).rsplit("FLOW-", 1)[-1]
 
 
 def made(response: requests.Response, status: int = 201) -> Any:

@@ -99,7 +99,7 @@ def test_source_connection(emulator: Emulator, api: Api) -> None:
         ({"name": None}, "1304-400"),
         ({"data": None}, "1100-400"),
         ({"data": {}}, "1304-400"),
-        ({"data": {"format": "xml"}}, "1100-400"),
+        ({"data": {"format": "xml"}}, "1327-400"),
         ({"data": {"format": ["tabular"]}}, "1100-400"),
         ({"data": {"format": {}}}, "1100-400"),
         ({"params": "x"}, "1100-400"),

@@ -1,0 +1,146 @@
+"""What makes a dataflow: its body checked against spec, schedule, both ends and the mapping."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_provider_aep.emulator.entities import optional_text, required_text
+from airflow_provider_aep.emulator.errors import flow_error
+from airflow_provider_aep.emulator.flows import coercion, schedule
+from airflow_provider_aep.emulator.specs import Specs
+from airflow_provider_aep.emulator.store import Entity
+from airflow_provider_aep.emulator.world import World
+
+SIDES = {"sourceConnectionIds": "sourceConnections", "targetConnectionIds": "targetConnections"}
+Item = dict[str, Any]
+
+
+class FlowBodies:
+    """Reads the bodies of POST, and of a PATCH once it is applied."""
+
+    def __init__(self, world: World, specs: Specs) -> None:
+        self._world = world
+        self._specs = specs
+
+    def read(self, sandbox: str, body: Item, *, draft: bool) -> Item:
+        """What is kept of a flow; of a draft only what is there is checked."""
+        if "state" in body:
+            raise flow_error("1410-400")
+        spec = self._spec(body.get("flowSpec"))
+        fields: Item = {"name": required_text(body, "name"), **optional_text(body, "description")}
+        fields["flowSpec"] = {"id": spec["id"], "version": spec["version"]}
+        source = self._side(sandbox, body, "sourceConnectionIds", draft=draft)
+        target = self._side(sandbox, body, "targetConnectionIds", draft=draft)
+        if source and source.item["connectionSpec"]["id"] not in spec["sourceConnectionSpecIds"]:
+            raise flow_error("1100-400", reason=f"the source is not one of flow spec {spec['name']}")
+        fields["sourceConnectionIds"] = [source.id] if source else []
+        fields["targetConnectionIds"] = [target.id] if target else []
+        fields["inheritedAttributes"] = _inherited(source, target)
+        fields["transformations"] = _transformations(body.get("transformations"), spec)
+        if "scheduleParams" in body or not draft:
+            fields["scheduleParams"] = schedule.read(body.get("scheduleParams"), self._world.clock.now())
+        if "options" in body:
+            fields["options"] = coercion.checked(body["options"], spec["optionSpec"]["spec"], "options")
+        if "labels" in body:
+            fields["labels"] = _labels(body["labels"])
+        if not draft:
+            _check_delta_column(fields, spec)
+            self._check_mapping(sandbox, fields, target)
+        return fields
+
+    def _spec(self, reference: object) -> Item:
+        if not isinstance(reference, dict) or not isinstance(reference.get("id"), str):
+            raise flow_error("1413-400")
+        spec = self._specs.flow_specs.get(reference["id"])
+        if spec is None or reference.get("version", spec["version"]) != spec["version"]:
+            raise flow_error("1413-400")
+        return spec
+
+    def _side(self, sandbox: str, body: Item, name: str, *, draft: bool) -> Entity | None:
+        """The one connection at an end of the flow."""
+        ids = body.get(name, [])
+        if not isinstance(ids, list) or not all(isinstance(x, str) for x in ids):
+            raise flow_error("1100-400", reason=f"{name} must be an array of strings")
+        if not ids and draft:
+            return None
+        if len(ids) != 1:
+            raise flow_error("1321-400", id_type=name)
+        entity = self._world.store.get(SIDES[name], sandbox, ids[0])
+        if entity is None:
+            raise flow_error("1101-404")
+        if entity.item["state"] == "draft" and not draft:
+            raise flow_error("1100-400", reason=f"{SIDES[name]} {entity.id} is a draft: publish it first")
+        return entity
+
+    def _check_mapping(self, sandbox: str, fields: Item, target: Entity | None) -> None:
+        """Dataset, target connection and mapping set speak of one schema."""
+        assert target is not None
+        dataset_id = target.item["params"]["dataSetId"]
+        dataset = self._world.store.get("datasets", sandbox, dataset_id)
+        if dataset is None:
+            raise flow_error("1101-404")
+        params = transformation(fields, "Mapping")
+        mapping_id = str(params.get("mappingId", ""))
+        schemas = {dataset.item["schemaRef"]["id"], target.item["data"]["schema"]["id"]}
+        if params:
+            version = str(params.get("mappingVersion", "0"))
+            mapping = self._world.store.get("mappingSets", sandbox, mapping_id)
+            if mapping is None:
+                raise flow_error("1419-400", id=mapping_id, version=version)
+            if not version.isdecimal() or int(version) > mapping.item["version"]:
+                raise flow_error("1412-400")
+            schemas.add(mapping.item["outputSchema"]["schemaRef"]["id"])
+        if len(schemas) > 1:
+            raise flow_error("1425-400", dataset=dataset_id, mapping=mapping_id)
+
+
+def transformation(item: Item, name: str) -> Item:
+    """The params of one of a flow's transformations; empty when it has none such."""
+    found = (t["params"] for t in item["transformations"] if t["name"].lower() == name.lower())
+    params: Item = next(found, {})
+    return params
+
+
+def _transformations(value: object, spec: Item) -> list[Item]:
+    if value is None:
+        return []
+    if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
+        raise flow_error("1100-400", reason="transformations must be an array of objects")
+    known = {entry["name"]: entry["spec"] for entry in spec["transformationSpecs"]}
+    result: list[Item] = []
+    for entry in value:
+        name = required_text(entry, "name")
+        if name not in known or name in [done["name"] for done in result]:
+            raise flow_error("1100-400", reason=f"the transformation {name} is unknown or given twice")
+        params = coercion.checked(entry.get("params"), known[name], f"transformations.{name}.params")
+        result.append({"name": name, "params": params})
+    return result
+
+
+def _check_delta_column(fields: Item, spec: Item) -> None:
+    """Needed by a recurring flow of a table source, and by no other."""
+    delta = bool(transformation(fields, "Copy"))
+    takes_one = any(entry["name"] == "Copy" for entry in spec["transformationSpecs"])
+    if fields["scheduleParams"]["frequency"] == "once":
+        if delta:
+            raise flow_error("1369-400")
+    elif takes_one and not delta:
+        raise flow_error("1367-400")
+
+
+def _labels(value: object) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(x, str) for x in value):
+        raise flow_error("1100-400", reason="labels must be an array of strings")
+    return value
+
+
+def _inherited(source: Entity | None, target: Entity | None) -> Item:
+    """What a flow shows of its ends, as the collect tutorials print it."""
+    inherited: Item = {"properties": {"isSourceFlow": True}}
+    if source:
+        side = {"id": source.id, "connectionSpec": source.item["connectionSpec"]}
+        inherited["sourceConnections"] = [{**side, **source.item.get("inheritedAttributes", {})}]
+    if target:
+        side = {"id": target.id, "connectionSpec": target.item["connectionSpec"]}
+        inherited["targetConnections"] = [side]
+    return inherited

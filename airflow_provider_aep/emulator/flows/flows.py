@@ -1,0 +1,205 @@
+"""`/flows`: dataflows and their states. Follows Adobe's Flow Service OpenAPI and the collect tutorials."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from airflow_provider_aep.emulator import filters, jsonio, paging, patching, pointer
+from airflow_provider_aep.emulator.entities import Call, check_if_match, find, new_item, read_call
+from airflow_provider_aep.emulator.errors import flow_error
+from airflow_provider_aep.emulator.flows import drafts, schedule
+from airflow_provider_aep.emulator.flows.bodies import FlowBodies
+from airflow_provider_aep.emulator.flows.engine import Engine
+from airflow_provider_aep.emulator.store import Entity
+from airflow_provider_aep.emulator.world import World
+
+KIND = "flows"
+FIELDS = filters.COMMON | {
+    "flowSpec",
+    "sourceConnectionIds",
+    "targetConnectionIds",
+    "inheritedAttributes",
+    "transformations",
+    "scheduleParams",
+    "options",
+    "labels",
+    "lastOperation",
+    "lastRunDetails",
+}
+CHANGEABLE = frozenset(("name", "description", "transformations", "scheduleParams", "options", "labels"))
+IN_DRAFTS = frozenset(("sourceConnectionIds", "targetConnectionIds"))
+BODY = (*sorted(CHANGEABLE), "flowSpec", "sourceConnectionIds", "targetConnectionIds")
+ACTIONS = frozenset(("enable", "disable", "publish"))
+# While these last nothing else may begin; each ends in a state of its own.
+PASSING = {"initializing": "enabled", "updating": "enabled", "enabling": "enabled", "disabling": "disabled"}
+Item = dict[str, Any]
+
+
+class Flows:
+    """The dataflows of one emulator."""
+
+    def __init__(self, world: World, bodies: FlowBodies, engine: Engine) -> None:
+        self._world = world
+        self._bodies = bodies
+        self._engine = engine
+
+    def routes(self) -> list[Route]:
+        """Its paths."""
+        return [
+            Route("/flows", self.list_all, methods=["GET"]),
+            Route("/flows", self.create, methods=["POST"]),
+            Route("/flows/{id}", self.get, methods=["GET"]),
+            Route("/flows/{id}", self.patch, methods=["PATCH"]),
+            Route("/flows/{id}", self.delete, methods=["DELETE"]),
+            Route("/flows/{id}/action", self.action, methods=["POST"]),
+            Route("/flows/{id}/runs", self.runs, methods=["GET"]),
+        ]
+
+    async def create(self, request: Request) -> Response:
+        """201 with `id` and `etag`. From now on it runs, unless it is a draft."""
+        call = await read_call(request)
+        draft = drafts.wanted(self._world, call)
+        self._engine.settle()
+        fields = self._bodies.read(call.sandbox, call.json_object(), draft=draft)
+        if "scheduleParams" in fields:
+            schedule.check_start(fields["scheduleParams"], self._world.clock.now())
+        fields["state"] = "draft"
+        item = new_item(self._world, call.sandbox, fields)
+        item["runs"] = f"/runs?property=flowId=={item['id']}"
+        flow = Entity(KIND, call.sandbox, item["id"], item, {"next": None, "watermark": None})
+        flow = self._operated(flow, "create")
+        if not draft:
+            flow = self._started(flow, "initializing")
+        self._engine.keep(flow)
+        location = f"/data/foundation/flowservice/{KIND}/{flow.id}"
+        return jsonio.reply({"id": flow.id, "etag": flow.item["etag"]}, 201, {"location": location})
+
+    async def get(self, request: Request) -> Response:
+        """One flow, in an array all the same."""
+        return jsonio.reply({"items": [self._find(await read_call(request)).item]})
+
+    async def list_all(self, request: Request) -> Response:
+        """Those of the sandbox that `property` lets through, a page at a time."""
+        call = await read_call(request)
+        self._engine.settle()
+        items = [entity.item for entity in self._world.store.all(KIND, call.sandbox)]
+        return paging.answer(request.query_params, KIND, call.sandbox, FIELDS, items)
+
+    async def runs(self, request: Request) -> Response:
+        """The collect tutorials' `"runs": "/flows/{id}/runs"`."""
+        flow = self._find(await read_call(request))
+        runs = self._world.store.all("runs", flow.sandbox)
+        return jsonio.reply({"items": [run.item for run in runs if run.item["flowId"] == flow.id]})
+
+    async def patch(self, request: Request) -> Response:
+        """All instructions or none; a new etag, and the next run by the new schedule."""
+        call = await read_call(request)
+        if "if-match" not in request.headers:
+            raise flow_error("1403-400")
+        operations = patching.read(call.json())
+        flow = self._find(call)
+        if flow.item["state"] in PASSING:
+            raise flow_error("1420-400", state=flow.item["state"])
+        check_if_match(call, flow.item)
+        draft = flow.item["state"] == "draft"
+        body = _patched_body(flow.item, operations, draft=draft)
+        fields = self._bodies.read(flow.sandbox, body, draft=draft)
+        now = self._world.clock.now()
+        before, after = flow.item.get("scheduleParams"), fields.get("scheduleParams")
+        if before and after and not draft:
+            schedule.check_change(before, after, now)
+        kept = {name: value for name, value in flow.item.items() if name not in CHANGEABLE}
+        hidden = dict(flow.hidden)
+        if hidden["next"] is not None and after and after != before:
+            hidden["next"] = schedule.next_due(after, now)
+        changed = self._operated(_with(flow, {**kept, **fields}, hidden), "update")
+        if flow.item["state"] == "enabled":
+            changed = self._passing(changed, "updating")
+        self._engine.keep(changed)
+        return jsonio.reply({"id": flow.id, "etag": changed.item["etag"]})
+
+    async def delete(self, request: Request) -> Response:
+        """204. It never asks for `If-Match`; runs under way come to their end."""
+        flow = self._find(await read_call(request))
+        self._world.store.delete(flow)
+        return Response(status_code=204)
+
+    async def action(self, request: Request) -> Response:
+        """`op=enable|disable|publish`, in any case; `subOp` is typed as required and never sent."""
+        call = await read_call(request)
+        op = drafts.action(call, ACTIONS)
+        flow = self._find(call)
+        state = flow.item["state"]
+        if state in PASSING:
+            raise flow_error("1421-400", state=state)
+        if state != {"enable": "disabled", "disable": "enabled", "publish": "draft"}[op]:
+            raise flow_error("1422-400", action=op, state=state)
+        if "if-match" in request.headers:
+            check_if_match(call, flow.item)
+        if op == "disable":
+            flow = self._passing(_with(flow, flow.item, {**flow.hidden, "next": None}), "disabling")
+        elif op == "enable":
+            flow = self._started(flow, "enabling")
+        else:
+            body = {name: flow.item[name] for name in BODY if name in flow.item}
+            fields = self._bodies.read(flow.sandbox, body, draft=False)
+            flow = self._started(_with(flow, {**flow.item, **fields}, flow.hidden), "initializing")
+        flow = self._operated(flow, "update")
+        self._engine.keep(flow)
+        return jsonio.reply({"id": flow.id, "etag": flow.item["etag"]})
+
+    def _find(self, call: Call) -> Entity:
+        self._engine.settle()
+        return find(self._world, KIND, call)
+
+    def _started(self, flow: Entity, passing: str) -> Entity:
+        """Runs from now on: a first run is due at once if its start passed while the flow could not run."""
+        now, params = self._world.clock.now(), flow.item["scheduleParams"]
+        begun = flow.hidden["watermark"] is not None or flow.hidden.get("begun", False)
+        due = schedule.next_due(params, now) if begun else max(float(params["startTime"]), now)
+        hidden = {**flow.hidden, "next": due}
+        if not begun and params["frequency"] != "once" and params.get("backfill") is False:
+            hidden["watermark"] = float(params["startTime"])
+        return self._passing(_with(flow, flow.item, hidden), passing)
+
+    def _passing(self, flow: Entity, state: str) -> Entity:
+        """By `--flow-states`, through a state on the way or straight to where it leads."""
+        late = self._world.settings.flow_states == "gradual" or self._world.settings.cloud == "aws"
+        if not late:
+            return _with(flow, {**flow.item, "state": PASSING[state]}, flow.hidden)
+        ends = self._world.clock.now() + self._world.settings.initializing_seconds
+        return _with(flow, {**flow.item, "state": state}, {**flow.hidden, "settles": [ends, PASSING[state]]})
+
+    def _operated(self, flow: Entity, operation: str) -> Entity:
+        """A new etag, and a note of what was done."""
+        etag, now = self._world.new_etag(), self._world.clock.now_ms()
+        last = {
+            "started": now,
+            "updated": now,
+            "percentCompleted": 100,
+            "status": {"value": "completed", "errors": []},
+            "operation": operation,
+        }
+        updated = max(now, flow.item["updatedAt"] + (operation == "update"))
+        item = {**flow.item, "version": etag, "etag": etag, "lastOperation": last, "updatedAt": updated}
+        return _with(flow, item, flow.hidden)
+
+
+def _with(flow: Entity, item: Item, hidden: Item) -> Entity:
+    return Entity(flow.kind, flow.sandbox, flow.id, item, hidden)
+
+
+def _patched_body(item: Item, operations: list[patching.Operation], *, draft: bool) -> Item:
+    allowed = CHANGEABLE | IN_DRAFTS if draft else CHANGEABLE
+    for operation in operations:
+        if operation.path[0] not in allowed:
+            raise flow_error("1455-400", reason=f'Missing field "{".".join(operation.path)}".')
+    body = {name: item[name] for name in BODY if name in item}
+    try:
+        return pointer.patched(body, operations)
+    except pointer.NothingThereError as error:
+        raise flow_error("1455-400", reason=f'Missing field "{error}".') from None

@@ -1,0 +1,172 @@
+"""Runs as they are kept: new, started, ended, decided."""
+
+from __future__ import annotations
+
+import copy
+import secrets
+import uuid
+from dataclasses import asdict
+from typing import Any
+
+from airflow_provider_aep.emulator import settings
+from airflow_provider_aep.emulator.entities import ACCOUNT, new_item
+from airflow_provider_aep.emulator.flows import ingest, metrics
+from airflow_provider_aep.emulator.flows.ingest import COPY, Outcome
+from airflow_provider_aep.emulator.registry.resources import Resources
+from airflow_provider_aep.emulator.store import Entity
+from airflow_provider_aep.emulator.world import World
+
+START_SECONDS = 1.0  # from its time to `inProgress`
+RUN_SECONDS = 3.0  # from there to its end
+ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # of the batch ids in the samples
+Item = dict[str, Any]
+
+
+class RunRecords:
+    """Makes and changes run entities; each method returns all entities that are to be stored together."""
+
+    def __init__(self, world: World, resources: Resources) -> None:
+        self._world = world
+        self._resources = resources
+
+    def new(self, flow: Entity, plan: Item, starts: float) -> Entity:
+        """A run that is to start: `scheduled`."""
+        fields = {"flowId": flow.id, "flowSpec": flow.item["flowSpec"], "providerRefId": str(uuid.uuid4())}
+        item = new_item(self._world, flow.sandbox, fields)
+        created = max(int(starts * 1000), self._world.store.newest(flow.sandbox) + 1)
+        created = min(created, item["createdAt"])
+        item |= {"createdAt": created, "updatedAt": created, "state": "scheduled"}
+        item |= {"metrics": metrics.pending("scheduled"), "activities": []}
+        batch = "01" + "".join(secrets.choice(ALPHABET) for _ in range(24))
+        plan = {**plan, "batch": batch, "ref": item["providerRefId"]}
+        hidden = {
+            "plan": plan,
+            "starts_at": starts + START_SECONDS,
+            "ends_at": starts + START_SECONDS + RUN_SECONDS,
+            "decided": {},
+        }
+        return Entity("runs", flow.sandbox, item["id"], item, hidden)
+
+    def started(self, run: Entity, at: float) -> list[Entity]:
+        """`inProgress`."""
+        return self._in_state(run, "inProgress", at, {**run.hidden, "starts_at": None})
+
+    def _in_state(self, run: Entity, status: str, at: float, hidden: Item) -> list[Entity]:
+        started = run.item["metrics"]["durationSummary"].get("startedAtUTC", int(at * 1000))
+        tree = metrics.pending(status, started)
+        item = {
+            **run.item,
+            "state": status,
+            "metrics": _merged(tree, hidden["decided"].get("metrics", {})),
+            "activities": metrics.activities(hidden["plan"], status, (started, None), None),
+        }
+        return [*self._shown_by_flow(changed := self._stamped(run, item, hidden, at)), changed]
+
+    def ended(self, run: Entity, at: float, status: str | None = None) -> list[Entity]:
+        """Move the rows and say so; `status` is how it must end, whatever came of it."""
+        plan, hidden = run.hidden["plan"], {**run.hidden, "starts_at": None, "ends_at": None}
+        outcome = self._outcome(run, at, status)
+        hidden["outcome"] = {**asdict(outcome), "records": []}
+        status = status or ("failed" if outcome.error else "success")
+        duration = run.item["metrics"]["durationSummary"]
+        started = duration.get("startedAtUTC", int(at * 1000))
+        completed = max(started, duration.get("completedAtUTC", int(at * 1000)))
+        tree = metrics.finished(status, (started, completed), outcome)
+        shown = hidden["decided"].get("activities")
+        item = {
+            **run.item,
+            "state": status,
+            "metrics": _merged(tree, hidden["decided"].get("metrics", {})),
+            "activities": shown or metrics.activities(plan, status, (started, completed), outcome),
+        }
+        changed = self._stamped(run, item, hidden, at)
+        return [*self._shown_by_flow(changed), *self._batch(changed, outcome, (started, completed)), changed]
+
+    def _outcome(self, run: Entity, at: float, status: str | None) -> Outcome:
+        if status is not None and metrics.folded(status) in metrics.FAILURE:
+            return Outcome(
+                error=COPY, detail="ErrorCode=UserErrorSourceFailure, ordered by the control plane"
+            )
+        before = run.hidden.get("outcome")
+        batch = self._world.store.get("batches", run.sandbox, run.hidden["plan"]["batch"])
+        if before and batch and batch.item["status"] == "success":  # moved already: never a second time
+            known = {**before, "error": None, "records": batch.hidden["rows"]}
+            return Outcome(**known)
+        outcome = ingest.move(self._world, self._resources, run.sandbox, run.hidden["plan"], at)
+        if status is not None:
+            outcome.error = None
+        return outcome
+
+    def decided(self, run: Entity, order: Item) -> list[Entity]:
+        """`POST /_emulator/runs/{id}`: now or after the end, and for good."""
+        known = run.hidden["decided"]
+        tree = _merged(known.get("metrics", {}), order.get("metrics", {}))
+        if "errors" in order:
+            tree = _merged(tree, {"statusSummary": {"errors": order["errors"]}})
+        status = order.get("status") or order.get("metrics", {}).get("statusSummary", {}).get("status")
+        if status:
+            tree = _merged(tree, {"statusSummary": {"status": status}})
+        new = {**known, **order, "metrics": tree}
+        run = Entity(run.kind, run.sandbox, run.id, run.item, {**run.hidden, "decided": new})
+        now = self._world.clock.now()
+        if status and metrics.folded(status) in metrics.SUCCESS | metrics.FAILURE:
+            return self.ended(run, now, status)
+        if status:  # it goes on until another decision ends it
+            return self._in_state(run, status, now, {**run.hidden, "starts_at": None, "ends_at": None})
+        item = {**run.item, "metrics": _merged(run.item["metrics"], tree)}
+        item["activities"] = order.get("activities", item["activities"])
+        return [self._stamped(run, item, run.hidden, now)]
+
+    def _stamped(self, run: Entity, item: Item, hidden: Item, at: float) -> Entity:
+        etag = self._world.new_etag()
+        updated = max(int(at * 1000), run.item["updatedAt"] + 1)
+        item = {**item, "version": etag, "etag": etag, "updatedAt": updated}
+        return Entity(run.kind, run.sandbox, run.id, item, hidden)
+
+    def _shown_by_flow(self, run: Entity) -> list[Entity]:
+        """The flow's `lastRunDetails`; a deleted flow shows nothing."""
+        flow = self._world.store.get("flows", run.sandbox, run.item["flowId"])
+        if flow is None:
+            return []
+        duration = run.item["metrics"]["durationSummary"]
+        details = {"id": run.id, "state": run.item["state"], **duration}
+        item = {**flow.item, "lastRunDetails": details}
+        return [Entity(flow.kind, flow.sandbox, flow.id, item, flow.hidden)]
+
+    def _batch(self, run: Entity, outcome: Outcome, times: tuple[int, int]) -> list[Entity]:
+        """The batch holds the rows: they appear with the run's success and go with its failure."""
+        plan = run.hidden["plan"]
+        if outcome.error is COPY and self._world.store.get("batches", run.sandbox, plan["batch"]) is None:
+            return []  # nothing was copied, so there is nothing to promote
+        item = {
+            "createdAt": self._world.created_at(run.sandbox),
+            "imsOrg": settings.ORG_ID,
+            "created": times[0],
+            "createdClient": settings.CLIENT_ID,
+            "createdUser": ACCOUNT,
+            "updatedUser": ACCOUNT,
+            "updated": times[1],
+            "started": times[0],
+            "completed": times[1],
+            "status": "failed" if outcome.error else "success",
+            "recordCount": outcome.written,
+            "failedRecordCount": outcome.failed,
+            "size": outcome.output_bytes,
+            "version": "1.0.1",
+            "relatedObjects": [{"type": "dataSet", "id": plan["dataset"]}],
+            "metrics": {},
+            "tags": {},
+        }
+        hidden = {"dataset": plan["dataset"], "run": run.id, "rows": outcome.records}
+        return [Entity("batches", run.sandbox, plan["batch"], item, hidden)]
+
+
+def _merged(below: Item, above: Item) -> Item:
+    """A deep merge; lists are replaced."""
+    result = copy.deepcopy(below)
+    for name, value in above.items():
+        if isinstance(value, dict) and isinstance(result.get(name), dict):
+            result[name] = _merged(result[name], value)
+        else:
+            result[name] = copy.deepcopy(value)
+    return result

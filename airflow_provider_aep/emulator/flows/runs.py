@@ -1,0 +1,154 @@
+"""`/runs`: flow runs, on demand and again. Follows the monitoring, on-demand and retry tutorials."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from airflow_provider_aep.emulator import filters, jsonio, paging
+from airflow_provider_aep.emulator.entities import Call, find, read_call, required_text, stamped
+from airflow_provider_aep.emulator.errors import flow_error
+from airflow_provider_aep.emulator.flows import ingest, metrics, schedule
+from airflow_provider_aep.emulator.flows.bodies import transformation
+from airflow_provider_aep.emulator.flows.engine import Engine
+from airflow_provider_aep.emulator.specs import Specs
+from airflow_provider_aep.emulator.store import Entity
+from airflow_provider_aep.emulator.world import World
+
+KIND = "runs"
+FIELDS = filters.COMMON | {"flowId", "flowSpec", "providerRefId", "metrics", "activities"}
+Item = dict[str, Any]
+
+
+class Runs:
+    """The runs of one emulator."""
+
+    def __init__(self, world: World, specs: Specs, engine: Engine) -> None:
+        self._world = world
+        self._specs = specs
+        self._engine = engine
+
+    def routes(self) -> list[Route]:
+        """Its paths."""
+        return [
+            Route("/runs", self.list_all, methods=["GET"]),
+            Route("/runs", self.create, methods=["POST"]),
+            Route("/runs/{id}", self.get, methods=["GET"]),
+            Route("/runs/{id}", self.put, methods=["PUT"]),
+            Route("/runs/{id}/action", self.action, methods=["POST"]),
+        ]
+
+    async def list_all(self, request: Request) -> Response:
+        """Those of the sandbox that `property` lets through, a page at a time."""
+        call = await read_call(request)
+        self._engine.settle()
+        items = [entity.item for entity in self._world.store.all(KIND, call.sandbox)]
+        return paging.answer(request.query_params, KIND, call.sandbox, FIELDS, items)
+
+    async def get(self, request: Request) -> Response:
+        """One run, in an array all the same."""
+        return jsonio.reply({"items": [self._find(await read_call(request)).item]})
+
+    async def put(self, request: Request) -> Response:
+        """For providers only."""
+        self._find(await read_call(request))
+        raise flow_error("1427-400")
+
+    async def create(self, request: Request) -> Response:
+        """A run on demand, of a one-time flow, for a window: 201."""
+        call = await read_call(request)
+        self._engine.settle()
+        body = call.json_object()
+        flow = self._world.store.get("flows", call.sandbox, required_text(body, "flowId"))
+        if flow is None:
+            raise flow_error("1430-400", id=body["flowId"])
+        if flow.item["state"] != "enabled":
+            raise flow_error("1380-400", reason=f"the flow is in state {flow.item['state']}")
+        frequency = flow.item["scheduleParams"]["frequency"]
+        if frequency != "once":
+            raise flow_error("1386-400", id=flow.id, frequency=frequency)
+        params = _params(body.get("params"))
+        flow = self._with_delta_column(flow, params)
+        delta = transformation(flow.item, "Copy").get("deltaColumn", {}).get("name")
+        plan = ingest.plan(self._world, flow.sandbox, flow.item)
+        window = [float(params["windowStartTime"]), float(params["windowEndTime"])]
+        plan |= {"window": window, "once": True, "delta": delta}
+        starts = max(float(params["startTime"]), self._world.clock.now())
+        run = self._engine.records.new(flow, plan, starts)
+        self._engine.keep(flow, run)
+        return self._made(run)
+
+    def _made(self, run: Entity) -> Response:
+        """The on-demand tutorial answers with `items`, the OpenAPI without: a client finds either."""
+        reply = {"id": run.id, "etag": run.item["etag"]}
+        if self._world.settings.run_reply == "items":
+            return jsonio.reply({"items": [reply]}, 201)
+        if self._world.settings.run_reply == "bare":
+            return jsonio.reply(reply, 201)
+        return jsonio.reply({**reply, "items": [reply]}, 201)
+
+    def _with_delta_column(self, flow: Entity, params: Item) -> Entity:
+        """Given with the first run, it becomes the flow's; from then on it must be the same."""
+        spec = self._specs.flow_specs[flow.item["flowSpec"]["id"]]
+        if all(entry["name"] != "Copy" for entry in spec["transformationSpecs"]):
+            return flow
+        own = transformation(flow.item, "Copy").get("deltaColumn")
+        given = params.get("deltaColumn")
+        if given is None:
+            if own is None:
+                raise flow_error("1383-400")
+            return flow
+        if not isinstance(given, dict) or not isinstance(given.get("name"), str) or not given["name"]:
+            raise flow_error("1383-400")
+        if own is not None:
+            if own["name"] != given["name"]:
+                raise flow_error("1382-400")
+            return flow
+        copy = {"name": "Copy", "params": {"deltaColumn": given}}
+        item = {**flow.item, "transformations": [copy, *flow.item["transformations"]]}
+        return Entity(flow.kind, flow.sandbox, flow.id, stamped(self._world, item), flow.hidden)
+
+    async def action(self, request: Request) -> Response:
+        """`op=re-trigger`: a new run over the window of one that failed or brought nothing; 200."""
+        call = await read_call(request)
+        op = request.query_params.get("op", "")
+        if not op:
+            raise flow_error("1359-400", param="op")
+        if metrics.folded(op) != "retrigger":
+            raise flow_error("1401-400/action", action=op)
+        old = self._find(call)
+        flow = self._world.store.get("flows", old.sandbox, old.item["flowId"])
+        if flow is None:
+            raise flow_error("1430-400", id=old.item["flowId"])
+        if flow.item["state"] != "enabled":
+            raise flow_error("1388-400", id=flow.id, state=flow.item["state"])
+        status = metrics.folded(old.item["state"])
+        ingested = old.item["metrics"].get("recordSummary", {}).get("outputRecordCount", 0)
+        if status not in metrics.FAILURE and (status not in metrics.SUCCESS or ingested):
+            raise flow_error("1387-400", id=old.id, state=old.item["state"])
+        run = self._engine.records.new(flow, old.hidden["plan"], self._world.clock.now())
+        self._engine.keep(run)
+        return jsonio.reply(run.item)
+
+    def _find(self, call: Call) -> Entity:
+        self._engine.settle()
+        return find(self._world, KIND, call)
+
+
+def _params(value: object) -> Item:
+    """By the flow spec's `runSpec`: three times, in seconds. (The OpenAPI's text says milliseconds.)"""
+    if value is None:
+        raise flow_error("1304-400", field="params")
+    if not isinstance(value, dict):
+        raise flow_error("1100-400", reason="params must be an object")
+    params: Item = dict(value)
+    for name in ("startTime", "windowStartTime", "windowEndTime"):
+        if params.get(name) is None:
+            raise flow_error("1304-400", field=f"params.{name}")
+        params[name] = schedule.seconds(params[name], f"params.{name}")
+    if params["windowEndTime"] < params["windowStartTime"]:
+        raise flow_error("1381-400")
+    return params
