@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from airflow_provider_aep.flow_service.checks import is_id
 from airflow_provider_aep.flow_service.errors import AepConfigError
 from airflow_provider_aep.flow_service.schedules import Schedule
 
@@ -99,6 +100,19 @@ def read_delta_column(given: object, schedule: Schedule) -> dict[str, str] | Non
     if unknown := sorted(set(map(str, column)) - {"name", "dateFormat", "timezone"}):
         raise _wrong(f"has unknown keys: {', '.join(unknown)}")
     return {str(key): str(value) for key, value in column.items()}
+
+
+def read_mapping_set(given: object) -> dict[str, Any] | None:
+    """A mapping set as its id or as ``{"id", "version"}``; None for a dataflow without one."""
+    if given is None:
+        return None
+    mapping_set = {"id": given, "version": 0} if isinstance(given, str) else given
+    if isinstance(mapping_set, Mapping) and is_id(mapping_set.get("id")):
+        return {"id": mapping_set["id"], "version": mapping_set.get("version", 0)}
+    raise AepConfigError(
+        "`mapping_set` is neither a mapping set's id nor what CreateMappingSetOperator returns.",
+        parameter="mapping_set",
+    )
 
 
 def _described(body: dict[str, Any], description: str | None) -> dict[str, Any]:

@@ -139,3 +139,17 @@ def check_count(value: object, parameter: str) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return value
     raise AepConfigError(f"`{parameter}` must be a whole number, zero or more.", parameter=parameter)
+
+
+_SCHEMA_ID = re.compile(r"https://ns\.adobe\.com/[A-Za-z0-9_]+/schemas/[A-Za-z0-9]+")
+
+
+def check_schema_id(value: object, parameter: str = "schema_id") -> str:
+    """A schema's ``$id``, which is a URL: ``https://ns.adobe.com/{tenant}/schemas/{hex}``."""
+    if isinstance(value, str) and _SCHEMA_ID.fullmatch(value):
+        return value
+    raise AepConfigError(
+        f"`{parameter}` is no schema's $id. It looks like https://ns.adobe.com/TENANT/schemas/…, and is what "
+        "CreateSchemaOperator returns.",
+        parameter=parameter,
+    )

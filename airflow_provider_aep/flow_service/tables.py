@@ -44,6 +44,19 @@ def read_columns(document: object, path: str) -> list[dict[str, Any]]:
     return [{"name": one["name"], "type": one.get("type"), "xdm": one.get("xdm")} for one in columns]
 
 
+def check_columns(columns: object) -> list[dict[str, Any]]:
+    """Columns as ``InspectTableOperator`` returns them, given by a user."""
+    if isinstance(columns, list | tuple) and columns:
+        checked = [dict(one) for one in columns if isinstance(one, Mapping) and one.get("name")]
+        if len(checked) == len(columns):
+            return checked
+    raise AepConfigError(
+        "`columns` is no list of columns. Each is a dict with a name, a type and xdm, as "
+        "InspectTableOperator returns them.",
+        parameter="columns",
+    )
+
+
 def read_rows(document: object, path: str) -> list[dict[str, Any]]:
     """The rows of a preview."""
     rows = document.get("data") if isinstance(document, dict) else None

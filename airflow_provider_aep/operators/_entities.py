@@ -3,12 +3,88 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_provider_aep.exactly_once import Entity
+from airflow_provider_aep.exactly_once import Entity, find_mark, with_mark
 from airflow_provider_aep.flow_service.checks import is_id
 from airflow_provider_aep.flow_service.errors import AepReplyError
+from airflow_provider_aep.hooks.flow_service import FlowServiceHook
+
+
+@dataclass(frozen=True)
+class EntityOrder:
+    """One entity of a collection of Flow Service.
+
+    :param filters: what narrows the list to its kin, its name apart
+    :param body: what is POSTed; its description gets the mark
+    :param fits: raises where one that stands under the name is a different thing
+    :param operations: what ``if_exists="update"`` changes, the description apart
+    :param dependants: the ids of what uses the entity
+    :param url: the entity's page in AEP's UI
+    """
+
+    collection: str
+    parameter: str
+    filters: list[tuple[str, str]]
+    body: Mapping[str, Any]
+    mark: str | None
+    url: Callable[[str], str]
+    dependants: Callable[[str], Sequence[str]]
+    fits: Callable[[Mapping[str, Any]], None] = lambda _: None
+    draft: bool = False
+    operations: list[dict[str, Any]] = field(default_factory=list)
+
+
+class FlowEntities:
+    """The :class:`~airflow_provider_aep.exactly_once.Service` for one order."""
+
+    def __init__(self, hook: FlowServiceHook, order: EntityOrder) -> None:
+        self._hook = hook
+        self._order = order
+
+    def look(self) -> Sequence[Entity]:
+        name = self._order.body["name"]
+        found = self._hook.list_entities(self._order.collection, self._order.filters, name=name)
+        return [self._read(item) for item in found]
+
+    def get(self, id: str) -> Entity:
+        return self._read(self._hook.get_entity(self._order.collection, id, self._order.parameter))
+
+    def post(self) -> str:
+        order = self._order
+        description = with_mark(order.body.get("description"), order.mark)
+        body = {**order.body, **({"description": description} if description else {})}
+        return self._hook.create_entity(order.collection, body, draft=order.draft)
+
+    def publish(self, id: str) -> None:
+        self._hook.act_on(self._order.collection, id, self._order.parameter, "publish")
+
+    def update(self, entity: Entity) -> None:
+        """A new description keeps the mark of whoever made the entity, or none."""
+        operations = list(self._order.operations)
+        if description := self._order.body.get("description"):
+            marked = with_mark(description, find_mark(entity.description))
+            operations.append({"op": "replace", "path": "/description", "value": marked})
+        if operations:
+            etag = entity.etag or ""
+            self._hook.patch_entity(
+                self._order.collection, entity.id, self._order.parameter, etag, operations
+            )
+
+    def delete(self, id: str) -> None:
+        self._hook.delete_entity(self._order.collection, id, self._order.parameter)
+
+    def dependants(self, id: str) -> Sequence[str]:
+        return self._order.dependants(id)
+
+    def link(self, id: str) -> str:
+        return self._order.url(id)
+
+    def _read(self, item: Mapping[str, Any]) -> Entity:
+        self._order.fits(item)
+        return read_entity(item)
 
 
 def read_entity(item: Mapping[str, Any]) -> Entity:

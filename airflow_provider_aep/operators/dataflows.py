@@ -1,0 +1,21 @@
+"""Everything after the base connection, importable from one place."""
+
+from __future__ import annotations
+
+from airflow_provider_aep.operators.flows import (
+    CreateDataflowOperator,
+    DeleteDataflowOperator,
+    DisableDataflowOperator,
+    EnableDataflowOperator,
+)
+from airflow_provider_aep.operators.source_connections import CreateSourceConnectionOperator
+from airflow_provider_aep.operators.target_connections import CreateTargetConnectionOperator
+
+__all__ = [
+    "CreateDataflowOperator",
+    "CreateSourceConnectionOperator",
+    "CreateTargetConnectionOperator",
+    "DeleteDataflowOperator",
+    "DisableDataflowOperator",
+    "EnableDataflowOperator",
+]

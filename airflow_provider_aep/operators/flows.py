@@ -1,0 +1,233 @@
+"""A dataflow: made once, enabled, disabled, deleted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_aep.links import AepDataflowLink, dataflow_url
+from airflow_provider_aep.operators.base import AepOperator, CreateOperator, none_if_blank, push_link
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow_provider_aep.exactly_once import Service, Wanted
+
+
+class CreateDataflowOperator(CreateOperator):
+    """Make sure that exactly one dataflow of this name brings a source connection's table into a dataset.
+
+    Its identity is organization, sandbox, flow spec and exact name. One of this name between other
+    connections is an error, never reused. A dataflow begins to ingest when it is made, so a second one would
+    double rows: where the flow spec supports drafts it is made as one, a race is settled, and only the
+    survivor is published. Where it does not, or with ``mark=False``, the start lies ahead.
+
+    :param name: the dataflow's name
+    :param source_connection_id: where the rows come from
+    :param target_connection_id: where they go
+    :param mapping_set: what ``CreateMappingSetOperator`` returns, ``{"id", "version"}``, or its id
+    :param schedule: ``{"frequency", "interval", "start", "backfill"}``; ``frequency`` is ``once`` (the
+        default), ``minute`` (at least 15), ``hour``, ``day`` or ``week``; ``start`` defaults to now
+    :param delta_column: the column that tells new rows from old ones, by name or as
+        ``{"name", "dateFormat", "timezone"}``: needed by a schedule that recurs, refused with ``once``
+    :param description: a free text
+    :param if_exists: ``update`` brings mapping, delta column and description of one that stands to what is
+        given here; its schedule stays, since Flow Service does not move a start that has passed
+    :return: the dataflow's id
+    """
+
+    template_fields: Sequence[str] = (
+        "name",
+        "source_connection_id",
+        "target_connection_id",
+        "mapping_set",
+        "schedule",
+        "delta_column",
+        "description",
+        "aep_conn_id",
+        "sandbox",
+    )
+    operator_extra_links = (AepDataflowLink(),)
+    link_key = AepDataflowLink.xcom_key
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        source_connection_id: str,
+        target_connection_id: str,
+        mapping_set: str | dict[str, Any] | None = None,
+        schedule: dict[str, Any] | None = None,
+        delta_column: str | dict[str, str] | None = None,
+        description: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.name = name
+        self.source_connection_id = source_connection_id
+        self.target_connection_id = target_connection_id
+        self.mapping_set = mapping_set
+        self.schedule = schedule
+        self.delta_column = delta_column
+        self.description = description
+
+    def plan(self, context: Any) -> tuple[Wanted, Service]:
+        """Check everything given, then find the flow spec for the source."""
+        import time
+
+        from airflow_provider_aep.flow_service import bodies, entities
+        from airflow_provider_aep.flow_service.checks import check_id, check_name, check_text
+        from airflow_provider_aep.flow_service.schedules import read_schedule
+        from airflow_provider_aep.operators._entities import EntityOrder, FlowEntities
+
+        name = check_name(self.name)
+        source_id = check_id(self.source_connection_id, "source_connection_id")
+        target_id = check_id(self.target_connection_id, "target_connection_id")
+        schedule = read_schedule(none_if_blank(self.schedule) or {}, time.time())
+        delta = bodies.read_delta_column(none_if_blank(self.delta_column), schedule)
+        mapping_set = bodies.read_mapping_set(none_if_blank(self.mapping_set))
+        description = check_text(none_if_blank(self.description), "description")
+        if warning := schedule.warning():
+            self.log.warning("%s", warning)
+        source = self.hook.get_source_connection(source_id)
+        spec = self.hook.find_flow_spec(str((source.get("connectionSpec") or {}).get("id")))
+        drafts = self.mark and bool((spec.get("attributes") or {}).get("isDraftModeSupported"))
+        wanted = self.wanted(
+            context, kind="dataflow", name=name, identity={"spec": str(spec["id"])}, drafts=drafts
+        )
+        body = bodies.flow(
+            name=name,
+            description=description,
+            flow_spec=spec,
+            source_connection_id=source_id,
+            target_connection_id=target_id,
+            mapping_set=mapping_set,
+            schedule=schedule,
+            delta_column=delta,
+        )
+        operations = [{"op": "replace", "path": "/transformations", "value": body["transformations"]}]
+        order = EntityOrder(
+            collection=entities.FLOWS,
+            parameter="flow_id",
+            filters=[("flowSpec.id", str(spec["id"]))],
+            body=body,
+            mark=wanted.mark,
+            url=lambda own: flow_link(self, own),
+            dependants=lambda _: (),
+            fits=lambda item: _same_ends(item, name, source_id, target_id),
+            draft=drafts,
+            operations=operations if body["transformations"] else [],
+        )
+        return wanted, FlowEntities(self.hook, order)
+
+
+class _FlowActionOperator(AepOperator):
+    """Base of what is done to one dataflow.
+
+    :param flow_id: the dataflow's id
+    """
+
+    template_fields: Sequence[str] = ("flow_id", "aep_conn_id", "sandbox")
+    operator_extra_links = (AepDataflowLink(),)
+
+    def __init__(self, *, flow_id: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.flow_id = flow_id
+
+    def _switch(self, context: Any, op: str, state: str) -> str:
+        """Enable or disable; one that is so already is fine, so a retry is too."""
+        push_link(self, context, AepDataflowLink.xcom_key, flow_link(self, self.flow_id))
+        if str(self.hook.get_flow(self.flow_id).get("state")).lower() == state:
+            self.log.info("Dataflow %s is %s already.", self.flow_id, state)
+        else:
+            self.hook.act_on_flow(self.flow_id, op)
+            self.log.info("Dataflow %s: %s.", self.flow_id, op)
+        return self.flow_id
+
+
+class EnableDataflowOperator(_FlowActionOperator):
+    """Let a dataflow run by its schedule.
+
+    :param flow_id: the dataflow's id
+    :return: the dataflow's id
+    """
+
+    def act(self, context: Any) -> str:
+        """``POST /flows/{id}/action?op=enable``."""
+        return self._switch(context, "enable", "enabled")
+
+
+class DisableDataflowOperator(_FlowActionOperator):
+    """Keep a dataflow from running. A run under way goes on: Flow Service cancels none.
+
+    :param flow_id: the dataflow's id
+    :return: the dataflow's id
+    """
+
+    def act(self, context: Any) -> str:
+        """``POST /flows/{id}/action?op=disable``."""
+        return self._switch(context, "disable", "disabled")
+
+
+class DeleteDataflowOperator(_FlowActionOperator):
+    """Delete a dataflow, and on demand what it stood on. What it has ingested stays in the dataset.
+
+    :param flow_id: the dataflow's id
+    :param missing_ok: whether it is fine that there is none (any more)
+    :param with_connections: delete its source and target connection too, unless another dataflow uses them
+    """
+
+    def __init__(self, *, missing_ok: bool = True, with_connections: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.missing_ok = missing_ok
+        self.with_connections = with_connections
+
+    def act(self, context: Any) -> None:
+        """In the order that the service demands: the flow first."""
+        from airflow_provider_aep.flow_service.errors import AepNotFoundError
+
+        try:
+            flow = self.hook.get_flow(self.flow_id)
+            self.hook.delete_flow(self.flow_id)
+        except AepNotFoundError:
+            if not self.missing_ok:
+                raise
+            self.log.info("Dataflow %s is gone already.", self.flow_id)
+            return
+        self.log.info("Deleted dataflow %s.", self.flow_id)
+        if self.with_connections:
+            self._delete_ends(flow)
+
+    def _delete_ends(self, flow: dict[str, Any]) -> None:
+        for kind in ("source", "target"):
+            for end in flow.get(f"{kind}ConnectionIds") or []:
+                users = self.hook.flows_using(**{f"{kind}_connection_id": end})
+                if users:
+                    self.log.warning(
+                        "Kept %s connection %s: dataflow %s uses it.", kind, end, ", ".join(users)
+                    )
+                    continue
+                getattr(self.hook, f"delete_{kind}_connection")(end)
+                self.log.info("Deleted %s connection %s.", kind, end)
+
+
+def flow_link(operator: AepOperator, flow_id: str, run_id: str | None = None) -> str:
+    """The dataflow's page in AEP's UI, or one run's."""
+    hook = operator.hook
+    return dataflow_url(
+        org_id=hook.settings.org_id,
+        tenant=hook.settings.tenant,
+        sandbox=hook.sandbox,
+        flow_id=flow_id,
+        run_id=run_id,
+    )
+
+
+def _same_ends(item: Any, name: str, source_id: str, target_id: str) -> None:
+    from airflow_provider_aep.flow_service.errors import EntityExistsError
+
+    ends = (item.get("sourceConnectionIds"), item.get("targetConnectionIds"))
+    if ends not in (([source_id], [target_id]), (None, None)):
+        raise EntityExistsError(
+            f"The dataflow {name!r} stands already, between other connections: {item.get('id')}. Choose "
+            "another `name`, or delete it first."
+        )

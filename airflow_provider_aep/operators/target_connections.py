@@ -1,0 +1,78 @@
+"""A target connection: the dataset that a source's rows land in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_aep.links import AepDatasetLink
+from airflow_provider_aep.operators.base import CreateOperator, none_if_blank
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow_provider_aep.exactly_once import Service, Wanted
+
+
+class CreateTargetConnectionOperator(CreateOperator):
+    """Make sure that exactly one target connection of this name stands for a dataset.
+
+    Its identity is organization, sandbox, dataset and exact name.
+
+    :param name: the target connection's name
+    :param dataset_id: the dataset's id
+    :param schema_id: the ``$id`` of the dataset's schema
+    :param description: a free text
+    :return: the target connection's id
+    """
+
+    template_fields: Sequence[str] = (
+        "name",
+        "dataset_id",
+        "schema_id",
+        "description",
+        "aep_conn_id",
+        "sandbox",
+    )
+    operator_extra_links = (AepDatasetLink(),)
+    link_key = AepDatasetLink.xcom_key
+
+    def __init__(
+        self, *, name: str, dataset_id: str, schema_id: str, description: str | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.name = name
+        self.dataset_id = dataset_id
+        self.schema_id = schema_id
+        self.description = description
+
+    def plan(self, context: Any) -> tuple[Wanted, Service]:
+        """Everything is given; nothing is asked of the platform."""
+        from airflow_provider_aep.flow_service import bodies, entities
+        from airflow_provider_aep.flow_service.checks import check_id, check_name, check_schema_id, check_text
+        from airflow_provider_aep.links import dataset_url, with_id
+        from airflow_provider_aep.operators._entities import EntityOrder, FlowEntities
+
+        name, dataset_id = check_name(self.name), check_id(self.dataset_id, "dataset_id")
+        wanted = self.wanted(context, kind="target connection", name=name, identity={"dataset": dataset_id})
+        settings, sandbox = self.hook.settings, self.hook.sandbox
+        order = EntityOrder(
+            collection=entities.TARGET_CONNECTIONS,
+            parameter="target_connection_id",
+            filters=[("params.dataSetId", dataset_id)],
+            body=bodies.target_connection(
+                name=name,
+                description=check_text(none_if_blank(self.description), "description"),
+                dataset_id=dataset_id,
+                schema_id=check_schema_id(self.schema_id),
+            ),
+            mark=wanted.mark,
+            url=lambda own: with_id(
+                dataset_url(
+                    org_id=settings.org_id, tenant=settings.tenant, sandbox=sandbox, dataset_id=dataset_id
+                ),
+                "targetConnectionId",
+                own,
+            ),
+            dependants=lambda own: self.hook.flows_using(target_connection_id=own),
+        )
+        return wanted, FlowEntities(self.hook, order)
