@@ -1,0 +1,112 @@
+"""From a base connection to a dataflow: each step exactly one, on the real emulator."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from airflow_provider_aep.flow_service.errors import AepConfigError, EntityExistsError
+from tests.support.emulator import Emulator
+from tests.support.pipeline import COLUMN_NAMES, Pipeline
+
+TABLE = "PayPal.Catalog_Products"
+
+
+@pytest.fixture
+def pipeline(emulator: Emulator, hook: Any) -> Pipeline:
+    """A base connection, a schema and a dataset; the rest is for the tests."""
+    return Pipeline(emulator, hook)
+
+
+def test_a_source_connection_is_made_once(emulator: Emulator, pipeline: Pipeline) -> None:
+    """Run twice, there is one; its columns are read from the source."""
+    made = pipeline.source_connection()
+    assert pipeline.source_connection() == made
+    assert emulator.state()["sourceConnections"] == 1
+    item = pipeline.hook.get_source_connection(made)
+    assert item["params"]["tableName"] == TABLE
+    assert [column["name"] for column in item["params"]["columns"]] == COLUMN_NAMES
+
+
+def test_a_name_taken_by_another_table_is_an_error(pipeline: Pipeline) -> None:
+    """Reusing it would ingest the wrong table in silence."""
+    pipeline.source_connection()
+    with pytest.raises(EntityExistsError, match="Billing_Plans"):
+        pipeline.source_connection(table="PayPal.Billing_Plans")
+
+
+def test_a_target_connection_is_made_once(emulator: Emulator, pipeline: Pipeline) -> None:
+    """Run twice, there is one, for the dataset."""
+    made = pipeline.target_connection()
+    assert pipeline.target_connection() == made
+    assert emulator.state()["targetConnections"] == 1
+
+
+def test_a_dataflow_is_published_once(emulator: Emulator, pipeline: Pipeline) -> None:
+    """It is made as a draft, and stands enabled; run twice, there is one."""
+    made = pipeline.dataflow()
+    assert pipeline.dataflow() == made
+    assert emulator.state()["flows"] == 1
+    posts = [r for r in emulator.requests() if r["method"] == "POST" and r["path"].endswith("/flows")]
+    assert [post["query"] for post in posts] == [{"mode": "draft"}]
+    assert pipeline.hook.get_flow(made)["state"] in ("enabled", "initializing")
+
+
+def test_a_draft_left_behind_is_published(emulator: Emulator, pipeline: Pipeline) -> None:
+    """A try that died before it published leaves a draft; the next one makes a dataflow of it."""
+    emulator.fault(method="POST", path="/action", status=400, times=1)
+    with pytest.raises(Exception, match="400"):
+        pipeline.dataflow()
+    assert [flow["state"] for flow in pipeline.hook.list_flows()] == ["draft"]
+    made = pipeline.dataflow()
+    assert emulator.state()["flows"] == 1
+    assert pipeline.hook.get_flow(made)["state"] in ("enabled", "initializing")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "parameter"),
+    [
+        ({"schedule": {"frequency": "minute", "interval": 5}}, "schedule"),
+        ({"schedule": {"frequency": "day", "interval": 1, "start": "2020-01-01"}}, "schedule"),
+        ({"schedule": {"frequency": "day", "interval": 1}, "delta_column": None}, "delta_column"),
+        ({"schedule": {"frequency": "once"}, "delta_column": "Create_Time"}, "delta_column"),
+        ({"schedule": {"every": 3}}, "schedule"),
+        ({"mapping_set": {"version": 0}}, "mapping_set"),
+        ({"name": ""}, "name"),
+    ],
+    ids=[
+        "too often",
+        "in the past",
+        "no delta column",
+        "a delta column with once",
+        "unknown key",
+        "mapping",
+        "name",
+    ],
+)
+def test_a_wrong_order_is_named_before_anything_is_made(
+    emulator: Emulator, pipeline: Pipeline, wrong: dict[str, Any], parameter: str
+) -> None:
+    """Nothing that changes anything has been sent by then."""
+    with pytest.raises(AepConfigError) as caught:
+        pipeline.dataflow(**wrong)
+    assert caught.value.parameter == parameter
+    assert emulator.state()["flows"] == 0
+
+
+def test_deleting_goes_in_order(emulator: Emulator, pipeline: Pipeline) -> None:
+    """The flow first, then what it stood on; again, it is fine that there is none."""
+    flow = pipeline.dataflow()
+    pipeline.delete(flow, with_connections=True)
+    state = emulator.state()
+    assert (state["flows"], state["sourceConnections"], state["targetConnections"]) == (0, 0, 0)
+    pipeline.delete(flow)
+
+
+def test_disabled_and_enabled_again(pipeline: Pipeline) -> None:
+    """Both can be repeated, as a retry does."""
+    flow = pipeline.dataflow()
+    for state in ("disabled", "disabled", "enabled", "enabled"):
+        pipeline.switch(flow, state)
+        assert pipeline.hook.get_flow(flow)["state"] == state
