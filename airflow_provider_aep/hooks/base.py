@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import requests
@@ -27,6 +27,8 @@ from airflow_provider_aep.flow_service.errors import (
 )
 from airflow_provider_aep.hooks.line import FIXED_HEADERS, Line, repeatedly
 from airflow_provider_aep.hooks.settings import LONGEST_TIMEOUT, Settings
+
+Service = TypeVar("Service", bound="AepHook")
 
 
 class AepHook(HttpHook):
@@ -51,6 +53,12 @@ class AepHook(HttpHook):
     def for_sandbox(self, name: str | None) -> Any:
         """A sibling for another sandbox, on the same session and token."""
         sibling = type(self)(self.aep_conn_id, name)
+        sibling._line = self._line
+        return sibling
+
+    def to(self, service: type[Service]) -> Service:
+        """A hook to another of AEP's services, for the same sandbox, on the same session and token."""
+        sibling = service(self.aep_conn_id, self._sandbox)
         sibling._line = self._line
         return sibling
 
@@ -103,7 +111,8 @@ class AepHook(HttpHook):
 
         :param endpoint: a path below the service's, such as ``connections``
         :param data: query parameters of a GET, the body of anything else
-        :param headers: additional headers; they cannot replace the token, the organization or the sandbox
+        :param headers: additional headers, ``Accept`` among them; they cannot replace the token, the
+            organization or the sandbox
         :param extra_options: ``check_response: False`` hands error replies back, ``timeout`` in seconds
             bounds the reply; nothing else is taken
         :param method: the HTTP method, ``self.method`` (GET) if not given
@@ -166,7 +175,10 @@ class AepHook(HttpHook):
     ) -> tuple[AepError | None, requests.Response | None]:
         token = self._line.token()
         request.headers.pop("x-sandbox-id", None)  # a second way to name a sandbox
+        accept = request.headers.get("Accept")  # Schema Registry's says which form it is to answer in
         request.headers.update(self._headers)
+        if accept:
+            request.headers["Accept"] = accept
         request.headers["Authorization"] = f"Bearer {token}"
         if request.body is not None:
             request.headers["Content-Type"] = "application/json"

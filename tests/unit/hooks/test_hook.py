@@ -185,6 +185,14 @@ def test_callers_headers_replace_none_of_ours(make_hook: MakeHook, spelling: Any
     assert b"evil" not in sent.head
 
 
+def test_a_caller_may_say_what_it_accepts(hook: Any, emulator: Emulator) -> None:
+    """Schema Registry answers nothing without a type of its own; other calls keep ours."""
+    hook.run("connections", headers={"accept": "application/vnd.adobe.xed+json; version=1"})
+    hook.list_connections()
+    sent = [one["headers"]["accept"] for one in emulator.requests("GET", "/connections")]
+    assert sent == ["application/vnd.adobe.xed+json; version=1", "application/json"]
+
+
 @pytest.mark.parametrize(
     "headers",
     [{"x-one": "a\r\nX-Evil: 1"}, {"x-one": "a\nb"}, {"x\r\nX-Evil": "1"}, {"x-one": None}, {"x-one": "a\0"},
