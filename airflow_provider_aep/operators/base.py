@@ -89,14 +89,18 @@ class CreateOperator(AepOperator):
 
     def act(self, context: Any) -> str:
         """Create it, or find it, and push the link to it while the task still runs."""
+        wanted, service = self.plan(context)
+        outcome = self.ensure(context, wanted, service)
+        push_link(self, context, self.link_key, service.link(outcome.id))
+        return outcome.id
+
+    def ensure(self, context: Any, wanted: Wanted, service: Service) -> Outcome:
+        """Carry out the recipe for one entity, with what this task remembers of it."""
         from airflow_provider_aep.exactly_once import carry_out, create_once
         from airflow_provider_aep.operators._memory import TaskMemory
 
-        wanted, service = self.plan(context)
         memory = TaskMemory(context, f"aep_{wanted.kind.replace(' ', '_')}", wanted.identity, self.log)
-        outcome: Outcome = carry_out(create_once(wanted), service, memory, self.log)
-        push_link(self, context, self.link_key, service.link(outcome.id))
-        return outcome.id
+        return carry_out(create_once(wanted), service, memory, self.log)
 
     def plan(self, context: Any) -> tuple[Wanted, Service]:
         """What is wanted and how it is made; everything is checked here, before anything is created."""
