@@ -41,6 +41,33 @@ def config_seconds(key: str, default: float) -> float:
     return float(conf.getfloat("aep", key, fallback=default))
 
 
+async def aget_connection(conn_id: str) -> Any:
+    """An Airflow connection, looked up without blocking the event loop.
+
+    From 3.3.2 on Airflow masks what it finds without blocking; before, the look-up goes to a thread, and to
+    one of asgiref's: only from there does a triggerer's call find its way back to the loop.
+    """
+    from airflow.sdk import BaseHook, Connection
+
+    if hasattr(Connection, "aextra_dejson"):
+        return await BaseHook.aget_connection(conn_id)
+    from asgiref.sync import sync_to_async
+
+    return await sync_to_async(BaseHook.get_connection)(conn_id)
+
+
+async def amask_secret(value: str) -> None:
+    """``mask_secret`` without blocking the event loop."""
+    try:
+        from airflow.sdk.log import amask_secret as mask  # 3.3
+    except ImportError:
+        from asgiref.sync import sync_to_async
+
+        await sync_to_async(mask_secret)(value)
+    else:
+        await mask(value)
+
+
 def task_store(context: Any) -> Any | None:
     """The task's own memory, which outlives its tries (3.3), or None."""
     return context.get("task_state_store")
@@ -53,6 +80,8 @@ __all__ = [
     "BaseOperator",
     "RetryDecision",
     "RetryPolicy",
+    "aget_connection",
+    "amask_secret",
     "config_seconds",
     "mask_secret",
     "task_store",

@@ -80,6 +80,11 @@ class _Cache:
                 token = self._tokens[key] = fetch()
             return token
 
+    def peek(self, key: str) -> Token | None:
+        """The token in hand, or None where a new one is due. Never waits: the event loop asks."""
+        token = self._tokens.get(key)
+        return token if token is not None and time.monotonic() < token.renew_at else None
+
     def put(self, key: str, token: Token) -> None:
         self._tokens[key] = token
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from airflow.sdk import BaseHook
 
-from airflow_provider_aep._compat import AirflowNotFoundException
+from airflow_provider_aep._compat import AirflowNotFoundException, aget_connection
 from airflow_provider_aep.flow_service.errors import AepConfigError
 
 
@@ -21,10 +21,33 @@ def find_connection(conn_id: str, parameter: str, title: str) -> Any:
     try:
         return BaseHook.get_connection(conn_id)
     except AirflowNotFoundException:
-        problem = f"There is no Airflow connection {conn_id!r}"
+        problem = _absent(conn_id)
     except (ValueError, TypeError):
-        problem = f"The Airflow connection {conn_id!r} cannot be read: it is neither good JSON nor a good URI"
-    raise AepConfigError(
+        problem = _unreadable(conn_id)
+    raise _complaint(problem, parameter, title)
+
+
+async def afind_connection(conn_id: str, parameter: str, title: str) -> Any:
+    """:func:`find_connection` on an event loop, which it does not block."""
+    try:
+        return await aget_connection(conn_id)
+    except AirflowNotFoundException:
+        problem = _absent(conn_id)
+    except (ValueError, TypeError):
+        problem = _unreadable(conn_id)
+    raise _complaint(problem, parameter, title)
+
+
+def _absent(conn_id: str) -> str:
+    return f"There is no Airflow connection {conn_id!r}"
+
+
+def _unreadable(conn_id: str) -> str:
+    return f"The Airflow connection {conn_id!r} cannot be read: it is neither good JSON nor a good URI"
+
+
+def _complaint(problem: str, parameter: str, title: str) -> AepConfigError:
+    return AepConfigError(
         f"{problem}. Add one of type *{title}* under this id, or pass another `{parameter}`.",
         parameter=parameter,
     )

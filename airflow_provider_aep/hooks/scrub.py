@@ -27,11 +27,18 @@ class Secrets:
         """Register secrets, here and with Airflow's masker, under no name: by value."""
         from airflow_provider_aep._compat import mask_secret
 
+        for text in self.learn(values):
+            mask_secret(text)
+
+    def learn(self, values: Iterable[object]) -> list[str]:
+        """Register secrets here alone; those that were not known yet, for whoever tells Airflow's masker."""
+        new = []
         for text in _texts(values):
             if text not in self._seen:
                 self._seen.add(text)
                 self._forms.update(_forms(text))
-                mask_secret(text)
+                new.append(text)
+        return new
 
     def scrub(self, text: str) -> str:
         """The text with every known secret in any of its usual spellings replaced by ``***``."""

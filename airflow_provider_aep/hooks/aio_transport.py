@@ -1,0 +1,240 @@
+"""Requests on an event loop: one session and one TLS context for all that share a CA bundle.
+
+The counterpart of :mod:`.transport`, with the same bounds: in time over the whole reply, in size after
+unzipping, and in where a request may go. Importing this imports aiohttp, a tenth of a second that an event
+loop should not stand still for: :func:`airflow_provider_aep.hooks.aio.open_transport` does it in a thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import ssl
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import aiohttp
+import certifi
+from yarl import URL
+
+from airflow_provider_aep.flow_service.errors import (
+    AepConfigError,
+    AepConnectError,
+    AepConnectionLostError,
+    AepError,
+    AepReplyError,
+    AepTimeoutError,
+)
+
+MAX_REPLY = 32 * 1024 * 1024
+"""Bytes of a reply, after unzipping."""
+
+CONNECTIONS = 8
+"""TCP connections to one host at a time."""
+
+_KEEP_ALIVE = 60.0
+"""Seconds that an idle connection is kept: most polls find theirs open."""
+
+_REACH = "Check `host` of the AEP connection, scheme and port included, DNS, proxy and firewall."
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A whole reply; header names in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def tls_context(verify: str | None) -> ssl.SSLContext:
+    """A context that trusts what ``requests`` would: ``verify``, the environment's bundle, or certifi's.
+
+    Reads a file of a quarter of a megabyte: call it in a thread. :raises AepConfigError: it cannot be read
+    """
+    bundle = (
+        verify or os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or certifi.where()
+    )
+    try:
+        if Path(bundle).is_dir():
+            return ssl.create_default_context(capath=bundle)
+        return ssl.create_default_context(cafile=bundle)
+    except (OSError, ValueError):
+        pass
+    raise AepConfigError(
+        "The CA bundle in `verify` or REQUESTS_CA_BUNDLE cannot be read.", parameter="verify"
+    )
+
+
+class AioTransport:
+    """One pooled session. Everything on a loop whose connections trust the same bundle shares it."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        connector = aiohttp.TCPConnector(
+            ssl=context, limit=0, limit_per_host=CONNECTIONS, keepalive_timeout=_KEEP_ALIVE
+        )
+        # Without the environment: aiohttp would take a .netrc entry for the host along with its proxies.
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            trust_env=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+        )
+        self._proxies: dict[str, tuple[URL, aiohttp.BasicAuth | None] | None] = {}
+        self.token_locks: dict[str, asyncio.Lock] = {}
+
+    async def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        what: str,
+        limit: float,
+        data: str | bytes | None = None,
+    ) -> Reply:
+        """Send once. Never follows a redirect, never repeats.
+
+        :param what: the request in words for error messages, without query and secrets
+        :param limit: seconds for the whole reply
+        :raises AepTransportError: no whole reply
+        """
+        proxy, auth = self._proxy_for(url) or (None, None)
+        try:
+            async with self._session.request(
+                method,
+                URL(url, encoded=True),
+                headers=headers,
+                data=data,
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(total=limit),
+                proxy=proxy,
+                proxy_auth=auth,
+            ) as response:
+                body = await _read(response, what)
+                names = {name.lower(): value for name, value in response.headers.items()}
+                reply = Reply(response.status, names, body)
+        except AepError:
+            raise
+        except (aiohttp.ClientError, asyncio.TimeoutError, OSError, ValueError, zlib.error) as error:
+            failure: AepError = typed(error, what, limit)
+        else:
+            if not 300 <= reply.status < 400:
+                return reply
+            failure = _redirected(what, reply.status)
+        raise failure
+
+    def _proxy_for(self, url: str) -> tuple[URL, aiohttp.BasicAuth | None] | None:
+        parts = urlsplit(url)
+        origin = f"{parts.scheme}://{parts.netloc}"
+        if origin not in self._proxies:
+            self._proxies[origin] = environment_proxy(parts.scheme, parts.netloc)
+        return self._proxies[origin]
+
+    async def close(self) -> None:
+        """Close the pool's connections."""
+        await self._session.close()
+
+
+def environment_proxy(scheme: str, netloc: str) -> tuple[URL, aiohttp.BasicAuth | None] | None:
+    """HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY, with the user a proxy's URL may hold."""
+    proxies = getproxies()
+    text = proxies.get(scheme) or proxies.get("all")
+    if not text or proxy_bypass(netloc):
+        return None
+    try:
+        url = URL(text if "://" in text else f"http://{text}")
+    except ValueError:
+        url = URL()
+    if url.scheme not in {"http", "https"} or not url.host:
+        raise AepConnectError(
+            "HTTPS_PROXY or HTTP_PROXY in the triggerer's environment is not the address of an HTTP proxy.",
+            culprit="proxy",
+            retryable=False,
+        )
+    auth = aiohttp.BasicAuth(url.user, url.password or "") if url.user else None
+    return url.with_user(None), auth
+
+
+async def _read(response: aiohttp.ClientResponse, what: str) -> bytes:
+    """The whole body, bounded."""
+    chunks, size = [], 0
+    async for chunk in response.content.iter_any():
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > MAX_REPLY:
+            raise _too_large(what)
+    content = b"".join(chunks)
+    encoding = response.headers.get("content-encoding", "").strip().lower()
+    if content and encoding in ("gzip", "x-gzip", "deflate"):
+        return _unzip(content, what)
+    if content and encoding not in ("", "identity"):
+        raise AepReplyError(
+            f"{what} was answered in the encoding {encoding[:20]!r}, which was not asked for."
+        )
+    return content
+
+
+def _unzip(content: bytes, what: str) -> bytes:
+    """gzip or zlib, at most :data:`MAX_REPLY` bytes of it: a small bomb stays small."""
+    unzip = zlib.decompressobj(zlib.MAX_WBITS | 32)
+    plain = unzip.decompress(content, MAX_REPLY + 1)
+    if len(plain) > MAX_REPLY:
+        raise _too_large(what)
+    if not unzip.eof:
+        raise AepReplyError(f"{what}: the zipped reply broke off. Try again later.")
+    return plain
+
+
+def typed(error: Any, what: str, limit: float) -> AepError:
+    """Our error for one of aiohttp's. None of its text is kept: it may hold what was sent."""
+    if isinstance(error, aiohttp.ClientProxyConnectionError | aiohttp.ClientHttpProxyError):
+        return AepConnectError(
+            f"{what} did not leave: the proxy refused or is not reachable. Check HTTPS_PROXY, HTTP_PROXY and "
+            "NO_PROXY in the triggerer's environment.",
+            culprit="proxy",
+        )
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return AepConnectError(
+            f"{what} did not leave: the server's certificate is not trusted. Where a company proxy opens "
+            "TLS, set `verify` of the AEP connection to the path of its CA bundle.",
+            culprit="certificate",
+            retryable=False,
+        )
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return AepConnectError(f"{what} did not leave: the server is not reachable. {_REACH}")
+    if isinstance(error, asyncio.TimeoutError):
+        return AepTimeoutError(
+            f"{what}: no whole reply within {limit:g} s (`timeout` of the AEP connection)."
+        )
+    if isinstance(error, aiohttp.InvalidURL | ValueError) and not isinstance(error, OSError):
+        return AepConfigError(f"{what} cannot be sent: check `host` of the AEP connection.", parameter="host")
+    if isinstance(error, zlib.error):
+        return AepReplyError(f"{what} was answered with a body that cannot be unzipped. Try again later.")
+    if isinstance(error, aiohttp.ClientResponseError):
+        return AepReplyError(f"{what} was answered with something that is not HTTP. {_REACH}")
+    return AepConnectionLostError(
+        f"{what}: the connection broke before the whole reply was here. Try again later."
+    )
+
+
+def _too_large(what: str) -> AepReplyError:
+    return AepReplyError(
+        f"{what}: the reply is larger than {MAX_REPLY // 1024 // 1024} MiB and was not read further. "
+        "Check `host` of the AEP connection.",
+        retryable=False,
+    )
+
+
+def _redirected(what: str, status: int) -> AepReplyError:
+    return AepReplyError(
+        f"{what} was answered with a redirect ({status}), which is not followed, so that the access token "
+        "stays home. Set `host` of the AEP connection to the API's own address.",
+        status=status,
+        retryable=False,
+    )
