@@ -6,6 +6,8 @@ Each entry names the document that justifies it. A pointer is the way to a value
 
 from __future__ import annotations
 
+from tests.contract import path_exceptions
+
 Pointers = dict[tuple[str, str], str]
 
 PAGING = "Flow Service OpenAPI, PageLinksResponse and FlowListResponse: the other lists have it"
@@ -84,6 +86,14 @@ QUERY: Pointers = {
     ("GET /connections/{}/explore", "fileType"): "cloud storage explore tutorial: not `FileType`",
 }
 
+EXTRA |= path_exceptions.EXTRA
+OPAQUE |= path_exceptions.OPAQUE
+OPTIONAL |= path_exceptions.OPTIONAL
+QUERY |= path_exceptions.QUERY
+
+# Properties that a request may have and the OpenAPI does not name.
+REQUEST: Pointers = path_exceptions.REQUEST
+
 # Requests whose body the documents show in another shape than the OpenAPI.
 PATCH_LIST = "update tutorial: a list of instructions, typed a single one; values of any type"
 
@@ -94,6 +104,7 @@ STATUSES: dict[int, str] = {
     403: "troubleshooting guide (403010, 403025); access-labels tutorial (FLOW-2120-403)",
     404: "access-labels tutorial (FLOW-1439-404)",
     405: "HTTP: no document shows it",
+    406: "Schema Registry OpenAPI, GET /{CONTAINER_ID}/schemas/{SCHEMA_ID}",
     412: "Flow Service error catalogue (1404-412)",
     413: "HTTP: no document shows it",
     500: "Flow Service error catalogue (1102-500)",

@@ -22,11 +22,14 @@ import requests
 import yaml
 from jsonschema import Draft7Validator
 
-from tests.contract import exceptions
+from tests.contract import exceptions, swagger
 
 # File, and the path that its `servers` entry ends in.
 FILES = {
     "flow-service.yaml": "/data/foundation/flowservice",
+    "schema-registry.yaml": "/data/foundation/schemaregistry",
+    "catalog.yaml": "/data/foundation/catalog",
+    "data-prep.yaml": "/data/foundation/conversion",
     "sandbox.yaml": "/data/foundation",
 }
 GATEWAY_HEADERS = ("authorization", "x-api-key", "x-gw-ims-org-id")
@@ -56,7 +59,7 @@ def openapi_dir() -> Path | None:
 def _load(folder: Path, name: str) -> dict[str, Any]:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     document: dict[str, Any] = yaml.load((folder / name).read_text("utf-8"), loader)
-    return document
+    return swagger.as_openapi(document) if "swagger" in document else document
 
 
 def find_operation(method: str, path: str) -> Operation | None:
@@ -65,12 +68,13 @@ def find_operation(method: str, path: str) -> Operation | None:
     if folder is None:
         raise RuntimeError("AEP_OPENAPI_DIR names no folder with flow-service.yaml")
     for file, base in FILES.items():
-        if not path.startswith(base + "/"):
+        if not path.startswith(base + "/") or not (folder / file).is_file():
             continue
         root = _load(folder, file)
         # A literal step goes before a parameter: /connections/search is not a connection.
         for template in sorted(root["paths"], key=lambda text: text.count("{")):
-            pattern = re.sub(r"\{[^}]*\}", "[^/]+", template.rstrip("/"))
+            # A parameter is one step; of the registry it is also a `$id`, which is a URL.
+            pattern = re.sub(r"\{[^}]*\}", "(?:[^/]+|https://.+)", template.rstrip("/"))
             spec = root["paths"][template].get(method.lower())
             if spec and re.fullmatch(pattern, path[len(base) :].rstrip("/")):
                 name = f"{method.upper()} {re.sub('{[^}]*}', '{}', template.rstrip('/'))}"
@@ -143,7 +147,7 @@ def _request_breaches(
     else:
         yield from _schema_breaches(operation, schema, body)
         for pointer in _extra(operation.root, schema, body, ""):
-            if not _free(pointer):
+            if not _free(pointer) and not _excused(exceptions.REQUEST, operation, pointer):
                 yield f"request property {pointer} is not in the OpenAPI"
 
 
@@ -188,7 +192,7 @@ def _patch_breaches(body: object) -> Iterator[str]:
 def _reply_breaches(
     operation: Operation, status: int, headers: Mapping[str, str], body: object
 ) -> Iterator[str]:
-    responses = operation.spec["responses"]
+    responses = {str(code): response for code, response in operation.spec["responses"].items()}
     if status >= 400:
         if str(status) not in responses and status not in exceptions.STATUSES:
             yield "no document knows this status"
@@ -239,6 +243,12 @@ def error_breaches(status: int, body: object) -> Iterator[str]:
             "detailed-message", "request-id", "id", "type"
         }:  # fmt: skip
             yield f"no Flow Service report: {sorted(body['report'])}"
+    elif "report" in body:  # Schema Registry's troubleshooting guide; OpenAPI, errorBasic
+        report = {"registryRequestId", "timestamp", "detailed-message", "sub-errors"}
+        if set(body) != {"type", "title", "status", "report", "detail"} or body["status"] != status:
+            yield f"no registry envelope: {sorted(body)}"
+        elif set(body["report"]) != report or body["detail"] != body["report"]["detailed-message"]:
+            yield f"no registry report: {sorted(body['report'])}"
     elif set(body) != {"type", "status", "title", "detail"} or body["status"] != status:  # bad content type
         yield f"no known error shape: {sorted(body)}"
 
@@ -251,7 +261,10 @@ def _schema_of_example(example: object) -> dict[str, Any] | None:
 
 
 def _schema_breaches(operation: Operation, schema: dict[str, Any], body: object) -> Iterator[str]:
-    whole = {"allOf": [schema], "components": operation.root.get("components", {})}
+    whole = {
+        "allOf": [schema],
+        **{name: operation.root.get(name, {}) for name in ("components", "definitions")},
+    }
     for error in Draft7Validator(whole).iter_errors(body):
         pointer = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in error.absolute_path).lstrip(
             "."
@@ -261,12 +274,22 @@ def _schema_breaches(operation: Operation, schema: dict[str, Any], body: object)
 
 
 def _resolve(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
-    while "$ref" in schema:
+    while isinstance(schema.get("$ref"), str):
         node: Any = root
         for step in schema["$ref"].removeprefix("#/").split("/"):
             node = node[step]
         schema = node
-    return schema
+    if "allOf" not in schema:
+        return schema
+    merged: dict[str, Any] = {"properties": {}, **{k: v for k, v in schema.items() if k != "allOf"}}
+    for part in schema["allOf"]:
+        resolved = _resolve(part, root)
+        merged = {
+            **resolved,
+            **merged,
+            "properties": {**resolved.get("properties", {}), **merged["properties"]},
+        }
+    return merged
 
 
 def _join(pointer: str, name: str) -> str:
@@ -284,6 +307,9 @@ def _extra(root: dict[str, Any], schema: dict[str, Any], value: object, pointer:
                 yield _join(pointer, name)
             else:
                 yield from _extra(root, schema["properties"][name], part, _join(pointer, name))
+    elif isinstance(value, dict):  # a map: Catalog's lists are keyed by id
+        for part in value.values():
+            yield from _extra(root, _of_map(schema), part, _join(pointer, "<id>"))
 
 
 def _missing(root: dict[str, Any], schema: dict[str, Any], value: object, pointer: str) -> Iterator[str]:
@@ -297,6 +323,14 @@ def _missing(root: dict[str, Any], schema: dict[str, Any], value: object, pointe
                 yield _join(pointer, name)
             else:
                 yield from _missing(root, part, value[name], _join(pointer, name))
+        if "properties" not in schema:
+            for entry in value.values():
+                yield from _missing(root, _of_map(schema), entry, _join(pointer, "<id>"))
+
+
+def _of_map(schema: dict[str, Any]) -> dict[str, Any]:
+    values = schema.get("additionalProperties")
+    return values if isinstance(values, dict) else {}
 
 
 def _opaque(operation: Operation, body: object) -> bool:
