@@ -52,7 +52,7 @@ class RunRecords:
         return self._in_state(run, "inProgress", at, {**run.hidden, "starts_at": None})
 
     def _in_state(self, run: Entity, status: str, at: float, hidden: Item) -> list[Entity]:
-        started = run.item["metrics"]["durationSummary"].get("startedAtUTC", int(at * 1000))
+        started = hidden["started"] = run.hidden.get("started", int(at * 1000))
         tree = metrics.pending(status, started)
         item = {
             **run.item,
@@ -60,7 +60,8 @@ class RunRecords:
             "metrics": _merged(tree, hidden["decided"].get("metrics", {})),
             "activities": metrics.activities(hidden["plan"], status, (started, None), None),
         }
-        return [*self._shown_by_flow(changed := self._stamped(run, item, hidden, at)), changed]
+        changed = self._stamped(run, item, hidden, at)
+        return [changed, *self._shown_by_flow(changed)]
 
     def ended(self, run: Entity, at: float, status: str | None = None) -> list[Entity]:
         """Move the rows and say so; `status` is how it must end, whatever came of it."""
@@ -68,9 +69,8 @@ class RunRecords:
         outcome = self._outcome(run, at, status)
         hidden["outcome"] = {**asdict(outcome), "records": []}
         status = status or ("failed" if outcome.error else "success")
-        duration = run.item["metrics"]["durationSummary"]
-        started = duration.get("startedAtUTC", int(at * 1000))
-        completed = max(started, duration.get("completedAtUTC", int(at * 1000)))
+        started = hidden["started"] = run.hidden.get("started", int(at * 1000))
+        completed = hidden["completed"] = run.hidden.get("completed", int(at * 1000))
         tree = metrics.finished(status, (started, completed), outcome)
         shown = hidden["decided"].get("activities")
         item = {
@@ -80,7 +80,7 @@ class RunRecords:
             "activities": shown or metrics.activities(plan, status, (started, completed), outcome),
         }
         changed = self._stamped(run, item, hidden, at)
-        return [*self._shown_by_flow(changed), *self._batch(changed, outcome, (started, completed)), changed]
+        return [changed, *self._shown_by_flow(changed), *self._batch(changed, outcome, (started, completed))]
 
     def _outcome(self, run: Entity, at: float, status: str | None) -> Outcome:
         if status is not None and metrics.folded(status) in metrics.FAILURE:

@@ -417,6 +417,16 @@ def test_metrics_alone(path: Path) -> None:
     assert (records["failedRecordCount"], records["outputRecordCount"]) == (3, BASE_ROWS)
 
 
+def test_an_odd_order_spoils_nothing_else(path: Path) -> None:
+    """What a test writes over the times is shown, and the next order works all the same."""
+    flow = path.flow(path.prepared())
+    (run,) = path.runs(flow)
+    decide(path, run["id"], metrics={"durationSummary": {"startedAtUTC": "never"}})
+    decide(path, run["id"], status="failed")
+    assert decide(path, run["id"], status="success")["metrics"]["statusSummary"]["status"] == "success"
+    assert len(path.rows()) == BASE_ROWS
+
+
 def test_held(path: Path) -> None:
     """A status that is no end holds a run until another decision."""
     flow = path.flow(path.prepared())
