@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 from random import Random
 
 from airflow_provider_aep.emulator.specs import PAYPAL_SPEC
@@ -19,24 +20,29 @@ FIRST_SECONDS = 4 * 3600  # far from where daily windows meet, for flows that st
 
 def live(spec_id: str, name: str, born: float, at: float) -> Table | None:
     """A source's table as it is at a moment; None when the source has none of that name."""
-    tables = paypal.tables() if spec_id == PAYPAL_SPEC else generic.tables()
-    table = tables.get(name)
+    table = _tables(spec_id).get(name)
     if table is None:
         return None
     first = born + FIRST_SECONDS
     count = max(0, int((at - first) // EVERY_SECONDS) + 1)
-    new = tuple(_row(table, n, first + n * EVERY_SECONDS) for n in range(count))
+    new = tuple(_row(spec_id, name, n, first + n * EVERY_SECONDS) for n in range(count))
     return Table(table.name, table.kinds, (*table.rows, *new))
 
 
-def _row(table: Table, n: int, at: float) -> Row:
+def _tables(spec_id: str) -> dict[str, Table]:
+    return paypal.tables() if spec_id == PAYPAL_SPEC else generic.tables()
+
+
+@lru_cache(maxsize=20_000)  # each of the runs of a leap in time reads the whole table anew
+def _row(spec_id: str, name: str, n: int, at: float) -> Row:
     """Like an old row, but with an id of its own and its date-times at the moment it appeared."""
+    table = _tables(spec_id)[name]
     dice = Random(f"{table.name} {n}")  # noqa: S311 - the same row every time is the point
     moment = datetime.fromtimestamp(at, timezone.utc)
     row = dict(dice.choice(table.rows))
-    for name, kind in table.kinds.items():
+    for column, kind in table.kinds.items():
         if kind == "date-time":
-            row[name] = (moment - timedelta(microseconds=moment.microsecond)).strftime("%Y-%m-%dT%H:%M:%SZ")
+            row[column] = (moment - timedelta(microseconds=moment.microsecond)).strftime("%Y-%m-%dT%H:%M:%SZ")
     key = next(iter(table.kinds))
     prefix, make = _KEYS.get(table.name, ("N", _numbered))
     row[key] = make(prefix, n, dice)

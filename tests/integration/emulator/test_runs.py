@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 import requests
 
+from airflow_provider_aep.emulator.tables import growth
 from tests.integration.emulator.path import PRODUCTS, Path, failure, made
-from tests.support.emulator import Emulator
+from tests.support.emulator import PAYPAL_SPEC, Emulator
 
 DAY = 86400
 BASE_ROWS = 320  # of PayPal.Catalog_Products
@@ -129,6 +130,15 @@ def test_a_leap(path: Path) -> None:
     assert path.emulator.state()["runs"] <= 97 + 202
     assert len(path.rows()) == BASE_ROWS + 366 * NEW_ROWS
     assert len(set(ids(path.rows()))) == len(path.rows())
+
+
+def test_new_rows_are_made_once() -> None:
+    """A leap of a year reads the table for each of its runs: made anew each time, that took seconds."""
+    first, second = (growth.live(PAYPAL_SPEC, "PayPal.Catalog_Products", 0, at) for at in (DAY, 2 * DAY))
+    assert first
+    assert second
+    assert len(second.rows) > len(first.rows)
+    assert all(a is b for a, b in zip(first.rows, second.rows, strict=False))
 
 
 def test_no_backfill(path: Path) -> None:
