@@ -47,6 +47,8 @@ def _field(item: dict[str, Any], operation: patching.Operation) -> dict[str, Any
         return {key: value for key, value in item.items() if key != name}
     if not isinstance(operation.value, str) or (name == "name" and not operation.value):
         raise _invalid(f'Field "{name}" must be a string.')
+    if name == "state" and item["state"] == "draft":
+        raise _invalid("A draft is published, not enabled.")
     if name == "state" and operation.value not in STATES:
         raise flow_error("1456-400", state=operation.value)
     return {**item, name: operation.value}
@@ -55,8 +57,13 @@ def _field(item: dict[str, Any], operation: patching.Operation) -> dict[str, Any
 def _auth(entity: Entity, operation: Operation, spec: dict[str, Any]) -> Entity:
     """Credential rotation: all of `/auth/params`, or one parameter of it."""
     auth = entity.item.get("auth")
-    if auth is None:
+    if auth is None and entity.item["state"] == "draft" and operation.path == ("auth",):
+        auth = operation.value  # a draft may get its credentials later, all at once
+    if not isinstance(auth, dict) or not isinstance(auth.get("specName"), str):
         raise _invalid('Missing field "auth".')
+    if "auth" not in entity.item:
+        bare = {"specName": auth["specName"], "params": {}}
+        entity = replace(entity, item={**entity.item, "auth": bare})
     schema = credentials.schema_of(spec, auth["specName"])
     match operation.path[1:], operation.value:
         case ("params",), value if operation.op != "remove":

@@ -21,6 +21,7 @@ from airflow_provider_aep.emulator.entities import (
     stamped,
 )
 from airflow_provider_aep.emulator.errors import flow_error
+from airflow_provider_aep.emulator.flows import drafts
 from airflow_provider_aep.emulator.specs import Specs
 from airflow_provider_aep.emulator.store import Entity
 from airflow_provider_aep.emulator.world import World
@@ -43,6 +44,7 @@ class Connections:
             Route("/connections/{id}", self.get, methods=["GET"]),
             Route("/connections/{id}", self.patch, methods=["PATCH"]),
             Route("/connections/{id}", self.delete, methods=["DELETE"]),
+            Route("/connections/{id}/action", self.action, methods=["POST"]),
             Route("/connections/{id}/test", self.test, methods=["GET"]),
             Route("/connections/{id}/explore", self.explore, methods=["GET"]),
         ]
@@ -50,28 +52,49 @@ class Connections:
     async def create(self, request: Request) -> Response:
         """201 with `id` and `etag`; on AWS without `etag`, as the connection is not ready yet."""
         call = await read_call(request)
-        if "mode" in request.query_params:
-            raise flow_error("1100-400", reason="drafts are not emulated")
-        entity = self._rechecked(self._new(call))
+        draft = drafts.wanted(self._world, call)
+        entity = self._new(call, draft=draft)
+        if not draft:
+            entity = self._begun(entity)
         self._world.store.put(entity)
         reply = {name: entity.item[name] for name in ("id", "etag") if name in entity.item}
         location = f"/data/foundation/flowservice/{KIND}/{entity.id}"
         return jsonio.reply(reply, 201, {"location": location})
 
-    def _new(self, call: Call) -> Entity:
+    def _new(self, call: Call, *, draft: bool) -> Entity:
         body = call.json_object()
         spec = self._specs.check_reference(body.get("connectionSpec"))
         fields: dict[str, Any] = {"name": required_text(body, "name"), **optional_text(body, "description")}
         hidden: dict[str, Any] = {"right": {}}
-        if spec["authSpec"]:
+        if spec["authSpec"] and not (draft and "auth" not in body):  # a draft may do without
             fields["auth"], hidden["right"] = _read_auth(body, spec)
         fields["connectionSpec"] = {"id": spec["id"], "version": spec["version"]}
-        late = self._world.settings.cloud == "aws" or self._world.settings.validate_on_create == "async"
-        fields["state"] = "initializing" if late else "enabled"
-        if late:
-            hidden["ready_at"] = self._ready_at()
-        item = new_item(self._world, call.sandbox, fields, etag=self._world.settings.cloud != "aws")
+        fields["state"] = "draft"
+        etag = draft or self._world.settings.cloud != "aws"
+        item = new_item(self._world, call.sandbox, fields, etag=etag)
         return Entity(KIND, call.sandbox, item["id"], item, hidden)
+
+    def _begun(self, entity: Entity) -> Entity:
+        """No draft, or no longer one: enabled, or on the way there."""
+        late = self._world.settings.cloud == "aws" or self._world.settings.validate_on_create == "async"
+        state = "initializing" if late else "enabled"
+        hidden = {**entity.hidden, "ready_at": self._ready_at()} if late else entity.hidden
+        return self._rechecked(replace(entity, item={**entity.item, "state": state}, hidden=hidden))
+
+    async def action(self, request: Request) -> Response:
+        """`op=publish` makes a draft a connection like others; `subOp`, typed required, is not asked for."""
+        call = await read_call(request)
+        drafts.action(call, frozenset(("publish",)))
+        entity = find(self._world, KIND, call)
+        spec = self._specs.check_reference(entity.item["connectionSpec"])
+        if entity.item["state"] != "draft":
+            raise flow_error("1422-400", action="publish", state=entity.item["state"])
+        if spec["authSpec"] and "auth" not in entity.item:
+            raise flow_error("1304-400", field="auth")
+        published = self._begun(entity)
+        item = stamped(self._world, published.item)
+        self._world.store.put(replace(published, item=item))
+        return jsonio.reply({"id": entity.id, "etag": item["etag"]})
 
     def _ready_at(self) -> float:
         return self._world.clock.now() + self._world.settings.initializing_seconds
@@ -109,7 +132,7 @@ class Connections:
         check_if_match(call, entity.item)
         spec = self._specs.check_reference(entity.item["connectionSpec"])
         changed = connection_patch.apply(entity, operations, spec)
-        if changed.hidden != entity.hidden:
+        if changed.hidden != entity.hidden and entity.item["state"] != "draft":
             changed = self._rechecked(changed)
         if changed.item["state"] == "initializing":
             changed = replace(changed, hidden={**changed.hidden, "ready_at": self._ready_at()})
@@ -172,7 +195,7 @@ class Connections:
 
 
 def _right(entity: Entity) -> bool:
-    return all(entity.hidden["right"].values())
+    return entity.item["state"] != "draft" and all(entity.hidden["right"].values())
 
 
 def _read_auth(body: dict[str, Any], spec: dict[str, Any]) -> tuple[dict[str, Any], dict[str, bool]]:

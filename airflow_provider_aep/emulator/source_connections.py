@@ -38,6 +38,8 @@ class SourceConnections(Side):
         reference = {"id": spec["id"], "version": spec["version"]}
         fields |= data | params | {"connectionSpec": reference}
         base = None if draft and "baseConnectionId" not in body else self._base(call, body, spec)
+        if base is not None and base.item["state"] == "draft" and not draft:
+            raise flow_error("1100-400", reason=f"connection {base.id} is a draft: publish it first")
         if base is not None:
             fields["baseConnectionId"] = base.id
             fields["inheritedAttributes"] = {"baseConnection": {"id": base.id, "connectionSpec": reference}}

@@ -340,7 +340,37 @@ def test_other_source(api: Api) -> None:
     assert not api("GET", f"/connections/{wrong}/test").json()["result"]
 
 
-def test_drafts_are_refused(emulator: Emulator, api: Api) -> None:
-    """Better than to answer with something that is no draft."""
-    assert api("POST", "/connections?mode=draft", json=paypal_body()).status_code == 400
-    assert emulator.state()["connections"] == 0
+def test_drafts(api: Api) -> None:
+    """A draft may lack credentials, cannot be used, and is a connection once it is published."""
+    body = {name: part for name, part in paypal_body().items() if name != "auth"}
+    draft = api("POST", "/connections?mode=draft", json=body).json()["id"]
+    place = f"/connections/{draft}"
+
+    def item() -> Any:
+        return api("GET", place).json()["items"][0]
+
+    def code(response: Any) -> str:
+        return str(response.json()["type"]).rsplit("FLOW-", 1)[-1]
+
+    assert item()["state"] == "draft"
+    assert api("GET", f"{place}/test").json() == {"result": False}
+    assert code(api.create_source(draft)) == "1100-400"
+    assert code(api("POST", f"{place}/action?op=publish")) == "1304-400"
+    for path, value, status in (
+        ("/state", "enabled", 400),
+        ("/auth/params", paypal_body()["auth"]["params"], 400),
+        ("/auth", {"specName": "Another", "params": {}}, 400),
+        ("/auth", {"specName": 7}, 400),
+        ("/auth", paypal_body()["auth"], 200),
+    ):
+        patch = [{"op": "add", "path": path, "value": value}]
+        response = api("PATCH", place, json=patch, headers={"If-Match": item()["etag"]})
+        assert response.status_code == status, response.text
+    etag = item()["etag"]
+    reply = api("POST", f"{place}/action?op=PUBLISH&subOp=APPLY").json()
+    assert reply == {"id": draft, "etag": item()["etag"]} != {"id": draft, "etag": etag}
+    assert item()["state"] == "enabled"
+    assert api("GET", f"{place}/test").json() == {"result": True}
+    assert api.create_source(draft).status_code == 201
+    assert code(api("POST", f"{place}/action?op=publish")) == "1422-400"
+    assert code(api("POST", "/connections?mode=other", json=body)) == "1368-400"
