@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route, Router
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from airflow_provider_aep.emulator import jsonio
 from airflow_provider_aep.emulator.catalog import Catalog
@@ -57,7 +57,7 @@ def build(world: World, output: Output) -> ASGIApp:
         [
             Mount("/flowservice", SandboxCheck(flow_service)),
             Mount("/schemaregistry", _service(SchemaRegistry(world, resources))),
-            Mount("/catalog", _service(Catalog(world, resources, engine.settle))),
+            Mount("/catalog", _service(Catalog(world, resources))),
             Mount("/conversion", _service(DataPrep(world, resources))),
             *Sandboxes().routes(),
         ],
@@ -68,7 +68,7 @@ def build(world: World, output: Output) -> ASGIApp:
             *Ims(world).routes(),
             *Control(world, engine.settle).routes(),
             *FlowControl(world, engine).routes(),
-            Mount("/data/foundation", Gateway(platform, world)),
+            Mount("/data/foundation", Gateway(_Settled(platform, engine), world)),
         ],
         exception_handlers={
             ApiError: _answer_api_error,
@@ -86,6 +86,18 @@ class _Service(Protocol):
 
 def _service(service: _Service) -> ASGIApp:
     return SandboxCheck(Router(service.routes(), redirect_slashes=False))
+
+
+class _Settled:
+    """ASGI: whoever looks at something or changes it finds all done that was due before."""
+
+    def __init__(self, app: ASGIApp, engine: Engine) -> None:
+        self._app = app
+        self._engine = engine
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._engine.settle()
+        await self._app(scope, receive, send)
 
 
 def _answer_api_error(_request: Request, error: Exception) -> Response:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
 from typing import Any
 
 from starlette.requests import Request
@@ -26,10 +25,9 @@ Item = dict[str, Any]
 class Catalog:
     """The datasets of one emulator."""
 
-    def __init__(self, world: World, resources: Resources, settle: Callable[[], None]) -> None:
+    def __init__(self, world: World, resources: Resources) -> None:
         self._world = world
         self._resources = resources
-        self._settle = settle
 
     def routes(self) -> list[Route]:
         """Its paths. Adobe's prose writes `datasets`, its samples `dataSets`."""
@@ -104,7 +102,6 @@ class Catalog:
         return self._listed(request, BATCHES)
 
     def _listed(self, request: Request, kind: str) -> Response:
-        self._settle()
         entities = self._world.store.all(kind, request.scope["state"]["sandbox"])
         items = [(entity.id, _shown(entity)) for entity in entities]
         return jsonio.reply(catalog_lists.answer(items, request.query_params))
@@ -118,14 +115,12 @@ class Catalog:
         return self._one(request, BATCHES)
 
     def _one(self, request: Request, kind: str) -> Response:
-        self._settle()
         entity = self._find(request, kind)
         shown = catalog_lists.projected(_shown(entity), request.query_params)
         return jsonio.reply({entity.id: shown})
 
     async def delete(self, request: Request) -> Response:
         """200 with the reference in an array; the rows go too."""
-        self._settle()
         entity = self._find(request, KIND)
         batches = self._world.store.all(BATCHES, entity.sandbox)
         for batch in [b for b in batches if b.hidden["dataset"] == entity.id]:

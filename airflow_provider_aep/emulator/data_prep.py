@@ -91,7 +91,7 @@ class DataPrep:
         """A verdict for each mapping; nothing is kept."""
         sandbox = request.scope["state"]["sandbox"]
         content = _read(await request.body())
-        reasons = [self._complaint(sandbox, content, mapping) for mapping in content["mappings"]]
+        reasons = self._complaints(sandbox, content)
         return jsonio.reply(
             {
                 "validationResponse": [
@@ -105,25 +105,18 @@ class DataPrep:
 
     def _checked(self, sandbox: str, raw: bytes) -> Item:
         content = _read(raw)
-        for mapping in content["mappings"]:
-            reason = self._complaint(sandbox, content, mapping)
+        for reason in self._complaints(sandbox, content):
             if reason:
                 raise _bad(reason)
         return content
 
-    def _complaint(self, sandbox: str, content: Item, mapping: Item) -> str | None:
-        """Why a mapping cannot work, or None."""
-        fields = self._resources.schema_fields(sandbox, content["outputSchema"]["schemaRef"]["id"])
+    def _complaints(self, sandbox: str, content: Item) -> list[str | None]:
+        """For each mapping why it cannot work, or None."""
+        schema = content["outputSchema"]["schemaRef"]["id"]
+        fields = self._resources.schema_fields(sandbox, schema)
         if fields is None:
-            return f"The schema {content['outputSchema']['schemaRef']['id']} could not be found"
-        if mapping["destination"] not in fields:
-            return f"The destination {mapping['destination']} is not in the output schema"
-        if mapping["sourceType"] == "EXPRESSION":
-            try:
-                expressions.parse(mapping["source"])
-            except expressions.BadExpressionError as error:
-                return f"The expression for {mapping['destination']} is invalid: {error}"
-        return None
+            return [f"The schema {schema} could not be found"] * len(content["mappings"])
+        return [_complaint(mapping, fields) for mapping in content["mappings"]]
 
     def _find(self, request: Request) -> Entity:
         wanted = request.path_params["id"]
@@ -131,6 +124,17 @@ class DataPrep:
         if entity is None:
             raise plain_error(404, "NotFoundError", f"There is no mapping set {wanted}")
         return entity
+
+
+def _complaint(mapping: Item, fields: Item) -> str | None:
+    if mapping["destination"] not in fields:
+        return f"The destination {mapping['destination']} is not in the output schema"
+    if mapping["sourceType"] == "EXPRESSION":
+        try:
+            expressions.parse(mapping["source"])
+        except expressions.BadExpressionError as error:
+            return f"The expression for {mapping['destination']} is invalid: {error}"
+    return None
 
 
 def _read(raw: bytes) -> Item:

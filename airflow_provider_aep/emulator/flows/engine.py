@@ -19,7 +19,7 @@ Event = tuple[float, int, str, str, str]
 
 
 class Engine:
-    """`settle` before looking at flows, runs or rows; `keep` after changing them."""
+    """`settle` comes before every request; `keep` takes what may come due earlier than anything known."""
 
     def __init__(self, world: World, resources: Resources) -> None:
         self._world = world
@@ -28,7 +28,7 @@ class Engine:
         self._age = world.age
 
     def keep(self, *entities: Entity) -> None:
-        """Store what may come due earlier than anything known so far."""
+        """Store them, and look anew."""
         self._next = -math.inf
         self._world.store.put_all(*entities)
 

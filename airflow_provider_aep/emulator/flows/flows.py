@@ -63,7 +63,6 @@ class Flows:
         """201 with `id` and `etag`. From now on it runs, unless it is a draft."""
         call = await read_call(request)
         draft = drafts.wanted(self._world, call)
-        self._engine.settle()
         fields = self._bodies.read(call.sandbox, call.json_object(), draft=draft)
         if "scheduleParams" in fields:
             schedule.check_start(fields["scheduleParams"], self._world.clock.now())
@@ -85,7 +84,6 @@ class Flows:
     async def list_all(self, request: Request) -> Response:
         """Those of the sandbox that `property` lets through, a page at a time."""
         call = await read_call(request)
-        self._engine.settle()
         items = [entity.item for entity in self._world.store.all(KIND, call.sandbox)]
         return paging.answer(request.query_params, KIND, call.sandbox, FIELDS, items)
 
@@ -153,7 +151,6 @@ class Flows:
         return jsonio.reply({"id": flow.id, "etag": flow.item["etag"]})
 
     def _find(self, call: Call) -> Entity:
-        self._engine.settle()
         return find(self._world, KIND, call)
 
     def _started(self, flow: Entity, passing: str) -> Entity:

@@ -44,7 +44,6 @@ class Runs:
     async def list_all(self, request: Request) -> Response:
         """Those of the sandbox that `property` lets through, a page at a time."""
         call = await read_call(request)
-        self._engine.settle()
         items = [entity.item for entity in self._world.store.all(KIND, call.sandbox)]
         return paging.answer(request.query_params, KIND, call.sandbox, FIELDS, items)
 
@@ -60,7 +59,6 @@ class Runs:
     async def create(self, request: Request) -> Response:
         """A run on demand, of a one-time flow, for a window: 201."""
         call = await read_call(request)
-        self._engine.settle()
         body = call.json_object()
         flow = self._world.store.get("flows", call.sandbox, required_text(body, "flowId"))
         if flow is None:
@@ -134,7 +132,6 @@ class Runs:
         return jsonio.reply(run.item)
 
     def _find(self, call: Call) -> Entity:
-        self._engine.settle()
         return find(self._world, KIND, call)
 
 

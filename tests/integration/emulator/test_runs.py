@@ -275,6 +275,22 @@ def test_failures(path: Path, cause: str, word: str) -> None:
     assert path.rows() == []
 
 
+def test_nothing_overtakes_what_was_due(path: Path) -> None:
+    """A run due before a change is done by what was true then, whoever looks first."""
+    body = path.prepared()
+    flow = path.flow(body)
+    source = path.get("sourceConnections", body["sourceConnectionIds"][0])
+    base = path.get("connections", source["baseConnectionId"])
+    path.advance(10)
+    patch = [{"op": "replace", "path": "/auth/params/clientSecret", "value": "wrong"}]
+    place = f"/connections/{base['id']}"
+    made(path.api("PATCH", place, json=patch, headers={"If-Match": base["etag"]}), 200)
+    assert [run["state"] for run in path.runs(flow)] == ["success"]
+    path.advance(DAY)
+    path.advance(10)
+    assert [run["state"] for run in path.runs(flow)] == ["success", "failed"]
+
+
 def test_on_demand(path: Path) -> None:
     """For a window of a one-time flow; windows that meet share no row; its column becomes the flow's."""
     body = path.once()
