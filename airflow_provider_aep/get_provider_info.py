@@ -94,9 +94,25 @@ def get_provider_info() -> dict:  # type: ignore[type-arg]
                 "tags": ["service"],
             }
         ],
-        "hooks": modules("hooks.flow_service", "hooks.paypal"),
-        "operators": modules("operators.connections", "operators.explore"),
-        "extra-links": ["airflow_provider_aep.links.AepConnectionLink"],
+        "hooks": modules(
+            "hooks.flow_service",
+            "hooks.schema_registry",
+            "hooks.catalog",
+            "hooks.data_prep",
+            "hooks.paypal",
+        ),
+        "operators": modules(
+            "operators.connections",
+            "operators.explore",
+            "operators.schemas",
+            "operators.datasets",
+            "operators.mappings",
+        ),
+        "extra-links": [
+            "airflow_provider_aep.links.AepConnectionLink",
+            "airflow_provider_aep.links.AepDatasetLink",
+            "airflow_provider_aep.links.AepDatasetsLink",
+        ],
         "connection-types": CONNECTION_TYPES,
         "config": {
             "aep": {

@@ -42,6 +42,13 @@ class AepDatasetLink(AepLink):
     xcom_key = "aep_dataset_link"
 
 
+class AepDatasetsLink(AepLink):
+    """The list of datasets, for what no document of Adobe's shows a page of: a schema, a mapping set."""
+
+    name = "Open the datasets in Adobe Experience Platform"
+    xcom_key = "aep_datasets_link"
+
+
 def connection_url(*, org_id: str, tenant: str | None, sandbox: str, connection_id: str) -> str:
     """``https://experience.adobe.com/#/@{org}/sname:{sandbox}/platform/source/accounts/{id}/activity``."""
     return f"{_platform(org_id, tenant, sandbox)}/source/accounts/{connection_id}/activity"
@@ -58,6 +65,11 @@ def dataflow_url(
 def dataset_url(*, org_id: str, tenant: str | None, sandbox: str, dataset_id: str) -> str:
     """``…/platform/dataset/browse/{id}``."""
     return f"{_platform(org_id, tenant, sandbox)}/dataset/browse/{dataset_id}"
+
+
+def datasets_url(*, org_id: str, tenant: str | None, sandbox: str) -> str:
+    """``…/platform/dataset/browse``, the list that the page of a dataset lies below."""
+    return f"{_platform(org_id, tenant, sandbox)}/dataset/browse"
 
 
 def with_id(url: str, key: str, value: str) -> str:

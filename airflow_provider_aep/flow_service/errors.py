@@ -22,10 +22,12 @@
     │   ├── RunPartialError       it ended, and left more records behind than allowed
     │   └── RunTimeoutError       it did not end before the deadline
     └── AepConflictError          the entity is not in a state this task can go on from
-        ├── EntityExistsError     ``if_exists="fail"`` and it does
+        ├── EntityExistsError     ``if_exists="fail"`` and it does, or what does is another thing
+        ├── TitleTakenError       the Schema Registry has the title already
         ├── AmbiguousEntityError  several stand, and which is meant cannot be told
         ├── EntityStateError      disabled, a draft, or not enabled in time
         ├── EntityInUseError      something hangs on it
+        ├── AmbiguousRunError     a run may have been started, and it cannot be told
         └── CredentialsRefusedError  the source does not accept the connection's credentials
 
 ``status`` is the HTTP status or None; ``code`` Adobe's error code with prefix and suffix (two catalogues
@@ -177,6 +179,12 @@ class EntityExistsError(AepConflictError):
     """``if_exists="fail"``, and an entity of this identity stands already."""
 
 
+class TitleTakenError(AepConflictError):
+    """The Schema Registry refused a title that it has already: a task that raced may just have made it."""
+
+    may_have_happened = True
+
+
 class AmbiguousEntityError(AepConflictError):
     """Several entities share the identity and none may be chosen or removed safely."""
 
@@ -191,3 +199,7 @@ class EntityInUseError(AepConflictError):
 
 class CredentialsRefusedError(AepConflictError):
     """AEP tried the connection, and the source does not accept its credentials."""
+
+
+class AmbiguousRunError(AepConflictError):
+    """A run may have been started and none is to be seen: starting another could move rows twice."""

@@ -1,7 +1,8 @@
 """What Adobe's error codes mean to the person on call: why, and what to do.
 
-Sources: the API gateway's list in Adobe's troubleshooting guide, the Flow Service error catalogue, and the
-error bodies of IMS. ``{sandbox}`` is filled in by the reader of the reply.
+Sources: the API gateway's list in Adobe's troubleshooting guide, the Flow Service error catalogue, Schema
+Registry's troubleshooting guide, and the error bodies of IMS. ``{sandbox}`` is filled in by the reader of the
+reply.
 """
 
 from __future__ import annotations
@@ -52,6 +53,17 @@ FLOW = {
     "Add *Manage Sources* to its role in AEP's Permissions",
 }
 
+_ACCEPT = "Schema Registry did not get the `Accept` header it needs: a proxy may strip or replace it"
+
+REGISTRY = {
+    "XDM-1006-400": _ACCEPT,
+    "XDM-1007-400": _ACCEPT,
+    "XDM-1010-404": "It was deleted, stands in another sandbox than '{sandbox}', or the credential may not "
+    "see it: add *View Schemas* to its role in AEP's Permissions",
+    "XDM-1021-400": "Fields of your own must stand under the tenant's namespace, `_` and the tenant's id",
+    "XDM-1521-400": "Titles are unique over all kinds of resources: choose another `name`",
+}
+
 IMS = {
     "invalid client_secret parameter": "The client secret (`password`) of the AEP connection is wrong, or "
     "was deleted in the Developer Console",
@@ -81,6 +93,7 @@ def explain(status: int, code: str | None, text: str, sandbox: str) -> str:
     number = (code or "").partition("-")[2]  # FLOW-1404-412: the catalogue lists 1404-412
     advice = (
         GATEWAY.get(code or "")
+        or REGISTRY.get(code or "")
         or FLOW.get(number)
         or IMS.get(text)
         or IMS.get(code or "")

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from airflow_provider_aep.operators.datasets import CreateDatasetOperator
 from airflow_provider_aep.operators.flows import (
     CreateDataflowOperator,
     DeleteDataflowOperator,
     DisableDataflowOperator,
     EnableDataflowOperator,
 )
+from airflow_provider_aep.operators.mappings import CreateMappingSetOperator
+from airflow_provider_aep.operators.schemas import CreateSchemaOperator
 from airflow_provider_aep.operators.source_connections import CreateSourceConnectionOperator
 from airflow_provider_aep.operators.target_connections import CreateTargetConnectionOperator
 
 __all__ = [
     "CreateDataflowOperator",
+    "CreateDatasetOperator",
+    "CreateMappingSetOperator",
+    "CreateSchemaOperator",
     "CreateSourceConnectionOperator",
     "CreateTargetConnectionOperator",
     "DeleteDataflowOperator",

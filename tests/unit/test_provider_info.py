@@ -171,7 +171,16 @@ def test_asking_for_it_imports_nothing() -> None:
     assert set(run(code)) <= {"airflow_provider_aep", "airflow_provider_aep.get_provider_info", "__future__"}
 
 
-@pytest.mark.parametrize("module", ["operators.connections", "operators.explore"])
+@pytest.mark.parametrize(
+    "module",
+    [
+        "operators.connections",
+        "operators.explore",
+        "operators.schemas",
+        "operators.datasets",
+        "operators.mappings",
+    ],
+)
 def test_a_dag_file_pays_for_no_http_library(module: str) -> None:
     """DAG files are parsed every 30 seconds, in processes that never send a request."""
     code = (

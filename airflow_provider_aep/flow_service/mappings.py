@@ -1,0 +1,163 @@
+"""Mapping sets: which column of a table goes to which field of a schema (Adobe's Data Prep OpenAPI).
+
+A mapping is given, or made by name: names are compared without case, blanks, ``_``, ``-`` and ``.``, so that
+``Product_Id``, ``productId`` and ``product id`` are one. Nothing is guessed: a column that fits no field, or
+several alike, is told and left out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow_provider_aep.flow_service.calls import Call
+from airflow_provider_aep.flow_service.checks import check_id
+from airflow_provider_aep.flow_service.errors import AepConfigError, AepReplyError
+
+DATA_PREP = "/data/foundation/conversion"
+SCHEMA_TYPE = "application/vnd.adobe.xed-full+json;version=1"
+_MOST_TOLD = 30
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """Columns with their fields, in the columns' order, and for each column left out the reason."""
+
+    pairs: dict[str, str]
+    left_out: dict[str, str] = field(default_factory=dict)
+
+
+def create_mapping_set(body: Mapping[str, Any]) -> Call:
+    """``POST /mappingSets``."""
+    return Call("POST", "/mappingSets", body=dict(body))
+
+
+def get_mapping_set(mapping_set_id: object) -> Call:
+    """``GET /mappingSets/{id}``."""
+    return Call("GET", f"/mappingSets/{check_id(mapping_set_id, 'mapping_set_id')}")
+
+
+def mapping_set_body(schema_id: str, pairs: Mapping[str, str]) -> dict[str, Any]:
+    """The OpenAPI's body. (The collect tutorials print an older one, with ``xdmSchema``.)"""
+    return {
+        "outputSchema": {"schemaRef": {"id": schema_id, "contentType": SCHEMA_TYPE}},
+        "mappings": [
+            {"sourceType": "ATTRIBUTE", "source": source, "destination": destination}
+            for source, destination in pairs.items()
+        ],
+    }
+
+
+def content_hash(body: Mapping[str, Any]) -> str:
+    """sha256 of what a mapping set does, whatever the order of its mappings: it has no other identity."""
+    mappings = sorted(json.dumps(mapping, sort_keys=True) for mapping in body["mappings"])
+    return hashlib.sha256(json.dumps([body["outputSchema"], mappings], sort_keys=True).encode()).hexdigest()
+
+
+def read_created(document: object, what: str) -> dict[str, Any]:
+    """``{"id", "version"}`` of a mapping set."""
+    if isinstance(document, Mapping):
+        own, version = document.get("id"), document.get("version", 0)
+        if isinstance(own, str) and re.fullmatch(r"[A-Za-z0-9-]{1,128}", own) and isinstance(version, int):
+            return {"id": own, "version": version}
+    raise AepReplyError(f"{what} was answered without a mapping set's id.")
+
+
+def check_mapping(mapping: object, columns: Sequence[str] | None, fields: Iterable[str]) -> Mapped:
+    """A given mapping, ``{column: field's dotted path}``, against table and schema.
+
+    :param columns: the table's columns, None where they are not known
+    :raises AepConfigError: naming every column and every field that there is not
+    """
+    pairs = dict(mapping) if isinstance(mapping, Mapping) else {}
+    if not pairs or not all(
+        isinstance(text, str) and text.strip() for pair in pairs.items() for text in pair
+    ):
+        raise _wrong("must be a dict of columns and the dotted paths of the fields they go to.")
+    known = set(fields)
+    if lacking := [path for path in pairs.values() if path not in known]:
+        hints = sorted(path for path in known if fold(path).endswith(fold(lacking[0].rpartition(".")[2])))
+        hint = f" Did you mean {', '.join(map(repr, hints[:3]))}?" if hints else ""
+        raise _wrong(f"names fields that the schema lacks: {_listed(lacking)}.{hint}")
+    if columns is not None and (lacking := [name for name in pairs if name not in columns]):
+        raise _wrong(f"names columns that the table lacks: {_listed(lacking)}. It has {_listed(columns)}.")
+    targets = list(pairs.values())
+    if twice := sorted({path for path in targets if targets.count(path) > 1}):
+        raise _wrong(f"sends several columns to the same field: {_listed(twice)}.")
+    return Mapped(pairs, {name: "not in `mapping`" for name in columns or () if name not in pairs})
+
+
+def map_by_name(columns: Sequence[str], fields: Iterable[str], own: str) -> Mapped:
+    """A mapping made by name.
+
+    A field is meant by its last name or by its whole path, with or without the tenant's namespace. The exact
+    name goes before a folded one, the tenant's own field before a standard one.
+
+    :param own: the tenant's namespace, such as ``_acme``
+    :raises AepConfigError: nothing maps, naming every column
+    """
+    paths = sorted(fields)
+    pairs: dict[str, str] = {}
+    left_out: dict[str, str] = {}
+    exact_first = sorted(columns, key=lambda name: not any(_rank(name, path, own) == 0 for path in paths))
+    for name in exact_first:
+        best = _best(name, [path for path in paths if path not in pairs.values()], own)
+        if len(best) == 1:
+            pairs[name] = best[0]
+        else:
+            left_out[name] = (
+                f"fits several fields: {_listed(best)}" if best else "the schema has no such field"
+            )
+    if not pairs:
+        raise AepConfigError(
+            f"No column maps to a field of the schema by its name: {_listed(columns)}. The schema has "
+            f"{_listed(paths)}. Give a `mapping`.",
+            parameter="mapping",
+        )
+    ordered = {name: pairs[name] for name in columns if name in pairs}
+    return Mapped(ordered, {name: left_out[name] for name in columns if name in left_out})
+
+
+def fold(name: str) -> str:
+    """A name without case and without what separates its words."""
+    return re.sub(r"[\W_]+", "", name).casefold()
+
+
+def told(left_out: Mapping[str, str]) -> str:
+    """Every column left out, with its reason: for the log, so not cut."""
+    return "; ".join(f"{name!r} ({reason})" for name, reason in left_out.items())
+
+
+def _best(name: str, paths: Sequence[str], own: str) -> list[str]:
+    ranked = [(rank, path) for path in paths if (rank := _rank(name, path, own)) is not None]
+    best = min((rank for rank, _ in ranked), default=None)
+    return [path for rank, path in ranked if rank == best]
+
+
+def _rank(name: str, path: str, own: str) -> int | None:
+    """How well a path fits a column: 0 best, None not at all."""
+    inner = path.removeprefix(f"{own}.")
+    ours = inner != path
+    last = inner.rpartition(".")[2]
+    if name in (inner, path):
+        return 0
+    if fold(name) in (fold(inner), fold(path)):
+        return 1 if ours else 2
+    if fold(name) == fold(last):
+        return 3 if ours else 4
+    return None
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(map(repr, names[:_MOST_TOLD]))
+    return f"{shown} and {len(names) - _MOST_TOLD} more" if len(names) > _MOST_TOLD else shown
+
+
+def _wrong(problem: str) -> AepConfigError:
+    return AepConfigError(
+        f"`mapping` {problem.rstrip('.?')}{'?' if problem.endswith('?') else '.'}", parameter="mapping"
+    )

@@ -1,0 +1,200 @@
+"""XDM: a schema is one class and some field groups; a table's columns become a field group.
+
+Adobe's Schema Registry guide: fields of one's own stand under the tenant's namespace, ``_{TENANT}``; titles
+are unique over all kinds of resources; once data may be there, fields are only ever added.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from airflow_provider_aep.flow_service.errors import AepConfigError, EntityExistsError
+from airflow_provider_aep.flow_service.registry import check_resource_id
+from airflow_provider_aep.flow_service.tables import check_columns
+
+PROFILE = "https://ns.adobe.com/xdm/context/profile"
+EVENT = "https://ns.adobe.com/xdm/context/experienceevent"
+CLASSES = {"record": PROFILE, "profile": PROFILE, "time-series": EVENT, "experienceevent": EVENT}
+"""Words for the two standard classes; a class of one's own is named by its ``$id``."""
+
+Field = dict[str, Any]
+
+_DEFINITION = "customFields"
+_KEPT = ("type", "format", "minimum", "maximum", "items", "properties")
+_TEXT = {"type": "string"}
+_BY_TYPE: dict[str, Field] = {
+    "boolean": {"type": "boolean"},
+    **{
+        key: {"type": "integer"}
+        for key in ("byte", "short", "int", "int16", "int32", "int64", "integer", "long")
+    },
+    **{key: {"type": "number"} for key in ("decimal", "double", "float", "number", "single")},
+    "date": {"type": "string", "format": "date"},
+    **{key: {"type": "string", "format": "date-time"} for key in ("datetime", "date-time", "timestamp")},
+}
+
+
+def check_class(value: object) -> str:
+    """A class by its ``$id``, or by one of the words of :data:`CLASSES`."""
+    word = value.strip().lower() if isinstance(value, str) else ""
+    return CLASSES.get(word) or check_resource_id(value, "class_id")
+
+
+def check_groups(value: object) -> list[str]:
+    """The ``$id`` of field groups that stand."""
+    if isinstance(value, list | tuple):
+        return [check_resource_id(one, "field_groups") for one in value]
+    raise AepConfigError("`field_groups` must be a list of field groups' $ids.", parameter="field_groups")
+
+
+def merge_columns(columns: object) -> list[Field]:
+    """The columns of one table or of several: what ``InspectTableOperator`` returns, or a list of that.
+
+    :raises AepConfigError: two tables have a column of the same name and of different types
+    """
+    tables = list(columns) if isinstance(columns, Sequence) and not isinstance(columns, str) else columns
+    if isinstance(tables, list) and tables and all(isinstance(one, list | tuple) for one in tables):
+        found = [column for table in tables for column in check_columns(table)]
+    else:
+        found = check_columns(tables)
+    by_name: dict[str, Field] = {}
+    for column in found:
+        name = column["name"]
+        if not isinstance(name, str):
+            raise _wrong_columns(f"has a name that is no text: {name!r}")
+        known = by_name.setdefault(name, column)
+        if field_of(known) != field_of(column):
+            raise _wrong_columns(
+                f"{name!r} has two types: {_words(field_of(known))}, {_words(field_of(column))}"
+            )
+    return list(by_name.values())
+
+
+def field_name(column: str) -> str:
+    """What a column is called as a field: dots, blanks and the like become ``_``, none at the beginning."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "_", column).lstrip("_-").rstrip("_") or "field"
+
+
+def field_of(column: Mapping[str, Any]) -> Field:
+    """A column's XDM type: what the source says, else told by its own type, else a text."""
+    xdm = column.get("xdm")
+    if isinstance(xdm, Mapping) and isinstance(xdm.get("type"), str):
+        field = {key: xdm[key] for key in _KEPT if key in xdm}
+        return {**field, "items": dict(_TEXT)} if field == {"type": "array"} else field
+    return dict(_BY_TYPE.get(str(column.get("type")).lower(), _TEXT))
+
+
+def fields_of(columns: Sequence[Mapping[str, Any]]) -> dict[str, Field]:
+    """The fields that hold the columns, by name.
+
+    :raises AepConfigError: two columns would become the same field
+    """
+    fields: dict[str, Field] = {}
+    for column in columns:
+        name = field_name(column["name"])
+        if name in fields:
+            raise _wrong_columns(
+                f"{fields[name]['title']!r} and {column['name']!r} would both be field {name!r}"
+            )
+        fields[name] = {"title": column["name"], **field_of(column)}
+    return fields
+
+
+def namespace(tenant: str) -> str:
+    """The field under which all fields of a tenant stand."""
+    return f"_{tenant}"
+
+
+def namespace_of(schema_id: str) -> str:
+    """The namespace of the tenant whose schema it is: the first step of its ``$id``."""
+    return namespace(schema_id.removeprefix("https://ns.adobe.com/").partition("/")[0])
+
+
+def group_body(*, title: str, class_id: str, tenant: str, fields: Mapping[str, Field]) -> Field:
+    """A field group for a class, with fields of the tenant's."""
+    own = {namespace(tenant): {"type": "object", "properties": dict(fields)}}
+    return {
+        "type": "object",
+        "title": title,
+        "description": "",
+        "meta:intendedToExtend": [class_id],
+        "definitions": {_DEFINITION: {"type": "object", "properties": own}},
+        "allOf": [{"$ref": f"#/definitions/{_DEFINITION}", "type": "object", "meta:xdmType": "object"}],
+    }
+
+
+def schema_body(*, title: str, description: str | None, class_id: str, groups: Sequence[str]) -> Field:
+    """A schema of a class and field groups. The description is required, so it may be empty."""
+    return {
+        "type": "object",
+        "title": title,
+        "description": description or "",
+        "allOf": [{"$ref": reference} for reference in (class_id, *groups)],
+    }
+
+
+def references(item: Mapping[str, Any]) -> list[str]:
+    """What a schema is made of: the ``$ref`` of its ``allOf``, which one document prints with a blank."""
+    parts = [part for part in item.get("allOf") or [] if isinstance(part, Mapping)]
+    return [str(ref) for part in parts if (ref := part.get("$ref", part.get("$ref ")))]
+
+
+def added_references(item: Mapping[str, Any], wanted: Sequence[str]) -> list[Field]:
+    """The patch that adds what a schema lacks; what it has besides stays."""
+    missing = [reference for reference in wanted if reference not in references(item)]
+    return [{"op": "add", "path": "/allOf/-", "value": {"$ref": reference}} for reference in missing]
+
+
+def added_fields(item: Mapping[str, Any], tenant: str, wanted: Mapping[str, Field]) -> list[Field]:
+    """The patch that adds the fields a field group lacks.
+
+    :raises EntityExistsError: a field stands with another type, which the registry does not let change
+    """
+    path, own = _tenant_fields(item, tenant)
+    for name, field in wanted.items():
+        if name in own and own[name].get("type") != field["type"]:
+            raise EntityExistsError(
+                f"The field group {item.get('title')!r} ({item.get('$id')}) has field {name!r} as "
+                f"{_words(own[name])}, the column is {_words(field)}. A field's type cannot be changed: "
+                "choose another `name`."
+            )
+    missing = {name: field for name, field in wanted.items() if name not in own}
+    return [{"op": "add", "path": f"{path}/{name}", "value": field} for name, field in missing.items()]
+
+
+def leaves(properties: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Field]]:
+    """Every field that holds a value, by its dotted path; an array counts as one."""
+    for name, node in properties.items():
+        here = f"{above}.{name}" if above else str(name)
+        if isinstance(node, Mapping) and isinstance(node.get("properties"), Mapping):
+            yield from leaves(node["properties"], here)
+        else:
+            yield here, dict(node) if isinstance(node, Mapping) else {}
+
+
+def _tenant_fields(item: Mapping[str, Any], tenant: str) -> tuple[str, dict[str, Field]]:
+    """Where a field group's own fields stand, and which there are."""
+    definitions = item.get("definitions")
+    for key, definition in definitions.items() if isinstance(definitions, Mapping) else ():
+        own = (
+            definition.get("properties", {}).get(namespace(tenant))
+            if isinstance(definition, Mapping)
+            else None
+        )
+        if isinstance(own, Mapping):
+            place = f"/definitions/{key}/properties/{namespace(tenant)}/properties"
+            return place, dict(own.get("properties") or {})
+    raise EntityExistsError(
+        f"The field group {item.get('title')!r} ({item.get('$id')}) has no fields under {namespace(tenant)}: "
+        "it was not made for columns. Choose another `name`."
+    )
+
+
+def _words(field: Mapping[str, Any]) -> str:
+    return f"{field.get('type')} ({field['format']})" if field.get("format") else str(field.get("type"))
+
+
+def _wrong_columns(problem: str) -> AepConfigError:
+    return AepConfigError(f"`columns`: {problem}.", parameter="columns")

@@ -1,0 +1,81 @@
+"""Schema Registry: the classes, field groups and schemas of XDM."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+from airflow_provider_aep.flow_service import registry, replies, xdm
+from airflow_provider_aep.flow_service.errors import AepReplyError
+from airflow_provider_aep.flow_service.query import MAX_PAGES
+from airflow_provider_aep.hooks.base import AepHook
+
+
+class SchemaRegistryHook(AepHook):
+    """Schema Registry of Adobe Experience Platform. ``kind`` is ``schemas`` or ``fieldgroups``.
+
+    :param aep_conn_id: an Airflow connection of type ``aep``
+    :param sandbox: the sandbox's name; None or empty for the connection's own
+    """
+
+    service_path = registry.SCHEMA_REGISTRY
+
+    @cached_property
+    def tenant_id(self) -> str:
+        """The tenant's id, asked for once a hook. Own fields stand under ``_{tenant_id}``."""
+        document = replies.read_object(self.call(registry.stats()), "GET /stats")
+        tenant = document.get("tenantId")
+        if isinstance(tenant, str) and re.fullmatch(r"[A-Za-z0-9_-]{1,100}", tenant):
+            return tenant
+        raise AepReplyError("GET /stats was answered without a tenant's id.")
+
+    def list_resources(self, kind: str, *, title: str | None = None) -> list[dict[str, Any]]:
+        """The tenant's own resources of that exact title, from every page."""
+        found: dict[str, dict[str, Any]] = {}
+        start, seen = None, set()
+        for _ in range(MAX_PAGES):
+            call = registry.list_resources(kind, title, start)
+            what = f"{call.method} {call.path}"
+            document = replies.read_object(self.call(call), what)
+            for item in registry.read_results(document, what):
+                found[registry.read_resource_id(item, what)] = item
+            start = registry.next_start(document)
+            if start is None:
+                return [item for item in found.values() if title is None or item.get("title") == title]
+            if start in seen:
+                break
+            seen.add(start)
+        raise AepReplyError(f"The pages of GET /tenant/{kind} do not come to an end.", retryable=False)
+
+    def get_resource(self, kind: str, resource_id: str) -> dict[str, Any]:
+        """One resource, made of references. :raises AepNotFoundError: gone, or not yours to see"""
+        call = registry.get_resource(kind, resource_id, "resource_id")
+        return replies.read_object(self.call(call), f"{call.method} {call.path}")
+
+    def create_resource(self, kind: str, body: Mapping[str, Any]) -> str:
+        """Create with one POST and return the ``$id``. Nothing is looked up and nothing repeated.
+
+        :raises AepRequestError: with code ``XDM-1521-400`` where the title is taken
+        """
+        return registry.read_resource_id(
+            self.call(registry.create_resource(kind, body)), f"POST /tenant/{kind}"
+        )
+
+    def patch_resource(self, kind: str, resource_id: str, operations: list[dict[str, Any]]) -> None:
+        """Change a resource by JSON Patch; its minor version rises."""
+        self.call(registry.patch_resource(kind, resource_id, "resource_id", operations))
+
+    def delete_resource(self, kind: str, resource_id: str) -> None:
+        """Delete a resource. :raises AepNotFoundError: there is none of this id"""
+        self.call(registry.delete_resource(kind, resource_id, "resource_id"))
+
+    def schema_fields(self, schema_id: str) -> dict[str, dict[str, Any]]:
+        """Every field of a schema that holds a value, by its dotted path; those it inherits included."""
+        call = registry.get_resource(registry.SCHEMAS, schema_id, "schema_id", accept=registry.FULL)
+        document = replies.read_object(self.call(call), f"{call.method} {call.path}")
+        properties = document.get("properties")
+        if not isinstance(properties, Mapping):
+            raise AepReplyError(f"{call.method} {call.path} was answered without the schema's fields.")
+        return dict(xdm.leaves(properties))

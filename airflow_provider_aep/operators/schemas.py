@@ -1,0 +1,167 @@
+"""XDM schemas: what a dataset's rows look like."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_aep.links import AepDatasetsLink
+from airflow_provider_aep.operators.base import CreateOperator, none_if_blank, push_link
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow_provider_aep.exactly_once import Entity, Wanted
+    from airflow_provider_aep.hooks.schema_registry import SchemaRegistryHook
+    from airflow_provider_aep.operators._schemas import RegistryResources
+
+PROFILE = "https://ns.adobe.com/xdm/context/profile"
+
+
+class CreateSchemaOperator(CreateOperator):
+    """Make sure that exactly one XDM schema of this name stands, and return its ``$id``.
+
+    Its identity is organization, sandbox and title; the Schema Registry keeps titles unique over schemas,
+    field groups, classes and data types, so whoever loses a race goes on with the winner's. A schema of this
+    title and another class is an error.
+
+    With ``columns`` the schema holds a field group ``{name} fields`` of the tenant's own, with a field
+    for each column under ``_{tenant}``; it is made first, once too. A schema that stands is reused as it is:
+    what it lacks is a warning, and ``if_exists="update"`` adds it. Nothing is ever removed, and a field of
+    another type is an error, since types cannot be changed.
+
+    Adobe: "Create a schema using the Schema Registry API".
+
+    :param name: the schema's title
+    :param columns: what ``InspectTableOperator`` returns, or a list of that for several tables
+    :param class_id: the class's ``$id``, or ``record`` (XDM Individual Profile), or ``time-series`` (XDM
+        ExperienceEvent, whose rows need an ``_id`` and a ``timestamp``)
+    :param field_groups: the ``$id`` of further field groups, standard ones or your own
+    :param description: a free text; what this task makes carries a mark at its end
+    :param if_exists: what to do where one stands: ``reuse`` it, ``update`` description, field groups and
+        fields, or ``fail``
+    :return: the schema's ``$id``
+    """
+
+    template_fields: Sequence[str] = (
+        "name",
+        "columns",
+        "class_id",
+        "field_groups",
+        "description",
+        "aep_conn_id",
+        "sandbox",
+    )
+    operator_extra_links = (AepDatasetsLink(),)
+    link_key = AepDatasetsLink.xcom_key
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        columns: Any = None,
+        class_id: str = PROFILE,
+        field_groups: Sequence[str] = (),
+        description: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.name = name
+        self.columns = columns
+        self.class_id = class_id
+        self.field_groups = field_groups
+        self.description = description
+
+    def act(self, context: Any) -> str:
+        """The field group first, then the schema; neither before all that is given has been checked."""
+        from airflow_provider_aep.flow_service import xdm
+
+        wanted, class_id, groups, fields = self._checked(context)
+        registry = self._registry
+        service = self._schema(wanted, class_id, groups)
+        standing = service.look()
+        self._refuse(wanted, standing)
+        if fields and (not standing or self.if_exists == "update"):
+            groups.append(self._group(context, wanted, class_id, fields))
+            service = self._schema(wanted, class_id, groups)
+        outcome = self.ensure(context, wanted, service)
+        if fields and not outcome.created and self.if_exists != "update":
+            prefix = xdm.namespace(registry.tenant_id)
+            there = registry.schema_fields(outcome.id)
+            if lacking := [name for name in fields if f"{prefix}.{name}" not in there]:
+                self.log.warning(
+                    "Schema %r lacks fields for %s under %s: `if_exists='update'` adds them.",
+                    self.name, ", ".join(lacking), prefix,
+                )  # fmt: skip
+        push_link(self, context, self.link_key, service.link(outcome.id))
+        return outcome.id
+
+    def _checked(self, context: Any) -> tuple[Wanted, str, list[str], dict[str, Any]]:
+        """Everything that is given, checked: the order, the class, the groups, and the columns' fields."""
+        from airflow_provider_aep.flow_service import xdm
+        from airflow_provider_aep.flow_service.checks import check_name, check_text
+
+        name = check_name(self.name)
+        check_text(none_if_blank(self.description), "description")
+        wanted = self.wanted(context, kind="schema", name=name, identity={})
+        given = none_if_blank(self.columns)
+        fields = {} if given is None else xdm.fields_of(xdm.merge_columns(given))
+        if fields:
+            check_name(_group_title(name), "name")
+        groups = none_if_blank(self.field_groups)
+        return wanted, xdm.check_class(self.class_id), xdm.check_groups(groups or []), fields
+
+    def _refuse(self, wanted: Wanted, standing: Sequence[Entity]) -> None:
+        """Under ``fail``, before a field group is made for nothing. The recipe itself says no once more."""
+        from airflow_provider_aep.flow_service.errors import EntityExistsError
+
+        foreign = [one for one in standing if one.mark is None or one.mark != wanted.mark]
+        if wanted.if_exists == "fail" and foreign:
+            raise EntityExistsError(
+                f"{wanted.title} stands already: {foreign[0].id}, {foreign[0].maker}, and `if_exists` is "
+                "'fail'. Choose another `name`, or set `if_exists` to 'reuse' or 'update'."
+            )
+
+    def _schema(self, wanted: Wanted, class_id: str, groups: list[str]) -> RegistryResources:
+        from airflow_provider_aep.flow_service import registry, xdm
+        from airflow_provider_aep.operators._schemas import RegistryResources, ResourceOrder
+
+        description = none_if_blank(self.description)
+        order = ResourceOrder(
+            kind=registry.SCHEMAS,
+            body=xdm.schema_body(
+                title=wanted.name, description=description, class_id=class_id, groups=groups
+            ),
+            class_id=class_id,
+            description=description,
+            mark=wanted.mark,
+            operations=lambda item: xdm.added_references(item, groups),
+        )
+        return RegistryResources(self._registry, order)
+
+    def _group(self, context: Any, wanted: Wanted, class_id: str, fields: dict[str, Any]) -> str:
+        """The field group of the columns, made once by the same recipe."""
+        from airflow_provider_aep.flow_service import registry, xdm
+        from airflow_provider_aep.operators._schemas import RegistryResources, ResourceOrder
+
+        title, tenant = _group_title(wanted.name), self._registry.tenant_id
+        order = ResourceOrder(
+            kind=registry.FIELD_GROUPS,
+            body=xdm.group_body(title=title, class_id=class_id, tenant=tenant, fields=fields),
+            class_id=class_id,
+            description=None,
+            mark=wanted.mark,
+            operations=lambda item: xdm.added_fields(item, tenant, fields),
+        )
+        group = self.wanted(context, kind="field group", name=title, identity={})
+        return self.ensure(context, group, RegistryResources(self._registry, order)).id
+
+    @cached_property
+    def _registry(self) -> SchemaRegistryHook:
+        from airflow_provider_aep.hooks.schema_registry import SchemaRegistryHook
+
+        return self.hook.to(SchemaRegistryHook)
+
+
+def _group_title(name: str) -> str:
+    return f"{name} fields"
