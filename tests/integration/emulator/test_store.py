@@ -39,6 +39,22 @@ def test_a_failed_commit_has_no_effect() -> None:
     assert [found.id for found in store.all("connections", "prod")] == ["a", "b"]
 
 
+def test_all_or_none() -> None:
+    """What belongs together is kept together."""
+    store = Store()
+    store.put_all(entity("a"), entity("b"))
+    assert [found.id for found in store.all("connections", "prod")] == ["a", "b"]
+    bad = Entity("connections", "prod", "d", {"id": "d", "createdAt": 1}, {"x": float})
+    with pytest.raises(TypeError):
+        store.put_all(entity("c"), bad)
+    store._db.execute("CREATE TRIGGER no BEFORE INSERT ON entities WHEN NEW.id = 'd' "
+                      "BEGIN SELECT RAISE(ABORT, 'no'); END")  # fmt: skip
+    with pytest.raises(StateFileError):
+        store.put_all(entity("c"), entity("d"))
+    assert [found.id for found in store.all("connections", "prod")] == ["a", "b"]
+    assert store._db.execute("SELECT count(*) FROM entities").fetchone() == (2,)
+
+
 def test_a_refused_write_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     """First on disk, then visible."""
     store = Store()
