@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from airflow_provider_aep.emulator import catalog_lists, jsonio, settings
+from airflow_provider_aep.emulator import catalog_lists, jsonio, patching, pointer, settings
 from airflow_provider_aep.emulator.entities import ACCOUNT
 from airflow_provider_aep.emulator.errors import ApiError, plain_error
 from airflow_provider_aep.emulator.registry.resources import Resources
@@ -18,6 +18,7 @@ from airflow_provider_aep.emulator.world import World
 
 KIND = "datasets"
 BATCHES = "batches"
+CHANGEABLE = ("name", "description", "tags")
 BASE = "/data/foundation/catalog"
 Item = dict[str, Any]
 
@@ -37,6 +38,7 @@ class Catalog:
                 Route(f"/{name}", self.list_datasets, methods=["GET"]),
                 Route(f"/{name}", self.create, methods=["POST"]),
                 Route(f"/{name}/{{id}}", self.get_dataset, methods=["GET"]),
+                Route(f"/{name}/{{id}}", self.patch, methods=["PATCH"]),
                 Route(f"/{name}/{{id}}", self.delete, methods=["DELETE"]),
             ]
         return [
@@ -54,18 +56,12 @@ class Catalog:
         return jsonio.reply([f"@/dataSets/{entity.id}"], 201, {"location": location})
 
     def _new(self, sandbox: str, body: Item) -> Entity:
-        name = body.get("name")
-        if not isinstance(name, str) or not name.strip():
-            raise _bad("'name' is required and must be a string")
-        if not isinstance(body.get("description", ""), str):
-            raise _bad("'description' must be a string")
-        if not isinstance(body.get("tags", {}), dict):
-            raise _bad("'tags' must be an object")
+        _check(body)
         now = self._world.created_at(sandbox)
         dataset_id = f"{now // 1000:08x}{secrets.token_hex(8)}"  # 24 hex digits, as in the samples
         item: Item = {
             "createdAt": now,
-            "name": name,
+            "name": body["name"],
             **({"description": body["description"]} if "description" in body else {}),
             "version": "1.0.0",
             "imsOrg": settings.ORG_ID,
@@ -119,6 +115,28 @@ class Catalog:
         shown = catalog_lists.projected(_shown(entity), request.query_params)
         return jsonio.reply({entity.id: shown})
 
+    async def patch(self, request: Request) -> Response:
+        """Name, description and tags, by an object of what changes or by JSON Patch; 200 as for DELETE."""
+        entity = self._find(request, KIND)
+        body = {name: entity.item[name] for name in CHANGEABLE if name in entity.item}
+        try:
+            value = jsonio.parse(await request.body())
+            changed = pointer.patched(body, patching.read(value)) if isinstance(value, list) else value
+        except (jsonio.BadJson, pointer.NothingThereError) as error:
+            raise _bad(str(error)) from None
+        except ApiError:  # in Flow Service's words, which are not Catalog's
+            raise _bad("the body must be an object, or a list of patch operations") from None
+        if not isinstance(changed, dict) or not set(changed) <= set(CHANGEABLE):
+            raise _bad(f"only {', '.join(CHANGEABLE)} can be changed")
+        if isinstance(value, dict):
+            changed = {**body, **changed}
+        _check(changed)
+        kept = {name: part for name, part in entity.item.items() if name not in CHANGEABLE}
+        major, minor, patch = kept["version"].split(".")
+        kept |= {"version": f"{major}.{minor}.{int(patch) + 1}", "updated": self._world.clock.now_ms()}
+        self._world.store.put(Entity(KIND, entity.sandbox, entity.id, {**kept, **changed}))
+        return jsonio.reply([f"@/dataSets/{entity.id}"])
+
     async def delete(self, request: Request) -> Response:
         """200 with the reference in an array; the rows go too."""
         entity = self._find(request, KIND)
@@ -134,6 +152,16 @@ class Catalog:
         if entity is None:
             raise plain_error(404, "NotFoundError", f"There is no object {wanted} in {kind}")
         return entity
+
+
+def _check(body: Item) -> None:
+    name = body.get("name")
+    if not isinstance(name, str) or not name.strip():
+        raise _bad("'name' is required and must be a string")
+    if not isinstance(body.get("description", ""), str):
+        raise _bad("'description' must be a string")
+    if not isinstance(body.get("tags", {}), dict):
+        raise _bad("'tags' must be an object")
 
 
 def _read(raw: bytes) -> Item:

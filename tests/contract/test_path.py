@@ -86,6 +86,7 @@ def test_catalog(path: Checked) -> None:
     (batch,) = answered(path.catalog("GET", "/batches", params={"dataSet": dataset}), 200)
     answered(path.catalog("GET", f"/batches/{batch}"), 200)
     answered(path.catalog("POST", "/dataSets", json={"name": "x"}), 400)
+    answered(path.catalog("PATCH", f"/dataSets/{dataset}", json=[]), 200)
     answered(path.catalog("DELETE", f"/dataSets/{dataset}"), 200)
     answered(path.catalog("GET", f"/dataSets/{dataset}"), 404)
 

@@ -35,6 +35,31 @@ def test_dataset(emulator: Emulator, path: Path) -> None:
     assert path.catalog("DELETE", f"/dataSets/{dataset}").status_code == 404
 
 
+def test_changing(path: Path) -> None:
+    """By an object of what changes, or by JSON Patch; a schema stays."""
+    dataset = path.dataset(path.schema())
+    place = f"/dataSets/{dataset}"
+    assert made(path.catalog("PATCH", place, json={"description": "Daily"}), 200) == [f"@{place}"]
+    patch = [{"op": "add", "path": "/tags/owner", "value": ["me"]}]
+    made(path.catalog("PATCH", place, json=patch), 200)
+    item = made(path.catalog("GET", place), 200)[dataset]
+    assert (item["name"], item["description"], item["tags"]) == ("Products", "Daily", {"owner": ["me"]})
+    assert item["version"] == "1.0.2"
+    for bad in (
+        {"name": ""},
+        {"tags": 7},
+        {"schemaRef": {"id": "x"}},
+        7,
+        None,
+        [7],
+        [{"op": "remove", "path": "/name"}],
+        [{"op": "add", "path": "/a/b", "value": 1}],
+    ):
+        assert path.catalog("PATCH", place, json=bad).status_code == 400, bad
+    assert made(path.catalog("GET", place), 200)[dataset] == item
+    assert path.catalog("PATCH", "/dataSets/nothing", json={"name": "x"}).status_code == 404
+
+
 def test_lists(path: Path) -> None:
     """By name, by property, in pages, with a choice of fields."""
     schema = path.schema()

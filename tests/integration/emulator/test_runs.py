@@ -192,6 +192,16 @@ def test_other_tables(path: Path, table: str, columns: tuple[str, ...]) -> None:
         assert all(isinstance(row["_emulator"]["Amount_Value"], (int, float)) for row in rows)
 
 
+def test_chosen_columns(path: Path) -> None:
+    """A source connection that names columns brings no others."""
+    columns = [{"name": name, "type": "string"} for name in ("Product_Id", "Description")]
+    body = path.once()
+    body["sourceConnectionIds"] = [path.source(path.base(), columns=columns)]
+    path.flow(body)
+    path.advance(10)
+    assert {frozenset(row["_emulator"]) for row in path.rows()} == {frozenset(("Product_Id", "Description"))}
+
+
 def run_mapped(path: Path, mappings: list[dict[str, str]], columns: Any = None, **changes: Any) -> Any:
     """One run through a mapping of its own; the run."""
     body = path.once(**changes)
@@ -434,6 +444,18 @@ def test_a_decision_after_the_end(path: Path) -> None:
         assert path.get("flows", flow)["lastRunDetails"]["state"] == status
         assert len(path.rows()) == rows
     assert after["etag"] != run["etag"]
+
+
+def test_a_success_confirmed_moves_nothing(path: Path) -> None:
+    """The rows are those of the time it ran, not of the time of the order."""
+    flow = path.flow(path.once())
+    path.advance(10)
+    path.advance(DAY)
+    (run,) = path.runs(flow)
+    after = decide(path, run["id"], status="success")
+    assert after["metrics"]["recordSummary"] == run["metrics"]["recordSummary"]
+    assert after["metrics"]["durationSummary"] == run["metrics"]["durationSummary"]
+    assert len(path.rows()) == BASE_ROWS
 
 
 def test_metrics_alone(path: Path) -> None:
