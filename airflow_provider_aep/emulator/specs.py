@@ -79,7 +79,7 @@ def _auth_spec(auth: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _connection_spec(source: dict[str, Any]) -> dict[str, Any]:
+def _connection_spec(source: dict[str, Any], *, drafts: bool) -> dict[str, Any]:
     files = source["flowSpec"] == "CloudStorageToAEP"
     kind = "FileSystem" if files else "Table"
     needed = {"path": {"type": "string"}} if files else {"tableName": {"type": "string"}}
@@ -100,6 +100,7 @@ def _connection_spec(source: dict[str, Any]) -> dict[str, Any]:
             "category": source["category"],
             "connectorName": source["name"],
             "isSource": True,
+            "isDraftModeSupported": drafts,
             "uiAttributes": {"apiFeatures": {"explorePaginationSupported": False}},
         },
         "permissionsInfo": PERMISSIONS,
@@ -113,8 +114,8 @@ class Specs:
         gone = {PAYPAL_SPEC} if settings.paypal == "removed" else set()
         offered = [source for source in sources() if source["id"] not in gone]
         self.sources = {source["id"]: source for source in offered}
-        self.connection_specs = {source["id"]: _connection_spec(source) for source in offered}
         drafts = settings.drafts == "on"
+        self.connection_specs = {s["id"]: _connection_spec(s, drafts=drafts) for s in offered}
         self.flow_specs = {
             entry["id"]: _flow_spec(entry, offered, drafts=drafts) for entry in _data("flow_specs.json")
         }

@@ -27,7 +27,7 @@ STATE = "sorting and filtering guide: /runs?property=state==inProgress"
 NOT_YET = "on-demand tutorial: a run that has not ended has no summaries yet"
 ON_DEMAND = "on-demand tutorial: `items`"
 STRINGS = "collect tutorials: numbers where the OpenAPI types strings, and the other way round"
-DRAFT = "draft mode tutorial: ?mode=draft"
+DRAFT = "draft mode tutorial: ?mode=draft, and `isDraftModeSupported` of the specs"
 
 REGISTRY = ("POST /tenant/*", "PUT /tenant/*", "PATCH /tenant/*", "GET /{}/*")
 
@@ -37,6 +37,7 @@ def _each(operations: tuple[str, ...], pointers: tuple[str, ...], document: str)
 
 
 EXTRA: Pointers = {
+    ("GET /connectionSpecs*", "items[].attributes.isDraftModeSupported"): DRAFT,
     **_each(REGISTRY, ("allOf[].$ref", "allOf[].type", "allOf[].meta:xdmType"), REF),
     **_each(REGISTRY, ("refs", "imsOrg", "meta:class", "meta:containerId"), REGISTRY_SAMPLE),
     **_each(REGISTRY, ("meta:sandbox*", "meta:tenantNamespace"), REGISTRY_SAMPLE),

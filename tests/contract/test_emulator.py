@@ -51,6 +51,8 @@ def test_connection_life(api: Call, connection: str) -> None:
     headers = {"If-Match": item["etag"]}
     api(200, "PATCH", f"/connections/{connection}/", json=patch, headers=headers)
     api(204, "DELETE", f"/connections/{connection}/")
+    draft = api(201, "POST", "/connections", json=paypal_body(), params={"mode": "draft"}).json()["id"]
+    api(200, "POST", f"/connections/{draft}/action", params={"op": "PUBLISH", "subOp": "APPLY"})
 
 
 def test_connection_lists(api: Call, connection: str) -> None:

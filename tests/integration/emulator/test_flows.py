@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.integration.emulator.path import CRM, PRODUCTS, Path, failure, made, spec
-from tests.support.emulator import Emulator
+from tests.support.emulator import PAYPAL_SPEC, Emulator, paypal_body
 
 FILES = "9753525b-82c7-4dce-8a9b-5ccfce2b9876"
 Body = dict[str, Any]
@@ -292,6 +292,10 @@ def test_no_drafts() -> None:
         path = Path(emulator)
         (crm,) = made(path.api("GET", f"/flowSpecs/{CRM}"), 200)["items"]
         assert crm["attributes"]["isDraftModeSupported"] is False
+        (paypal,) = made(path.api("GET", f"/connectionSpecs/{PAYPAL_SPEC}"), 200)["items"]
+        assert paypal["attributes"]["isDraftModeSupported"] is False
+        refused = path.api("POST", "/connections", json=paypal_body(), params={"mode": "draft"})
+        assert failure(refused) == "1368-400"
         response = path.api("POST", "/flows", json=path.prepared(), params={"mode": "draft"})
         assert failure(response) == "1368-400"
 
@@ -317,3 +321,16 @@ def test_gradual_states() -> None:
             assert failure(action(path, flow, "disable")) == "1421-400"
             path.advance(1)
             assert path.get("flows", flow)["state"] == end
+
+
+def test_on_aws() -> None:
+    """Everything begins asynchronously; rows land all the same."""
+    with Emulator("--cloud", "aws") as emulator:
+        path = Path(emulator)
+        path.stop_clock()
+        flow = path.flow(path.prepared())
+        assert path.get("flows", flow)["state"] == "initializing"
+        path.advance(10)
+        item = path.get("flows", flow)
+        assert (item["state"], len(item["etag"])) == ("enabled", 38)
+        assert len(path.rows()) == 320
