@@ -560,9 +560,9 @@ def test_restart(tmp_path: File) -> None:
         path = Path(emulator)
         flow = path.flow(path.prepared())
         path.advance(10)
-        path.advance(DAY)
-        path.runs(flow)  # the second run is under way now
-        before = {kind: path.get(kind, one) for kind, one in (("flows", flow),)}
+        path.advance(DAY - 8)
+        path.runs(flow)  # the second run is under way now, if this machine is not a slow one
+        before = path.get("flows", flow)
         counts, dataset = emulator.state(), path.dataset_id
     with Emulator(*arguments) as emulator:
         path = Path(emulator)
@@ -570,7 +570,7 @@ def test_restart(tmp_path: File) -> None:
         assert emulator.state() == counts
         after = path.get("flows", flow)
         for name in ("id", "name", "createdAt", "scheduleParams", "transformations", "inheritedAttributes"):
-            assert after[name] == before["flows"][name]
+            assert after[name] == before[name]
         path.advance(10)
         assert [run["state"] for run in path.runs(flow)] == ["success", "success"]
         assert len(path.rows()) == BASE_ROWS + NEW_ROWS
