@@ -88,6 +88,15 @@ def test_bad_mappings(path: Path, change: dict[str, Any], word: str) -> None:
     assert path.emulator.state()["mappingSets"] == 0
 
 
+def test_mapped_twice(path: Path) -> None:
+    """A field takes one value."""
+    body = openapi_body(path.schema())
+    body["mappings"].append({**body["mappings"][0], "source": "Product_Name"})
+    response = path.conversion("POST", "/mappingSets", json=body)
+    assert response.status_code == 400
+    assert "twice" in response.json()["detail"]
+
+
 def test_validate(path: Path) -> None:
     """A verdict for each mapping."""
     body = openapi_body(path.schema())

@@ -581,6 +581,19 @@ def test_restart(tmp_path: File) -> None:
         assert set(emulator.state().values()) == {0}
 
 
+def test_growth_outlives_a_restart(tmp_path: File) -> None:
+    """The tables grow from the start or the last reset, not from the last restart."""
+    arguments = ("--state", str(tmp_path / "state"))
+    with Emulator(*arguments) as emulator:
+        emulator.reset()
+        emulator.advance(2 * DAY)
+    with Emulator(*arguments) as emulator:
+        path = Path(emulator)
+        path.flow(path.once())
+        path.advance(10)
+        assert len(path.rows()) == BASE_ROWS + 2 * NEW_ROWS
+
+
 @pytest.mark.parametrize(("reply", "names"), [("items", {"items"}), ("bare", {"id", "etag"})])
 def test_reply_of_a_run(reply: str, names: set[str]) -> None:
     """`--run-reply`: as the on-demand tutorial has it, or as the OpenAPI."""
