@@ -1,0 +1,82 @@
+"""How values become those of a field: the pure part of a run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from airflow_provider_aep.emulator import expressions, mapping
+from airflow_provider_aep.emulator.flows import schedule
+
+TIME = "2025-01-02T03:04:05Z"
+ROW = {"A": " x ", "B": None, "N": 7}
+
+
+@pytest.mark.parametrize(
+    ("value", "field", "expected"),
+    [
+        ("7", {"type": "integer"}, 7),
+        (7.0, {"type": "integer"}, 7),
+        ("7.5", {"type": "number"}, 7.5),
+        (7, {"type": "string"}, "7"),
+        (True, {"type": "string"}, "true"),
+        ("TRUE", {"type": "boolean"}, True),
+        (TIME, {"type": "string", "format": "date-time"}, TIME),
+        (TIME, {"type": "string", "format": "date"}, "2025-01-02"),
+        ("x", {"type": "array", "items": {"type": "string"}}, ["x"]),
+        ("x", {}, "x"),
+    ],
+)
+def test_fits(value: object, field: dict[str, Any], expected: object) -> None:
+    """Converted where it can be."""
+    assert mapping.fit(value, field) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "field"),
+    [
+        ("7.5", {"type": "integer"}),
+        ("x", {"type": "number"}),
+        (1, {"type": "boolean"}),
+        ("soon", {"type": "string", "format": "date-time"}),
+    ],
+)
+def test_does_not_fit(value: object, field: dict[str, Any]) -> None:
+    """Refused where it cannot."""
+    with pytest.raises(mapping.BadValueError):
+        mapping.fit(value, field)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("A", " x "),
+        ("Nothing", None),
+        ("trim(A)", "x"),
+        ("upper(trim(A))", "X"),
+        ("lower('Ab')", "ab"),
+        ("coalesce(B, Nothing, N)", 7),
+        ('concat(N, "\\"", 1.5, B)', '7"1.5'),
+    ],
+)
+def test_expressions(text: str, expected: object) -> None:
+    """The few that there are."""
+    assert expressions.evaluate(text, ROW) == expected
+
+
+@pytest.mark.parametrize("text", ["", "(", "A B", "trim()", "trim(A, B)", "magic(A)", "concat(A", "'a", "A,"])
+def test_no_expressions(text: str) -> None:
+    """All else is told apart before it is kept."""
+    with pytest.raises(expressions.BadExpressionError):
+        expressions.parse(text)
+
+
+def test_schedule() -> None:
+    """Every 15 days is not every day, and a one-time flow comes due once."""
+    daily = {"startTime": 1000, "frequency": "day", "interval": "15"}
+    assert schedule.next_due(daily, 0) == 1000
+    assert schedule.next_due(daily, 1000) == 1000 + 15 * 86400
+    assert schedule.next_due(daily, 999 + 15 * 86400) == 1000 + 15 * 86400
+    once = {"startTime": 1000, "frequency": "once"}
+    assert (schedule.next_due(once, 999), schedule.next_due(once, 1000)) == (1000, None)
