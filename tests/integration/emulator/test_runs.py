@@ -157,8 +157,9 @@ def test_no_backfill(path: Path) -> None:
 def test_one_time(path: Path) -> None:
     """Exactly one run of its own, with everything."""
     flow = path.flow(path.once())
-    path.advance(10)
+    path.emulator.advance(10)
     path.advance(30 * DAY)
+    assert path.emulator.state()["runs"] == 1
     (run,) = path.runs(flow)
     assert run["activities"][0]["statusSummary"]["extensions"]["type"] == "one-time"
     assert len(path.rows()) == BASE_ROWS
