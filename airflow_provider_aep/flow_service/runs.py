@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
 
 class Phase(Enum):
@@ -95,8 +95,27 @@ class Run:
         }
 
 
+class Glance(NamedTuple):
+    """The little that a poller keeps of a run: whether it ended, when it began, how long it took."""
+
+    ended: bool
+    started_at: float | None
+    seconds: float | None
+
+
+def glance_at(item: Mapping[str, Any]) -> Glance:
+    """A glance at a run. Cheap: the poller takes a thousand in a row."""
+    duration = _mapping(_mapping(item.get("metrics")).get("durationSummary"))
+    started = epoch_seconds(duration.get("startedAtUTC"))
+    if read_phase(item) is Phase.RUNNING:
+        return Glance(False, started, None)
+    completed = epoch_seconds(duration.get("completedAtUTC"))
+    known = started is not None and completed is not None
+    return Glance(True, started, completed - started if known else None)  # type: ignore[operator]
+
+
 def read_phase(item: Mapping[str, Any]) -> Phase:
-    """What a run's status means. Cheap: the poller asks it of a thousand runs in a row."""
+    """What a run's status means."""
     return _ENDS.get(_folded(_status(item)), ("", Phase.RUNNING))[1]
 
 

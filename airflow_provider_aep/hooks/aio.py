@@ -55,22 +55,35 @@ class AsyncFlowService:
         self._secrets = Secrets()
         self._stack = AsyncExitStack()
         self._settings: Settings
+        self._sandbox: str
         self._transport: AioTransport
 
     async def __aenter__(self) -> AsyncFlowService:
         """:raises AepConfigError: the connection is not there or not right"""
-        connection = await afind_connection(self._conn_id, "aep_conn_id", "Adobe Experience Platform")
-        await self._hide(connection.password)
-        self._settings = settings = read_settings(connection)
-        await self._hide(settings.client_secret)
-        own = self._own_sandbox
-        use_default = own is None or own.strip() in {"", "None"}
-        self._sandbox = settings.sandbox if use_default or own is None else check_sandbox(own)
-        self._transport = await self._stack.enter_async_context(open_transport(settings.verify))
+        await self.reload()
         return self
 
     async def __aexit__(self, *_exc: object) -> None:
         await self._stack.aclose()
+
+    async def reload(self) -> None:
+        """Look the Airflow connection up (again): its secret may have changed while a run went on.
+
+        :raises AepConfigError: the connection is not there or not right; what was known before stands
+        """
+        connection = await afind_connection(self._conn_id, "aep_conn_id", "Adobe Experience Platform")
+        await self._hide(connection.password)
+        settings = read_settings(connection)
+        await self._hide(settings.client_secret)
+        own = self._own_sandbox
+        blank = own is None or (isinstance(own, str) and own.strip() in {"", "None"})
+        sandbox = settings.sandbox if blank else check_sandbox(own)
+        stack = AsyncExitStack()
+        transport = await stack.enter_async_context(open_transport(settings.verify))
+        # the new before the old is let go: as a rule they are the same session
+        old, self._stack = self._stack, stack
+        self._settings, self._sandbox, self._transport = settings, sandbox, transport
+        await old.aclose()
 
     async def call(self, call: Call) -> Any:
         """Send a GET and return its JSON; once, but for a fresh token after a refused one.
@@ -98,13 +111,11 @@ class AsyncFlowService:
                 raise failure
             refreshed = True
 
-    async def items(self, call: Call, *, most_pages: int) -> list[dict[str, Any]]:
-        """The items of every page of a list. :raises AepReplyError: more pages than that, or no list"""
-        pages = Pages(call, self._settings.base_url, most=most_pages)
-        found: list[dict[str, Any]] = []
+    async def pages(self, call: Call, *, most: int) -> AsyncIterator[list[dict[str, Any]]]:
+        """A list's items page by page, every page. :raises AepReplyError: more pages than that, or no list"""
+        pages = Pages(call, self._settings.base_url, most=most)
         while pages.call is not None:
-            found += pages.take(await self.call(pages.call))
-        return found
+            yield pages.take(await self.call(pages.call))
 
     async def _send(
         self, method: str, url: str, headers: dict[str, str], what: str, data: str | None = None
@@ -148,11 +159,12 @@ class AsyncFlowService:
     def _refusal(self, reply: Reply, what: str) -> AepError | None:
         if reply.status < 400:
             return None
-        if reply.status == 404 and "html" in reply.headers.get("content-type", "").lower():
+        html = "html" in reply.headers.get("content-type", "").lower()
+        if html and reply.status < 500 and reply.status != 429:
             return AepReplyError(
-                f"{what} was answered with an HTML page and 404: this is not Adobe Experience Platform. "
-                "Check `host` of the AEP connection and the proxy settings.",
-                status=404,
+                f"{what} was answered with an HTML page and {reply.status}: a proxy's, or this is not Adobe "
+                "Experience Platform. Check `host` of the AEP connection and the proxy settings.",
+                status=reply.status,
                 retryable=False,
             )
         return replies.error_from_reply(

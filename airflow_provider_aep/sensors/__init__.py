@@ -1,0 +1,3 @@
+"""What a DAG author waits with."""
+
+from __future__ import annotations

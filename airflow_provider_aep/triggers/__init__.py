@@ -1,0 +1,3 @@
+"""What waits in a triggerer. All waits on one connection and sandbox share one poller."""
+
+from __future__ import annotations

@@ -1,0 +1,66 @@
+"""When to look next. Pure: times come in, times go out.
+
+A batch run looked at more often than about once a minute tells little (its shortest schedule is a quarter
+of an hour), so looks are frequent only where an end is likely: while the run is young, since many are
+short, and near the time that runs of its dataflow usually take.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from airflow_provider_aep.flow_service.errors import AepError
+
+SHORTEST = 5.0
+"""Seconds between two looks at a run, at least."""
+
+LONGEST = 300.0
+"""And at most."""
+
+_SHARE_OF_AGE = 0.1
+_NEAR = 0.15
+_TOGETHER = 0.25
+
+
+def interval(age: float, usual: float | None, jitter: float) -> float:
+    """Seconds until the next look at a run.
+
+    :param age: seconds since it started, or since the wait for it began
+    :param usual: seconds that runs of its dataflow take, where known
+    :param jitter: in [0, 1); spreads the result by a tenth to either side
+    """
+    wait = age * _SHARE_OF_AGE
+    if usual is not None and abs(age - usual) <= max(SHORTEST, usual * _NEAR):
+        wait = min(wait, usual * 0.02)
+    elif usual is not None and age < usual:
+        wait = min(wait, usual * (1 - _NEAR) - age)  # the next look is not to pass over its usual end
+    return min(LONGEST, max(SHORTEST, wait) * (0.9 + jitter * 0.2))
+
+
+def slowed(error: AepError, failures: int, jitter: float) -> float:
+    """Seconds that everybody pauses after the service failed or throttled ``failures`` times in a row."""
+    steps = min(LONGEST, SHORTEST * 2.0 ** min(failures - 1, 10)) * (0.9 + jitter * 0.2)
+    wish = min(error.retry_after, LONGEST) if error.retry_after is not None else 0.0
+    return max(wish, min(LONGEST, steps))
+
+
+def joins(due: float, now: float, last: float) -> bool:
+    """Whether a look that is due soon goes along now, so that looks of many waits fall together."""
+    return due <= now + _TOGETHER * max(due - last, 0.0)
+
+
+class Durations:
+    """How long runs took, by dataflow: the middle of the last few."""
+
+    def __init__(self) -> None:
+        self._by_flow: dict[str, deque[float]] = {}
+
+    def add(self, flow_id: str | None, seconds: float | None) -> None:
+        """Remember a run that ended."""
+        if flow_id and seconds:
+            self._by_flow.setdefault(flow_id, deque(maxlen=9)).append(seconds)
+
+    def usual(self, flow_id: str | None) -> float | None:
+        """Seconds, or None where no run of it has been seen to end."""
+        taken = sorted(self._by_flow.get(flow_id or "", ()))
+        return taken[len(taken) // 2] if taken else None

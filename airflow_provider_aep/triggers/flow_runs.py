@@ -1,0 +1,98 @@
+"""Waiting for a run of a dataflow in the triggerer."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from airflow_provider_aep.flow_service.run_choice import Aim
+from airflow_provider_aep.triggers._poller import wait_with_others
+from airflow_provider_aep.triggers._wait import Wait
+
+
+class FlowRunTrigger(BaseTrigger):
+    """Fires once: when the run ended, the deadline passed, or nothing more can be found out.
+
+    What it holds is stored in plain text in Airflow's database: ids and times, nothing else. The event is
+    ``{"status": "ended" | "timeout" | "missing" | "error", "flow_id", "run_id"}``; how the run ended is for
+    the task to read itself.
+
+    :param aep_conn_id: an Airflow connection of type ``aep``
+    :param sandbox: the sandbox's name; None for the connection's own
+    :param flow_id: the dataflow's id
+    :param run_id: the run's id; None to find it by ``match``
+    :param deadline: epoch seconds; it stays as it is when the triggerer is started anew
+    :param match: see :class:`airflow_provider_aep.flow_service.run_choice.Aim`, like the next three
+    :param since: when the wait began, epoch seconds
+    :param start: the data interval's start, epoch seconds
+    :param end: its end
+    :param poll_interval: seconds between two looks; None for 5 s to 5 min, as it suits the run
+    """
+
+    def __init__(
+        self,
+        *,
+        aep_conn_id: str,
+        flow_id: str | None = None,
+        run_id: str | None = None,
+        deadline: float,
+        sandbox: str | None = None,
+        match: str = "latest",
+        since: float = 0.0,
+        start: float | None = None,
+        end: float | None = None,
+        poll_interval: float | None = None,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.aep_conn_id = aep_conn_id
+        self.sandbox = sandbox
+        self.flow_id = flow_id
+        self.run_id = run_id
+        self.deadline = deadline
+        self.match = match
+        self.since = since
+        self.start = start
+        self.end = end
+        self.poll_interval = poll_interval
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """The class, and what makes the same one again."""
+        names = (
+            "aep_conn_id",
+            "sandbox",
+            "flow_id",
+            "run_id",
+            "deadline",
+            "match",
+            "since",
+            "start",
+            "end",
+            "poll_interval",
+        )
+        return "airflow_provider_aep.triggers.flow_runs.FlowRunTrigger", {
+            name: getattr(self, name) for name in names
+        }
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Wait, with all others on this connection and sandbox."""
+        wait = Wait(
+            flow_id=self.flow_id,
+            run_id=self.run_id,
+            deadline=self.deadline,
+            aim=Aim(self.match, self.since, self.start, self.end),
+            poll_interval=self.poll_interval,
+        )
+        status = await wait_with_others(self.aep_conn_id, self.sandbox, wait)
+        for note in wait.notes:
+            self.log.info("%s", note)
+        event = {"status": status, "flow_id": self.flow_id, "run_id": wait.run_id}
+        yield TriggerEvent(event)  # type: ignore[no-untyped-call]
+
+    async def on_kill(self) -> None:
+        """Somebody ended the waiting task (Airflow 3.3 asks). The run goes on: it cannot be cancelled."""
+        self.log.warning(
+            "The run %s goes on in Adobe Experience Platform: Flow Service cannot cancel a run.",
+            self.run_id or f"of dataflow {self.flow_id}",
+        )

@@ -1,0 +1,26 @@
+"""A server with runs, an Airflow connection to it, and a poller in a hurry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.connections import SetConnection
+from tests.support.emulator import CLIENT_ID, CLIENT_SECRET, ORG_ID
+from tests.support.run_server import RunServer
+
+
+@pytest.fixture
+def server(set_connection: SetConnection, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunServer]:
+    """A server of runs, known as `aep_default`; intervals and pauses are hundredths of what they are."""
+    from airflow_provider_aep.triggers import _pacing, _poller
+
+    monkeypatch.setattr(_pacing, "SHORTEST", 0.05)
+    monkeypatch.setattr(_pacing, "LONGEST", 0.5)
+    monkeypatch.setattr(_poller, "GATHER", 0.02)
+    with RunServer() as server:
+        extra = {"org_id": ORG_ID, "ims_host": server.url, "timeout": 20}
+        aep = {"conn_type": "aep", "login": CLIENT_ID, "password": CLIENT_SECRET, "host": server.url}
+        set_connection("aep_default", **aep, extra=extra)
+        yield server

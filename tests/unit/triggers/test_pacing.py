@@ -1,0 +1,59 @@
+"""When the poller looks next."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_provider_aep.flow_service.errors import AepServerError, AepThrottledError
+from airflow_provider_aep.triggers._pacing import LONGEST, SHORTEST, Durations, interval, joins, slowed
+
+
+@pytest.mark.parametrize(
+    ("age", "usual", "expected"),
+    [
+        (0, None, 5),
+        (60, None, 6),
+        (600, None, 60),
+        (36_000, None, 300),
+        (1800, 3600, 180),
+        (3590, 3600, 72),
+        (3000, 3600, 60),
+        (2900, 3600, 160),
+        (60, 60, 5),
+        (7200, 3600, 300),
+    ],
+)
+def test_the_interval_follows_age_and_what_is_usual(age: float, usual: float | None, expected: float) -> None:
+    """Short while young and near the usual end, which no interval passes over."""
+    assert interval(age, usual, 0.5) == pytest.approx(expected)
+
+
+def test_intervals_stay_in_their_bounds_and_differ() -> None:
+    """5 s to 5 min, a tenth of jitter to either side."""
+    for age in (0, 1, 100, 10_000, 1e7):
+        assert SHORTEST * 0.9 <= interval(age, None, 0.0) < interval(age, None, 0.999) + 1e-9
+        assert interval(age, None, 0.999) <= LONGEST
+
+
+def test_trouble_slows_down_step_by_step() -> None:
+    """Doubling from 5 s to 5 min; what the service wishes counts where it is longer, within the bound."""
+    assert [slowed(AepServerError("x"), n, 0.5) for n in (1, 2, 3, 9, 99)] == [5, 10, 20, 300, 300]
+    assert slowed(AepThrottledError("x", retry_after=60), 1, 0.5) == 60
+    assert slowed(AepThrottledError("x", retry_after=9999), 1, 0.5) == 300
+
+
+def test_what_is_due_soon_goes_along() -> None:
+    """Within a quarter of its own interval."""
+    assert joins(due=100, now=100, last=0)
+    assert joins(due=100, now=76, last=0)
+    assert not joins(due=100, now=74, last=0)
+
+
+def test_what_is_usual_is_the_middle_of_the_last_runs() -> None:
+    """A dataflow nobody has seen to end has none."""
+    durations = Durations()
+    assert durations.usual("flow-1") is None
+    for seconds in (10, 1000, 12, 11, None):
+        durations.add("flow-1", seconds)
+    durations.add(None, 5)
+    assert durations.usual("flow-1") == 12
