@@ -20,6 +20,7 @@ from airflow_provider_aep.exactly_once.steps import (
 from airflow_provider_aep.flow_service.errors import (
     AepError,
     AepNotFoundError,
+    AepThrottledError,
     AepVersionError,
     EntityExistsError,
     EntityStateError,
@@ -85,8 +86,9 @@ def _update(entity: Entity) -> Generator[Step, Any, None]:
         except AepNotFoundError:
             raise Vanished from None
         except AepError as error:
-            if not (isinstance(error, AepVersionError) or error.retryable):
-                raise
+            lost = error.may_have_happened and not isinstance(error, AepThrottledError)
+            if not (isinstance(error, AepVersionError) or lost):
+                raise  # a 429 has been waited for by the transport, as far as it may be
             failure = error
         else:
             return
@@ -98,6 +100,8 @@ def _update(entity: Entity) -> Generator[Step, Any, None]:
 def until_ready(wanted: Wanted, entity: Entity) -> Generator[Step, Any, Entity]:
     """Wait for an entity that is still coming up, such as ``initializing`` where creation is asynchronous."""
     waited = 0.0
+    if entity.readiness is Readiness.COMING:
+        yield Decided(f"{wanted.title} is {entity.state!r}; waiting for it", entity.id)
     for attempt in range(10_000):
         if entity.readiness is Readiness.READY:
             break

@@ -77,4 +77,5 @@ def _perform(step: Step, service: Service, memory: Memory, log: Any, sleep: Call
         case steps.Keep(id):
             return memory.keep(id)
         case steps.Decided(text, id, warning):
-            return (log.warning if warning else log.info)("%s: %s %s", text, id, service.link(id))
+            link = f": {id} {service.link(id)}" if id else ""
+            return (log.warning if warning else log.info)("%s%s", text, link)

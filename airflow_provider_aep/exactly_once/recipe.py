@@ -63,7 +63,7 @@ def create_once(wanted: Wanted) -> Recipe:
             outcome = yield from _look_and_post(wanted)
             break
         except Vanished:
-            pass
+            yield Decided(f"{wanted.title} was deleted meanwhile; starting again at step 2")
     if outcome is None:
         raise EntityStateError(
             f"{wanted.title} was deleted twice while this task worked on it. "
@@ -105,6 +105,7 @@ def _look_and_post(wanted: Wanted) -> Recipe:
             created = yield Post()
         except AepError as error:
             failure = error
+            yield Decided(f"Step 3 (post): {error} Looking for what stands")
             if not (_may_repeat(error, posts) or error.may_have_happened):
                 break
         else:
@@ -133,17 +134,25 @@ def _look_after(wanted: Wanted, failure: AepError | None) -> Generator[Step, Any
     for pause in PATIENCE:
         yield Sleep(pause)
         standing = yield from _look(wanted)
-        if standing:
-            break
+        if standing and (wanted.mark is None or _own(wanted, standing) is not None):
+            break  # somebody else's proves nothing about ours, which may still be on its way
+    rest = wait_for(failure, 1, 0.5).wait - sum(PATIENCE)
+    if not standing and 0 < rest <= LONGEST_WAIT:
+        yield Sleep(rest)
     return standing
 
 
-def _look(wanted: Wanted) -> Generator[Step, Any, list[Entity]]:
-    """What stands, oldest first. What is just leaving or changing hands is looked at again."""
+def _each_once(listed: Sequence[Entity]) -> list[Entity]:
+    """Pages that overlap list an entity twice; it is one all the same."""
+    return list({entity.id: entity for entity in listed}.values())
+
+
+def _look(wanted: Wanted, own: str | None = None) -> Generator[Step, Any, list[Entity]]:
+    """What stands, oldest first. What is just leaving, our own apart, is looked at again."""
     waited = 0.0
     while True:
-        listed: Sequence[Entity] = yield Look()
-        leaving = [entity for entity in listed if entity.readiness is Readiness.LEAVING]
+        listed = _each_once((yield Look()))
+        leaving = [entity for entity in listed if entity.readiness is Readiness.LEAVING and entity.id != own]
         if not leaving:
             return sorted(listed, key=lambda entity: entity.age_key)
         if waited >= wanted.wait_timeout:
@@ -175,7 +184,8 @@ def _choose(wanted: Wanted, standing: list[Entity]) -> Generator[Step, Any, Enti
 
 def _refuse_unusable(wanted: Wanted, standing: list[Entity]) -> None:
     for entity in standing:
-        if entity.readiness is Readiness.REFUSED and not is_leftover_draft(wanted, entity):
+        leftover = entity.mark is not None and entity is not standing[0]  # a younger one of ours is removed
+        if entity.readiness is Readiness.REFUSED and not (leftover or is_leftover_draft(wanted, entity)):
             raise state_error(wanted, entity)
 
 
@@ -186,8 +196,8 @@ def _remove_leftovers(wanted: Wanted, standing: list[Entity]) -> Generator[Step,
     for entity in (yield from _removable(younger)):
         if (yield from _delete(entity.id)):
             left.remove(entity)
-            text = f"Step 2 (look): removed a leftover of {entity.maker}; {wanted.named} is {oldest.id}"
-            yield Decided(text, entity.id)
+            text = f"Step 2 (look): removed {entity.id}, a leftover {entity.maker}; kept {wanted.named}"
+            yield Decided(text, oldest.id)
     if not left:
         return oldest
     ids = ", ".join(entity.id for entity in standing if entity is oldest or entity in left)
@@ -272,9 +282,9 @@ def _standing_with_own(wanted: Wanted, own: str) -> Generator[Step, Any, list[En
     for pause in (0.0, *SETTLING):
         if pause:
             yield Sleep(pause)
-        listed: Sequence[Entity] = yield Look()
+        listed = yield from _look(wanted, own)
         standing = [entity for entity in listed if _counts(wanted, entity) or entity.id == own]
-        if not standing or any(entity.id == own for entity in standing):
+        if any(entity.id == own for entity in standing):
             break
     if not any(entity.id == own for entity in standing):
         try:

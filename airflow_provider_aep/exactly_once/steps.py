@@ -148,10 +148,10 @@ class Sleep:
 
 @dataclass(frozen=True)
 class Decided:
-    """A decision, for the log."""
+    """A decision, for the log; with the id of whom it is about."""
 
     text: str
-    id: str
+    id: str = ""
     warning: bool = False
 
 

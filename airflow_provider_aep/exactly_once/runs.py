@@ -1,0 +1,98 @@
+"""How a run is started at most once.
+
+A run has no name, so nothing tells a second one from the first but the moment it came to be. The intent is
+kept before the POST: the newest run that stood by then. Whatever is newer afterwards is the run that was
+asked for; where none shows, none is started again, since it would move the same rows twice.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from airflow_provider_aep.exactly_once.recipe import PATIENCE
+from airflow_provider_aep.flow_service.errors import AepAuthError, AepError, AmbiguousRunError
+from airflow_provider_aep.flow_service.runs import Run
+
+
+class Notes(Protocol):
+    """What outlives a try."""
+
+    @property
+    def lasts(self) -> bool: ...
+    def read(self) -> dict[str, Any]: ...
+    def write(self, notes: Mapping[str, Any]) -> None: ...
+    def forget(self) -> None: ...
+
+
+def start_once(
+    *,
+    notes: Notes,
+    look: Callable[[], Sequence[Run]],
+    post: Callable[[], str],
+    window: tuple[float, float] | None,
+    log: Any,
+    sleep: Callable[[float], None] = time.sleep,
+) -> str:
+    """The id of the one run of this order.
+
+    :param look: every run of the dataflow
+    :param post: start one, with one request
+    :param window: what the run shall bring in, by which it is known where there is no memory (before 3.3)
+    :raises AmbiguousRunError: one may have been started and none is to be seen
+    """
+    known = notes.read()
+    if isinstance(known.get("id"), str):
+        log.info("An earlier try of this task started run %s.", known["id"])
+        return str(known["id"])
+    since, failure = known.get("since"), None
+    if not isinstance(since, int | float):
+        standing = look()
+        if not notes.lasts and (found := _of_window(standing, window)):
+            log.info("Run %s brings in the same window: it is this task's own.", found.id)
+            return found.id
+        since = max((run.created_at or 0.0 for run in standing), default=0.0)
+        notes.write({"since": since})
+        run_id, failure = _post(post, notes)
+        if run_id is None and isinstance(failure, AepAuthError) and not _newer(look(), since, window):
+            run_id, failure = _post(post, notes)  # refused at the gate, with a token that is renewed by now
+        if run_id is not None:
+            return run_id
+    for pause in PATIENCE:
+        sleep(pause)
+        newer = _newer(look(), since, window)
+        if len(newer) == 1:
+            notes.write({"id": newer[0].id})
+            log.info("The reply was lost, its effect stands: run %s.", newer[0].id)
+            return newer[0].id
+    raise AmbiguousRunError(
+        "A run may have been started, and which one it is cannot be told: its reply was lost, and "
+        f"{'several' if newer else 'no'} new runs are to be seen. None is started again, since it would move "
+        "the same rows twice. Look at the dataflow's runs in AEP; clear the task to start a new one."
+    ) from failure
+
+
+def _post(post: Callable[[], str], notes: Notes) -> tuple[str | None, AepError | None]:
+    """The run's id; or None and why, where it may have been started all the same."""
+    try:
+        run_id = post()
+    except AepError as error:
+        if error.may_have_happened or (isinstance(error, AepAuthError) and error.status == 401):
+            return None, error
+        notes.forget()
+        raise
+    notes.write({"id": run_id})
+    return run_id, None
+
+
+def _newer(runs: Sequence[Run], since: float, window: tuple[float, float] | None) -> list[Run]:
+    """What came after the intent; those of exactly this window, if any says so."""
+    newer = [run for run in runs if (run.created_at or 0.0) > since]
+    exact = [run for run in newer if window is not None and run.window == window]
+    return exact or [run for run in newer if run.window is None or window is None]
+
+
+def _of_window(runs: Sequence[Run], window: tuple[float, float] | None) -> Run | None:
+    found = [run for run in runs if window is not None and run.window == window]
+    return found[-1] if found else None

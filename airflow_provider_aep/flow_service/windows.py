@@ -1,0 +1,30 @@
+"""The window of source data that a run on demand brings in, as an operator is given it."""
+
+from __future__ import annotations
+
+from airflow_provider_aep.flow_service.errors import AepConfigError
+from airflow_provider_aep.flow_service.schedules import epoch_seconds
+
+
+def read_window(start: object, end: object) -> tuple[float, float]:
+    """Start and end in epoch seconds; each a datetime, an ISO text or epoch seconds.
+
+    Adobe's OpenAPI says milliseconds, its examples and tutorials are in seconds.
+
+    :raises AepConfigError: naming ``window_start`` or ``window_end`` (1381-400: the end before the start)
+    """
+    first, last = _moment(start, "window_start"), _moment(end, "window_end")
+    if last <= first:
+        raise AepConfigError("`window_end` is not after `window_start`.", parameter="window_end")
+    return first, last
+
+
+def _moment(value: object, parameter: str) -> float:
+    seconds = epoch_seconds(value)
+    if seconds is None:
+        raise AepConfigError(
+            f"`{parameter}` is neither a datetime, an ISO text nor epoch seconds. In a DAG, the data "
+            "interval is `{{ data_interval_start }}` and `{{ data_interval_end }}`.",
+            parameter=parameter,
+        )
+    return float(int(seconds))

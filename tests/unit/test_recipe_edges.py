@@ -1,0 +1,158 @@
+"""The recipe where a list lags, repeats itself, or shows what is just changing hands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from airflow_provider_aep.exactly_once import Entity, Outcome, Wanted, create_once, make_mark
+from airflow_provider_aep.exactly_once import steps as s
+from airflow_provider_aep.flow_service.errors import (
+    AepError,
+    AepNotFoundError,
+    AepServerError,
+    AepThrottledError,
+    EntityStateError,
+)
+
+MARK = make_mark("dag", "task", "run", -1)
+OTHER = make_mark("dag", "other", "run", -1)
+
+
+def entity(id: str, at: float, mark: str | None = MARK, state: str = "enabled") -> Entity:
+    return Entity(id, at, state, f'"{id}"', mark or "by hand")
+
+
+def wanted(**changes: Any) -> Wanted:
+    facts = {"kind": "base connection", "name": "PayPal", "identity": {}, "if_exists": "reuse", "mark": MARK}
+    return Wanted(**{**facts, "settle": 0.0, **changes})
+
+
+class Script:
+    """A service that answers looks in turn, the last one for ever, and notes what it was asked."""
+
+    def __init__(
+        self, looks: Iterable[list[Entity]], *, post: Any = "own", known: Iterable[Entity] = ()
+    ) -> None:
+        self.looks = list(looks)
+        self.post = post
+        self.known = {one.id: one for one in known}
+        self.steps: list[s.Step] = []
+
+    def run(self, order: Wanted) -> Outcome:
+        recipe, reply, error = create_once(order), None, None
+        while True:
+            try:
+                step = recipe.throw(error) if error else recipe.send(reply)
+            except StopIteration as done:
+                return done.value  # type: ignore[no-any-return]
+            self.steps.append(step)
+            reply, error = None, None
+            try:
+                reply = self._answer(step)
+            except AepError as failure:
+                error = failure
+
+    def _answer(self, step: s.Step) -> Any:
+        match step:
+            case s.Look():
+                return self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
+            case s.Post():
+                if isinstance(self.post, AepError):
+                    raise self.post
+                return self.post
+            case s.Get(id):
+                if id not in self.known:
+                    raise AepNotFoundError("gone", status=404)
+                return self.known[id]
+            case s.Dependants():
+                return []
+        return None
+
+    def asked(self, kind: type) -> list[Any]:
+        return [step for step in self.steps if isinstance(step, kind)]
+
+    @property
+    def slept(self) -> float:
+        return sum(step.seconds for step in self.asked(s.Sleep))
+
+
+def test_an_entity_listed_twice_is_one() -> None:
+    """Pages that overlap repeat an item: it is no leftover of itself."""
+    one = entity("a", 1)
+    script = Script([[one, one]])
+    assert script.run(wanted()).id == "a"
+    assert not script.asked(s.Delete)
+
+
+def test_a_list_that_lags_is_looked_at_again() -> None:
+    """As long as our own is missing, an older rival may be missing too."""
+    own, rival = entity("own", 2), entity("rival", 1, OTHER)
+    script = Script([[], [], [], [own, rival]], known=[own])
+    assert script.run(wanted()).id == "rival"
+    assert [step.id for step in script.asked(s.Delete)] == ["own"]
+
+
+def test_own_counts_where_the_list_never_shows_it() -> None:
+    """The reply said it stands; it is read by its id then, for its age."""
+    script = Script([[], [entity("rival", 3, OTHER)]], known=[entity("own", 2)])
+    assert script.run(wanted()) == Outcome("own", created=True)
+
+
+def test_a_rival_that_changes_hands_is_waited_for() -> None:
+    """`enabled-finalizing` will be enabled: who ignored it would return what a later run deletes."""
+    own = entity("own", 2)
+    busy, ready = entity("rival", 1, OTHER, "enabled-finalizing"), entity("rival", 1, OTHER)
+    script = Script([[], [own, busy], [own, ready]])
+    assert script.run(wanted()).id == "rival"
+
+
+def test_somebody_elses_does_not_end_the_patience() -> None:
+    """After a lost reply another task's entity proves nothing about ours, which may still be on its way."""
+    rival, own = entity("rival", 1, OTHER), entity("own", 2)
+    script = Script([[], [rival], [rival], [rival, own]], post=AepServerError("lost", status=503))
+    assert script.run(wanted()).id == "rival"
+    assert [step.id for step in script.asked(s.Delete)] == ["own"]
+
+
+def test_the_servers_wish_is_waited_for_before_another_post() -> None:
+    """`Retry-After: 40` at a 503 means 40 seconds, the patience counted in."""
+    script = Script([[]], post=AepServerError("busy", status=503, retry_after=40))
+    with pytest.raises(AepServerError):
+        script.run(wanted())
+    assert len(script.asked(s.Post)) == 3
+    assert script.slept == pytest.approx(3 * 40)
+
+
+def test_a_wish_too_long_for_a_worker_goes_up_at_once() -> None:
+    """The look comes first, since a 429 can have had its effect; then Airflow's own retry waits."""
+    script = Script([[]], post=AepThrottledError("slow", status=429, retry_after=3600))
+    with pytest.raises(AepThrottledError):
+        script.run(wanted())
+    assert (len(script.asked(s.Post)), len(script.asked(s.Look)), script.slept) == (1, 2, 0)
+
+
+def test_a_younger_leftover_that_failed_does_not_block_the_oldest() -> None:
+    """It is ours and in nobody's way, so it is removed."""
+    script = Script([[entity("a", 1), entity("b", 2, OTHER, "disabled")]])
+    assert script.run(wanted()).id == "a"
+    assert [step.id for step in script.asked(s.Delete)] == ["b"]
+
+
+@pytest.mark.parametrize("state", ["disabled", "draft"])
+def test_what_cannot_be_used_is_named(state: str) -> None:
+    """A human switched it off, or has not finished it."""
+    with pytest.raises(EntityStateError, match=r"'a'|\ba\b"):
+        Script([[entity("a", 1, None, state)]]).run(wanted())
+
+
+def test_every_turn_is_told() -> None:
+    """The engineer on call reads what happened, not only how it ended."""
+    own = entity("own", 2)
+    script = Script([[], [own]], post=AepServerError("lost", status=503))
+    script.run(wanted())
+    told = [step.text for step in script.asked(s.Decided)]
+    assert any("Step 3" in text and "lost" in text for text in told)
+    assert any("effect stands" in text for text in told)
