@@ -38,7 +38,10 @@ def config_seconds(key: str, default: float) -> float:
         from airflow.sdk.configuration import conf
     except ImportError:  # 3.1
         from airflow.configuration import conf
-    return float(conf.getfloat("aep", key, fallback=default))
+    try:
+        return float(conf.get("aep", key, fallback=str(default)))
+    except (TypeError, ValueError):
+        return float("nan")  # the caller names the setting
 
 
 async def aget_connection(conn_id: str) -> Any:

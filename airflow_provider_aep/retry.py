@@ -29,7 +29,7 @@ class AepRetryPolicy(RetryPolicy):
             return RetryDecision.fail(
                 reason=f"{type(exception).__name__}: a retry cannot help. {exception}"[:500]
             )
-        if exception.retry_after is not None:
+        if exception.retry_after:
             delay = min(timedelta(seconds=exception.retry_after), LONGEST_DELAY)
             reason = f"{type(exception).__name__}: Adobe asked for {exception.retry_after:g} s"
             return RetryDecision.retry(delay=delay, reason=reason)

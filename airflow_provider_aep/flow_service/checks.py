@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 
 from airflow_provider_aep.flow_service.errors import AepConfigError
 
 MAX_NAME = 255
+LONGEST_TEXT = 4000
+LONGEST_MARK = 600
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
@@ -16,7 +19,7 @@ _SANDBOX = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,255}")
 
 def is_id(value: object) -> bool:
     """Whether a value may stand in a path as an id."""
-    return isinstance(value, str) and _ID.fullmatch(value) is not None
+    return isinstance(value, str) and value != "None" and _ID.fullmatch(value) is not None
 
 
 def check_id(value: object, parameter: str) -> str:
@@ -48,6 +51,8 @@ def _name_problem(value: object) -> str | None:
         return f"must be a text, not a {type(value).__name__}"
     if not value.strip():
         return "is empty"
+    if value == "None":
+        return "is 'None', which is what a template makes of nothing"
     if len(value) > MAX_NAME:
         return f"has {len(value)} characters"
     if value != value.strip():
@@ -62,7 +67,12 @@ def can_be_sent(text: str) -> bool:
     return not any(unicodedata.category(c) == "Cs" for c in text)
 
 
-def check_text(value: object, parameter: str, *, longest: int = 4000) -> str | None:
+def check_description(value: object) -> str | None:
+    """A description, short enough for a mark at its end."""
+    return check_text(value, "description", longest=LONGEST_TEXT - LONGEST_MARK)
+
+
+def check_text(value: object, parameter: str, *, longest: int = LONGEST_TEXT) -> str | None:
     """A free text such as a description, or None."""
     if value is None:
         return None
@@ -123,6 +133,29 @@ def check_choice(value: object, parameter: str, choices: tuple[str, ...]) -> str
     raise AepConfigError(
         f"`{parameter}` is {value!r}; it must be one of {', '.join(map(repr, choices))}.", parameter=parameter
     )
+
+
+def check_method(value: object) -> str:
+    """An HTTP method, in capitals."""
+    if isinstance(value, str) and re.fullmatch(r"[A-Za-z]{1,20}", value):
+        return value.upper()
+    raise AepConfigError("`method` must be an HTTP method such as 'GET'.", parameter="method")
+
+
+def check_object(value: object, parameter: str) -> Mapping[str, object]:
+    """A dict with texts as keys."""
+    if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
+        return value
+    raise AepConfigError(
+        f"`{parameter}` must be a dict with texts as keys, not a {type(value).__name__}.", parameter=parameter
+    )
+
+
+def check_flag(value: object, parameter: str) -> bool:
+    """True or False, and no text that only looks like one."""
+    if isinstance(value, bool):
+        return value
+    raise AepConfigError(f"`{parameter}` must be True or False, not {value!r:.40}.", parameter=parameter)
 
 
 def check_seconds(value: object, parameter: str) -> float:

@@ -62,10 +62,9 @@ def decide(
 
 
 def wait_for(error: AepError, attempt: int, jitter: float) -> Again:
-    """The server's wish, else steps that double."""
-    if error.retry_after is not None:
-        return Again(error.retry_after)
-    return Again(FIRST_WAIT * 2 ** (attempt - 1) * (0.75 + jitter / 2))
+    """Steps that double, or the server's wish where it is longer."""
+    step = FIRST_WAIT * 2 ** (attempt - 1) * (0.75 + jitter / 2)
+    return Again(max(step, error.retry_after or 0.0))
 
 
 def parse_retry_after(value: str | None, now: float) -> float | None:

@@ -14,6 +14,7 @@ SHORTEST_MINUTES = 15
 LEAD = 20.0
 """Seconds that a start that was not given lies ahead: longer than making the dataflow takes."""
 
+_YEAR_3000 = 32_503_680_000
 _KNOWN = {"frequency", "interval", "start", "backfill"}
 
 
@@ -94,7 +95,9 @@ def _interval(value: object, frequency: str) -> int | None:
 def _start(value: object, now: float) -> int:
     if value is None or value == "":
         return int(now + LEAD)
-    start = _epoch(value)
+    start = epoch_seconds(value)
+    if start is None:
+        raise _wrong("has a start that is neither a datetime, an ISO text nor epoch seconds")
     if start < now:
         moment = datetime.fromtimestamp(start, timezone.utc).isoformat()
         raise _wrong(
@@ -103,20 +106,19 @@ def _start(value: object, now: float) -> int:
     return int(start)
 
 
-def _epoch(value: object) -> float:
+def epoch_seconds(value: object) -> float | None:
+    """Epoch seconds of a datetime, an ISO text or a number (also as text); None of anything else."""
     try:
         if isinstance(value, str) and not value.strip().isdigit():
             value = datetime.fromisoformat(value.strip().replace("Z", "+00:00"))
         if isinstance(value, datetime):
             value = (value if value.tzinfo else value.replace(tzinfo=timezone.utc)).timestamp()
         if isinstance(value, bool):
-            raise TypeError
+            return None
         seconds = float(value)  # type: ignore[arg-type]
-        if 0 <= seconds < 32_503_680_000:  # the year 3000: milliseconds are not meant
-            return seconds
     except (TypeError, ValueError, OverflowError):
-        pass
-    raise _wrong("has a start that is neither a datetime, an ISO text nor epoch seconds")
+        return None
+    return seconds if 0 <= seconds < _YEAR_3000 else None  # beyond it milliseconds are meant
 
 
 def _wrong(problem: str) -> AepConfigError:

@@ -17,18 +17,12 @@ PLAIN_PARAMETERS = frozenset({"host", "port", "database", "schema", "region", "s
 
 @dataclass(frozen=True)
 class Source:
-    """A documented source.
-
-    ``connection_spec_id`` and ``auth_spec_name`` must match the platform's to the letter; ``notice`` is what
-    its user should know.
-    """
+    """A documented source. Spec id and auth spec name must match the platform's to the letter."""
 
     key: str
     title: str
     connection_spec_id: str
     auth_spec_name: str
-    parameters: tuple[str, ...]
-    notice: str | None = None
 
 
 PAYPAL = Source(
@@ -36,9 +30,6 @@ PAYPAL = Source(
     title="PayPal",
     connection_spec_id="221c7626-58f6-4eec-8ee2-042b0226f03b",
     auth_spec_name="Client-Id-Secret Based Authentication",
-    parameters=("host", "clientId", "clientSecret"),
-    notice="Adobe announced the end of its PayPal source for June 2025. Where the platform no longer offers "
-    "it, use another payments source such as Square or Stripe.",
 )
 
 SOURCES: dict[str, Source] = {source.key: source for source in (PAYPAL,)}

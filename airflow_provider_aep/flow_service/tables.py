@@ -26,7 +26,7 @@ def read_tables(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def table_path(table: object) -> str:
     """A table's path, given as such or as an entry of the list of tables."""
     path = table.get("path") or table.get("name") if isinstance(table, Mapping) else table
-    if isinstance(path, str) and path.strip() and path.isprintable():
+    if isinstance(path, str) and path.strip() not in {"", "None"} and path.isprintable():
         return path
     raise AepConfigError(
         "`table` is neither a table's path, such as 'PayPal.Catalog_Products', nor one of the dicts that "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from airflow_provider_aep.flow_service import replies
 from airflow_provider_aep.flow_service.checks import check_id
 from airflow_provider_aep.flow_service.entities import (
     FLOWS,
@@ -27,7 +28,7 @@ class Dataflows(Collections):
         """The source connections that hang on a base connection, from every page."""
         checked = check_id(base_connection_id, "connection_id")
         found = self.list_entities(SOURCE_CONNECTIONS, [("baseConnectionId", checked)])
-        return [item for item in found if item.get("baseConnectionId") == base_connection_id]
+        return [item for item in found if item.get("baseConnectionId", checked) == checked]
 
     def get_source_connection(self, source_connection_id: str) -> dict[str, Any]:
         """One source connection."""
@@ -79,6 +80,24 @@ class Dataflows(Collections):
     def delete_flow(self, flow_id: str) -> None:
         """Delete a dataflow; what it has ingested stays."""
         self.delete_entity(FLOWS, flow_id, "flow_id")
+
+    def create_run(self, flow_id: str, params: Mapping[str, Any]) -> str:
+        """``POST /runs`` with one request: a run on demand, for a dataflow with ``frequency`` ``once``."""
+        return self.create_entity("runs", {"flowId": check_id(flow_id, "flow_id"), "params": dict(params)})
+
+    def list_runs(self, flow_id: str) -> list[dict[str, Any]]:
+        """All runs of a dataflow, from every page."""
+        checked = check_id(flow_id, "flow_id")
+        found = self.list_entities("runs", [("flowId", checked)])
+        return [item for item in found if item.get("flowId", checked) == checked]
+
+    def get_run(self, run_id: str) -> dict[str, Any]:
+        """One run."""
+        return self.get_entity("runs", run_id, "run_id")
+
+    def retrigger_run(self, run_id: str) -> str:
+        """``POST /runs/{id}/action?op=re-trigger``: the id of the new run; the failed one stays."""
+        return replies.read_created_id(self.act_on("runs", run_id, "run_id", "re-trigger"), "A re-trigger")
 
     def find_flow_spec(self, connection_spec_id: str) -> dict[str, Any]:
         """The flow spec that brings this source into the data lake.

@@ -17,7 +17,12 @@ from airflow.providers.http.hooks.http import HttpHook
 
 from airflow_provider_aep.flow_service import replies
 from airflow_provider_aep.flow_service.calls import Call
-from airflow_provider_aep.flow_service.checks import check_header_pair, check_sandbox
+from airflow_provider_aep.flow_service.checks import (
+    check_header_pair,
+    check_method,
+    check_object,
+    check_sandbox,
+)
 from airflow_provider_aep.flow_service.errors import (
     AepAuthError,
     AepConfigError,
@@ -119,7 +124,7 @@ class AepHook(HttpHook):
         :param request_kwargs: ``params`` and ``json`` as ``requests`` takes them
         :raises AepError: see :mod:`airflow_provider_aep.flow_service.errors`
         """
-        verb = (method or self.method).upper()
+        verb = check_method(method or self.method)
         if verb == "GET" and data is not None:
             request_kwargs.setdefault("params", data)
             data = None
@@ -127,7 +132,7 @@ class AepHook(HttpHook):
         if body is not None:
             data = encode(body)
         request = _prepared(method=verb, url=self._url(endpoint), data=data, **request_kwargs)
-        for name, value in (headers or {}).items():
+        for name, value in check_object(headers or {}, "headers").items():
             own_name, own_value = check_header_pair(name, value)
             request.headers[own_name] = own_value
         return self._send(request, **_options(extra_options))
@@ -204,7 +209,11 @@ class AepHook(HttpHook):
 
     def _url(self, endpoint: str | None) -> str:
         """The address of an endpoint; a foreign one is refused, since the token would go there."""
-        text = endpoint or ""
+        text = "" if endpoint is None else endpoint
+        if not isinstance(text, str):
+            raise AepConfigError(
+                f"`endpoint` must be a path, not a {type(text).__name__}.", parameter="endpoint"
+            )
         if "://" not in text and not text.startswith("//"):
             return f"{self._root}/{text.lstrip('/')}" if text else self._root
         try:
@@ -257,7 +266,7 @@ def _seconds(timeout: object) -> float | None:
 
 
 def _options(extra_options: Mapping[str, Any] | None) -> dict[str, Any]:
-    options = dict(extra_options or {})
+    options = dict(check_object(extra_options or {}, "extra_options"))
     taken = {
         "check": bool(options.pop("check_response", True)),
         "timeout": _seconds(options.pop("timeout", None)),

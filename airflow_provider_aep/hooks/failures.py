@@ -21,7 +21,8 @@ def typed(error: Exception, what: str, limit: float, outer: BaseException | None
     """Our error for one of requests', told by what lies at its root. None of its text is kept."""
     roots = _chain(error, outer)
     kinds = {type(root).__name__ for root in roots}
-    if isinstance(error, requests.exceptions.ProxyError) or "ProxyError" in kinds:
+    culprits = [root.never_left for root in roots if hasattr(root, "never_left")]
+    if culprits and (isinstance(error, requests.exceptions.ProxyError) or "ProxyError" in kinds):
         return AepConnectError(
             f"{what} did not leave: the proxy refused or is not reachable. Check HTTPS_PROXY, HTTP_PROXY and "
             "NO_PROXY in the worker's environment.",
@@ -46,7 +47,7 @@ def typed(error: Exception, what: str, limit: float, outer: BaseException | None
         return AepConnectError(f"{what} did not leave: no connection within {limit:g} s. {_REACH}")
     if kinds & {"NewConnectionError", "NameResolutionError", "ConnectionRefusedError", "gaierror"}:
         return AepConnectError(f"{what} did not leave: the server is not reachable. {_REACH}")
-    if culprits := [root.never_left for root in roots if hasattr(root, "never_left")]:
+    if culprits:
         if "proxy" in culprits:
             return AepConnectError(
                 f"{what} did not leave: the proxy did not let it through.", culprit="proxy"

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow_provider_aep.flow_service import calls, replies
-from airflow_provider_aep.flow_service.checks import check_name, check_text
-from airflow_provider_aep.flow_service.errors import AepReplyError
+from airflow_provider_aep.flow_service.checks import check_header, check_name, check_object, check_text
+from airflow_provider_aep.flow_service.errors import AepReplyError, AepRequestError
 from airflow_provider_aep.flow_service.sources import PLAIN_PARAMETERS
 from airflow_provider_aep.hooks._dataflows import Dataflows
 from airflow_provider_aep.hooks.diagnosis import diagnose
@@ -50,14 +50,14 @@ class FlowServiceHook(Dataflows):
 
         :raises AepError: where ``may_have_happened`` is set on it, the connection can stand all the same
         """
-        self.hide(auth_params)
+        self.hide(check_object(auth_params, "auth_params"))
         call = calls.create_connection(
             name=check_name(name),
             connection_spec_id=connection_spec_id,
             auth_spec_name=auth_spec_name,
             auth_params=auth_params,
             description=check_text(description, "description"),
-            connection_spec_version=connection_spec_version,
+            connection_spec_version=check_header(connection_spec_version, "connection_spec_version"),
         )
         return replies.read_created_id(self.call(call), "POST /connections")
 
@@ -70,12 +70,12 @@ class FlowServiceHook(Dataflows):
         self, *, name: str | None = None, connection_spec_id: str | None = None
     ) -> list[dict[str, Any]]:
         """All base connections of that exact name and spec, from every page, without ``auth``."""
-        found = self.every_page(calls.list_connections(name, connection_spec_id))
+        found = self.every_page(calls.list_connections(check_text(name, "name"), connection_spec_id))
         return [
             replies.without_secrets(item)
             for item in found
-            if (name is None or item.get("name") == name)
-            and (connection_spec_id is None or _spec_id(item) == connection_spec_id)
+            if (name is None or item.get("name", name) == name)
+            and (connection_spec_id is None or _spec_id(item) in (None, connection_spec_id))
         ]
 
     def patch_connection(self, connection_id: str, etag: str, operations: list[dict[str, Any]]) -> None:
@@ -100,7 +100,12 @@ class FlowServiceHook(Dataflows):
         """Whether the source accepts the connection's credentials, as AEP finds out by trying them."""
         call = calls.test_connection(connection_id)
         what = f"{call.method} {call.path}"
-        result = replies.read_object(self.call(call), what).get("result")
+        try:
+            result = replies.read_object(self.call(call), what).get("result")
+        except AepRequestError as error:
+            if "1308-" not in (error.code or ""):
+                raise
+            return False  # no document says whether a failing test is a 200 or the source's refusal
         if not isinstance(result, bool):
             raise AepReplyError(f"{what} was answered without a result.")
         return result

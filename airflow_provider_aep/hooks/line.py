@@ -79,11 +79,11 @@ class Line:
         if response.status_code < 400:
             return None
         kind = response.headers.get("content-type", "")
-        if response.status_code == 404 and "html" in kind.lower():
+        if response.status_code < 500 and response.status_code != 429 and "html" in kind.lower():
             return AepReplyError(
-                f"{what} was answered with an HTML page and 404: this is not Adobe Experience Platform. "
-                "Check `host` of the AEP connection and the proxy settings.",
-                status=404,
+                f"{what} was answered with an HTML page and {response.status_code}: a proxy's, or this is "
+                "not Adobe Experience Platform. Check `host` of the AEP connection and the proxy settings.",
+                status=response.status_code,
                 retryable=False,
             )
         return replies.error_from_reply(

@@ -39,7 +39,7 @@ async def afind_connection(conn_id: str, parameter: str, title: str) -> Any:
 
 
 def _absent(conn_id: str) -> str:
-    return f"There is no Airflow connection {conn_id!r}"
+    return f"There is no Airflow connection {conn_id!r}, or what is stored under it cannot be read"
 
 
 def _unreadable(conn_id: str) -> str:

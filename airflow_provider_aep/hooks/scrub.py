@@ -10,10 +10,12 @@ from __future__ import annotations
 import base64
 import html
 import json
+import re
 from collections.abc import Iterable
 from urllib.parse import quote, quote_plus
 
 _STARS = "***"
+_DIGITS = 4  # a shorter number is no secret, and scrubbing it would eat error codes
 
 
 class Secrets:
@@ -42,10 +44,10 @@ class Secrets:
 
     def scrub(self, text: str) -> str:
         """The text with every known secret in any of its usual spellings replaced by ``***``."""
-        for form in sorted(self._forms, key=len, reverse=True):
-            if form in text:
-                text = text.replace(form, _STARS)
-        return text
+        known = sorted(self._forms, key=len, reverse=True)
+        if not known:
+            return text
+        return re.sub("|".join(map(re.escape, known)), _STARS, text, flags=re.IGNORECASE)
 
     def __repr__(self) -> str:
         return f"<{len(self._seen)} secrets>"
@@ -61,8 +63,13 @@ def _texts(values: Iterable[object]) -> Iterable[str]:
             yield from _texts(value.values())
         elif isinstance(value, list | tuple | set):
             yield from _texts(value)
-        elif isinstance(value, int | float) and not isinstance(value, bool):
+        elif isinstance(value, int | float) and not isinstance(value, bool) and len(str(value)) >= _DIGITS:
             yield str(value)
+
+
+def _each_odd(text: str, spelling: str) -> str:
+    """The text with all but letters and digits spelled as some servers spell them."""
+    return "".join(c if c.isascii() and c.isalnum() else spelling.format(ord(c)) for c in text)
 
 
 def _forms(text: str) -> set[str]:
@@ -74,6 +81,10 @@ def _forms(text: str) -> set[str]:
         json.dumps(text)[1:-1],
         json.dumps(text, ensure_ascii=False)[1:-1],
         html.escape(text),
+        json.dumps(text)[1:-1].replace("/", "\\/"),
+        _each_odd(text, "\\u{:04x}"),
+        _each_odd(text, "&#x{:x};"),
+        _each_odd(text, "&#{:d};"),
         quote(raw),
         quote(raw, safe=""),
         quote_plus(raw),

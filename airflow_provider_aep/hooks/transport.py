@@ -201,10 +201,6 @@ class Transport:
             self._proxies[origin] = get_environ_proxies(url)
         return self._proxies[origin]
 
-    def close(self) -> None:
-        """Close the pool's connections."""
-        self.session.close()
-
 
 def _read_body(response: requests.Response, what: str) -> None:
     """Read the whole body into the response, bounded, before anything else looks at it."""

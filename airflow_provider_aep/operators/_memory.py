@@ -7,6 +7,8 @@ from typing import Any
 
 from airflow_provider_aep._compat import task_store
 
+_NOTES = ("id", "version", "since")
+
 
 class TaskMemory:
     """Airflow 3.3's task state store, as far as there is one.
@@ -22,15 +24,35 @@ class TaskMemory:
         self._facts = {**identity, "max_tries": tries if isinstance(tries, int) else None}
         self._log = log
 
+    @property
+    def lasts(self) -> bool:
+        """Whether there is a memory at all."""
+        return self._store is not None
+
     def recall(self) -> str | None:
-        record = self._try("read", lambda store: store.get(self._key))
-        if not isinstance(record, dict):
-            return None
-        known = record.pop("id", None)
-        return known if isinstance(known, str) and record == self._facts else None
+        """The id that an earlier try kept."""
+        known = self.read().get("id")
+        return known if isinstance(known, str) else None
 
     def keep(self, id: str) -> None:
-        self._try("write", lambda store: store.set(self._key, {"id": id, **self._facts}))
+        """Keep the id for later tries."""
+        self.write({"id": id})
+
+    def read(self) -> dict[str, Any]:
+        """What an earlier try wrote, if it was about the same; else nothing."""
+        record = self._try("read", lambda store: store.get(self._key))
+        if not isinstance(record, dict):
+            return {}
+        notes = {key: record[key] for key in _NOTES if key in record}
+        return notes if {**notes, **self._facts} == record else {}
+
+    def write(self, notes: Mapping[str, Any]) -> None:
+        """Write notes, in place of earlier ones. No secrets: they are stored as they are."""
+        self._try("write", lambda store: store.set(self._key, {**notes, **self._facts}))
+
+    def forget(self) -> None:
+        """Leave nothing for later tries."""
+        self._try("clear", lambda store: store.delete(self._key))
 
     def _try(self, verb: str, action: Any) -> Any:
         """The memory is a help, not a condition: without it the look finds what stands."""

@@ -48,12 +48,15 @@ class AepOperator(BaseOperator):
         """
         from airflow_provider_aep.flow_service.errors import AepError
 
+        self.__dict__.pop("hook", None)  # made for what was rendered before, if this object runs twice
         try:
             return self.act(context)
         except AepError as error:
             if error.retryable or HAS_RETRY_POLICY:
                 raise
             raise AirflowFailException(str(error)) from error
+        finally:
+            self.__dict__.pop("hook", None)  # its locks and sockets could not be copied with the DAG
 
     def act(self, context: Any) -> Any:
         """The operator's own work."""
@@ -133,8 +136,9 @@ class CreateOperator(AepOperator):
     def own_mark(self, context: Any) -> str | None:
         """This task instance's mark: dag, task, run, map index."""
         from airflow_provider_aep.exactly_once import make_mark
+        from airflow_provider_aep.flow_service.checks import check_flag
 
-        if not self.mark:
+        if not check_flag(self.mark, "mark"):
             return None
         ti = context.get("ti")
         run_id = context.get("run_id") or getattr(ti, "run_id", "") or ""

@@ -58,7 +58,7 @@ class CreateBaseConnectionOperator(CreateOperator):
 
     def plan(self, context: Any) -> tuple[Wanted, Service]:
         """Check source, name, credentials and options."""
-        from airflow_provider_aep.flow_service.checks import check_name, check_text
+        from airflow_provider_aep.flow_service.checks import check_description, check_name
         from airflow_provider_aep.flow_service.sources import find_source
         from airflow_provider_aep.hooks.sources import auth_params
         from airflow_provider_aep.operators._base_connections import BaseConnections, ConnectionRequest
@@ -74,7 +74,7 @@ class CreateBaseConnectionOperator(CreateOperator):
         request = ConnectionRequest(
             source=source,
             name=name,
-            description=check_text(none_if_blank(self.description), "description"),
+            description=check_description(none_if_blank(self.description)),
             mark=wanted.mark,
             auth_params=auth_params(source, self.source_conn_id),
         )

@@ -75,7 +75,7 @@ class CreateDataflowOperator(CreateOperator):
         import time
 
         from airflow_provider_aep.flow_service import bodies, entities
-        from airflow_provider_aep.flow_service.checks import check_id, check_name, check_text
+        from airflow_provider_aep.flow_service.checks import check_description, check_id, check_name
         from airflow_provider_aep.flow_service.schedules import read_schedule
         from airflow_provider_aep.operators._entities import EntityOrder, FlowEntities
 
@@ -85,7 +85,7 @@ class CreateDataflowOperator(CreateOperator):
         schedule = read_schedule(none_if_blank(self.schedule) or {}, time.time())
         delta = bodies.read_delta_column(none_if_blank(self.delta_column), schedule)
         mapping_set = bodies.read_mapping_set(none_if_blank(self.mapping_set))
-        description = check_text(none_if_blank(self.description), "description")
+        description = check_description(none_if_blank(self.description))
         if warning := schedule.warning():
             self.log.warning("%s", warning)
         source = self.hook.get_source_connection(source_id)

@@ -59,14 +59,14 @@ class CreateSourceConnectionOperator(CreateOperator):
     def plan(self, context: Any) -> tuple[Wanted, Service]:
         """Read the base connection, and the columns where they are not given."""
         from airflow_provider_aep.flow_service import bodies, entities
-        from airflow_provider_aep.flow_service.checks import check_id, check_name, check_text
+        from airflow_provider_aep.flow_service.checks import check_description, check_id, check_name
         from airflow_provider_aep.flow_service.tables import check_columns, read_columns, table_path
         from airflow_provider_aep.links import connection_url, with_id
         from airflow_provider_aep.operators._entities import EntityOrder, FlowEntities
 
         name, path = check_name(self.name), table_path(self.table)
         base_id = check_id(self.connection_id, "connection_id")
-        description = check_text(none_if_blank(self.description), "description")
+        description = check_description(none_if_blank(self.description))
         given = none_if_blank(self.columns)
         columns = None if given is None else check_columns(given)
         wanted = self.wanted(context, kind="source connection", name=name, identity={"base": base_id})

@@ -48,7 +48,12 @@ class CreateTargetConnectionOperator(CreateOperator):
     def plan(self, context: Any) -> tuple[Wanted, Service]:
         """Everything is given; nothing is asked of the platform."""
         from airflow_provider_aep.flow_service import bodies, entities
-        from airflow_provider_aep.flow_service.checks import check_id, check_name, check_schema_id, check_text
+        from airflow_provider_aep.flow_service.checks import (
+            check_description,
+            check_id,
+            check_name,
+            check_schema_id,
+        )
         from airflow_provider_aep.links import dataset_url, with_id
         from airflow_provider_aep.operators._entities import EntityOrder, FlowEntities
 
@@ -61,7 +66,7 @@ class CreateTargetConnectionOperator(CreateOperator):
             filters=[("params.dataSetId", dataset_id)],
             body=bodies.target_connection(
                 name=name,
-                description=check_text(none_if_blank(self.description), "description"),
+                description=check_description(none_if_blank(self.description)),
                 dataset_id=dataset_id,
                 schema_id=check_schema_id(self.schema_id),
             ),

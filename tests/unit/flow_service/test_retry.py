@@ -78,7 +78,7 @@ def test_waits_are_spread(jitter: float, attempt: int) -> None:
 
 @pytest.mark.parametrize(
     ("wish", "waits"),
-    [(0.0, 0.0), (3.0, 3.0), (60.0, 60.0), (60.5, None), (3600.0, None)],
+    [(0.0, 0.5), (3.0, 3.0), (60.0, 60.0), (60.5, None), (3600.0, None)],
 )
 def test_the_servers_wish_is_done_up_to_a_limit(wish: float, waits: float | None) -> None:
     """Beyond it the task's own retry waits, outside a worker's slot."""

@@ -57,7 +57,7 @@ def test_the_policy_leaves_the_rest_to_the_task(error: BaseException) -> None:
 
 
 @needs_policies
-@pytest.mark.parametrize(("wish", "delay"), [(7, 7), (0, 0), (3600, 3600), (90_000, 3600)])
+@pytest.mark.parametrize(("wish", "delay"), [(7, 7), (3600, 3600), (90_000, 3600)])
 def test_the_policy_waits_as_asked_up_to_an_hour(wish: float, delay: float) -> None:
     """`Retry-After`, without a worker's slot."""
     decision = decide(errors.AepThrottledError("x", retry_after=wish))
