@@ -8,13 +8,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.connections import hook, make_hook, paypal, set_connection, waits
+from tests.support.connections import hook, logged, make_hook, paypal, set_connection, waits
 from tests.support.emulator import Emulator
 
 # Before anything imports Airflow: it makes its home and reads its configuration at once.
 os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="airflow-home-"))
 
-__all__ = ["emulator", "emulator_process", "hook", "make_hook", "paypal", "set_connection", "waits"]
+__all__ = ["emulator", "emulator_process", "hook", "logged", "make_hook", "paypal", "set_connection", "waits"]
 
 
 @pytest.fixture(scope="session")

@@ -121,7 +121,7 @@ def group_body(*, title: str, class_id: str, tenant: str, fields: Mapping[str, F
         "description": "",
         "meta:intendedToExtend": [class_id],
         "definitions": {_DEFINITION: {"type": "object", "properties": own}},
-        "allOf": [{"$ref": f"#/definitions/{_DEFINITION}", "type": "object", "meta:xdmType": "object"}],
+        "allOf": [{"$ref": f"#/definitions/{_DEFINITION}"}],
     }
 
 

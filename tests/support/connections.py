@@ -85,6 +85,19 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return waited
 
 
+@pytest.fixture
+def logged(capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> Callable[[], str]:
+    """`logged()`: what was logged since it was last asked. Airflow's versions log to different places."""
+
+    def since() -> str:
+        captured = capsys.readouterr()
+        text = captured.out + captured.err + caplog.text
+        caplog.clear()
+        return text
+
+    return since
+
+
 def all_of(error: BaseException) -> str:
     """Everything an exception leads to, as text: what it says, holds, wraps and came from."""
     texts: list[str] = []

@@ -9,6 +9,7 @@ has ended. What the operator returned or raised is in the job's file `out`.
 
 from __future__ import annotations
 
+import importlib
 import json
 import logging
 import os
@@ -112,12 +113,16 @@ def install_sigterm(kind: str | None, on_kill: Callable[[], None]) -> None:
         signal.signal(signal.SIGTERM, handle)
 
 
+def operator_class(kind: str) -> Any:
+    """``schemas.CreateSchemaOperator``, say."""
+    module, _, name = kind.partition(".")
+    return getattr(importlib.import_module(f"airflow_provider_aep.operators.{module}"), name)
+
+
 def run(job: Job) -> dict[str, Any]:
     """One try of a task: what `execute` returned, or the error it raised."""
     from airflow.sdk import DAG
     from airflow.sdk.execution_time.timeout import timeout
-
-    from airflow_provider_aep.operators.connections import CreatePayPalConnectionOperator
 
     os.environ.update(job["env"])
     sent = install_stops(job["stops"])
@@ -126,7 +131,7 @@ def run(job: Job) -> dict[str, Any]:
     if job["store"]:
         context["task_state_store"] = FileStore(Path(job["store"]))
     with DAG(job["dag_id"], schedule=None):
-        task = CreatePayPalConnectionOperator(task_id=job["task_id"], **job["operator"])
+        task = operator_class(job["kind"])(task_id=job["task_id"], **job["operator"])
     install_sigterm(job["on_term"], task.on_kill)
     limit = job["execution_timeout"]
     result: dict[str, Any] = {}
@@ -168,7 +173,10 @@ def serve() -> None:
 
     import airflow_provider_aep.hooks.flow_service
     import airflow_provider_aep.operators._base_connections
-    import airflow_provider_aep.operators.connections  # noqa: F401
+    import airflow_provider_aep.operators._datasets
+    import airflow_provider_aep.operators._schemas
+    import airflow_provider_aep.operators.connections
+    import airflow_provider_aep.operators.dataflows  # noqa: F401
 
     events = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)

@@ -149,6 +149,7 @@ class Workers:
         secret: str = CLIENT_SECRET,
         execution_timeout: float | None = None,
         on_term: str | None = None,
+        kind: str = "connections.CreatePayPalConnectionOperator",
         **operator: Any,
     ) -> Worker:
         """Start a try. `kill` and `pause` name a point: `("before", 3)` its third request, `("after", 3)`
@@ -182,6 +183,7 @@ class Workers:
             "max_tries": max_tries,
             "execution_timeout": execution_timeout,
             "on_term": on_term,
+            "kind": kind,
             "operator": {"name": NAME, **operator},
             "env": {**connections(url, ims_url or url, timeout, secret), "AIRFLOW__AEP__SETTLE": str(settle)},
         }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -40,6 +40,9 @@ def context(store: Store | None = None, *, run_id: str = "run", map_index: int =
     """A new try."""
     ti = TaskInstance(pushed={}, run_id=run_id, map_index=map_index, max_tries=2, try_number=1)
     return {"ti": ti, "run_id": run_id, **({"task_state_store": store} if store else {})}
+
+
+Logged = Callable[[], str]
 
 
 @contextlib.contextmanager

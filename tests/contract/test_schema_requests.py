@@ -1,0 +1,123 @@
+"""Every request about schemas, datasets and mapping sets is one that Adobe's documents allow."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from tests.contract import openapi
+from tests.contract.test_hook_requests import hook, sent
+from tests.integration.emulator.path import PROFILE
+from tests.unit.operators.support import context
+
+pytestmark = pytest.mark.skipif(
+    openapi.openapi_dir() is None,
+    reason="AEP_OPENAPI_DIR does not name the folder of Adobe's OpenAPI files",
+)
+__all__ = ["hook", "sent"]
+
+COLUMNS = [{"name": "Product_Id", "type": "string"}, {"name": "Price", "type": "decimal"}]
+LIST = {"application/vnd.adobe.xed+json", "application/vnd.adobe.xed-id+json"}
+LOOKUP = {f"application/vnd.adobe.xed{form}+json; version=1" for form in ("", "-full")}
+
+
+def run(operator: str, **arguments: Any) -> Any:
+    from airflow_provider_aep.operators import dataflows
+
+    return getattr(dataflows, operator)(task_id="t", **arguments).execute(context())
+
+
+def schema(**arguments: Any) -> Any:
+    return run("CreateSchemaOperator", **{"name": "Products", "columns": COLUMNS, **arguments})
+
+
+def updated_schema() -> None:
+    schema(columns=COLUMNS[:1])
+    schema(field_groups=[f"{PROFILE}-person-details"], description="New", if_exists="update")
+
+
+def deleted(hook: Any) -> None:
+    from airflow_provider_aep.hooks.catalog import CatalogHook
+    from airflow_provider_aep.hooks.schema_registry import SchemaRegistryHook
+
+    own = schema(columns=None)
+    dataset = run("CreateDatasetOperator", name="Products", schema_id=own)
+    catalog, registry = hook.to(CatalogHook), hook.to(SchemaRegistryHook)
+    assert catalog.get_dataset(dataset)["name"] == "Products"
+    assert catalog.batches_of(dataset) == []
+    assert registry.get_resource("schemas", own)["title"] == "Products"
+    catalog.delete_dataset(dataset)
+    registry.delete_resource("schemas", own)
+
+
+def mapped(hook: Any) -> None:
+    from airflow_provider_aep.hooks.data_prep import DataPrepHook
+
+    made = run("CreateMappingSetOperator", schema_id=schema(), columns=COLUMNS)
+    assert hook.to(DataPrepHook).get_mapping_set(made["id"])["version"] == made["version"]
+
+
+ACTIONS: dict[str, Callable[[Any], Any]] = {
+    "schema": lambda hook: schema(),
+    "schema without columns": lambda hook: schema(columns=None, description="For tests"),
+    "schema with a name to be quoted": lambda hook: schema(name='it\'s, "n" == 日本'),
+    "schema reused": lambda hook: [schema(columns=COLUMNS[:1]), schema()],
+    "schema updated": lambda hook: updated_schema(),
+    "dataset": lambda hook: run("CreateDatasetOperator", name="n", schema_id=schema(), description="x"),
+    "dataset with a name to be quoted": lambda hook: run(
+        "CreateDatasetOperator", name='it\'s, "n" == 日本', schema_id=schema()
+    ),
+    "mapping set": mapped,
+    "read and deleted": deleted,
+}
+
+
+@pytest.mark.parametrize("action", ACTIONS.values(), ids=ACTIONS)
+def test_every_request_keeps_to_the_openapi(hook: Any, sent: list[Any], action: Any) -> None:
+    """Paths, query, headers and bodies, by Adobe's own files; and what answers them does."""
+    action(hook)
+    exchanges = [reply for reply in sent if "/ims/" not in reply.request.url]
+    assert exchanges
+    for reply in exchanges:
+        assert reply.status_code < 400
+        openapi.check_response(reply)
+        headers = {name.lower() for name in reply.request.headers}
+        assert {"authorization", "x-api-key", "x-gw-ims-org-id", "x-sandbox-name"} <= headers
+        assert (reply.request.body is not None) == ("content-type" in headers)
+
+
+def test_each_get_accepts_what_the_registry_has(hook: Any, sent: list[Any]) -> None:
+    """A list takes a type without version, a look-up one with it (parameters `acceptListing`, `accept`)."""
+    mapped(hook)
+    schema(columns=[*COLUMNS, {"name": "More"}])
+    seen = set()
+    for reply in sent:
+        path = urlsplit(unquote(reply.request.url)).path
+        if reply.request.method == "GET" and "/tenant/" in path:
+            look_up = path.count("/") > 5
+            assert reply.request.headers["Accept"] in (LOOKUP if look_up else LIST), path
+            seen.add(look_up)
+    assert seen == {True, False}
+
+
+def test_the_bodies_are_the_documented_ones(hook: Any, sent: list[Any]) -> None:
+    """Where the OpenAPI requires next to nothing."""
+    mapped(hook)
+    run("CreateDatasetOperator", name="n", schema_id=schema())
+    group, own, mapping_set, dataset = (
+        json.loads(reply.request.body)
+        for reply in sent
+        if reply.request.method == "POST" and "/ims/" not in reply.request.url
+    )
+    assert {"type", "title", "description", "meta:intendedToExtend", "definitions", "allOf"} == set(group)
+    assert list(group["definitions"]["customFields"]["properties"]) == ["_emulator"]
+    assert {"type", "title", "description", "allOf"} == set(own)
+    assert [set(part) for part in own["allOf"]] == [{"$ref"}, {"$ref"}]
+    assert dataset["schemaRef"]["contentType"] == "application/vnd.adobe.xed+json;version=1"
+    reference = mapping_set["outputSchema"]["schemaRef"]
+    assert reference["contentType"] == "application/vnd.adobe.xed-full+json;version=1"
+    assert {one["sourceType"] for one in mapping_set["mappings"]} == {"ATTRIBUTE"}

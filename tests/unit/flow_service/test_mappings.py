@@ -1,0 +1,124 @@
+"""Mappings, given and made by name: nothing guessed, nothing dropped in silence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from airflow_provider_aep.flow_service import mappings
+from airflow_provider_aep.flow_service.errors import AepConfigError, AepReplyError
+
+OWN = "_acme"
+
+
+@pytest.mark.parametrize(
+    ("column", "field"),
+    [
+        ("Product_Id", "_acme.Product_Id"),
+        ("Product_Id", "_acme.productId"),
+        ("product id", "_acme.PRODUCT-ID"),
+        ("productId", "_acme.product_id"),
+        ("PRODUCTID", "_acme.nested.productId"),
+        ("firstName", "person.name.firstName"),
+        ("person_name_first_name", "person.name.firstName"),
+        ("id", "_id"),
+        ("Größe", "_acme.größe"),
+    ],
+)
+def test_names_are_folded(column: str, field: str) -> None:
+    """Case, snake, camel and blanks do not matter; a path counts as well as its last name."""
+    assert mappings.map_by_name([column], ["_acme.other", field], OWN).pairs == {column: field}
+
+
+@pytest.mark.parametrize(
+    ("column", "fields", "chosen"),
+    [
+        ("Name", ["_acme.Name", "_acme.name"], "_acme.Name"),
+        ("name", ["_acme.name", "person.name"], "_acme.name"),
+        ("firstname", ["_acme.x.firstName", "person.name.firstName"], "_acme.x.firstName"),
+        ("city", ["_acme.city", "_acme.address.city"], "_acme.city"),
+    ],
+)
+def test_the_better_fit_is_taken(column: str, fields: list[str], chosen: str) -> None:
+    """The exact name before a folded one, the whole path before its end, one's own before a standard."""
+    assert mappings.map_by_name([column], fields, OWN).pairs == {column: chosen}
+
+
+def test_what_fits_several_alike_is_left_out_and_told() -> None:
+    """A guess would put values into the wrong field, and nobody would know."""
+    mapped = mappings.map_by_name(["city", "id"], ["homeAddress.city", "workAddress.city", "_acme.id"], OWN)
+    assert mapped.pairs == {"id": "_acme.id"}
+    assert "homeAddress.city" in mapped.left_out["city"]
+    assert "workAddress.city" in mapped.left_out["city"]
+
+
+def test_a_field_is_taken_once_and_by_its_exact_namesake() -> None:
+    """Whichever column comes first."""
+    mapped = mappings.map_by_name(["user_id", "userId"], ["_acme.userId"], OWN)
+    assert mapped.pairs == {"userId": "_acme.userId"}
+    assert list(mapped.left_out) == ["user_id"]
+
+
+def test_the_order_is_the_columns() -> None:
+    """So that the same table gives the same mapping set."""
+    fields = ["_acme.c", "_acme.B", "_acme.a"]
+    assert list(mappings.map_by_name(["a", "b", "c"], fields, OWN).pairs) == ["a", "b", "c"]
+
+
+def test_nothing_that_maps_is_an_error_that_lists_all() -> None:
+    """With what the schema has."""
+    with pytest.raises(AepConfigError) as caught:
+        mappings.map_by_name(["x", "y"], ["_acme.a", "_id"], OWN)
+    assert caught.value.parameter == "mapping"
+    assert all(repr(name) in str(caught.value) for name in ("x", "y", "_acme.a", "_id"))
+
+
+@pytest.mark.parametrize(
+    ("mapping", "said"),
+    [
+        ({"a": "_acme.nope"}, "'_acme.nope'"),
+        ({"a": "A"}, "'_acme.A'"),
+        ({"z": "_acme.A"}, "'z'"),
+        ({"a": "_acme.A", "b": "_acme.A"}, "'_acme.A'"),
+        ({"a": "_acme"}, "'_acme'"),
+        ({}, "dict"),
+        ([], "dict"),
+        ("a=b", "dict"),
+        ({"a": 5}, "dict"),
+        ({"a": ""}, "dict"),
+    ],
+)
+def test_a_wrong_mapping_is_refused_by_name(mapping: Any, said: str) -> None:
+    """Unknown field, unknown column, two columns into one field, or no mapping at all."""
+    with pytest.raises(AepConfigError, match="`mapping`") as caught:
+        mappings.check_mapping(mapping, ["a", "b"], ["_acme.A", "_id"])
+    assert said in str(caught.value)
+    assert caught.value.parameter == "mapping"
+
+
+def test_a_given_mapping_lists_what_it_leaves_out() -> None:
+    """On purpose or not: it is told."""
+    mapped = mappings.check_mapping({"b": "_id"}, ["a", "b"], ["_id"])
+    assert (mapped.pairs, list(mapped.left_out)) == ({"b": "_id"}, ["a"])
+    assert mappings.check_mapping({"b": "_id"}, None, ["_id"]).left_out == {}
+
+
+def test_the_same_content_has_the_same_hash() -> None:
+    """Whatever its order; another schema, source or field is another one."""
+    one = mappings.mapping_set_body("s", {"a": "x", "b": "y"})
+    assert mappings.content_hash(one) == mappings.content_hash(
+        mappings.mapping_set_body("s", {"b": "y", "a": "x"})
+    )
+    others = [("t", {"a": "x", "b": "y"}), ("s", {"a": "x"}), ("s", {"a": "y", "b": "x"})]
+    hashes = {mappings.content_hash(mappings.mapping_set_body(*other)) for other in others}
+    assert len(hashes | {mappings.content_hash(one)}) == 4
+
+
+@pytest.mark.parametrize(
+    "document", [None, [], {}, {"id": ""}, {"id": "../a"}, {"id": 5}, {"id": "a", "version": "x"}]
+)
+def test_a_reply_without_an_id_is_none(document: object) -> None:
+    """It counts as lost."""
+    with pytest.raises(AepReplyError):
+        mappings.read_created(document, "POST /mappingSets")
