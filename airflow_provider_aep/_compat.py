@@ -8,11 +8,18 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.log import mask_secret
 
 try:  # 3.2; before that they stood in core
-    from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException
+    from airflow.sdk.exceptions import (
+        AirflowFailException,
+        AirflowNotFoundException,
+        AirflowSensorTimeout,
+        AirflowSkipException,
+    )
 except ImportError:
     from airflow.exceptions import (  # type: ignore[attr-defined,no-redef]
         AirflowFailException,
         AirflowNotFoundException,
+        AirflowSensorTimeout,
+        AirflowSkipException,
     )
 
 if TYPE_CHECKING:
@@ -80,6 +87,8 @@ __all__ = [
     "HAS_RETRY_POLICY",
     "AirflowFailException",
     "AirflowNotFoundException",
+    "AirflowSensorTimeout",
+    "AirflowSkipException",
     "BaseOperator",
     "RetryDecision",
     "RetryPolicy",

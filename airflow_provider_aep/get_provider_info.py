@@ -108,6 +108,8 @@ def get_provider_info() -> dict:  # type: ignore[type-arg]
             "operators.datasets",
             "operators.mappings",
         ),
+        "sensors": modules("sensors.flow_runs"),
+        "triggers": modules("triggers.flow_runs"),
         "extra-links": [
             "airflow_provider_aep.links.AepConnectionLink",
             "airflow_provider_aep.links.AepDatasetLink",

@@ -1,0 +1,163 @@
+"""Waiting for a run of a dataflow."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from airflow.sdk import BaseSensorOperator, PokeReturnValue
+
+from airflow_provider_aep._compat import AirflowSensorTimeout, AirflowSkipException
+from airflow_provider_aep.operators.base import none_if_blank
+from airflow_provider_aep.waiting import RunWait, WaitsForRun
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow_provider_aep.flow_service.errors import AepError
+    from airflow_provider_aep.flow_service.run_verdict import Limits
+
+DEFAULT_TIMEOUT = 150 * 60.0
+"""Seconds: when Adobe's own alert *Sources Flow Run Delay* fires."""
+
+
+class FlowRunSensor(WaitsForRun, BaseSensorOperator):
+    """Wait until a run of a dataflow ended, and fail unless it did so well.
+
+    AEP's ``success`` can carry failed records. By default any failed record, and any status of partial
+    success, fails the task; ``max_failed_records`` or ``max_failed_ratio`` say how many are fine (Adobe's own
+    alert fires above 0.005), ``fail_on_partial=False`` lets partial runs pass. A status that no document
+    names keeps waiting until the deadline. Flow Service has no way to cancel a run: whatever ends the wait,
+    the run goes on.
+
+    :param flow_id: the dataflow's id
+    :param run_id: the run's id, or a dict that holds it as ``run_id``; without it ``match`` finds the run
+    :param match: ``data_interval``: the run that brings the data of the DAG run's data interval, by its
+        window, or where it shows none by being the first to start after the interval (a DAG run without an
+        interval waits for the newest run); ``next``: the one under way, or the first to end from now on;
+        ``latest``: the newest, also if it ended already. The log says what it was matched by
+    :param timeout: seconds, from the task's start; the deadline is absolute and outlives deferral and
+        restarts of the triggerer. 150 minutes if not given
+    :param deferrable: wait in the triggerer, not in a worker's slot
+    :param poll_interval: seconds between two looks; None for 5 s to 5 min, as it suits the run
+    :param max_failed_records: how many records may fail
+    :param max_failed_ratio: which share of the records read may fail, 0 to 1
+    :param fail_on_partial: whether a partial success fails the task
+    :return: ``{"run_id", "status", "records_read", "records_written", "records_failed", "records_skipped",
+        "bytes", "seconds"}``, as XCom ``return_value``; a number that AEP does not tell is None
+    """
+
+    template_fields: Sequence[str] = (
+        "flow_id",
+        "run_id",
+        "max_failed_records",
+        "max_failed_ratio",
+        "aep_conn_id",
+        "sandbox",
+    )
+
+    def __init__(
+        self,
+        *,
+        flow_id: str,
+        run_id: str | None = None,
+        match: str = "data_interval",
+        timeout: Any = DEFAULT_TIMEOUT,
+        deferrable: bool = True,
+        poll_interval: float | None = None,
+        max_failed_records: int | None = None,
+        max_failed_ratio: float | None = None,
+        fail_on_partial: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        if poll_interval is None:
+            poll_interval = kwargs.get("poke_interval")
+        elif isinstance(poll_interval, int | float):
+            kwargs["poke_interval"] = poll_interval
+        super().__init__(timeout=timeout, **kwargs)
+        self.flow_id = flow_id
+        self.run_id = run_id
+        self.match = match
+        self.deferrable = deferrable
+        self.poll_interval = poll_interval
+        self.max_failed_records = max_failed_records
+        self.max_failed_ratio = max_failed_ratio
+        self.fail_on_partial = fail_on_partial
+
+    def act(self, context: Any) -> Any:
+        """Look; wait if need be."""
+        from airflow_provider_aep.flow_service.errors import AepError
+
+        try:
+            wait = self._wait(context)
+            self.limits()  # a limit that is none is no reason to wait first
+            if self.reschedule and not self.deferrable:
+                return BaseSensorOperator.execute(self, context)
+            return self.wait_for_run(context, wait, deferrable=self.deferrable)
+        except AepError as error:
+            self._as_a_sensor(error)
+            raise
+
+    def poke(self, context: Any) -> bool | PokeReturnValue:
+        """One look, for ``mode="reschedule"``."""
+        _, run = self.look(context, self._wait(context))
+        if run is None or not run.ended:
+            return False
+        return PokeReturnValue(is_done=True, xcom_value=self.finish(run))
+
+    def limits(self) -> Limits:
+        """As the templates rendered."""
+        from airflow_provider_aep.flow_service.run_verdict import read_limits
+
+        return read_limits(self.max_failed_records, self.max_failed_ratio, self.fail_on_partial)
+
+    def leave(self, error: AepError) -> NoReturn:
+        """As every operator's errors, but for what Airflow expects of a sensor."""
+        self._as_a_sensor(error)
+        super().leave(error)
+
+    def _as_a_sensor(self, error: AepError) -> None:
+        """Over the deadline: ``AirflowSensorTimeout``. ``soft_fail`` and ``never_fail``: skipped."""
+        from airflow_provider_aep.flow_service.errors import RunTimeoutError
+
+        if self.never_fail or (self.soft_fail and not error.retryable):
+            raise AirflowSkipException(str(error)) from error
+        if isinstance(error, RunTimeoutError):
+            raise AirflowSensorTimeout(str(error)) from error
+
+    def _wait(self, context: Any) -> RunWait:
+        """Everything checked before the first request."""
+        from airflow_provider_aep.flow_service.checks import check_id, check_seconds
+
+        run_id = none_if_blank(self.run_id)
+        if isinstance(run_id, dict):
+            run_id = run_id.get("run_id")
+        poll = self.poll_interval
+        seconds = getattr(poll, "total_seconds", lambda: poll)()
+        now = time.time()
+        wait = RunWait(
+            flow_id=check_id(self.flow_id, "flow_id"),
+            run_id=None if run_id is None else check_id(run_id, "run_id"),
+            deadline=now + self.timeout,
+            since=self._since(context, now),
+            poll_interval=None if seconds is None else max(1.0, check_seconds(seconds, "poll_interval")),
+            **self._aim(context),
+        )
+        _ = wait.aim
+        return wait
+
+    def _since(self, context: Any, now: float) -> float:
+        """The wait's begin; where the sensor is rescheduled, the DAG run's, which stays the same."""
+        start: Any = getattr(context.get("dag_run"), "start_date", None) if self.reschedule else None
+        return float(start.timestamp()) if start is not None else now
+
+    def _aim(self, context: Any) -> dict[str, Any]:
+        start, end = context.get("data_interval_start"), context.get("data_interval_end")
+        if self.match != "data_interval":
+            return {"match": self.match}
+        if end is None:
+            if none_if_blank(self.run_id) is None:
+                self.log.info("The DAG run has no data interval: waiting for the newest run.")
+            return {"match": "latest"}
+        start = end if start is None else start
+        return {"match": self.match, "start": start.timestamp(), "end": end.timestamp()}

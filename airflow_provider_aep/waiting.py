@@ -1,0 +1,275 @@
+"""Waiting for a run: what :class:`FlowRunSensor` and ``RunDataflowOperator(wait=True)`` share.
+
+One result in every mode: a wait that sits in a worker's slot, one that is deferred, and one that is resumed
+all end in :meth:`WaitsForRun.finish`, which reads the run itself and judges it.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from airflow_provider_aep._compat import HAS_RETRY_POLICY, AirflowFailException
+from airflow_provider_aep.links import AepDataflowLink, dataflow_url
+from airflow_provider_aep.operators.base import AepOperator, push_link
+
+if TYPE_CHECKING:
+    from airflow_provider_aep.flow_service.errors import AepError
+    from airflow_provider_aep.flow_service.run_choice import Aim
+    from airflow_provider_aep.flow_service.run_verdict import Limits
+    from airflow_provider_aep.flow_service.runs import Run
+    from airflow_provider_aep.hooks.flow_service import FlowServiceHook
+
+_STATUSES = ("ended", "timeout", "missing", "error")
+
+
+@dataclass(frozen=True)
+class RunWait:
+    """One wait as plain data: ids and times, which go through Airflow's database as they are.
+
+    ``deadline``, ``since``, ``start`` and ``end`` in epoch seconds. Where ``run_id`` is not known, the other
+    four say which run is meant (see :class:`airflow_provider_aep.flow_service.run_choice.Aim`).
+    ``poll_interval`` in seconds, None for an adapted one. ``grace``: seconds after ``since`` in which a run
+    that cannot be found may only not be visible yet.
+    """
+
+    flow_id: str | None
+    run_id: str | None
+    deadline: float
+    match: str = "latest"
+    since: float = 0.0
+    start: float | None = None
+    end: float | None = None
+    poll_interval: float | None = None
+    grace: float = 0.0
+
+    @property
+    def aim(self) -> Aim:
+        """Which run is meant."""
+        from airflow_provider_aep.flow_service.run_choice import Aim
+
+        return Aim(self.match, self.since, self.start, self.end)
+
+
+class WaitsForRun(AepOperator):
+    """Base of what waits. Call :meth:`wait_for_run` in ``act``; resuming comes by itself.
+
+    Subclasses write :meth:`limits`, and may refine :meth:`leave`.
+    """
+
+    operator_extra_links = (AepDataflowLink(),)
+    waits_for: RunWait | None = None
+
+    def limits(self) -> Limits:
+        """How much may be missing. :raises AepConfigError: a limit is none"""
+        from airflow_provider_aep.flow_service.run_verdict import Limits
+
+        return Limits()
+
+    def wait_for_run(self, context: Any, wait: RunWait, *, deferrable: bool) -> dict[str, Any]:
+        """Wait until the run ended, in the triggerer if ``deferrable``, else here.
+
+        :return: ``{"run_id", "status", "records_read", "records_written", "records_failed",
+            "records_skipped", "bytes", "seconds"}``
+        :raises AepRunError: it ended otherwise than :meth:`limits` allow, or not before the deadline
+        :raises AepNotFoundError: there is no such run
+        """
+        while True:
+            wait, run = self.look(context, wait)
+            if run is not None and run.ended:
+                return self.finish(run)
+            left = wait.deadline - time.time()
+            if left <= 0:
+                self._too_late(wait, run)
+            if deferrable:
+                self._defer(wait)
+            time.sleep(min(left, self._pause(wait, run)))
+
+    def execute_complete(
+        self, context: Any, event: Any = None, wait: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Airflow resumes here. The event says only that it is time to look; the run is read anew."""
+        from airflow_provider_aep.flow_service.errors import AepError
+
+        self.__dict__.pop("hook", None)
+        try:
+            return self._resume(context, event, wait)
+        except AepError as error:
+            self.leave(error)
+        finally:
+            self.__dict__.pop("hook", None)
+
+    def leave(self, error: AepError) -> NoReturn:
+        """How an error leaves: as from :meth:`AepOperator.execute`."""
+        if error.retryable or HAS_RETRY_POLICY:
+            raise error
+        raise AirflowFailException(str(error)) from error
+
+    def look(self, context: Any, wait: RunWait) -> tuple[RunWait, Run | None]:
+        """The run as it is now, None where there is none yet or the service cannot tell at the moment.
+
+        The wait that comes back knows the run's id, if it is known. Pushes the link to it.
+        """
+        from airflow_provider_aep.flow_service.errors import AepError, AepNotFoundError
+
+        run = None
+        try:
+            run = find_run(self.hook, wait, self.log)
+        except AepNotFoundError:
+            if time.time() > wait.since + wait.grace:
+                raise
+        except AepError as error:
+            if not error.retryable:
+                raise
+            self.log.warning("%s The wait goes on.", error)
+        if run is not None:
+            wait = replace(wait, run_id=run.id, flow_id=wait.flow_id or run.flow_id)
+        self.waits_for = wait
+        self._push_link(context, wait)
+        return wait, run
+
+    def finish(self, run: Run) -> dict[str, Any]:
+        """The result of a run that ended. :raises AepRunError: it is not as :meth:`limits` want it"""
+        from airflow_provider_aep.flow_service.run_verdict import judge
+
+        scrub = self.hook._line.secrets.scrub
+        error = judge(run, self.limits(), link=self.link_url or "", scrub=scrub)
+        if error is not None:
+            raise error
+        result = run.result()
+        self.log.info("Run %s ended: %s", run.id, result)
+        if run.problems:
+            named = ", ".join(scrub(problem.code) for problem in run.problems)
+            self.log.warning("It ended well enough, and names errors: %s. %s", named, self.link_url or "")
+        return result
+
+    def on_kill(self) -> None:
+        """The task is ended from outside. The run goes on: Flow Service has no way to cancel one."""
+        if (wait := self.waits_for) is not None:
+            self.log.warning(
+                "Run %s of dataflow %s goes on in Adobe's platform: Flow Service cannot cancel a run.",
+                wait.run_id or "(not known yet)",
+                wait.flow_id,
+            )
+
+    def _resume(self, context: Any, event: Any, wait: dict[str, Any] | None) -> dict[str, Any]:
+        kept = RunWait(**(wait or {}))
+        status, run_id = read_event(event, kept)
+        kept = replace(kept, run_id=kept.run_id or run_id)
+        kept, run = self.look(context, kept)
+        if run is not None and run.ended:
+            return self.finish(run)
+        if status == "timeout" or time.time() >= kept.deadline:
+            self._too_late(kept, run)
+        self.log.info("Run %s goes on (the trigger said: %s).", kept.run_id or "(none yet)", status)
+        return self._defer(kept)
+
+    def _defer(self, wait: RunWait) -> NoReturn:
+        from airflow_provider_aep.triggers.flow_runs import FlowRunTrigger
+
+        kept = asdict(wait)
+        arguments = {key: value for key, value in kept.items() if key != "grace"}
+        trigger = FlowRunTrigger(aep_conn_id=self.aep_conn_id, sandbox=self.hook.sandbox, **arguments)
+        self.log.info("Waiting for %s in the triggerer, until %s.", self._what(wait), _shown(wait.deadline))
+        self.defer(trigger=trigger, method_name="execute_complete", kwargs={"wait": kept})
+        raise AssertionError("defer does not return")
+
+    def _pause(self, wait: RunWait, run: Run | None) -> float:
+        from airflow_provider_aep.triggers._pacing import interval
+
+        if wait.poll_interval:
+            return wait.poll_interval
+        began = run.started_at if run is not None else None
+        return interval(max(0.0, time.time() - (began or wait.since or time.time())), None, 0.5)
+
+    def _too_late(self, wait: RunWait, run: Run | None) -> NoReturn:
+        from airflow_provider_aep.flow_service.errors import RunTimeoutError
+
+        what, until = self._what(wait), _shown(wait.deadline)
+        link = f" {self.link_url}" if self.link_url else ""
+        if wait.run_id is None:
+            raise RunTimeoutError(f"There was no {what} until {until}: `timeout` is over.{link}")
+        status = f" Its status is {run.status!r}." if run is not None else ""
+        raise RunTimeoutError(
+            f"{what} did not end until {until}: `timeout` is over.{status} It goes on in Adobe Experience "
+            f"Platform: Flow Service cannot cancel a run.{link}",
+            run_id=wait.run_id,
+            result=None if run is None else run.result(),
+        )
+
+    @staticmethod
+    def _what(wait: RunWait) -> str:
+        of = f" of dataflow {wait.flow_id}" if wait.flow_id else ""
+        if wait.run_id:
+            return f"run {wait.run_id}{of}"
+        if wait.match == "data_interval" and wait.end is not None:
+            start = wait.end if wait.start is None else wait.start
+            return f"run{of} for the data interval {_shown(start)} to {_shown(wait.end)}"
+        return f"{'next' if wait.match == 'next' else 'newest'} run{of}"
+
+    def _push_link(self, context: Any, wait: RunWait) -> None:
+        if not wait.flow_id:
+            return
+        settings = self.hook.settings
+        url = dataflow_url(
+            org_id=settings.org_id,
+            tenant=settings.tenant,
+            sandbox=self.hook.sandbox,
+            flow_id=wait.flow_id,
+            run_id=wait.run_id,
+        )
+        if url != self.link_url:
+            push_link(self, context, AepDataflowLink.xcom_key, url)
+
+
+def find_run(hook: FlowServiceHook, wait: RunWait, log: Any) -> Run | None:
+    """The run that is waited for, or None while there is none. Says in the log what it was matched by."""
+    from airflow_provider_aep.flow_service.errors import AepConfigError, AepRequestError
+    from airflow_provider_aep.flow_service.run_calls import list_runs_of
+    from airflow_provider_aep.flow_service.run_choice import choose
+    from airflow_provider_aep.flow_service.runs import read_run
+
+    if wait.run_id is not None:
+        run = read_run(hook.get_run(wait.run_id))
+        if wait.flow_id and run.flow_id and run.flow_id != wait.flow_id:
+            raise AepConfigError(
+                f"Run {run.id} belongs to dataflow {run.flow_id}, not to {wait.flow_id}: check `run_id`.",
+                parameter="run_id",
+            )
+        return run
+    aim, flow_ids = wait.aim, [wait.flow_id or ""]
+    try:
+        items = hook.every_page(list_runs_of(flow_ids, aim.started_from))
+    except AepRequestError:
+        if aim.started_from is None:
+            raise
+        items = hook.every_page(list_runs_of(flow_ids))  # the filter by start may not be taken here
+    choice = choose((read_run(item) for item in items if item.get("flowId") == wait.flow_id), aim)
+    if choice is None:
+        return None
+    log.info("Run %s of dataflow %s is meant, found by %s.", choice.run.id, wait.flow_id, choice.by)
+    return choice.run
+
+
+def read_event(event: Any, wait: RunWait) -> tuple[str, str | None]:
+    """The status that the trigger fired, and the id of the run it found.
+
+    :raises AepReplyError: it is no event of our trigger's, or one of another run
+    """
+    from airflow_provider_aep.flow_service.checks import is_id
+    from airflow_provider_aep.flow_service.errors import AepReplyError
+
+    if isinstance(event, dict) and event.get("status") in _STATUSES:
+        run_id = event.get("run_id")
+        if run_id is None or (is_id(run_id) and run_id == (wait.run_id or run_id)):
+            return event["status"], run_id
+    raise AepReplyError(
+        "The trigger fired an event that is not one of this provider's, or of another run. Clear the task to "
+        "wait again; triggerer and workers need the same version of the provider.",
+        retryable=False,
+    )
+
+
+def _shown(epoch: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(epoch))

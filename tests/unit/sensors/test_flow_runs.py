@@ -1,0 +1,342 @@
+"""The sensor: which run, how it waits, what comes of it, the same in every mode."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from airflow_provider_aep._compat import AirflowSensorTimeout, AirflowSkipException
+from airflow_provider_aep.flow_service.errors import (
+    AepConfigError,
+    AepNotFoundError,
+    AepReplyError,
+    RunFailedError,
+    RunPartialError,
+    RunTimeoutError,
+)
+from tests.support.run_server import RunServer
+from tests.unit.operators.support import context, unwrapped
+
+try:  # 3.2
+    from airflow.sdk.exceptions import AirflowRescheduleException, TaskDeferred
+except ImportError:
+    from airflow.exceptions import AirflowRescheduleException, TaskDeferred  # type: ignore[attr-defined,no-redef]
+
+URL = "https://experience.adobe.com/#/@0123456789ABCDEF01234567@AdobeOrg/sname:prod/platform/source/dataflows"
+RESULT = {
+    "status": "success",
+    "records_read": 100,
+    "records_written": 100,
+    "records_failed": 0,
+    "records_skipped": 0,
+    "bytes": 1500,
+}
+
+
+def sensor(**kwargs: Any) -> Any:
+    """A sensor of `run-1`, if not said otherwise."""
+    from airflow_provider_aep.sensors.flow_runs import FlowRunSensor
+
+    return FlowRunSensor(**{"task_id": "wait", "flow_id": "flow-1", "run_id": "run-1", **kwargs})
+
+
+def deferred(task: Any, ctx: dict[str, Any] | None = None) -> Any:
+    """What it leaves for the triggerer."""
+    with pytest.raises(TaskDeferred) as caught:
+        task.execute(ctx or context())
+    return caught.value
+
+
+def resumed(task: Any, left: Any, event: Any = None, ctx: dict[str, Any] | None = None) -> Any:
+    """Resumed as Airflow does it; by the event of its own trigger if none is given."""
+
+    async def first() -> Any:
+        (event,) = [one.payload async for one in left.trigger.run()]
+        return event
+
+    fired = asyncio.run(asyncio.wait_for(first(), 60)) if event is None else event
+    return getattr(task, left.method_name)(ctx or context(), event=fired, **(left.kwargs or {}))
+
+
+def without(result: dict[str, Any]) -> dict[str, Any]:
+    """The result without what differs from run to run."""
+    assert list(result) == ["run_id", *RESULT, "seconds"]
+    assert result["seconds"] >= 0
+    return {key: result[key] for key in RESULT}
+
+
+@pytest.fixture
+def slow_end(server: RunServer) -> Any:
+    """`run-1` goes on until it has been looked at twice, and then ends."""
+
+    def end() -> None:
+        while len(server.seen("/runs")) < 2:
+            time.sleep(0.01)
+        server.finish("run-1")
+
+    server.add("run-1")
+    thread = threading.Thread(target=end, daemon=True)
+    thread.start()
+    return thread
+
+
+def test_waiting_in_the_slot(server: RunServer, slow_end: Any) -> None:
+    """`deferrable=False` sleeps and looks."""
+    assert without(sensor(deferrable=False).execute(context())) == RESULT
+
+
+def test_waiting_in_the_triggerer(server: RunServer, slow_end: Any) -> None:
+    """The default. The deadline is absolute, and what is stored holds ids, times and the connection's id."""
+    task, before = sensor(timeout=600), time.time()
+    left = deferred(task)
+    _, kwargs = left.trigger.serialize()
+    assert before + 600 <= kwargs["deadline"] <= time.time() + 600
+    assert left.kwargs["wait"]["deadline"] == kwargs["deadline"]
+    assert (kwargs["aep_conn_id"], kwargs["sandbox"], kwargs["run_id"]) == ("aep_default", "prod", "run-1")
+    assert left.timeout is None
+    assert without(resumed(sensor(timeout=600), left)) == RESULT
+
+
+def test_a_run_that_ended_already_needs_no_triggerer(server: RunServer) -> None:
+    """One look, one result."""
+    server.add("run-1", status="COMPLETED")
+    assert without(sensor().execute(context())) == RESULT
+
+
+def test_links_are_live_while_it_waits(server: RunServer) -> None:
+    """Pushed before it defers, and again by the try that resumes."""
+    server.add("run-1")
+    ctx = context()
+    left = deferred(sensor(), ctx)
+    assert ctx["ti"].pushed == {"aep_dataflow_link": f"{URL}/flow-1/activity/run-1"}
+    server.finish("run-1")
+    again = context()
+    resumed(sensor(), left, {"status": "ended", "flow_id": "flow-1", "run_id": "run-1"}, again)
+    assert again["ti"].pushed == ctx["ti"].pushed
+
+
+@pytest.mark.parametrize("mode", ["sync", "deferrable", "resumed"])
+@pytest.mark.parametrize(
+    ("status", "facts", "limits", "kind"),
+    [
+        ("failed", {}, {}, RunFailedError),
+        ("success", {"failed": 3}, {}, RunPartialError),
+        ("success", {"failed": 3}, {"max_failed_records": 3}, None),
+        ("success", {"failed": 3}, {"max_failed_ratio": "0.02"}, RunPartialError),
+        ("PARTIAL_SUCCESS", {"failed": 3}, {"fail_on_partial": False}, None),
+    ],
+)
+def test_one_verdict_in_every_mode(
+    server: RunServer, mode: str, status: str, facts: Any, limits: Any, kind: Any
+) -> None:
+    """The run decides, not the way it was waited for."""
+    task = sensor(deferrable=mode != "sync", **limits)
+    server.add("run-1")
+    left = deferred(task) if mode == "resumed" else None
+    server.finish("run-1", status, **facts)
+
+    def act() -> Any:
+        return resumed(task, left) if left else task.execute(context())
+
+    if kind is None:
+        assert act()["records_failed"] == 3
+    else:
+        with unwrapped(kind) as caught:
+            act()
+        assert f"{URL}/flow-1/activity/run-1" in str(caught.value)
+        assert caught.value.result["run_id"] == "run-1"
+
+
+@pytest.mark.parametrize("deferrable", [True, False])
+def test_over_the_deadline(server: RunServer, deferrable: bool) -> None:
+    """As Airflow's sensors end; the run goes on, and the message says so."""
+    server.add("run-1", status="pondering")
+    task = sensor(timeout=0.3, deferrable=deferrable)
+    with pytest.raises(AirflowSensorTimeout, match=r"(?s)'pondering'.*cannot cancel a run") as caught:
+        resumed(task, deferred(task)) if deferrable else task.execute(context())
+    assert isinstance(caught.value.__cause__, RunTimeoutError)
+
+
+def test_the_deadline_stays_when_it_defers_again(server: RunServer) -> None:
+    """The trigger let it go although the run still goes on: the task looks itself, and waits on."""
+    server.add("run-1")
+    first = deferred(sensor())
+    event = {"status": "error", "flow_id": "flow-1", "run_id": "run-1"}
+    with pytest.raises(TaskDeferred) as caught:
+        resumed(sensor(), first, event)
+    assert caught.value.kwargs == first.kwargs
+    assert caught.value.trigger.deadline == first.trigger.deadline
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {},
+        "ended",
+        {"status": "success"},
+        {"status": "ended", "run_id": "run-2"},
+        {"status": "ended", "run_id": "../x"},
+    ],
+)
+def test_an_event_of_somebody_elses_is_refused(server: RunServer, event: Any) -> None:
+    """What is not understood is not taken for an end."""
+    server.add("run-1")
+    left = deferred(sensor())
+    with unwrapped(AepReplyError):
+        resumed(sensor(), left, event)
+
+
+def test_soft_fail_skips(server: RunServer) -> None:
+    """As every sensor's."""
+    server.add("run-1", status="failed")
+    with pytest.raises(AirflowSkipException):
+        sensor(soft_fail=True).execute(context())
+    server.add("run-1")
+    left = deferred(sensor(soft_fail=True))
+    server.finish("run-1", "failed")
+    with pytest.raises(AirflowSkipException):
+        resumed(sensor(soft_fail=True), left)
+
+
+def test_rescheduling(server: RunServer) -> None:
+    """`mode="reschedule"` frees the slot without a triggerer, and returns the same."""
+
+    class TaskInstance:
+        def xcom_push(self, key: str, value: Any) -> None: ...
+        def get_first_reschedule_date(self, context: Any) -> Any: ...
+
+    server.add("run-1")
+    task = sensor(mode="reschedule", deferrable=False)
+    with pytest.raises(AirflowRescheduleException):
+        task.execute({"ti": TaskInstance()})
+    server.finish("run-1")
+    assert without(task.execute({"ti": TaskInstance()})) == RESULT
+
+
+INTERVAL_END = dt.datetime(2026, 10, 2, tzinfo=dt.timezone.utc)
+
+
+def in_interval() -> dict[str, Any]:
+    """The context of a DAG run over the first of October."""
+    return {
+        **context(),
+        "data_interval_start": INTERVAL_END - dt.timedelta(days=1),
+        "data_interval_end": INTERVAL_END,
+    }
+
+
+def test_a_backfill_waits_for_the_run_of_its_interval(
+    server: RunServer, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Not for the newest; what it was matched by stands in the log."""
+    end = INTERVAL_END.timestamp()
+    for day in range(-2, 3):
+        start = (end + (day - 1) * 86_400) * 1000
+        window = {"windowStart": start, "windowEnd": start + 86_400_000}
+        server.add(f"day{day}", status="success", started=int(start + 86_400_000), window=window)
+    with caplog.at_level("INFO"):
+        result = sensor(run_id=None).execute(in_interval())
+    assert result["run_id"] == "day0"
+    assert "its window, which holds the whole data interval" in caplog.text + capsys.readouterr().out
+
+
+def test_an_interval_without_a_run_yet(server: RunServer) -> None:
+    """The trigger waits for it by the same rule, and the task resumes with the run it found."""
+    left = deferred(sensor(run_id=None), in_interval())
+    assert left.trigger.end == INTERVAL_END.timestamp()
+    server.add("other", "flow-2", status="success")
+    server.add("right", status="success")
+    assert resumed(sensor(run_id=None), left)["run_id"] == "right"
+
+
+def test_without_an_interval_the_newest_run(server: RunServer) -> None:
+    """As in a DAG run that an asset or a person started."""
+    server.add("older", status="failed", started=1_700_000_000_000)
+    server.add("newer", status="success", started=1_700_000_100_000)
+    assert sensor(run_id=None).execute(context())["run_id"] == "newer"
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "parameter"),
+    [
+        ({"flow_id": ""}, "flow_id"),
+        ({"run_id": "a/b"}, "run_id"),
+        ({"match": "nearest", "run_id": None}, "match"),
+        ({"max_failed_records": "-1"}, "max_failed_records"),
+        ({"max_failed_ratio": 2}, "max_failed_ratio"),
+        ({"fail_on_partial": "maybe"}, "fail_on_partial"),
+    ],
+)
+def test_wrong_parameters_are_named_before_the_first_request(
+    server: RunServer, kwargs: Any, parameter: str
+) -> None:
+    """In `execute`, not while the DAG is parsed."""
+    with unwrapped(AepConfigError) as caught:
+        sensor(**kwargs).execute(context())
+    assert caught.value.parameter == parameter
+    assert server.log == []
+
+
+@pytest.mark.parametrize("blank", ["", "None", None])
+def test_a_run_id_that_jinja_left_empty(server: RunServer, blank: Any) -> None:
+    """Is none."""
+    server.add("run-7", status="success")
+    assert sensor(run_id=blank).execute(context())["run_id"] == "run-7"
+
+
+def test_the_result_of_another_wait_names_a_run(server: RunServer) -> None:
+    """So that `run_id=run.output` works whatever the task before returned."""
+    server.add("run-7", status="success")
+    assert sensor(run_id={"run_id": "run-7"}).execute(context())["run_id"] == "run-7"
+
+
+def test_a_run_that_is_not_there(server: RunServer) -> None:
+    """And a run of another dataflow: both are said at once."""
+    with unwrapped(AepNotFoundError):
+        sensor().execute(context())
+    server.add("run-1", "flow-2")
+    with unwrapped(AepConfigError, match="belongs to dataflow flow-2"):
+        sensor().execute(context())
+
+
+@pytest.mark.parametrize("deferrable", [True, False])
+def test_a_service_in_trouble_does_not_end_the_wait(
+    server: RunServer, waits: list[float], deferrable: bool
+) -> None:
+    """Nor where the task looks itself: it goes on until the deadline."""
+    server.add("run-1", status="success")
+    server.refuse = (503, {})
+    task = sensor(deferrable=deferrable)
+    if deferrable:
+        left = deferred(task)
+        server.refuse = None
+        assert without(resumed(task, left)) == RESULT
+        return
+
+    def recover() -> None:
+        while len(server.seen("/runs")) < 6:
+            time.sleep(0.01)
+        server.refuse = None
+
+    threading.Thread(target=recover, daemon=True).start()
+    assert without(task.execute(context())) == RESULT
+
+
+def test_killing_says_that_the_run_goes_on(
+    server: RunServer, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And before there is a wait, nothing at all."""
+    server.add("run-1")
+    task = sensor()
+    task.on_kill()
+    deferred(task)
+    with caplog.at_level("WARNING"):
+        task.on_kill()
+    said = caplog.text + capsys.readouterr().out
+    assert said.count("cannot cancel a run") >= 1
+    assert "run-1" in said
