@@ -49,9 +49,11 @@ def start_once(
     since, failure = known.get("since"), None
     if not isinstance(since, int | float):
         standing = look()
-        if not notes.lasts and (found := _of_window(standing, window)):
-            log.info("Run %s brings in the same window: it is this task's own.", found.id)
-            return found.id
+        if not notes.lasts and window is not None:
+            standing = _windows_known(standing, look, sleep)
+            if found := _of_window(standing, window):
+                log.info("Run %s brings in the same window: it is this task's own.", found.id)
+                return found.id
         since = max((run.created_at or 0.0 for run in standing), default=0.0)
         notes.write({"since": since})
         run_id, failure = _post(post, notes)
@@ -93,6 +95,24 @@ def _newer(runs: Sequence[Run], since: float, window: tuple[float, float] | None
     return exact or [run for run in newer if run.window is None or window is None]
 
 
-def _of_window(runs: Sequence[Run], window: tuple[float, float] | None) -> Run | None:
-    found = [run for run in runs if window is not None and run.window == window]
+def _windows_known(
+    runs: Sequence[Run], look: Callable[[], Sequence[Run]], sleep: Callable[[float], None]
+) -> Sequence[Run]:
+    """Without a memory the window alone tells an own run, and one that has not started shows none yet."""
+    for pause in (*PATIENCE, None):
+        unknown = [run.id for run in runs if run.window is None and not run.ended]
+        if not unknown:
+            return runs
+        if pause is not None:
+            sleep(pause)
+            runs = look()
+    raise AmbiguousRunError(
+        f"The dataflow has runs that have not started, {', '.join(unknown)}, and whether one is this task's "
+        "own cannot be told yet. Run the task again later; from Airflow 3.3 on it remembers its run.",
+        retryable=True,
+    )
+
+
+def _of_window(runs: Sequence[Run], window: tuple[float, float]) -> Run | None:
+    found = [run for run in runs if run.window == window]
     return found[-1] if found else None

@@ -28,6 +28,9 @@ class Store:
             raise RuntimeError("no state backend")
         self.kept[key] = value
 
+    def delete(self, key: str) -> None:
+        self.kept.pop(key, None)
+
 
 class TaskInstance(SimpleNamespace):
     """Keeps what is pushed."""
