@@ -33,11 +33,11 @@ def start_run(
     return _once(hook, context, order, flow_id, window, lambda: hook.create_run(flow_id, params), log)
 
 
-def retrigger(hook: FlowServiceHook, context: Any, *, run_id: str, log: Any) -> str:
-    """``POST /runs/{id}/action?op=re-trigger``, once a task instance; the id of the new run."""
+def retrigger(hook: FlowServiceHook, context: Any, *, run_id: str, log: Any) -> tuple[str, str]:
+    """``POST /runs/{id}/action?op=re-trigger``, once a task instance; the ids of dataflow and new run."""
     flow_id = str(hook.get_run(run_id).get("flowId"))
     order = {"flow": flow_id, "run": run_id}
-    return _once(hook, context, order, flow_id, None, lambda: hook.retrigger_run(run_id), log)
+    return flow_id, _once(hook, context, order, flow_id, None, lambda: hook.retrigger_run(run_id), log)
 
 
 def _once(

@@ -10,6 +10,7 @@ from airflow_provider_aep.operators.flows import (
     EnableDataflowOperator,
 )
 from airflow_provider_aep.operators.mappings import CreateMappingSetOperator
+from airflow_provider_aep.operators.runs import RetryFlowRunOperator, RunDataflowOperator
 from airflow_provider_aep.operators.schemas import CreateSchemaOperator
 from airflow_provider_aep.operators.source_connections import CreateSourceConnectionOperator
 from airflow_provider_aep.operators.target_connections import CreateTargetConnectionOperator
@@ -24,4 +25,6 @@ __all__ = [
     "DeleteDataflowOperator",
     "DisableDataflowOperator",
     "EnableDataflowOperator",
+    "RetryFlowRunOperator",
+    "RunDataflowOperator",
 ]

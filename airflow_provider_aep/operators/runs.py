@@ -1,0 +1,170 @@
+"""A run of a dataflow: started on demand or again, and waited for."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_aep.operators.base import none_if_blank
+from airflow_provider_aep.waiting import RunWait, WaitsForRun
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow_provider_aep.flow_service.run_verdict import Limits
+
+DEFAULT_TIMEOUT = 150 * 60.0
+"""Seconds: when Adobe's own alert *Sources Flow Run Delay* fires."""
+
+
+class _StartsRun(WaitsForRun):
+    """Base of what starts a run. Subclasses write :meth:`start`.
+
+    :param wait: whether to wait until the run ended
+    :param deferrable: wait in the triggerer, not in a worker's slot
+    :param timeout: seconds to wait, from the run's start by this task
+    :param poll_interval: seconds between two looks; None for 5 s to 5 min, as it suits the run
+    :param max_failed_records: how many records may fail; by default none, since AEP's success can carry some
+    :param max_failed_ratio: which share of the records read may fail, 0 to 1
+    :param fail_on_partial: whether a partial success fails the task
+    :param disable_on_kill: disable the dataflow when the running task is killed; the run itself goes on,
+        since Flow Service cannot cancel one
+    :return: the wait's result; without ``wait`` the run's id
+    """
+
+    def __init__(
+        self,
+        *,
+        wait: bool = True,
+        deferrable: bool = True,
+        timeout: float = DEFAULT_TIMEOUT,
+        poll_interval: float | None = None,
+        max_failed_records: int | None = None,
+        max_failed_ratio: float | None = None,
+        fail_on_partial: bool = True,
+        disable_on_kill: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.wait = wait
+        self.deferrable = deferrable
+        self.timeout = timeout
+        self.poll_interval = poll_interval
+        self.max_failed_records = max_failed_records
+        self.max_failed_ratio = max_failed_ratio
+        self.fail_on_partial = fail_on_partial
+        self.disable_on_kill = disable_on_kill
+
+    def start(self, context: Any) -> tuple[str, str]:
+        """Start the run, at most once: the ids of dataflow and run."""
+        raise NotImplementedError
+
+    def limits(self) -> Limits:
+        """As the templates rendered."""
+        from airflow_provider_aep.flow_service.run_verdict import read_limits
+
+        return read_limits(self.max_failed_records, self.max_failed_ratio, self.fail_on_partial)
+
+    def act(self, context: Any) -> Any:
+        """Check the limits, start the run, wait for it."""
+        from airflow_provider_aep.flow_service.checks import check_seconds
+
+        self.limits()
+        seconds = check_seconds(self.timeout, "timeout")
+        flow_id, run_id = self.start(context)
+        now = time.time()
+        wait = RunWait(flow_id, run_id, now + seconds, since=now, poll_interval=self.poll_interval, grace=60)
+        self.waits_for = wait
+        if not self.wait:
+            self._push_link(context, wait)
+            return run_id
+        return self.wait_for_run(context, wait, deferrable=self.deferrable)
+
+    def on_kill(self) -> None:
+        """The run goes on; the dataflow is disabled, if that was asked for."""
+        super().on_kill()
+        if self.disable_on_kill and self.waits_for is not None and self.waits_for.flow_id:
+            self.hook.act_on_flow(self.waits_for.flow_id, "disable")
+            self.log.warning("Disabled dataflow %s (`disable_on_kill`).", self.waits_for.flow_id)
+
+
+class RunDataflowOperator(_StartsRun):
+    """Run a dataflow on demand for a window of source data, at most once.
+
+    A run has no name: its identity is dataflow and window. The intent is kept before the POST, and where its
+    reply is lost and no new run shows, the task ends in ``AmbiguousRunError`` rather than move rows twice.
+    Flow Service runs on demand only dataflows with ``frequency`` ``once`` (1386-400).
+
+    :param flow_id: the dataflow's id
+    :param window_start: from when, inclusive: a datetime, an ISO text or epoch seconds
+    :param window_end: until when
+    :param delta_column: the column that the window is about, by name; needed by the first run only
+    """
+
+    template_fields: Sequence[str] = (
+        "flow_id",
+        "window_start",
+        "window_end",
+        "delta_column",
+        "max_failed_records",
+        "max_failed_ratio",
+        "aep_conn_id",
+        "sandbox",
+    )
+
+    def __init__(
+        self,
+        *,
+        flow_id: str,
+        window_start: Any = "{{ data_interval_start }}",
+        window_end: Any = "{{ data_interval_end }}",
+        delta_column: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.flow_id = flow_id
+        self.window_start = window_start
+        self.window_end = window_end
+        self.delta_column = delta_column
+
+    def start(self, context: Any) -> tuple[str, str]:
+        """``POST /runs``."""
+        from airflow_provider_aep.flow_service.checks import check_id
+        from airflow_provider_aep.flow_service.windows import read_window
+        from airflow_provider_aep.operators._runs import start_run
+
+        flow_id = check_id(self.flow_id, "flow_id")
+        window = read_window(self.window_start, self.window_end)
+        column = none_if_blank(self.delta_column)
+        delta = {"name": str(column)} if column else None
+        run_id = start_run(
+            self.hook, context, flow_id=flow_id, window=window, delta_column=delta, log=self.log
+        )
+        return flow_id, run_id
+
+
+class RetryFlowRunOperator(_StartsRun):
+    """Run a failed run again, at most once a task instance. The failed run stays as it is.
+
+    :param run_id: the failed run's id, or a dict that holds it as ``run_id``
+    """
+
+    template_fields: Sequence[str] = (
+        "run_id",
+        "max_failed_records",
+        "max_failed_ratio",
+        "aep_conn_id",
+        "sandbox",
+    )
+
+    def __init__(self, *, run_id: str | dict[str, Any], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.run_id = run_id
+
+    def start(self, context: Any) -> tuple[str, str]:
+        """``POST /runs/{id}/action?op=re-trigger``."""
+        from airflow_provider_aep.flow_service.checks import check_id
+        from airflow_provider_aep.operators._runs import retrigger
+
+        given = self.run_id.get("run_id") if isinstance(self.run_id, dict) else self.run_id
+        return retrigger(self.hook, context, run_id=check_id(given, "run_id"), log=self.log)

@@ -1,0 +1,102 @@
+"""Runs on demand and again, waited for in a worker: what the result says is what the dataset holds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from airflow_provider_aep.flow_service.errors import AepConfigError, AepError, AepRequestError
+from tests.support.emulator import Emulator
+from tests.support.pipeline import Pipeline
+from tests.unit.operators.support import Store, context
+
+
+@pytest.fixture
+def flow(emulator: Emulator, hook: Any) -> str:
+    """A dataflow for one time, its own run over."""
+    made = Pipeline(emulator, hook).dataflow(schedule={"frequency": "once"}, delta_column=None)
+    emulator.advance(3600)
+    hook.list_runs(made)
+    return made
+
+
+def operator(flow: str, **options: Any) -> Any:
+    from airflow_provider_aep.operators.dataflows import RunDataflowOperator
+
+    order = {
+        "window_start": 1_700_000_000,
+        "window_end": "2027-01-01",
+        "delta_column": "Create_Time",
+        **options,
+    }
+    return RunDataflowOperator(task_id="run", flow_id=flow, deferrable=False, poll_interval=0.5, **order)
+
+
+def test_the_result_counts_the_rows(emulator: Emulator, flow: str) -> None:
+    """Counted by the emulator from rows that moved; a retry has the same result and moves none again."""
+    store = Store()
+    result = operator(flow).execute(context(store))
+    assert result["status"] == "success"
+    assert result["records_read"] == result["records_written"] > 0
+    assert set(result) == {
+        "run_id", "status", "records_read", "records_written", "records_failed", "records_skipped", "bytes",
+        "seconds",
+    }  # fmt: skip
+    runs = emulator.state()["runs"]
+    assert operator(flow).execute(context(store)) == result
+    assert emulator.state()["runs"] == runs
+
+
+def test_without_waiting_the_id_is_handed_on(flow: str) -> None:
+    """For a sensor downstream; the link is there already."""
+    run = context(Store())
+    run_id = operator(flow, wait=False).execute(run)
+    (url,) = run["ti"].pushed.values()
+    assert url.startswith("https://experience.adobe.com/")
+    assert url.endswith(f"{flow}/activity/{run_id}")
+
+
+def test_a_failed_run_fails_and_is_run_again(emulator: Emulator, hook: Any, flow: str) -> None:
+    """The error names the run; the second one is another, and the first stays."""
+    from airflow_provider_aep.operators.dataflows import RetryFlowRunOperator
+
+    store = Store()
+    run_id = operator(flow, wait=False).execute(context(store))
+    emulator.api().http.post(f"{emulator.url}/_emulator/runs/{run_id}", json={"status": "failed"}, timeout=10)
+    with pytest.raises(AepError, match=run_id):
+        operator(flow).execute(context(store))
+    again = RetryFlowRunOperator(task_id="again", run_id=run_id, deferrable=False, poll_interval=0.5)
+    result = again.execute(context(Store()))
+    assert result["status"] == "success"
+    assert result["run_id"] != run_id
+    assert str(hook.get_run(run_id)["state"]).lower() == "failed"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "parameter"),
+    [
+        ({"window_end": 5}, "window_end"),
+        ({"window_start": "yesterday"}, "window_start"),
+        ({"max_failed_ratio": 3}, "max_failed_ratio"),
+        ({"timeout": -1}, "timeout"),
+    ],
+    ids=["end before start", "no time", "ratio", "timeout"],
+)
+def test_a_wrong_order_starts_nothing(
+    emulator: Emulator, flow: str, wrong: dict[str, Any], parameter: str
+) -> None:
+    """It is named before the first request that changes anything."""
+    runs = emulator.state()["runs"]
+    with pytest.raises(AepConfigError) as caught:
+        operator(flow, **wrong).execute(context(Store()))
+    assert caught.value.parameter == parameter
+    assert emulator.state()["runs"] == runs
+
+
+def test_a_scheduled_dataflow_takes_no_run_on_demand(emulator: Emulator, hook: Any) -> None:
+    """Flow Service's own refusal (1386-400), passed on with its code."""
+    scheduled = Pipeline(emulator, hook).dataflow()
+    with pytest.raises(AepRequestError) as caught:
+        operator(scheduled).execute(context(Store()))
+    assert "1386" in str(caught.value.code)
