@@ -85,7 +85,7 @@ class AioTransport:
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
         )
-        self._proxies: dict[str, tuple[URL, aiohttp.BasicAuth | None] | None] = {}
+        self._proxies: dict[str, URL | None] = {}
         self.token_locks: dict[str, asyncio.Lock] = {}
 
     async def send(
@@ -104,7 +104,6 @@ class AioTransport:
         :param limit: seconds for the whole reply
         :raises AepTransportError: no whole reply
         """
-        proxy, auth = self._proxy_for(url) or (None, None)
         try:
             async with self._session.request(
                 method,
@@ -113,8 +112,7 @@ class AioTransport:
                 data=data,
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=limit),
-                proxy=proxy,
-                proxy_auth=auth,
+                proxy=self._proxy_for(url),
             ) as response:
                 body = await _read(response, what)
                 names = {name.lower(): value for name, value in response.headers.items()}
@@ -129,7 +127,7 @@ class AioTransport:
             failure = _redirected(what, reply.status)
         raise failure
 
-    def _proxy_for(self, url: str) -> tuple[URL, aiohttp.BasicAuth | None] | None:
+    def _proxy_for(self, url: str) -> URL | None:
         parts = urlsplit(url)
         origin = f"{parts.scheme}://{parts.netloc}"
         if origin not in self._proxies:
@@ -141,7 +139,7 @@ class AioTransport:
         await self._session.close()
 
 
-def environment_proxy(scheme: str, netloc: str) -> tuple[URL, aiohttp.BasicAuth | None] | None:
+def environment_proxy(scheme: str, netloc: str) -> URL | None:
     """HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY, with the user a proxy's URL may hold."""
     proxies = getproxies()
     text = proxies.get(scheme) or proxies.get("all")
@@ -157,8 +155,7 @@ def environment_proxy(scheme: str, netloc: str) -> tuple[URL, aiohttp.BasicAuth 
             culprit="proxy",
             retryable=False,
         )
-    auth = aiohttp.BasicAuth(url.user, url.password or "") if url.user else None
-    return url.with_user(None), auth
+    return url
 
 
 async def _read(response: aiohttp.ClientResponse, what: str) -> bytes:
