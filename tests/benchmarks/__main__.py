@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks [counts] [imports] [calls] [executes]`: all four without an argument.
+"""`python -m tests.benchmarks [counts] [imports] [calls] [executes] [waits]`: all five without an argument.
 
 Ends with 0 whatever the figures are; a target that is missed is marked in the table.
 """
@@ -12,12 +12,16 @@ import sys
 import time
 from importlib.metadata import PackageNotFoundError, version
 
-from tests.benchmarks import calls, counts, executes, imports
+from tests.benchmarks import calls, counts, executes, imports, waits
 from tests.benchmarks.report import print_report
 
-BLOCKS = {"counts": counts, "imports": imports, "calls": calls, "executes": executes}
+BLOCKS = {"counts": counts, "imports": imports, "calls": calls, "executes": executes, "waits": waits}
 _PROVIDERS = "apache-airflow-providers-"
-_PACKAGES = ("apache-airflow", "requests", *(_PROVIDERS + name for name in ("http", "airbyte", "dbt-cloud")))
+_PACKAGES = (
+    "apache-airflow",
+    "requests",
+    *(_PROVIDERS + name for name in ("http", "airbyte", "databricks", "dbt-cloud")),
+)
 
 
 def main() -> None:

@@ -200,20 +200,26 @@ class RunServer:
             self.finish(run_id)
         for name, value in order.get("set", {}).items():
             setattr(self, name, value)
-        counted = {"runs": len(self.seen()), "all": len(self.log), "connections": self.connections}
+        counted = {
+            "runs": len(self.seen("runs") + self.seen("/jobs/")),
+            "all": len(self.log),
+            "connections": self.connections,
+        }
         if order.get("forget"):
             self.log.clear()
             self.connections = 0
         return counted
 
 
-def main(certificate: str | None = None, key: str | None = None) -> None:
+def main(
+    certificate: str | None = None, key: str | None = None, *, kind: type[RunServer] = RunServer
+) -> None:
     """Serve until standard input ends."""
     context = None
     if certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate, key)
-    with RunServer(context) as server:
+    with kind(context) as server:
         print(server.url, flush=True)
         sys.stdin.read()
 
