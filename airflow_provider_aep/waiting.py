@@ -154,7 +154,8 @@ class WaitsForRun(AepOperator):
             )
 
     def _resume(self, context: Any, event: Any, wait: dict[str, Any] | None) -> dict[str, Any]:
-        kept = RunWait(**(wait or {}))
+        # `dag.test()` resumes with the event alone
+        kept = RunWait(**wait) if wait else RunWait(getattr(self, "flow_id", None), None, time.time())
         status, run_id = read_event(event, kept)
         kept = replace(kept, run_id=kept.run_id or run_id)
         kept, run = self.look(context, kept)
