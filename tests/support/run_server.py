@@ -200,11 +200,8 @@ class RunServer:
             self.finish(run_id)
         for name, value in order.get("set", {}).items():
             setattr(self, name, value)
-        counted = {
-            "runs": len(self.seen("runs") + self.seen("/jobs/")),
-            "all": len(self.log),
-            "connections": self.connections,
-        }
+        asked = [target for target in self.log if "/runs" in target or "/jobs/" in target]
+        counted = {"runs": len(asked), "all": len(self.log), "connections": self.connections}
         if order.get("forget"):
             self.log.clear()
             self.connections = 0

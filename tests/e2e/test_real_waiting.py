@@ -1,0 +1,98 @@
+"""A hundred sensors in a real Airflow, whose triggerer is killed while they wait."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts.local_airflow import ARGUMENTS, LocalAirflow
+from tests.support import canary
+from tests.support.emulator import CLIENT_ID, ORG_ID
+from tests.support.run_server import RunServer
+from tests.support.workers import wait_until
+
+WAITS = 100
+LONG = 400.0
+DAG = f'''
+"""Waits for a hundred runs at a time."""
+from airflow.sdk import DAG
+from airflow_provider_aep.sensors.flow_runs import FlowRunSensor
+
+with DAG("waiting", schedule=None, max_active_tasks={WAITS}):
+    FlowRunSensor.partial(task_id="wait", flow_id="flow-1", timeout=3600, aep_conn_id="aep_runs").expand(
+        run_id=[f"run-{{number}}" for number in range({WAITS})]
+    )
+'''
+
+
+def stored_triggers(airflow: LocalAirflow) -> dict[str, Any]:
+    """The deadline of each stored trigger, by its run."""
+    with sqlite3.connect(f"file:{airflow.home / 'airflow.db'}?mode=ro", uri=True, timeout=30) as database:
+        rows = database.execute("SELECT kwargs FROM trigger").fetchall()
+    database.close()
+    found = {}
+    for (text,) in rows:
+        kwargs = json.loads(text)
+        kwargs = kwargs.get("__var", kwargs)
+        found[kwargs["run_id"]] = kwargs["deadline"]
+    return found
+
+
+def states(airflow: LocalAirflow, run_id: str) -> Counter[str]:
+    """How many tasks are in which state."""
+    with sqlite3.connect(f"file:{airflow.home / 'airflow.db'}?mode=ro", uri=True, timeout=30) as database:
+        query = "SELECT state, count(*) FROM task_instance WHERE run_id = ? GROUP BY state"
+        found = Counter(dict(database.execute(query, (run_id,)).fetchall()))
+    database.close()
+    return found
+
+
+@pytest.mark.crash
+def test_a_killed_triggerer(tmp_path: Path) -> None:
+    """All resume, none is doubled, no deadline moves, and nowhere lies a secret."""
+    dags = tmp_path / "dags"
+    dags.mkdir()
+    (dags / "waiting.py").write_text(DAG)
+    settings = {"AIRFLOW__CORE__PARALLELISM": "8", "AIRFLOW__CORE__MAX_ACTIVE_TASKS_PER_DAG": str(WAITS)}
+    with (
+        RunServer() as server,
+        LocalAirflow(tmp_path / "airflow", dags=dags, environment=settings) as airflow,
+    ):
+        for number in range(WAITS):
+            server.add(f"run-{number}")
+        airflow.start()
+        aep = {"conn_type": "aep", "host": server.url, "login": CLIENT_ID, "password": canary.AEP_SECRET}
+        extra = {"org_id": ORG_ID, "ims_host": server.url}
+        airflow.api.store_connections({"aep_runs": {**aep, "extra": extra}})
+        airflow.api.wait_for_dag("waiting", "", seconds=LONG, watch=airflow.check)
+        run_id = airflow.api.trigger("waiting", {})
+        wait_until(lambda: states(airflow, run_id)["deferred"] == WAITS, "all deferred", LONG)
+        before = stored_triggers(airflow)
+        assert len(before) == WAITS
+        wait_until(lambda: server.seen("/runs?"), "a look", LONG)
+
+        (triggerer,) = [service for service in airflow.services if service.name == "triggerer"]
+        for process in triggerer.members():
+            process.kill()
+        airflow.services.remove(triggerer)
+        assert stored_triggers(airflow) == before
+        for number in range(WAITS):
+            server.finish(f"run-{number}", "success" if number else "failed")
+        command = [sys.executable, "-m", "airflow", "triggerer", *ARGUMENTS["triggerer"]]
+        airflow._start("triggerer", command)
+        wait_until(lambda: states(airflow, run_id)["deferred"] < WAITS, "the first to resume", LONG)
+
+        assert airflow.api.wait_for_run("waiting", run_id, seconds=LONG, watch=airflow.check) == "failed"
+        assert states(airflow, run_id) == {"success": WAITS - 1, "failed": 1}
+        tasks = airflow.api.tasks("waiting", run_id)
+        assert {task["try_number"] for task in tasks} == {1}
+        files = [path for path in airflow.directory.rglob("*") if path.is_file()]
+        leaks = {str(path): canary.find(path.read_bytes(), canary.PASSWORDS) for path in files}
+        assert {path: found for path, found in leaks.items() if found} == {}
+        assert canary.find(canary.dump(airflow.home / "airflow.db"), canary.PASSWORDS) == []
