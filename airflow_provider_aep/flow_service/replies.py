@@ -117,12 +117,19 @@ def error_from_reply(
     sandbox: str,
     now: float,
     scrub: Callable[[str], str],
-) -> AepStatusError:
-    """The typed error of an error reply.
+) -> AepStatusError | AepReplyError:
+    """The typed error of an error reply; a 4xx in HTML is a proxy's, or some other server's.
 
     ``scrub`` takes known secrets out of the server's words; ``now`` (epoch seconds) is for a
     ``Retry-After`` that is a date.
     """
+    if status < 500 and status != 429 and "html" in headers.get("content-type", "").lower():
+        return AepReplyError(
+            f"{what} was answered with an HTML page and {status}: a proxy's, or this is not Adobe Experience "
+            "Platform. Check `host` of the AEP connection and the proxy settings.",
+            status=status,
+            retryable=False,
+        )
     document = _loads(body)
     code = _word(_scrubbed(_code(document), scrub))
     text = " ".join(scrub(_text(document)).split())[:_LONGEST_TEXT]

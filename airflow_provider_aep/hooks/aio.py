@@ -19,7 +19,7 @@ from airflow_provider_aep._compat import amask_secret
 from airflow_provider_aep.flow_service import replies
 from airflow_provider_aep.flow_service.calls import FLOW_SERVICE, Call
 from airflow_provider_aep.flow_service.checks import check_sandbox
-from airflow_provider_aep.flow_service.errors import AepAuthError, AepError, AepReplyError
+from airflow_provider_aep.flow_service.errors import AepAuthError, AepError
 from airflow_provider_aep.flow_service.retry import ATTEMPTS, decide
 from airflow_provider_aep.flow_service.run_calls import Pages
 from airflow_provider_aep.hooks import ims
@@ -159,14 +159,6 @@ class AsyncFlowService:
     def _refusal(self, reply: Reply, what: str) -> AepError | None:
         if reply.status < 400:
             return None
-        html = "html" in reply.headers.get("content-type", "").lower()
-        if html and reply.status < 500 and reply.status != 429:
-            return AepReplyError(
-                f"{what} was answered with an HTML page and {reply.status}: a proxy's, or this is not Adobe "
-                "Experience Platform. Check `host` of the AEP connection and the proxy settings.",
-                status=reply.status,
-                retryable=False,
-            )
         return replies.error_from_reply(
             what=what,
             status=reply.status,

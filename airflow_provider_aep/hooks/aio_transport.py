@@ -22,6 +22,7 @@ import aiohttp
 import certifi
 from yarl import URL
 
+from airflow_provider_aep.flow_service.bounds import MAX_REPLY, redirected, too_large, unpacked
 from airflow_provider_aep.flow_service.errors import (
     AepConfigError,
     AepConnectError,
@@ -30,9 +31,6 @@ from airflow_provider_aep.flow_service.errors import (
     AepReplyError,
     AepTimeoutError,
 )
-
-MAX_REPLY = 32 * 1024 * 1024
-"""Bytes of a reply, after unzipping."""
 
 CONNECTIONS = 8
 """TCP connections to one host at a time."""
@@ -124,7 +122,7 @@ class AioTransport:
         else:
             if not 300 <= reply.status < 400:
                 return reply
-            failure = _redirected(what, reply.status)
+            failure = redirected(what, reply.status)
         raise failure
 
     def _proxy_for(self, url: str) -> URL | None:
@@ -165,27 +163,9 @@ async def _read(response: aiohttp.ClientResponse, what: str) -> bytes:
         chunks.append(chunk)
         size += len(chunk)
         if size > MAX_REPLY:
-            raise _too_large(what)
+            raise too_large(what)
     content = b"".join(chunks)
-    encoding = response.headers.get("content-encoding", "").strip().lower()
-    if content and encoding in ("gzip", "x-gzip", "deflate"):
-        return _unzip(content, what)
-    if content and encoding not in ("", "identity"):
-        raise AepReplyError(
-            f"{what} was answered in the encoding {encoding[:20]!r}, which was not asked for."
-        )
-    return content
-
-
-def _unzip(content: bytes, what: str) -> bytes:
-    """gzip or zlib, at most :data:`MAX_REPLY` bytes of it: a small bomb stays small."""
-    unzip = zlib.decompressobj(zlib.MAX_WBITS | 32)
-    plain = unzip.decompress(content, MAX_REPLY + 1)
-    if len(plain) > MAX_REPLY:
-        raise _too_large(what)
-    if not unzip.eof:
-        raise AepReplyError(f"{what}: the zipped reply broke off. Try again later.")
-    return plain
+    return unpacked(content, response.headers.get("content-encoding", ""), what)
 
 
 def typed(error: Any, what: str, limit: float) -> AepError:
@@ -217,21 +197,4 @@ def typed(error: Any, what: str, limit: float) -> AepError:
         return AepReplyError(f"{what} was answered with something that is not HTTP. {_REACH}")
     return AepConnectionLostError(
         f"{what}: the connection broke before the whole reply was here. Try again later."
-    )
-
-
-def _too_large(what: str) -> AepReplyError:
-    return AepReplyError(
-        f"{what}: the reply is larger than {MAX_REPLY // 1024 // 1024} MiB and was not read further. "
-        "Check `host` of the AEP connection.",
-        retryable=False,
-    )
-
-
-def _redirected(what: str, status: int) -> AepReplyError:
-    return AepReplyError(
-        f"{what} was answered with a redirect ({status}), which is not followed, so that the access token "
-        "stays home. Set `host` of the AEP connection to the API's own address.",
-        status=status,
-        retryable=False,
     )

@@ -78,14 +78,6 @@ class Line:
         """The typed error of an error reply, None for any other."""
         if response.status_code < 400:
             return None
-        kind = response.headers.get("content-type", "")
-        if response.status_code < 500 and response.status_code != 429 and "html" in kind.lower():
-            return AepReplyError(
-                f"{what} was answered with an HTML page and {response.status_code}: a proxy's, or this is "
-                "not Adobe Experience Platform. Check `host` of the AEP connection and the proxy settings.",
-                status=response.status_code,
-                retryable=False,
-            )
         return replies.error_from_reply(
             what=what,
             status=response.status_code,

@@ -24,11 +24,9 @@ from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from airflow_provider_aep.flow_service.errors import AepError, AepReplyError
+from airflow_provider_aep.flow_service.bounds import MAX_REPLY, redirected, too_large, unpacked
+from airflow_provider_aep.flow_service.errors import AepError
 from airflow_provider_aep.hooks.failures import typed
-
-MAX_REPLY = 32 * 1024 * 1024
-"""Bytes of a reply, after unzipping."""
 
 _CHUNK = 64 * 1024
 
@@ -189,7 +187,7 @@ class Transport:
             failure = typed(error, what, limit, outer)
         else:
             if response.is_redirect or 300 <= response.status_code < 400:
-                failure = _redirected(what, response.status_code)
+                failure = redirected(what, response.status_code)
             else:
                 return response
         raise failure
@@ -207,13 +205,7 @@ def _read_body(response: requests.Response, what: str) -> None:
     raw = response.raw
     try:
         content = _read_bounded(raw, what)
-        encoding = raw.headers.get("content-encoding", "").strip().lower()
-        if content and encoding in ("gzip", "x-gzip", "deflate"):
-            content = _unzip(content, what)
-        elif content and encoding not in ("", "identity"):
-            raise AepReplyError(
-                f"{what} was answered in the encoding {encoding[:20]!r}, which was not asked for."
-            )
+        content = unpacked(content, raw.headers.get("content-encoding", ""), what)
     except BaseException:
         raw.close()  # what is left unread must not be taken for the next reply
         raise
@@ -231,33 +223,5 @@ def _read_bounded(raw: Any, what: str) -> bytes:
         chunks.append(chunk)
         size += len(chunk)
         if size > MAX_REPLY:
-            raise _too_large(what)
+            raise too_large(what)
     return b"".join(chunks)
-
-
-def _unzip(content: bytes, what: str) -> bytes:
-    """gzip or zlib, at most :data:`MAX_REPLY` bytes of it: a small bomb stays small."""
-    unzip = zlib.decompressobj(zlib.MAX_WBITS | 32)
-    plain = unzip.decompress(content, MAX_REPLY + 1)
-    if len(plain) > MAX_REPLY:
-        raise _too_large(what)
-    if not unzip.eof:
-        raise AepReplyError(f"{what}: the zipped reply broke off. Try again later.")
-    return plain
-
-
-def _too_large(what: str) -> AepReplyError:
-    return AepReplyError(
-        f"{what}: the reply is larger than {MAX_REPLY // 1024 // 1024} MiB and was not read further. "
-        "Check `host` of the AEP connection.",
-        retryable=False,
-    )
-
-
-def _redirected(what: str, status: int) -> AepReplyError:
-    return AepReplyError(
-        f"{what} was answered with a redirect ({status}), which is not followed, so that the access token "
-        "stays home. Set `host` of the AEP connection to the API's own address.",
-        status=status,
-        retryable=False,
-    )
