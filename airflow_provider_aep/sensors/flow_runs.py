@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 DEFAULT_TIMEOUT = 150 * 60.0
 """Seconds: when Adobe's own alert *Sources Flow Run Delay* fires."""
 
+_ON_DEMAND = ("manual", "operator_triggered")
+"""Types of DAG runs that somebody asked for; those that another DAG triggers are ``manual`` before 3.3."""
+
 
 class FlowRunSensor(WaitsForRun, BaseSensorOperator):
     """Wait until a run of a dataflow ended, and fail unless it did so well.
@@ -34,8 +37,9 @@ class FlowRunSensor(WaitsForRun, BaseSensorOperator):
     :param run_id: the run's id, or a dict that holds it as ``run_id``; without it ``match`` finds the run
     :param match: ``data_interval``: the run that brings the data of the DAG run's data interval, by its
         window, or where it shows none by being the first to start after the interval (a DAG run without an
-        interval waits for the newest run); ``next``: the one under way, or the first to end from now on;
-        ``latest``: the newest, also if it ended already. The log says what it was matched by
+        interval, or triggered by hand or by another DAG for a mere moment, waits for the newest run);
+        ``next``: the one under way, or the first to end from now on; ``latest``: the newest, also if it ended
+        already. The log says what it was matched by
     :param timeout: seconds, from the task's start; the deadline is absolute and outlives deferral and
         restarts of the triggerer. 150 minutes if not given
     :param deferrable: wait in the triggerer, not in a worker's slot
@@ -152,12 +156,23 @@ class FlowRunSensor(WaitsForRun, BaseSensorOperator):
         return float(start.timestamp()) if start is not None else now
 
     def _aim(self, context: Any) -> dict[str, Any]:
-        start, end = context.get("data_interval_start"), context.get("data_interval_end")
         if self.match != "data_interval":
             return {"match": self.match}
-        if end is None:
-            if none_if_blank(self.run_id) is None:
-                self.log.info("The DAG run has no data interval: waiting for the newest run.")
-            return {"match": "latest"}
+        start, end = context.get("data_interval_start"), context.get("data_interval_end")
         start = end if start is None else start
-        return {"match": self.match, "start": start.timestamp(), "end": end.timestamp()}
+        if end is None:
+            why = "has no data interval"
+        elif start == end and _run_type(context) in _ON_DEMAND:
+            # what it asks for ran before that moment, and the next run may be a day away
+            why = f"was triggered for the moment {end.isoformat()}, which is no data interval"
+        else:
+            return {"match": self.match, "start": start.timestamp(), "end": end.timestamp()}
+        if none_if_blank(self.run_id) is None:
+            self.log.info("The DAG run %s: waiting for the newest run.", why)
+        return {"match": "latest"}
+
+
+def _run_type(context: Any) -> str:
+    """How the DAG run came about; an enum of Airflow's or a string, empty where it is not told."""
+    kind = getattr(context.get("dag_run"), "run_type", None)
+    return str(getattr(kind, "value", kind or ""))

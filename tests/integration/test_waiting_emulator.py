@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -122,3 +123,16 @@ def test_a_run_for_a_window_is_found_by_it(path: Path, flow: str, hook: Any) -> 
     }
     result = sensor(flow_id=flow, run_id=None).execute({**context(), **interval})
     assert result["run_id"] == wanted
+
+
+def test_the_second_manual_run_of_a_daily_dataflow(path: Path, hook: Any) -> None:
+    """Takes the run that ended an hour ago; the next one is a day away."""
+    flow = path.flow(path.prepared())
+    path.stop_clock()
+    run = finished(path, flow)
+    path.advance(3600)
+    now = dt.datetime.fromtimestamp(path.now(), dt.timezone.utc)
+    dag_run = SimpleNamespace(run_type="manual")
+    by_hand = {"data_interval_start": now, "data_interval_end": now, "dag_run": dag_run}
+    result = sensor(flow_id=flow, run_id=None).execute({**context(), **by_hand})
+    assert (result["run_id"], result["status"]) == (run["id"], "success")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import enum
 import threading
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -259,6 +261,44 @@ def test_without_an_interval_the_newest_run(server: RunServer) -> None:
     server.add("older", status="failed", started=1_700_000_000_000)
     server.add("newer", status="success", started=1_700_000_100_000)
     assert sensor(run_id=None).execute(context())["run_id"] == "newer"
+
+
+class RunType(str, enum.Enum):
+    """As Airflow's own."""
+
+    MANUAL = "manual"
+
+
+def moment(run_type: Any, seconds: int = 0) -> dict[str, Any]:
+    """The context of a DAG run of that type over the last so many seconds before `INTERVAL_END`."""
+    start = INTERVAL_END - dt.timedelta(seconds=seconds)
+    interval = {"data_interval_start": start, "data_interval_end": INTERVAL_END}
+    return {**context(), **interval, "dag_run": SimpleNamespace(run_type=run_type)}
+
+
+@pytest.mark.parametrize("run_type", ["manual", RunType.MANUAL, "operator_triggered"])
+def test_triggered_for_a_moment_the_newest_run(
+    server: RunServer, run_type: Any, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Not the first that starts after that moment, which may be a day away; the log says why."""
+    server.add("older", status="success", started=int(INTERVAL_END.timestamp() - 7200) * 1000)
+    server.add("newer", status="success", started=int(INTERVAL_END.timestamp() - 3600) * 1000)
+    with caplog.at_level("INFO"):
+        assert sensor(run_id=None).execute(moment(run_type))["run_id"] == "newer"
+    said = caplog.text + capsys.readouterr().out
+    assert "triggered for the moment 2026-10-02T00:00:00+00:00" in said
+    assert "being the newest" in said
+
+
+@pytest.mark.parametrize(
+    ("run_type", "seconds"),
+    [("manual", 1), ("scheduled", 0), ("backfill", 0), ("asset_triggered", 0), (None, 0)],
+)
+def test_other_dag_runs_keep_to_their_interval(server: RunServer, run_type: Any, seconds: int) -> None:
+    """One that was triggered with a real interval, and one that a timetable, a backfill or an asset made."""
+    server.add("before", status="success", started=int(INTERVAL_END.timestamp() - 3600) * 1000)
+    left = deferred(sensor(run_id=None), moment(run_type, seconds))
+    assert (left.trigger.match, left.trigger.end) == ("data_interval", INTERVAL_END.timestamp())
 
 
 @pytest.mark.parametrize(
