@@ -7,68 +7,77 @@ all end in :meth:`WaitsForRun.finish`, which reads the run itself and judges it.
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_provider_aep._compat import HAS_RETRY_POLICY, AirflowFailException
 from airflow_provider_aep.links import AepDataflowLink, dataflow_url
+from airflow_provider_aep.operators._waits import RunWait, find_run, read_event, shown
 from airflow_provider_aep.operators.base import AepOperator, push_link
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import timedelta
+
     from airflow_provider_aep.flow_service.errors import AepError
-    from airflow_provider_aep.flow_service.run_choice import Aim
     from airflow_provider_aep.flow_service.run_verdict import Limits
     from airflow_provider_aep.flow_service.runs import Run
-    from airflow_provider_aep.hooks.flow_service import FlowServiceHook
 
-_STATUSES = ("ended", "timeout", "missing", "error")
-
-
-@dataclass(frozen=True)
-class RunWait:
-    """One wait as plain data: ids and times, which go through Airflow's database as they are.
-
-    ``deadline``, ``since``, ``start`` and ``end`` in epoch seconds. Where ``run_id`` is not known, the other
-    four say which run is meant (see :class:`airflow_provider_aep.flow_service.run_choice.Aim`).
-    ``poll_interval`` in seconds, None for an adapted one. ``grace``: seconds after ``since`` in which a run
-    that cannot be found may only not be visible yet.
-    """
-
-    flow_id: str | None
-    run_id: str | None
-    deadline: float
-    match: str = "latest"
-    since: float = 0.0
-    start: float | None = None
-    end: float | None = None
-    poll_interval: float | None = None
-    grace: float = 0.0
-
-    @property
-    def aim(self) -> Aim:
-        """Which run is meant."""
-        from airflow_provider_aep.flow_service.run_choice import Aim
-
-        return Aim(self.match, self.since, self.start, self.end)
+DEFAULT_TIMEOUT = 150 * 60.0
+"""Seconds: when Adobe's own alert *Sources Flow Run Delay* fires."""
 
 
 class WaitsForRun(AepOperator):
     """Base of what waits. Call :meth:`wait_for_run` in ``act``; resuming comes by itself.
 
-    Subclasses write :meth:`limits`, and may refine :meth:`leave`.
+    :param deferrable: wait in the triggerer, not in a worker's slot
+    :param poll_interval: seconds between two looks; None for 5 s to 5 min, as it suits the run
+    :param max_failed_records: how many records may fail; by default none, since AEP's success can carry some
+    :param max_failed_ratio: which share of the records read may fail, 0 to 1
+    :param fail_on_partial: whether a partial success fails the task
     """
 
+    template_fields: Sequence[str] = (
+        "max_failed_records",
+        "max_failed_ratio",
+        *AepOperator.template_fields,
+    )
     operator_extra_links = (AepDataflowLink(),)
     waits_for: RunWait | None = None
 
+    def __init__(
+        self,
+        *,
+        deferrable: bool = True,
+        poll_interval: timedelta | float | None = None,
+        max_failed_records: int | None = None,
+        max_failed_ratio: float | None = None,
+        fail_on_partial: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.deferrable = deferrable
+        self.poll_interval = poll_interval
+        self.max_failed_records = max_failed_records
+        self.max_failed_ratio = max_failed_ratio
+        self.fail_on_partial = fail_on_partial
+
     def limits(self) -> Limits:
-        """How much may be missing. :raises AepConfigError: a limit is none"""
-        from airflow_provider_aep.flow_service.run_verdict import Limits
+        """How much may be missing, as the templates rendered. :raises AepConfigError: a limit is none"""
+        from airflow_provider_aep.flow_service.run_verdict import read_limits
 
-        return Limits()
+        return read_limits(self.max_failed_records, self.max_failed_ratio, self.fail_on_partial)
 
-    def wait_for_run(self, context: Any, wait: RunWait, *, deferrable: bool) -> dict[str, Any]:
-        """Wait until the run ended, in the triggerer if ``deferrable``, else here.
+    def seconds_between_looks(self) -> float | None:
+        """``poll_interval``, checked; a timedelta too. :raises AepConfigError: it is no time"""
+        from airflow_provider_aep.flow_service.checks import check_seconds
+
+        given: Any = self.poll_interval
+        seconds = getattr(given, "total_seconds", lambda: given)()
+        return None if seconds is None else max(1.0, check_seconds(seconds, "poll_interval"))
+
+    def wait_for_run(self, context: Any, wait: RunWait) -> dict[str, Any]:
+        """Wait until the run ended, in the triggerer if ``self.deferrable``, else here.
 
         :return: ``{"run_id", "status", "records_read", "records_written", "records_failed",
             "records_skipped", "bytes", "seconds"}``
@@ -82,7 +91,7 @@ class WaitsForRun(AepOperator):
             left = wait.deadline - time.time()
             if left <= 0:
                 self._too_late(wait, run)
-            if deferrable:
+            if self.deferrable:
                 self._defer(wait)
             time.sleep(min(left, self._pause(wait, run)))
 
@@ -172,7 +181,7 @@ class WaitsForRun(AepOperator):
         kept = asdict(wait)
         arguments = {key: value for key, value in kept.items() if key != "grace"}
         trigger = FlowRunTrigger(aep_conn_id=self.aep_conn_id, sandbox=self.hook.sandbox, **arguments)
-        self.log.info("Waiting for %s in the triggerer, until %s.", self._what(wait), _shown(wait.deadline))
+        self.log.info("Waiting for %s in the triggerer, until %s.", wait.words, shown(wait.deadline))
         self.defer(trigger=trigger, method_name="execute_complete", kwargs={"wait": kept})
         raise AssertionError("defer does not return")
 
@@ -187,7 +196,7 @@ class WaitsForRun(AepOperator):
     def _too_late(self, wait: RunWait, run: Run | None) -> NoReturn:
         from airflow_provider_aep.flow_service.errors import RunTimeoutError
 
-        what, until = self._what(wait), _shown(wait.deadline)
+        what, until = wait.words, shown(wait.deadline)
         link = f" {self.link_url}" if self.link_url else ""
         if wait.run_id is None:
             raise RunTimeoutError(f"There was no {what} until {until}: `timeout` is over.{link}")
@@ -198,16 +207,6 @@ class WaitsForRun(AepOperator):
             run_id=wait.run_id,
             result=None if run is None else run.result(),
         )
-
-    @staticmethod
-    def _what(wait: RunWait) -> str:
-        of = f" of dataflow {wait.flow_id}" if wait.flow_id else ""
-        if wait.run_id:
-            return f"run {wait.run_id}{of}"
-        if wait.match == "data_interval" and wait.end is not None:
-            start = wait.end if wait.start is None else wait.start
-            return f"run{of} for the data interval {_shown(start)} to {_shown(wait.end)}"
-        return f"{'next' if wait.match == 'next' else 'newest'} run{of}"
 
     def _push_link(self, context: Any, wait: RunWait) -> None:
         if not wait.flow_id:
@@ -222,55 +221,3 @@ class WaitsForRun(AepOperator):
         )
         if url != self.link_url:
             push_link(self, context, AepDataflowLink.xcom_key, url)
-
-
-def find_run(hook: FlowServiceHook, wait: RunWait, log: Any) -> Run | None:
-    """The run that is waited for, or None while there is none. Says in the log what it was matched by."""
-    from airflow_provider_aep.flow_service.errors import AepConfigError, AepRequestError
-    from airflow_provider_aep.flow_service.run_calls import list_runs_of
-    from airflow_provider_aep.flow_service.run_choice import choose
-    from airflow_provider_aep.flow_service.runs import read_run
-
-    if wait.run_id is not None:
-        run = read_run(hook.get_run(wait.run_id))
-        if wait.flow_id and run.flow_id and run.flow_id != wait.flow_id:
-            raise AepConfigError(
-                f"Run {run.id} belongs to dataflow {run.flow_id}, not to {wait.flow_id}: check `run_id`.",
-                parameter="run_id",
-            )
-        return run
-    aim, flow_ids = wait.aim, [wait.flow_id or ""]
-    try:
-        items = hook.every_page(list_runs_of(flow_ids, aim.started_from))
-    except AepRequestError:
-        if aim.started_from is None:
-            raise
-        items = hook.every_page(list_runs_of(flow_ids))  # the filter by start may not be taken here
-    choice = choose((read_run(item) for item in items if item.get("flowId") == wait.flow_id), aim)
-    if choice is None:
-        return None
-    log.info("Run %s of dataflow %s is meant, found by %s.", choice.run.id, wait.flow_id, choice.by)
-    return choice.run
-
-
-def read_event(event: Any, wait: RunWait) -> tuple[str, str | None]:
-    """The status that the trigger fired, and the id of the run it found.
-
-    :raises AepReplyError: it is no event of our trigger's, or one of another run
-    """
-    from airflow_provider_aep.flow_service.checks import is_id
-    from airflow_provider_aep.flow_service.errors import AepReplyError
-
-    if isinstance(event, dict) and event.get("status") in _STATUSES:
-        run_id = event.get("run_id")
-        if run_id is None or (is_id(run_id) and run_id == (wait.run_id or run_id)):
-            return event["status"], run_id
-    raise AepReplyError(
-        "The trigger fired an event that is not one of this provider's, or of another run. Clear the task to "
-        "wait again; triggerer and workers need the same version of the provider.",
-        retryable=False,
-    )
-
-
-def _shown(epoch: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(epoch))

@@ -5,30 +5,23 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_aep.operators._waits import RunWait
 from airflow_provider_aep.operators.base import none_if_blank
-from airflow_provider_aep.waiting import RunWait, WaitsForRun
+from airflow_provider_aep.waiting import DEFAULT_TIMEOUT, WaitsForRun
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from airflow_provider_aep.flow_service.run_verdict import Limits
-
-DEFAULT_TIMEOUT = 150 * 60.0
-"""Seconds: when Adobe's own alert *Sources Flow Run Delay* fires."""
 
 
 class _StartsRun(WaitsForRun):
     """Base of what starts a run. Subclasses write :meth:`start`.
 
     :param wait: whether to wait until the run ended
-    :param deferrable: wait in the triggerer, not in a worker's slot
     :param timeout: seconds to wait, from the run's start by this task
-    :param poll_interval: seconds between two looks; None for 5 s to 5 min, as it suits the run
-    :param max_failed_records: how many records may fail; by default none, since AEP's success can carry some
-    :param max_failed_ratio: which share of the records read may fail, 0 to 1
-    :param fail_on_partial: whether a partial success fails the task
     :param disable_on_kill: disable the dataflow when the running task is killed; the run itself goes on,
         since Flow Service cannot cancel one
+    :param kwargs: how to wait and what may be missing: the options of
+        :class:`~airflow_provider_aep.waiting.WaitsForRun`
     :return: the wait's result; without ``wait`` the run's id
     """
 
@@ -36,49 +29,33 @@ class _StartsRun(WaitsForRun):
         self,
         *,
         wait: bool = True,
-        deferrable: bool = True,
         timeout: float = DEFAULT_TIMEOUT,
-        poll_interval: float | None = None,
-        max_failed_records: int | None = None,
-        max_failed_ratio: float | None = None,
-        fail_on_partial: bool = True,
         disable_on_kill: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.wait = wait
-        self.deferrable = deferrable
         self.timeout = timeout
-        self.poll_interval = poll_interval
-        self.max_failed_records = max_failed_records
-        self.max_failed_ratio = max_failed_ratio
-        self.fail_on_partial = fail_on_partial
         self.disable_on_kill = disable_on_kill
 
     def start(self, context: Any) -> tuple[str, str]:
         """Start the run, at most once: the ids of dataflow and run."""
         raise NotImplementedError
 
-    def limits(self) -> Limits:
-        """As the templates rendered."""
-        from airflow_provider_aep.flow_service.run_verdict import read_limits
-
-        return read_limits(self.max_failed_records, self.max_failed_ratio, self.fail_on_partial)
-
     def act(self, context: Any) -> Any:
         """Check the limits, start the run, wait for it."""
         from airflow_provider_aep.flow_service.checks import check_seconds
 
         self.limits()
-        seconds = check_seconds(self.timeout, "timeout")
+        seconds, pause = check_seconds(self.timeout, "timeout"), self.seconds_between_looks()
         flow_id, run_id = self.start(context)
         now = time.time()
-        wait = RunWait(flow_id, run_id, now + seconds, since=now, poll_interval=self.poll_interval, grace=60)
+        wait = RunWait(flow_id, run_id, now + seconds, since=now, poll_interval=pause, grace=60)
         self.waits_for = wait
         if not self.wait:
             self._push_link(context, wait)
             return run_id
-        return self.wait_for_run(context, wait, deferrable=self.deferrable)
+        return self.wait_for_run(context, wait)
 
     def on_kill(self) -> None:
         """The run goes on; the dataflow is disabled, if that was asked for."""
@@ -106,10 +83,7 @@ class RunDataflowOperator(_StartsRun):
         "window_start",
         "window_end",
         "delta_column",
-        "max_failed_records",
-        "max_failed_ratio",
-        "aep_conn_id",
-        "sandbox",
+        *WaitsForRun.template_fields,
     )
 
     def __init__(
@@ -149,13 +123,7 @@ class RetryFlowRunOperator(_StartsRun):
     :param run_id: the failed run's id, or a dict that holds it as ``run_id``
     """
 
-    template_fields: Sequence[str] = (
-        "run_id",
-        "max_failed_records",
-        "max_failed_ratio",
-        "aep_conn_id",
-        "sandbox",
-    )
+    template_fields: Sequence[str] = ("run_id", *WaitsForRun.template_fields)
 
     def __init__(self, *, run_id: str | dict[str, Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)

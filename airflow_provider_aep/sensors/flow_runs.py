@@ -8,17 +8,15 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
 from airflow_provider_aep._compat import AirflowSensorTimeout, AirflowSkipException
+from airflow_provider_aep.operators._waits import RunWait
 from airflow_provider_aep.operators.base import none_if_blank
-from airflow_provider_aep.waiting import RunWait, WaitsForRun
+from airflow_provider_aep.waiting import DEFAULT_TIMEOUT, WaitsForRun
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import timedelta
 
     from airflow_provider_aep.flow_service.errors import AepError
-    from airflow_provider_aep.flow_service.run_verdict import Limits
-
-DEFAULT_TIMEOUT = 150 * 60.0
-"""Seconds: when Adobe's own alert *Sources Flow Run Delay* fires."""
 
 _ON_DEMAND = ("manual", "operator_triggered")
 """Types of DAG runs that somebody asked for; those that another DAG triggers are ``manual`` before 3.3."""
@@ -42,23 +40,14 @@ class FlowRunSensor(WaitsForRun, BaseSensorOperator):
         already. The log says what it was matched by
     :param timeout: seconds, from the task's start; the deadline is absolute and outlives deferral and
         restarts of the triggerer. 150 minutes if not given
-    :param deferrable: wait in the triggerer, not in a worker's slot
-    :param poll_interval: seconds between two looks; None for 5 s to 5 min, as it suits the run
-    :param max_failed_records: how many records may fail
-    :param max_failed_ratio: which share of the records read may fail, 0 to 1
-    :param fail_on_partial: whether a partial success fails the task
+    :param poll_interval: ``poke_interval`` if not given
+    :param kwargs: how to wait and what may be missing: the options of
+        :class:`~airflow_provider_aep.waiting.WaitsForRun`
     :return: ``{"run_id", "status", "records_read", "records_written", "records_failed", "records_skipped",
         "bytes", "seconds"}``, as XCom ``return_value``; a number that AEP does not tell is None
     """
 
-    template_fields: Sequence[str] = (
-        "flow_id",
-        "run_id",
-        "max_failed_records",
-        "max_failed_ratio",
-        "aep_conn_id",
-        "sandbox",
-    )
+    template_fields: Sequence[str] = ("flow_id", "run_id", *WaitsForRun.template_fields)
 
     def __init__(
         self,
@@ -67,26 +56,17 @@ class FlowRunSensor(WaitsForRun, BaseSensorOperator):
         run_id: str | None = None,
         match: str = "data_interval",
         timeout: Any = DEFAULT_TIMEOUT,
-        deferrable: bool = True,
-        poll_interval: float | None = None,
-        max_failed_records: int | None = None,
-        max_failed_ratio: float | None = None,
-        fail_on_partial: bool = True,
+        poll_interval: timedelta | float | None = None,
         **kwargs: Any,
     ) -> None:
         if poll_interval is None:
             poll_interval = kwargs.get("poke_interval")
         elif isinstance(poll_interval, int | float):
             kwargs["poke_interval"] = poll_interval
-        super().__init__(timeout=timeout, **kwargs)
+        super().__init__(timeout=timeout, poll_interval=poll_interval, **kwargs)
         self.flow_id = flow_id
         self.run_id = run_id
         self.match = match
-        self.deferrable = deferrable
-        self.poll_interval = poll_interval
-        self.max_failed_records = max_failed_records
-        self.max_failed_ratio = max_failed_ratio
-        self.fail_on_partial = fail_on_partial
 
     def act(self, context: Any) -> Any:
         """Look; wait if need be."""
@@ -97,7 +77,7 @@ class FlowRunSensor(WaitsForRun, BaseSensorOperator):
             self.limits()  # a limit that is none is no reason to wait first
             if self.reschedule and not self.deferrable:
                 return BaseSensorOperator.execute(self, context)
-            return self.wait_for_run(context, wait, deferrable=self.deferrable)
+            return self.wait_for_run(context, wait)
         except AepError as error:
             self._as_a_sensor(error)
             raise
@@ -108,12 +88,6 @@ class FlowRunSensor(WaitsForRun, BaseSensorOperator):
         if run is None or not run.ended:
             return False
         return PokeReturnValue(is_done=True, xcom_value=self.finish(run))
-
-    def limits(self) -> Limits:
-        """As the templates rendered."""
-        from airflow_provider_aep.flow_service.run_verdict import read_limits
-
-        return read_limits(self.max_failed_records, self.max_failed_ratio, self.fail_on_partial)
 
     def leave(self, error: AepError) -> NoReturn:
         """As every operator's errors, but for what Airflow expects of a sensor."""
@@ -131,20 +105,18 @@ class FlowRunSensor(WaitsForRun, BaseSensorOperator):
 
     def _wait(self, context: Any) -> RunWait:
         """Everything checked before the first request."""
-        from airflow_provider_aep.flow_service.checks import check_id, check_seconds
+        from airflow_provider_aep.flow_service.checks import check_id
 
         run_id = none_if_blank(self.run_id)
         if isinstance(run_id, dict):
             run_id = run_id.get("run_id")
-        poll = self.poll_interval
-        seconds = getattr(poll, "total_seconds", lambda: poll)()
         now = time.time()
         wait = RunWait(
             flow_id=check_id(self.flow_id, "flow_id"),
             run_id=None if run_id is None else check_id(run_id, "run_id"),
             deadline=now + self.timeout,
             since=self._since(context, now),
-            poll_interval=None if seconds is None else max(1.0, check_seconds(seconds, "poll_interval")),
+            poll_interval=self.seconds_between_looks(),
             **self._aim(context),
         )
         _ = wait.aim

@@ -1,0 +1,106 @@
+"""One wait for a run as plain data, and one look at the run that it means."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow_provider_aep.flow_service.run_choice import Aim
+    from airflow_provider_aep.flow_service.runs import Run
+    from airflow_provider_aep.hooks.flow_service import FlowServiceHook
+
+_STATUSES = ("ended", "timeout", "missing", "error")
+
+
+@dataclass(frozen=True)
+class RunWait:
+    """One wait as plain data: ids and times, which go through Airflow's database as they are.
+
+    ``deadline``, ``since``, ``start`` and ``end`` in epoch seconds. Where ``run_id`` is not known, the other
+    four say which run is meant (see :class:`airflow_provider_aep.flow_service.run_choice.Aim`).
+    ``poll_interval`` in seconds, None for an adapted one. ``grace``: seconds after ``since`` in which a run
+    that cannot be found may only not be visible yet.
+    """
+
+    flow_id: str | None
+    run_id: str | None
+    deadline: float
+    match: str = "latest"
+    since: float = 0.0
+    start: float | None = None
+    end: float | None = None
+    poll_interval: float | None = None
+    grace: float = 0.0
+
+    @property
+    def aim(self) -> Aim:
+        """Which run is meant."""
+        from airflow_provider_aep.flow_service.run_choice import Aim
+
+        return Aim(self.match, self.since, self.start, self.end)
+
+    @property
+    def words(self) -> str:
+        """What is waited for, in words for log and errors."""
+        of = f" of dataflow {self.flow_id}" if self.flow_id else ""
+        if self.run_id:
+            return f"run {self.run_id}{of}"
+        if self.match == "data_interval" and self.end is not None:
+            start = self.end if self.start is None else self.start
+            return f"run{of} for the data interval {shown(start)} to {shown(self.end)}"
+        return f"{'next' if self.match == 'next' else 'newest'} run{of}"
+
+
+def find_run(hook: FlowServiceHook, wait: RunWait, log: Any) -> Run | None:
+    """The run that is waited for, or None while there is none. Says in the log what it was matched by."""
+    from airflow_provider_aep.flow_service.errors import AepConfigError, AepRequestError
+    from airflow_provider_aep.flow_service.run_calls import list_runs_of
+    from airflow_provider_aep.flow_service.run_choice import choose
+    from airflow_provider_aep.flow_service.runs import read_run
+
+    if wait.run_id is not None:
+        run = read_run(hook.get_run(wait.run_id))
+        if wait.flow_id and run.flow_id and run.flow_id != wait.flow_id:
+            raise AepConfigError(
+                f"Run {run.id} belongs to dataflow {run.flow_id}, not to {wait.flow_id}: check `run_id`.",
+                parameter="run_id",
+            )
+        return run
+    aim, flow_ids = wait.aim, [wait.flow_id or ""]
+    try:
+        items = hook.every_page(list_runs_of(flow_ids, aim.started_from))
+    except AepRequestError:
+        if aim.started_from is None:
+            raise
+        items = hook.every_page(list_runs_of(flow_ids))  # the filter by start may not be taken here
+    choice = choose((read_run(item) for item in items if item.get("flowId") == wait.flow_id), aim)
+    if choice is None:
+        return None
+    log.info("Run %s of dataflow %s is meant, found by %s.", choice.run.id, wait.flow_id, choice.by)
+    return choice.run
+
+
+def read_event(event: Any, wait: RunWait) -> tuple[str, str | None]:
+    """The status that the trigger fired, and the id of the run it found.
+
+    :raises AepReplyError: it is no event of our trigger's, or one of another run
+    """
+    from airflow_provider_aep.flow_service.checks import is_id
+    from airflow_provider_aep.flow_service.errors import AepReplyError
+
+    if isinstance(event, dict) and event.get("status") in _STATUSES:
+        run_id = event.get("run_id")
+        if run_id is None or (is_id(run_id) and run_id == (wait.run_id or run_id)):
+            return event["status"], run_id
+    raise AepReplyError(
+        "The trigger fired an event that is not one of this provider's, or of another run. Clear the task to "
+        "wait again; triggerer and workers need the same version of the provider.",
+        retryable=False,
+    )
+
+
+def shown(epoch: float) -> str:
+    """A moment as log and errors show it."""
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(epoch))
