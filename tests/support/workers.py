@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -154,27 +154,7 @@ class Workers:
     ) -> Worker:
         """Start a try. `kill` and `pause` name a point: `("before", 3)` its third request, `("after", 3)`
         that one's reply, `("return", 0)` the end of `execute`, `("start", 0)` its beginning."""
-        assert self._ready.wait(PATIENCE), "the server did not start"
-        number = next(self._numbers)
-        base = self._directory / str(number)
-        names = ("out", "log", "ready", "gate")
-        worker = Worker(number, *(base.with_suffix(f".{name}") for name in names))
-        points = [(kill, "kill"), (pause, "pause")]
         job = {
-            "job": number,
-            "out": str(worker.out),
-            "log": str(worker.log),
-            "stops": [
-                {
-                    "at": point[0],
-                    "n": point[1],
-                    "do": do,
-                    "ready": str(worker.ready),
-                    "gate": str(worker.gate),
-                }
-                for point, do in points
-                if point
-            ],
             "store": str(store) if store else None,
             "dag_id": dag_id,
             "task_id": task_id,
@@ -187,9 +167,60 @@ class Workers:
             "operator": {"name": NAME, **operator},
             "env": {**connections(url, ims_url or url, timeout, secret), "AIRFLOW__AEP__SETTLE": str(settle)},
         }
+        stops = [
+            {"at": point[0], "n": point[1], "do": do}
+            for point, do in [(kill, "kill"), (pause, "pause")]
+            if point
+        ]
+        return self._submit(job, stops)
+
+    def start_dag(
+        self,
+        url: str,
+        build: str,
+        arguments: dict[str, Any],
+        *,
+        xcoms: Path,
+        interval: tuple[float, float],
+        store: Path | None = None,
+        kills: Sequence[tuple[str, str, int]] = (),
+        resumed: dict[str, Any] | None = None,
+        run_id: str = "manual__2026-01-01",
+        max_tries: int = 2,
+    ) -> Worker:
+        """Go on with a DAG run after the last task that `xcoms` knows, see :mod:`tests.support.dag_try`.
+
+        `build` makes the DAG's tasks: ``task_groups.paypal_ingestion``, say. Each of `kills` is a step, and a
+        point in it as for :meth:`start`.
+        """
+        job = {
+            "build": build,
+            "arguments": arguments,
+            "xcoms": str(xcoms),
+            "store": str(store) if store else None,
+            "interval": interval,
+            "resumed": resumed,
+            "dag_id": "some_dag",
+            "run_id": run_id,
+            "map_index": -1,
+            "max_tries": max_tries,
+            "env": {**connections(url, url, 30, CLIENT_SECRET), "AIRFLOW__AEP__SETTLE": "0"},
+        }
+        stops = [{"step": step, "at": at, "n": n, "do": "kill"} for step, at, n in kills]
+        return self._submit(job, stops)
+
+    def _submit(self, job: dict[str, Any], stops: list[dict[str, Any]]) -> Worker:
+        assert self._ready.wait(PATIENCE), "the server did not start"
+        number = next(self._numbers)
+        base = self._directory / str(number)
+        names = ("out", "log", "ready", "gate")
+        worker = Worker(number, *(base.with_suffix(f".{name}") for name in names))
+        gate = {"ready": str(worker.ready), "gate": str(worker.gate)}
+        files = {"out": str(worker.out), "log": str(worker.log)}
+        order = {"job": number, **files, "stops": [{**stop, **gate} for stop in stops], **job}
         self._all[number] = worker
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(job).encode() + b"\n")
+        self._process.stdin.write(json.dumps(order).encode() + b"\n")
         self._process.stdin.flush()
         return worker
 

@@ -1,0 +1,128 @@
+"""SIGKILL at every request of every task of `paypal_ingestion`, and the retry: one of each, each row once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_aep.emulator.tables import growth
+from tests.integration.emulator import path
+from tests.support.dag_runs import DAY, MINUTE, DagRun, Step
+from tests.support.dag_try import RESUMED
+from tests.support.emulator import PAYPAL_SPEC, Emulator
+from tests.support.workers import Workers
+
+TASKS = (
+    "inspect_table",
+    "create_schema",
+    "create_dataset",
+    "create_source_connection",
+    "create_target_connection",
+    "create_mapping_set",
+    "create_dataflow",
+    "wait_for_run",
+)
+STEPS = [f"paypal_ingestion.{name}" for name in (*TASKS, f"wait_for_run{RESUMED}")]
+ORDER = {
+    "table": path.PRODUCTS,
+    "dataset": "Products",
+    "schedule": {"frequency": "day", "interval": 1},
+    "delta_column": "Create_Time",
+}
+ONE_EACH = ("connections", "sourceConnections", "targetConnections", "flows", "schemas", "datasets")
+WHOLE = [False, pytest.param(True, marks=pytest.mark.crash)]
+MEMORY = pytest.mark.parametrize("memory", [True, False], ids=["with the state store", "without"])
+
+
+class Ingestion:
+    """The group on an emulator as new."""
+
+    def __init__(self, emulator: Emulator, workers: Workers, *, memory: bool) -> None:
+        emulator.reset()
+        self.emulator = emulator
+        self._workers = workers
+        self._memory = memory
+        self._base = path.Path(emulator).base()
+        emulator.forget_requests()
+
+    def run(self, directory: Path) -> DagRun:
+        """A DAG run."""
+        arguments = {"connection_id": self._base, **ORDER}
+        build = "task_groups.paypal_ingestion"
+        return DagRun(self.emulator, self._workers, directory, build, arguments, memory=self._memory)
+
+    def hold_to_one_each(self, returned: dict[str, Any], *, runs: int, mapping_sets: int) -> None:
+        """One of each entity, and in the dataset each row of the source once."""
+        state = self.emulator.state()
+        assert {kind: state[kind] for kind in ONE_EACH} == dict.fromkeys(ONE_EACH, 1)
+        assert state["runs"] == runs
+        assert state["mappingSets"] <= mapping_sets
+        client = path.Path(self.emulator)
+        groups = path.made(client.registry("GET", "/tenant/fieldgroups", headers=path.SHORT), 200)
+        assert len(groups["results"]) == 1
+        table = growth.live(PAYPAL_SPEC, path.PRODUCTS, 0, (runs - 1) * DAY)
+        assert table is not None
+        landed = [row["_emulator"]["Product_Id"] for row in client.rows(returned["create_dataset"])]
+        assert sorted(landed) == sorted(row["Product_Id"] for row in table.rows)
+
+
+@pytest.fixture(scope="module")
+def steps(
+    emulator_process: Emulator, workers: Workers, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Step]:
+    """What the tasks send if nobody disturbs them, and all of it is as it shall be."""
+    ingestion = Ingestion(emulator_process, workers, memory=False)
+    run = ingestion.run(tmp_path_factory.mktemp("undisturbed") / "run")
+    returned = run.finish()
+    found = {step.name: step for step in run.steps()}
+    assert list(found) == STEPS
+    ingestion.hold_to_one_each(returned, runs=1, mapping_sets=1)
+    client = path.Path(emulator_process)
+    rows = [row["_emulator"] for row in client.rows(returned["create_dataset"])]
+    table = growth.live(PAYPAL_SPEC, path.PRODUCTS, 0, 0)
+    assert table is not None
+    assert rows == list(table.rows), "not as they stand in the source"
+    assert returned["wait_for_run"]["records_written"] == len(rows)
+    return found
+
+
+@pytest.mark.parametrize("whole", WHOLE, ids=["some", "every"])
+@MEMORY
+@pytest.mark.parametrize("name", STEPS)
+def test_a_step_survives_a_kill(
+    emulator: Emulator,
+    workers: Workers,
+    steps: dict[str, Step],
+    tmp_path: Path,
+    name: str,
+    memory: bool,
+    whole: bool,
+) -> None:
+    """A worker dies before a request leaves, with its reply lost or unused, or at the very end."""
+    for number, point in enumerate(steps[name].points(whole)):
+        print(point)  # which one, where it fails
+        ingestion = Ingestion(emulator, workers, memory=memory)
+        run = ingestion.run(tmp_path / f"run_{number}")
+        steps[name].begin(emulator, point)
+        returned = run.finish(point.kill(name))
+        assert run.deaths == 1, "nobody was killed"
+        ingestion.hold_to_one_each(returned, runs=1, mapping_sets=2)
+
+
+@MEMORY
+def test_every_task_killed_on_two_days(
+    emulator: Emulator, workers: Workers, tmp_path: Path, memory: bool
+) -> None:
+    """The second run moves only the new rows, whatever dies on the way of both."""
+    ingestion = Ingestion(emulator, workers, memory=memory)
+    kills = [(name, "after", 2) for name in STEPS]
+    first = ingestion.run(tmp_path / "first")
+    ingestion.hold_to_one_each(first.finish(*kills), runs=1, mapping_sets=2)
+    emulator.advance(DAY - MINUTE)
+    second = ingestion.run(tmp_path / "second")
+    returned = second.finish(*kills)
+    assert returned["wait_for_run"]["records_written"] == 3
+    ingestion.hold_to_one_each(returned, runs=2, mapping_sets=4)
+    assert first.deaths == second.deaths == len(STEPS)
