@@ -10,6 +10,7 @@ from __future__ import annotations
 from airflow_provider_aep.exactly_once.driver import Memory, Service, carry_out
 from airflow_provider_aep.exactly_once.marks import find_mark, make_mark, with_mark
 from airflow_provider_aep.exactly_once.recipe import create_once
+from airflow_provider_aep.exactly_once.rotation import replace_credentials
 from airflow_provider_aep.exactly_once.steps import Entity, Outcome, Wanted
 
 IF_EXISTS = ("reuse", "update", "fail")
@@ -25,5 +26,6 @@ __all__ = [
     "create_once",
     "find_mark",
     "make_mark",
+    "replace_credentials",
     "with_mark",
 ]

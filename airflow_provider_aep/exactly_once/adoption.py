@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any
 
 from airflow_provider_aep.exactly_once.steps import (
@@ -45,7 +45,10 @@ def adopt(wanted: Wanted, entity: Entity, step: str) -> Recipe:
         )
     entity = yield from until_ready(wanted, (yield from published(wanted, entity)))
     if wanted.if_exists == "update":
-        yield from _update(entity)
+        try:
+            yield from update(entity)
+        except AepNotFoundError:
+            raise Vanished from None
     done = "updated" if wanted.if_exists == "update" else "reused"
     yield Decided(f"{step} {done} {wanted.named}, {entity.maker}", entity.id, entity.mark is None)
     return Outcome(entity.id, created=False)
@@ -75,21 +78,36 @@ def published(wanted: Wanted, entity: Entity, *, own: bool = False) -> Generator
     return entity
 
 
-def _update(entity: Entity) -> Generator[Step, Any, None]:
-    """PATCH as of the etag; whoever was faster makes us read again."""
+def update(
+    entity: Entity,
+    *,
+    conflicts: int = MOST_UPDATES,
+    guard: Callable[[Entity, Entity], None] | None = None,
+) -> Generator[Step, Any, None]:
+    """PATCH as of the etag. Whoever was faster, or a lost reply, makes us read again and send the same again.
+
+    :param conflicts: how often somebody else may be faster
+    :param guard: gets the entity as it was read and as it is after a 412; raises where sending again would
+        undo what somebody else did. It is not asked once a reply was lost: the change may be our own
+    """
     failure: AepError | None = None
+    lost = False
     for attempt in range(MOST_UPDATES):
+        if entity.etag is None or failure is not None:
+            fresh = yield Get(entity.id)
+            if guard is not None and isinstance(failure, AepVersionError) and not lost:
+                guard(entity, fresh)
+            entity = fresh
         try:
-            if entity.etag is None or failure is not None:
-                entity = yield Get(entity.id)
             yield Update(entity)
-        except AepNotFoundError:
-            raise Vanished from None
+        except AepVersionError as error:
+            failure, conflicts = error, conflicts - 1
+            if conflicts < 0:
+                raise
         except AepError as error:
-            lost = error.may_have_happened and not isinstance(error, AepThrottledError)
-            if not (isinstance(error, AepVersionError) or lost):
+            if not error.may_have_happened or isinstance(error, AepThrottledError):
                 raise  # a 429 has been waited for by the transport, as far as it may be
-            failure = error
+            failure, lost = error, True
         else:
             return
         yield Sleep(min(5.0, 0.1 * 2**attempt), jitter=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_aep.exactly_once.marks import find_mark, maker
@@ -43,13 +43,17 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Entity:
-    """One entity as the service lists it."""
+    """One entity as the service lists it.
+
+    :param shown: all that was read of it, out of which no secret may go any further
+    """
 
     id: str
     created_at: float = math.inf
     state: str = ""
     etag: str | None = None
     description: str = ""
+    shown: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def readiness(self) -> Readiness:

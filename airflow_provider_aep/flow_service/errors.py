@@ -11,6 +11,7 @@
     │   └── AepReplyError         something came back that is not Flow Service's language
     ├── AepStatusError            Adobe answered, and said no
     │   ├── AepRequestError       400, 422 and other 4xx: the request is wrong
+    │   │   └── ChangeUnsupportedError  this source's connections cannot be changed
     │   ├── AepAuthError          401, or IMS refused the credential
     │   ├── AepPermissionError    403
     │   ├── AepNotFoundError      404: gone, or not yours to see
@@ -25,6 +26,7 @@
         ├── EntityExistsError     ``if_exists="fail"`` and it does, or what does is another thing
         ├── TitleTakenError       the Schema Registry has the title already
         ├── AmbiguousEntityError  several stand, and which is meant cannot be told
+        ├── EntityChangedError    somebody else changed what this task was about to change
         ├── EntityStateError      disabled, a draft, or not enabled in time
         ├── EntityInUseError      something hangs on it
         ├── AmbiguousRunError     a run may have been started, and it cannot be told
@@ -109,6 +111,10 @@ class AepRequestError(AepStatusError):
     """The request is wrong as it stands (400, 422 and the like)."""
 
 
+class ChangeUnsupportedError(AepRequestError):
+    """The source's connector does not let a base connection be changed (1300-400, 1445-400)."""
+
+
 class AepAuthError(AepStatusError):
     """The credential or its token was refused (401, or an error of IMS)."""
 
@@ -187,6 +193,10 @@ class TitleTakenError(AepConflictError):
 
 class AmbiguousEntityError(AepConflictError):
     """Several entities share the identity and none may be chosen or removed safely."""
+
+
+class EntityChangedError(AepConflictError):
+    """Somebody else changed what this task was about to change; nothing of theirs was overwritten."""
 
 
 class EntityStateError(AepConflictError):

@@ -9,6 +9,12 @@ from __future__ import annotations
 
 _ROLE = "In AEP's Permissions, add *View Sources* and *Manage Sources* to a role that holds this credential"
 
+_NEW_ONE = (
+    "This source does not let a connection be changed. Create another base connection with the new "
+    "credentials, under another `name`, and upon it source connection, target connection and dataflow anew, "
+    "since a dataflow does not follow changes of its ends; disable the old one first, or rows come twice"
+)
+
 GATEWAY = {
     "403010": "The access token did not arrive. A proxy between Airflow and Adobe may strip the "
     "Authorization header: let it pass for `host`",
@@ -35,10 +41,11 @@ FLOW = {
     "PayPal's source was announced to end in June 2025",
     "1415-400": "The source has no authentication of this name. Check `auth_spec_name`",
     "1416-400": "It can be changed or deleted only while enabled, disabled or initializing. Try again later",
+    "1417-400": "It is still being set up. Try again later",
     "1418-400": "A dataflow uses this base connection. Delete the dataflow first, then its source connection",
     "1439-400": "It was deleted, or the credential may not see it",
-    "1445-400": "This source does not allow to change a connection. Delete it and create a new one",
-    "1300-400": "This source does not allow to change a connection. Delete it and create a new one",
+    "1445-400": _NEW_ONE,
+    "1300-400": _NEW_ONE,
     "2000-401": "The token has no access to the organization in `org_id`",
     "2001-401": "The organization did not arrive. Set `org_id` of the AEP connection",
     "2002-401": "The organization is empty. Set `org_id` of the AEP connection",

@@ -23,6 +23,7 @@ from airflow_provider_aep.flow_service.errors import (
     AepStatusError,
     AepThrottledError,
     AepVersionError,
+    ChangeUnsupportedError,
 )
 from airflow_provider_aep.flow_service.explanations import explain
 from airflow_provider_aep.flow_service.retry import parse_retry_after
@@ -108,6 +109,13 @@ def without_secrets(item: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in item.items() if key != "auth"}
 
 
+def auth_of(item: Mapping[str, Any]) -> tuple[str | None, dict[str, Any]]:
+    """How a base connection authenticates, and what is shown of its parameters."""
+    auth = item.get("auth")
+    name, params = (auth.get("specName"), auth.get("params")) if isinstance(auth, Mapping) else (None, None)
+    return name if isinstance(name, str) else None, dict(params) if isinstance(params, Mapping) else {}
+
+
 def error_from_reply(
     *,
     what: str,
@@ -156,6 +164,8 @@ def _class(status: int, code: str | None, document: Mapping[str, Any]) -> type[A
         return AepAuthError
     if code and code.startswith("FLOW-1439-"):
         return AepNotFoundError
+    if code and code.endswith(("-1300-400", "-1445-400")):
+        return ChangeUnsupportedError
     return _BY_STATUS.get(status, AepRequestError)
 
 

@@ -46,3 +46,12 @@ def find_source(name: object) -> Source:
         f"`source` is {name!r}, which this provider does not know.{hint} It knows: {', '.join(SOURCES)}.",
         parameter="source",
     )
+
+
+def source_of(connection_spec_id: object, auth_spec_name: object) -> Source | None:
+    """The source that a base connection is of; by its way to authenticate too, where that is shown."""
+    for source in SOURCES.values():
+        shown = auth_spec_name is None or source.auth_spec_name == auth_spec_name
+        if shown and source.connection_spec_id == connection_spec_id:
+            return source
+    return None

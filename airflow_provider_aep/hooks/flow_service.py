@@ -63,8 +63,14 @@ class FlowServiceHook(Dataflows):
 
     def get_connection_details(self, connection_id: str) -> dict[str, Any]:
         """The base connection: id, name, state, connectionSpec, etag and so on, without ``auth``."""
+        return replies.without_secrets(self.read_connection(connection_id))
+
+    def read_connection(self, connection_id: str) -> dict[str, Any]:
+        """The base connection with what Adobe shows of its ``auth``: for no log and no XCom."""
         call = calls.get_connection(connection_id)
-        return replies.without_secrets(replies.read_item(self.call(call), f"{call.method} {call.path}"))
+        item = replies.read_item(self.call(call), f"{call.method} {call.path}")
+        self.hide(replies.auth_of(item)[1])
+        return item
 
     def list_connections(
         self, *, name: str | None = None, connection_spec_id: str | None = None

@@ -100,4 +100,5 @@ def read_entity(item: Mapping[str, Any]) -> Entity:
         state=str(item.get("state") or ""),
         etag=etag if isinstance(etag, str) and etag else None,
         description=str(item.get("description") or ""),
+        shown=item,
     )

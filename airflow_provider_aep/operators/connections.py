@@ -1,11 +1,11 @@
-"""Base connections: create exactly one, test it, delete it."""
+"""Base connections: create exactly one, test it, give it new credentials, delete it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aep.links import AepConnectionLink
-from airflow_provider_aep.operators.base import AepOperator, CreateOperator, none_if_blank
+from airflow_provider_aep.operators.base import AepOperator, CreateOperator, none_if_blank, push_link
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -130,6 +130,53 @@ class TestConnectionOperator(AepOperator):
             f"The source refuses the credentials of base connection {self.connection_id}, or AEP cannot "
             "reach it. Correct the Airflow connection that holds them, then create it again with "
             "`if_exists='update'`."
+        )
+
+
+class RotateCredentialsOperator(AepOperator):
+    """Replace the credentials of a base connection, then let AEP try them at the source.
+
+    The connection keeps its id, so dataflows on it go on; which source it is of, it says itself. Run again,
+    the same credentials are set again. What somebody else sets while the task runs is not overwritten.
+
+    :param connection_id: the base connection's id
+    :param source_conn_id: the Airflow connection that holds the new credentials
+    :return: the connection's id, for the tasks that go on with it
+    """
+
+    template_fields: Sequence[str] = ("connection_id", "source_conn_id", "aep_conn_id", "sandbox")
+    operator_extra_links = (AepConnectionLink(),)
+
+    def __init__(self, *, connection_id: str, source_conn_id: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.connection_id = connection_id
+        self.source_conn_id = source_conn_id
+
+    def act(self, context: Any) -> str:
+        """Read, PATCH, test.
+
+        :raises AepNotFoundError: there is no such connection, or it may not be seen
+        :raises EntityChangedError: somebody else changed the credentials meanwhile
+        :raises ChangeUnsupportedError: the source's connector takes no change; it says the way round
+        :raises CredentialsRefusedError: the source refuses the new credentials
+        """
+        from airflow_provider_aep.exactly_once import carry_out, replace_credentials
+        from airflow_provider_aep.flow_service.errors import CredentialsRefusedError
+        from airflow_provider_aep.operators._base_connections import Rotation
+        from airflow_provider_aep.operators._memory import TaskMemory
+
+        rotation = Rotation(self.hook, self.hook.read_connection(self.connection_id), self.source_conn_id)
+        push_link(self, context, AepConnectionLink.xcom_key, rotation.link(self.connection_id))
+        if moved := rotation.moved():
+            self.log.warning("Not the credentials alone change, but %s as well.", ", ".join(moved))
+        recipe = replace_credentials(rotation.wanted, rotation.entity)
+        carry_out(recipe, rotation, TaskMemory(context, "aep_rotation", {}, self.log), self.log)
+        if self.hook.test_base_connection(self.connection_id):
+            return self.connection_id
+        raise CredentialsRefusedError(
+            f"Base connection {self.connection_id} has the credentials of {self.source_conn_id!r} now, and "
+            "the source refuses them, or AEP cannot reach it. Dataflows on it fail until it has others: "
+            "correct that Airflow connection, then run this task again."
         )
 
 

@@ -32,6 +32,7 @@ PAYPAL = (canary.PAYPAL_ID, canary.PAYPAL_SECRET)
 TO_IMS = echoed(canary.AEP_SECRET, *PAYPAL)
 TO_CREATE = echoed(canary.AEP_SECRET, canary.TOKEN, *PAYPAL)
 TO_USE = echoed(canary.AEP_SECRET, canary.TOKEN)
+TO_ROTATE = echoed(canary.AEP_SECRET, canary.TOKEN, canary.OTHER_ID, canary.OTHER_SECRET)
 LEAKING_DAG = '''
 """Leaks on purpose, once a channel."""
 import logging
@@ -64,6 +65,17 @@ with DAG("updating", schedule=None):
     )
     create >> connections.DeleteConnectionOperator(task_id="delete", connection_id=create.output)
 """
+ROTATING_DAG = """
+from airflow.sdk import DAG
+from airflow_provider_aep.operators import connections
+
+with DAG("rotating", schedule=None):
+    create = connections.CreatePayPalConnectionOperator(task_id="create", name="To be rotated")
+    rotate = connections.RotateCredentialsOperator(
+        task_id="rotate", connection_id=create.output, source_conn_id="{{ params.to }}",
+        params={"to": "paypal_default"},
+    )
+"""
 
 
 def fault(method: str, path: str, **more: Any) -> dict[str, Any]:
@@ -79,11 +91,17 @@ def echo(status: int, text: str = TO_CREATE) -> dict[str, Any]:
     return {"status": status, "body": {"title": text, "message": text, "error_description": text}}
 
 
-GOOD = ["a cold create", "a reuse", "an update"]
+TO_OTHER = {"dag": "rotating", "to": "paypal_other"}
+GOOD = ["a cold create", "a reuse", "an update", "a rotation"]
 PLAN = [
     run("a cold create"),
     run("a reuse"),
     run("an update", dag="updating"),
+    run("a rotation", dag="rotating"),
+    run("a rotation the source refuses", **TO_OTHER),
+    run("the rotation echoes", fault("PATCH", "", **echo(400, TO_ROTATE)), **TO_OTHER),
+    run("the rotation is overtaken", fault("PATCH", "", **echo(412, TO_ROTATE)), **TO_OTHER),
+    run("the test of the rotation echoes", fault("GET", "/test", **echo(500, TO_ROTATE)), **TO_OTHER),
     run("an update of what stands", fault("DELETE", "", **echo(400, TO_USE)), dag="updating"),
     run("a connection the source refuses", paypal_conn_id="paypal_other", name="refused"),
     run("IMS echoes", fault("POST", "/v3", **echo(400, TO_IMS))),
@@ -141,6 +159,7 @@ def traces(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Traces]:
     (dags / "paypal_connection.py").write_text(text.replace('"retries": 2', '"retries": 0'))
     (dags / "leaking.py").write_text(LEAKING_DAG)
     (dags / "updating.py").write_text(UPDATING_DAG)
+    (dags / "rotating.py").write_text(ROTATING_DAG)
     with Emulator("--state", str(state)) as emulator, Wiretap(emulator.host) as tap:
         plan = {"control": emulator.url, "runs": PLAN, "connections": _connections(tap.url)}
         (directory / "plan").write_text(json.dumps(plan))

@@ -61,6 +61,24 @@ def test_errors(emulator: Emulator, tap: Wiretap, make_hook: MakeHook, fault: di
     assert canary.find(shown(caught.value)) == []
 
 
+def test_the_old_secret_in_a_rotation(emulator: Emulator, make_hook: MakeHook, paypal: str) -> None:
+    """What GET shows of it, as some of Adobe's samples do, is known from then on and never repeated."""
+    from airflow_provider_aep.operators.connections import RotateCredentialsOperator
+
+    hook = make_hook(emulator.url)
+    made = emulator.api().create(secret=canary.OTHER_SECRET).json()["id"]
+    (item,) = emulator.api()("GET", f"/connections/{made}").json()["items"]
+    item["auth"]["params"] |= {"clientSecret": canary.OTHER_SECRET}
+    emulator.fault(method="GET", path=made, status=200, body={"items": [item]})
+    echo = " ".join(canary.usual_spellings(canary.OTHER_SECRET))
+    emulator.fault(method="PATCH", path=made, status=400, body={"message": echo})
+    task = RotateCredentialsOperator(task_id="rotate", connection_id=made, source_conn_id=paypal)
+    with pytest.raises(Exception, match=f"PATCH /connections/{made} was refused") as caught:
+        task.execute({})
+    assert canary.find(shown(caught.value)) == []
+    assert "auth" not in hook.get_connection_details(made)
+
+
 def test_reprs(tap: Wiretap, set_connection: SetConnection, make_hook: MakeHook) -> None:
     """A debugger, a log line or a template shows the `repr` of what it meets."""
     from airflow_provider_aep.hooks import ims

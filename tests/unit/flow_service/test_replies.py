@@ -92,6 +92,12 @@ FAMILIES = {
     "current envelope, spec gone": (
         400, envelope("FLOW-1413-400", 400),
         errors.AepRequestError, "FLOW-1413-400", "req-1", "does not offer"),
+    "current envelope, no change supported": (
+        400, envelope("FLOW-1300-400", 400),
+        errors.ChangeUnsupportedError, "FLOW-1300-400", "req-1", "another base connection"),
+    "current envelope, no change enabled": (
+        400, envelope("FLOW-1445-400", 400),
+        errors.ChangeUnsupportedError, "FLOW-1445-400", "req-1", "another base connection"),
     "connector's 1404 is not the etag's": (
         400, envelope("CONNECTOR-1404-400", 400),
         errors.AepRequestError, "CONNECTOR-1404-400", "req-1", "not right"),

@@ -34,6 +34,11 @@ OPERATORS: dict[str, Any] = {
         {"connection_id": "a"},
         {"connection_id", "aep_conn_id", "sandbox"},
     ),
+    "rotate": (
+        connections.RotateCredentialsOperator,
+        {"connection_id": "a", "source_conn_id": "c"},
+        {"connection_id", "source_conn_id", "aep_conn_id", "sandbox"},
+    ),
     "list": (explore.ListTablesOperator, {"connection_id": "a"}, {"connection_id", "aep_conn_id", "sandbox"}),
     "inspect": (
         explore.InspectTableOperator,
@@ -139,6 +144,10 @@ BAD = {
     "connection_id": (explore.ListTablesOperator, {"connection_id": "../x"}),
     "connection_id, None": (connections.TestConnectionOperator, {"connection_id": None}),
     "connection_id, empty": (connections.DeleteConnectionOperator, {"connection_id": ""}),
+    "connection_id, blank": (
+        connections.RotateCredentialsOperator,
+        {"connection_id": "a b", "source_conn_id": "c"},
+    ),
 }
 
 
