@@ -78,6 +78,19 @@ async def amask_secret(value: str) -> None:
         await mask(value)
 
 
+async def atask_state(task: Any) -> str | None:
+    """A task instance's state as it is now, looked up from a triggerer; None where it was cleared."""
+    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+    from asgiref.sync import sync_to_async
+
+    states = await sync_to_async(RuntimeTaskInstance.get_task_states)(
+        dag_id=task.dag_id, task_ids=[task.task_id], run_ids=[task.run_id], map_index=task.map_index
+    )
+    name = task.task_id if task.map_index < 0 else f"{task.task_id}_{task.map_index}"
+    state = states.get(task.run_id, {}).get(name)
+    return None if state is None else str(getattr(state, "value", state))
+
+
 def task_store(context: Any) -> Any | None:
     """The task's own memory, which outlives its tries (3.3), or None."""
     return context.get("task_state_store")
@@ -94,6 +107,7 @@ __all__ = [
     "RetryPolicy",
     "aget_connection",
     "amask_secret",
+    "atask_state",
     "config_seconds",
     "mask_secret",
     "task_store",

@@ -35,6 +35,9 @@ class WaitsForRun(AepOperator):
     :param max_failed_records: how many records may fail; by default none, since AEP's success can carry some
     :param max_failed_ratio: which share of the records read may fail, 0 to 1
     :param fail_on_partial: whether a partial success fails the task
+    :param disable_on_kill: disable the dataflow when the task is killed, since its run cannot be cancelled.
+        Of a deferred task only marking it failed or success counts, and only from Airflow 3.3 on: a cleared
+        one starts again and needs its dataflow, and before, a triggerer is not told why a task went
     """
 
     template_fields: Sequence[str] = (
@@ -53,6 +56,7 @@ class WaitsForRun(AepOperator):
         max_failed_records: int | None = None,
         max_failed_ratio: float | None = None,
         fail_on_partial: bool = True,
+        disable_on_kill: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -61,6 +65,7 @@ class WaitsForRun(AepOperator):
         self.max_failed_records = max_failed_records
         self.max_failed_ratio = max_failed_ratio
         self.fail_on_partial = fail_on_partial
+        self.disable_on_kill = disable_on_kill
 
     def limits(self) -> Limits:
         """How much may be missing, as the templates rendered. :raises AepConfigError: a limit is none"""
@@ -154,13 +159,20 @@ class WaitsForRun(AepOperator):
         return result
 
     def on_kill(self) -> None:
-        """The task is ended from outside. The run goes on: Flow Service has no way to cancel one."""
-        if (wait := self.waits_for) is not None:
-            self.log.warning(
-                "Run %s of dataflow %s goes on in Adobe's platform: Flow Service cannot cancel a run.",
-                wait.run_id or "(not known yet)",
-                wait.flow_id,
-            )
+        """The task is ended from outside. The run goes on; the dataflow is disabled if that was asked for."""
+        if (wait := self.waits_for) is None:
+            return
+        self.log.warning(
+            "Run %s of dataflow %s goes on in Adobe's platform: Flow Service cannot cancel a run.",
+            wait.run_id or "(not known yet)",
+            wait.flow_id,
+        )
+        if self.disable_on_kill and wait.flow_id:
+            from airflow_provider_aep.flow_service.entities import is_off
+
+            if not is_off(self.hook.get_flow(wait.flow_id)):
+                self.hook.act_on_flow(wait.flow_id, "disable")
+            self.log.warning("Disabled dataflow %s (`disable_on_kill`).", wait.flow_id)
 
     def _resume(self, context: Any, event: Any, wait: dict[str, Any] | None) -> dict[str, Any]:
         # `dag.test()` resumes with the event alone
@@ -180,7 +192,12 @@ class WaitsForRun(AepOperator):
 
         kept = asdict(wait)
         arguments = {key: value for key, value in kept.items() if key != "grace"}
-        trigger = FlowRunTrigger(aep_conn_id=self.aep_conn_id, sandbox=self.hook.sandbox, **arguments)
+        trigger = FlowRunTrigger(
+            aep_conn_id=self.aep_conn_id,
+            sandbox=self.hook.sandbox,
+            disable_on_kill=self.disable_on_kill,
+            **arguments,
+        )
         self.log.info("Waiting for %s in the triggerer, until %s.", wait.words, shown(wait.deadline))
         self.defer(trigger=trigger, method_name="execute_complete", kwargs={"wait": kept})
         raise AssertionError("defer does not return")

@@ -53,3 +53,8 @@ def act_on(collection: str, entity_id: object, parameter: str, op: str) -> Call:
 def list_flow_specs() -> Call:
     """``GET /flowSpecs``; the OpenAPI gives this list no ``limit``."""
     return Call("GET", "/flowSpecs")
+
+
+def is_off(flow: Mapping[str, Any]) -> bool:
+    """Whether a dataflow is disabled, or about to be."""
+    return str(flow.get("state")).lower() in ("disabled", "disabling")

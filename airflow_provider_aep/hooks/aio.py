@@ -1,4 +1,4 @@
-"""Flow Service on an event loop: the reading side of the hook, for triggers.
+"""Flow Service on an event loop: the side of the hook that triggers need.
 
 Settings, token cache, calls, replies, errors and the table of retries are those of the blocking hook; only
 the transport is another. Nothing heavy is imported here: a triggerer imports triggers on its event loop.
@@ -42,8 +42,8 @@ _HEADERS = {
 class AsyncFlowService:
     """``async with AsyncFlowService(conn_id, sandbox) as service: await service.call(...)``.
 
-    Opening looks the Airflow connection up, once. For reading only: what changes something belongs to the
-    blocking hook, whose caller knows what to do about a lost reply.
+    Opening looks the Airflow connection up, once. For reading, and for actions that may be done twice: what
+    creates something belongs to the blocking hook, whose caller knows what to do about a lost reply.
 
     :param aep_conn_id: an Airflow connection of type ``aep``
     :param sandbox: the sandbox's name; None or empty for the connection's own
@@ -86,7 +86,7 @@ class AsyncFlowService:
         await old.aclose()
 
     async def call(self, call: Call) -> Any:
-        """Send a GET and return its JSON; once, but for a fresh token after a refused one.
+        """Send a call without a body and return its JSON; once, but a GET again after a refused token.
 
         :raises AepError: see :mod:`airflow_provider_aep.flow_service.errors`
         """

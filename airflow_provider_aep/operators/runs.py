@@ -18,8 +18,6 @@ class _StartsRun(WaitsForRun):
 
     :param wait: whether to wait until the run ended
     :param timeout: seconds to wait, from the run's start by this task
-    :param disable_on_kill: disable the dataflow when the running task is killed; the run itself goes on,
-        since Flow Service cannot cancel one
     :param kwargs: how to wait and what may be missing: the options of
         :class:`~airflow_provider_aep.waiting.WaitsForRun`
     :return: the wait's result; without ``wait`` the run's id
@@ -30,13 +28,11 @@ class _StartsRun(WaitsForRun):
         *,
         wait: bool = True,
         timeout: float = DEFAULT_TIMEOUT,
-        disable_on_kill: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.wait = wait
         self.timeout = timeout
-        self.disable_on_kill = disable_on_kill
 
     def start(self, context: Any) -> tuple[str, str]:
         """Start the run, at most once: the ids of dataflow and run."""
@@ -56,13 +52,6 @@ class _StartsRun(WaitsForRun):
             self._push_link(context, wait)
             return run_id
         return self.wait_for_run(context, wait)
-
-    def on_kill(self) -> None:
-        """The run goes on; the dataflow is disabled, if that was asked for."""
-        super().on_kill()
-        if self.disable_on_kill and self.waits_for is not None and self.waits_for.flow_id:
-            self.hook.act_on_flow(self.waits_for.flow_id, "disable")
-            self.log.warning("Disabled dataflow %s (`disable_on_kill`).", self.waits_for.flow_id)
 
 
 class RunDataflowOperator(_StartsRun):

@@ -8,6 +8,7 @@ from typing import Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_aep.flow_service.run_choice import Aim
+from airflow_provider_aep.triggers._kill import disable_for
 from airflow_provider_aep.triggers._poller import wait_with_others
 from airflow_provider_aep.triggers._wait import Wait
 
@@ -29,6 +30,7 @@ class FlowRunTrigger(BaseTrigger):
     :param start: the data interval's start, epoch seconds
     :param end: its end
     :param poll_interval: seconds between two looks; None for 5 s to 5 min, as it suits the run
+    :param disable_on_kill: disable the dataflow when a user ends the waiting task (from Airflow 3.3 on)
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class FlowRunTrigger(BaseTrigger):
         start: float | None = None,
         end: float | None = None,
         poll_interval: float | None = None,
+        disable_on_kill: bool = False,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.aep_conn_id = aep_conn_id
@@ -56,6 +59,8 @@ class FlowRunTrigger(BaseTrigger):
         self.start = start
         self.end = end
         self.poll_interval = poll_interval
+        self.disable_on_kill = disable_on_kill
+        self._wait: Wait | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """The class, and what makes the same one again."""
@@ -71,28 +76,39 @@ class FlowRunTrigger(BaseTrigger):
             "end",
             "poll_interval",
         )
-        return "airflow_provider_aep.triggers.flow_runs.FlowRunTrigger", {
-            name: getattr(self, name) for name in names
-        }
+        kwargs = {name: getattr(self, name) for name in names}
+        if self.disable_on_kill:  # left out, so that a triggerer with an older version knows all the rest
+            kwargs["disable_on_kill"] = True
+        return "airflow_provider_aep.triggers.flow_runs.FlowRunTrigger", kwargs
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, with all others on this connection and sandbox."""
-        wait = Wait(
+        self._wait = Wait(
             flow_id=self.flow_id,
             run_id=self.run_id,
             deadline=self.deadline,
             aim=Aim(self.match, self.since, self.start, self.end),
             poll_interval=self.poll_interval,
         )
-        status = await wait_with_others(self.aep_conn_id, self.sandbox, wait)
-        for note in wait.notes:
+        status = await wait_with_others(self.aep_conn_id, self.sandbox, self._wait)
+        for note in self._wait.notes:
             self.log.info("%s", note)
-        event = {"status": status, "flow_id": self.flow_id, "run_id": wait.run_id}
+        event = {"status": status, "flow_id": self.flow_id, "run_id": self._wait.run_id}
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]
 
     async def on_kill(self) -> None:
-        """Somebody ended the waiting task (Airflow 3.3 asks). The run goes on: it cannot be cancelled."""
+        """The waiting task was ended from outside, as Airflow 3.3 says. The run goes on.
+
+        The dataflow is disabled if that was asked for and it is certain that a user ended the task.
+        """
+        run_id = self.run_id if self._wait is None else self._wait.run_id
         self.log.warning(
             "The run %s goes on in Adobe Experience Platform: Flow Service cannot cancel a run.",
-            self.run_id or f"of dataflow {self.flow_id}",
+            run_id or f"of dataflow {self.flow_id}",
         )
+        if self.disable_on_kill and self.flow_id:
+            from airflow_provider_aep.hooks.aio import AsyncFlowService
+
+            service = AsyncFlowService(self.aep_conn_id, self.sandbox)
+            done = await disable_for(self.task_instance, service, self.flow_id, run_id, self.deadline)
+            self.log.warning("%s", done)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import sys
 from collections import Counter
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 
 from scripts.local_airflow import ARGUMENTS, LocalAirflow
 from tests.support import canary
+from tests.support.airflow_database import select
 from tests.support.emulator import CLIENT_ID, ORG_ID
 from tests.support.run_server import RunServer
 from tests.support.workers import wait_until
@@ -33,11 +33,8 @@ with DAG("waiting", schedule=None, max_active_tasks={WAITS}):
 
 def stored_triggers(airflow: LocalAirflow) -> dict[str, Any]:
     """The deadline of each stored trigger, by its run."""
-    with sqlite3.connect(f"file:{airflow.home / 'airflow.db'}?mode=ro", uri=True, timeout=30) as database:
-        rows = database.execute("SELECT kwargs FROM trigger").fetchall()
-    database.close()
     found = {}
-    for (text,) in rows:
+    for (text,) in select(airflow, "SELECT kwargs FROM trigger"):
         kwargs = json.loads(text)
         kwargs = kwargs.get("__var", kwargs)
         found[kwargs["run_id"]] = kwargs["deadline"]
@@ -46,11 +43,8 @@ def stored_triggers(airflow: LocalAirflow) -> dict[str, Any]:
 
 def states(airflow: LocalAirflow, run_id: str) -> Counter[str]:
     """How many tasks are in which state."""
-    with sqlite3.connect(f"file:{airflow.home / 'airflow.db'}?mode=ro", uri=True, timeout=30) as database:
-        query = "SELECT state, count(*) FROM task_instance WHERE run_id = ? GROUP BY state"
-        found = Counter(dict(database.execute(query, (run_id,)).fetchall()))
-    database.close()
-    return found
+    query = "SELECT state, count(*) FROM task_instance WHERE run_id = ? GROUP BY state"
+    return Counter(dict(select(airflow, query, run_id)))
 
 
 @pytest.mark.crash

@@ -1,0 +1,69 @@
+"""What becomes of a dataflow when the task that waits for its run is ended while it is deferred.
+
+Airflow 3.3 asks a trigger to stop its work (``on_kill``) whenever it may not go on with it. As a rule that is
+a user's doing; but a triggerer that stood still for a while and has lost its triggers to another one is told
+the same. A dataflow disabled by mistake costs more than one left enabled, so what Airflow stores counts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_aep._compat import atask_state
+from airflow_provider_aep.flow_service import entities, replies
+from airflow_provider_aep.flow_service.errors import AepError
+from airflow_provider_aep.flow_service.run_calls import get_run
+from airflow_provider_aep.flow_service.runs import glance_at
+from airflow_provider_aep.triggers._pacing import slowed
+
+if TYPE_CHECKING:
+    from airflow_provider_aep.flow_service.calls import Call
+    from airflow_provider_aep.hooks.aio import AsyncFlowService
+
+ENDED_BY_A_USER = ("failed", "success")
+"""States that a deferred task whose run goes on gets from a user alone. Not ``skipped``: so ends one whose
+DAG run timed out or failed fast. Not None: a cleared task starts again, and needs its dataflow. All others
+say that the task still waits, or was resumed by another triggerer."""
+
+
+async def disable_for(
+    task_instance: Any, service: AsyncFlowService, flow_id: str, run_id: str | None, deadline: float
+) -> str:
+    """Disable a dataflow if it is certain that a user ended the task. Says what was done, for the log.
+
+    Tries again as long as it is let: Airflow gives it ``[triggerer] on_kill_timeout`` seconds.
+    """
+    kept = f"Dataflow {flow_id} stays as it is in spite of `disable_on_kill`: "
+    state = await atask_state(task_instance)
+    if state not in ENDED_BY_A_USER:
+        return f"{kept}the task is {state or 'cleared'}, so it is not certain that a user ended it for good."
+    if time.time() >= deadline:
+        return f"{kept}the wait was over."
+    failures = 0
+    while True:
+        try:
+            async with service:
+                return await _disable(service, flow_id, run_id) or f"{kept}the run ended."
+        except AepError as error:
+            if not error.retryable:
+                return f"Dataflow {flow_id} could not be disabled (`disable_on_kill`): {error}"
+            failures += 1
+            pause = slowed(error, failures, random.random())  # noqa: S311 - keeps no secret
+        await asyncio.sleep(pause)
+
+
+async def _disable(service: AsyncFlowService, flow_id: str, run_id: str | None) -> str | None:
+    """None where the run ended: then the task may have ended with it, resumed by another triggerer."""
+    if run_id is not None and glance_at(await _item(service, get_run(run_id))).ended:
+        return None
+    flow = await _item(service, entities.get_one(entities.FLOWS, flow_id, "flow_id"))
+    if not entities.is_off(flow):
+        await service.call(entities.act_on(entities.FLOWS, flow_id, "flow_id", "disable"))
+    return f"Disabled dataflow {flow_id} (`disable_on_kill`): a user ended the task."
+
+
+async def _item(service: AsyncFlowService, call: Call) -> dict[str, Any]:
+    return replies.read_item(await service.call(call), f"{call.method} {call.path}")
