@@ -147,7 +147,7 @@ class WaitsForRun(AepOperator):
         """The result of a run that ended. :raises AepRunError: it is not as :meth:`limits` want it"""
         from airflow_provider_aep.flow_service.run_verdict import judge
 
-        scrub = self.hook._line.secrets.scrub
+        scrub = self.hook.scrub
         error = judge(run, self.limits(), link=self.link_url or "", scrub=scrub)
         if error is not None:
             raise error

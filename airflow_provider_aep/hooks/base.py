@@ -201,6 +201,10 @@ class AepHook(HttpHook):
         """Fetch a new token, whatever is in hand. :raises AepError: IMS refuses or is not reachable"""
         self._line.renew_token()
 
+    def scrub(self, text: str) -> str:
+        """The text with every secret that this hook knows replaced by ``***``."""
+        return self._line.secrets.scrub(text)
+
     def knock(self) -> None:
         """Send one request without any credentials. :raises AepTransportError: nobody answers at `host`"""
         request = requests.PreparedRequest()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from typing import Any
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_aep.hooks.scrub import Secrets
+from tests.support.emulator import CLIENT_SECRET
 
 SECRET = 's3cr/et+ü "quoted" \\ 100%'
 RAW = SECRET.encode()
@@ -70,3 +72,11 @@ def test_no_text_survives_that_was_registered(secret: str, before: str, after: s
     secrets.add([secret])
     scrubbed = secrets.scrub(before + secret + after)
     assert secret not in scrubbed.replace("***", "") or secret in before + after or set(secret) <= {"*"}
+
+
+def test_a_hook_scrubs_what_it_knows(hook: Any) -> None:
+    """Its client secret and its token, for whoever shows a text that came from a server."""
+    hook.list_connections()
+    token = hook._line.token()
+    scrubbed = hook.scrub(f"refused: {CLIENT_SECRET}, {token}!")
+    assert scrubbed == "refused: ***, ***!"
