@@ -1,13 +1,23 @@
 """What Adobe's error codes mean to the person on call: why, and what to do.
 
 Sources: the API gateway's list in Adobe's troubleshooting guide, the Flow Service error catalogue, Schema
-Registry's troubleshooting guide, and the error bodies of IMS. ``{sandbox}`` is filled in by the reader of the
-reply.
+Registry's troubleshooting guide, and the error bodies of IMS. ``{sandbox}`` and ``{permissions}`` are filled
+in by :func:`explain`.
 """
 
 from __future__ import annotations
 
-_ROLE = "In AEP's Permissions, add *View Sources* and *Manage Sources* to a role that holds this credential"
+FOR_SOURCES = "*View Sources* and *Manage Sources*"
+FOR_SCHEMAS = "*View Schemas* and *Manage Schemas*"
+FOR_DATASETS = "*View Datasets* and *Manage Datasets*"
+FOR_MAPPINGS = "*Manage Sources* and *View Schemas*"
+"""The permissions of each service by Adobe's access control overview, which names none of Data Prep's own: a
+mapping set is part of a source's dataflow, and read against a schema."""
+
+_DENIED = (
+    "The credential may not do this in sandbox '{sandbox}'. In AEP's Permissions, add {permissions} to a "
+    "role that holds this credential"
+)
 
 _NEW_ONE = (
     "This source does not let a connection be changed. Create another base connection with the new "
@@ -53,9 +63,9 @@ FLOW = {
     "2101-404": "There is no sandbox '{sandbox}', or the credential may not see it. Check `sandbox`",
     "2103-404": "There is no sandbox '{sandbox}', or the credential may not see it. Check `sandbox`",
     "2105-400": "The sandbox did not arrive. Set `sandbox` of the AEP connection",
-    "2118-403": f"The credential may not do this in sandbox '{{sandbox}}'. {_ROLE}",
+    "2118-403": _DENIED,
     "2119-400": "The sandbox '{sandbox}' is not ready for this. Check `sandbox`",
-    "2120-403": f"The credential may not do this in sandbox '{{sandbox}}'. {_ROLE}",
+    "2120-403": _DENIED,
     "2121-403": "The credential may not manage sources in sandbox '{sandbox}'. "
     "Add *Manage Sources* to its role in AEP's Permissions",
 }
@@ -86,7 +96,7 @@ IMS = {
 BY_STATUS = {
     400: "The request is not right as it stands",
     401: "The credential was refused. Check client ID (`login`) and client secret (`password`)",
-    403: f"The credential may not do this in sandbox '{{sandbox}}'. {_ROLE}",
+    403: _DENIED,
     404: "It was deleted, or the credential may not see it",
     412: "Somebody changed the entity meanwhile. Run the task again",
     429: "Too many requests at a time. Fewer tasks at a time help: put them in a pool",
@@ -95,7 +105,7 @@ BY_STATUS = {
 SERVER = "Adobe's service failed, or is overloaded. A later try can succeed"
 
 
-def explain(status: int, code: str | None, text: str, sandbox: str) -> str:
+def explain(status: int, code: str | None, text: str, sandbox: str, permissions: str = FOR_SOURCES) -> str:
     """Why, and what to do, for one error reply; a sentence without the full stop."""
     number = (code or "").partition("-")[2]  # FLOW-1404-412: the catalogue lists 1404-412
     advice = (
@@ -107,4 +117,4 @@ def explain(status: int, code: str | None, text: str, sandbox: str) -> str:
         or BY_STATUS.get(status)
         or (SERVER if status >= 500 else "The request is not right as it stands")
     )
-    return advice.replace("{sandbox}", sandbox)
+    return advice.replace("{sandbox}", sandbox).replace("{permissions}", permissions)

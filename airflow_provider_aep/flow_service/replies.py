@@ -25,7 +25,7 @@ from airflow_provider_aep.flow_service.errors import (
     AepVersionError,
     ChangeUnsupportedError,
 )
-from airflow_provider_aep.flow_service.explanations import explain
+from airflow_provider_aep.flow_service.explanations import FOR_SOURCES, explain
 from airflow_provider_aep.flow_service.retry import parse_retry_after
 
 _LONGEST_TEXT = 400
@@ -125,11 +125,12 @@ def error_from_reply(
     sandbox: str,
     now: float,
     scrub: Callable[[str], str],
+    permissions: str = FOR_SOURCES,
 ) -> AepStatusError | AepReplyError:
     """The typed error of an error reply; a 4xx in HTML is a proxy's, or some other server's.
 
     ``scrub`` takes known secrets out of the server's words; ``now`` (epoch seconds) is for a
-    ``Retry-After`` that is a date.
+    ``Retry-After`` that is a date; ``permissions`` are those that a 403 advises.
     """
     if status < 500 and status != 429 and "html" in headers.get("content-type", "").lower():
         return AepReplyError(
@@ -147,7 +148,8 @@ def error_from_reply(
     said = f" {code}" if code else ""
     words = f': "{text.rstrip(".")}"' if text else f" and {describe(body, headers.get('content-type', ''))}"
     trail = f" (request id {request_id})" if request_id else ""
-    message = f"{what} was refused: {status}{said}{words}. {explain(status, code, text, sandbox)}.{trail}"
+    advice = explain(status, code, text, sandbox, permissions)
+    message = f"{what} was refused: {status}{said}{words}. {advice}.{trail}"
     return _class(status, code, document)(
         message,
         status=status,

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import requests
 from airflow.providers.http.hooks.http import HttpHook
 
-from airflow_provider_aep.flow_service import replies
+from airflow_provider_aep.flow_service import explanations, replies
 from airflow_provider_aep.flow_service.calls import Call
 from airflow_provider_aep.flow_service.checks import (
     check_header_pair,
@@ -48,6 +48,7 @@ class AepHook(HttpHook):
     conn_type = "aep"
     hook_name = "Adobe Experience Platform"
     service_path = ""
+    permissions = explanations.FOR_SOURCES
 
     def __init__(self, aep_conn_id: str = default_conn_name, sandbox: str | None = None) -> None:
         super().__init__(method="GET", http_conn_id=aep_conn_id, tcp_keep_alive=False)
@@ -142,7 +143,8 @@ class AepHook(HttpHook):
 
         :raises AepStatusError: for 4xx and 5xx
         """
-        if failure := self._line.refusal(response, self._words(response.request), self.sandbox):
+        what = self._words(response.request)
+        if failure := self._line.refusal(response, what, self.sandbox, self.permissions):
             raise failure
 
     # The one way out

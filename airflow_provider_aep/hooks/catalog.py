@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_provider_aep.flow_service import datasets
+from airflow_provider_aep.flow_service import datasets, explanations
 from airflow_provider_aep.flow_service.errors import AepReplyError
 from airflow_provider_aep.flow_service.query import MAX_PAGES
 from airflow_provider_aep.hooks.base import AepHook
@@ -19,6 +19,7 @@ class CatalogHook(AepHook):
     """
 
     service_path = datasets.CATALOG
+    permissions = explanations.FOR_DATASETS
 
     def list_datasets(self, *, name: str | None = None) -> list[dict[str, Any]]:
         """All datasets of that exact name, oldest first, from every page.

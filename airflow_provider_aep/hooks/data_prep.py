@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_provider_aep.flow_service import mappings
+from airflow_provider_aep.flow_service import explanations, mappings
 from airflow_provider_aep.flow_service.errors import AepError, AepReplyError
 from airflow_provider_aep.hooks.base import AepHook
 from airflow_provider_aep.hooks.line import repeatedly
@@ -19,6 +19,7 @@ class DataPrepHook(AepHook):
     """
 
     service_path = mappings.DATA_PREP
+    permissions = explanations.FOR_MAPPINGS
 
     def create_mapping_set(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Create a mapping set. A POST that fails is repeated as a GET would be: one left over is harmless.

@@ -14,6 +14,7 @@ import requests
 from airflow_provider_aep import __version__
 from airflow_provider_aep.flow_service import replies
 from airflow_provider_aep.flow_service.errors import AepError, AepReplyError
+from airflow_provider_aep.flow_service.explanations import FOR_SOURCES
 from airflow_provider_aep.flow_service.retry import decide
 from airflow_provider_aep.hooks import ims
 from airflow_provider_aep.hooks.lookup import find_connection
@@ -74,7 +75,9 @@ class Line:
         """Forget a token that was refused."""
         ims.TOKENS.drop(self._token_key, value)
 
-    def refusal(self, response: requests.Response, what: str, sandbox: str) -> AepError | None:
+    def refusal(
+        self, response: requests.Response, what: str, sandbox: str, permissions: str = FOR_SOURCES
+    ) -> AepError | None:
         """The typed error of an error reply, None for any other."""
         if response.status_code < 400:
             return None
@@ -86,6 +89,7 @@ class Line:
             sandbox=sandbox,
             now=time.time(),
             scrub=self.secrets.scrub,
+            permissions=permissions,
         )
 
     def _fetch_token(self) -> ims.Token:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
-from airflow_provider_aep.flow_service import registry, replies, xdm
+from airflow_provider_aep.flow_service import explanations, registry, replies, xdm
 from airflow_provider_aep.flow_service.errors import AepReplyError
 from airflow_provider_aep.flow_service.query import MAX_PAGES
 from airflow_provider_aep.hooks.base import AepHook
@@ -21,6 +21,7 @@ class SchemaRegistryHook(AepHook):
     """
 
     service_path = registry.SCHEMA_REGISTRY
+    permissions = explanations.FOR_SCHEMAS
 
     @cached_property
     def tenant_id(self) -> str:
