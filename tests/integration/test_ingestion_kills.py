@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_aep.emulator.tables import growth
 from tests.integration.emulator import path
-from tests.support.dag_runs import DAY, MINUTE, DagRun, Step
+from tests.support.dag_runs import DAY, MINUTE, DagRun, Point, Step
 from tests.support.dag_try import RESUMED
 from tests.support.emulator import PAYPAL_SPEC, Emulator
 from tests.support.workers import Workers
@@ -62,30 +62,47 @@ class Ingestion:
         client = path.Path(self.emulator)
         groups = path.made(client.registry("GET", "/tenant/fieldgroups", headers=path.SHORT), 200)
         assert len(groups["results"]) == 1
-        table = growth.live(PAYPAL_SPEC, path.PRODUCTS, 0, (runs - 1) * DAY)
-        assert table is not None
         landed = [row["_emulator"]["Product_Id"] for row in client.rows(returned["create_dataset"])]
-        assert sorted(landed) == sorted(row["Product_Id"] for row in table.rows)
+        assert sorted(landed) == sorted(row["Product_Id"] for row in source_rows((runs - 1) * DAY))
+
+
+def source_rows(at: float = 0) -> list[dict[str, Any]]:
+    """What stands in the source, so many seconds after the emulator began."""
+    table = growth.live(PAYPAL_SPEC, path.PRODUCTS, 0, at)
+    assert table is not None
+    return list(table.rows)
+
+
+def undisturbed(emulator: Emulator, workers: Workers, directory: Path) -> dict[str, Step]:
+    """What the steps send, in a run whose rows are as they stand in the source."""
+    ingestion = Ingestion(emulator, workers, memory=False)
+    run = ingestion.run(directory)
+    returned = run.finish()
+    found = {step.name: step for step in run.steps()}
+    assert list(found) == STEPS
+    ingestion.hold_to_one_each(returned, runs=1, mapping_sets=1)
+    landed = [row["_emulator"] for row in path.Path(emulator).rows(returned["create_dataset"])]
+    assert landed == source_rows()
+    assert returned["wait_for_run"]["records_written"] == len(landed)
+    return found
 
 
 @pytest.fixture(scope="module")
 def steps(
     emulator_process: Emulator, workers: Workers, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Step]:
-    """What the tasks send if nobody disturbs them, and all of it is as it shall be."""
-    ingestion = Ingestion(emulator_process, workers, memory=False)
-    run = ingestion.run(tmp_path_factory.mktemp("undisturbed") / "run")
-    returned = run.finish()
-    found = {step.name: step for step in run.steps()}
-    assert list(found) == STEPS
-    ingestion.hold_to_one_each(returned, runs=1, mapping_sets=1)
-    client = path.Path(emulator_process)
-    rows = [row["_emulator"] for row in client.rows(returned["create_dataset"])]
-    table = growth.live(PAYPAL_SPEC, path.PRODUCTS, 0, 0)
-    assert table is not None
-    assert rows == list(table.rows), "not as they stand in the source"
-    assert returned["wait_for_run"]["records_written"] == len(rows)
-    return found
+    """The steps on the emulator as it is."""
+    return undisturbed(emulator_process, workers, tmp_path_factory.mktemp("steps") / "run")
+
+
+def kill_at(point: Point, step: Step, ingestion: Ingestion, directory: Path) -> None:
+    """Die there once: the DAG run comes to the same end."""
+    print(point)  # which one, where it fails
+    run = ingestion.run(directory)
+    step.begin(ingestion.emulator, point)
+    returned = run.finish(point.kill(step.name))
+    assert run.deaths == 1, "nobody was killed"
+    ingestion.hold_to_one_each(returned, runs=1, mapping_sets=2)
 
 
 @pytest.mark.parametrize("whole", WHOLE, ids=["some", "every"])
@@ -102,13 +119,21 @@ def test_a_step_survives_a_kill(
 ) -> None:
     """A worker dies before a request leaves, with its reply lost or unused, or at the very end."""
     for number, point in enumerate(steps[name].points(whole)):
-        print(point)  # which one, where it fails
         ingestion = Ingestion(emulator, workers, memory=memory)
-        run = ingestion.run(tmp_path / f"run_{number}")
-        steps[name].begin(emulator, point)
-        returned = run.finish(point.kill(name))
-        assert run.deaths == 1, "nobody was killed"
-        ingestion.hold_to_one_each(returned, runs=1, mapping_sets=2)
+        kill_at(point, steps[name], ingestion, tmp_path / f"run_{number}")
+
+
+@MEMORY
+@pytest.mark.parametrize("whole", WHOLE, ids=["some", "every"])
+def test_a_dataflow_that_cannot_be_a_draft(
+    workers: Workers, tmp_path: Path, memory: bool, whole: bool
+) -> None:
+    """It may ingest at once; it is one all the same, whenever its maker dies."""
+    with Emulator("--drafts", "off") as emulator:
+        step = undisturbed(emulator, workers, tmp_path / "run")["paypal_ingestion.create_dataflow"]
+        for number, point in enumerate(step.points(whole)):
+            ingestion = Ingestion(emulator, workers, memory=memory)
+            kill_at(point, step, ingestion, tmp_path / f"run_{number}")
 
 
 @MEMORY
