@@ -23,22 +23,14 @@ import certifi
 from yarl import URL
 
 from airflow_provider_aep.flow_service.bounds import MAX_REPLY, redirected, too_large, unpacked
-from airflow_provider_aep.flow_service.errors import (
-    AepConfigError,
-    AepConnectError,
-    AepConnectionLostError,
-    AepError,
-    AepReplyError,
-    AepTimeoutError,
-)
+from airflow_provider_aep.flow_service.errors import AepError
+from airflow_provider_aep.hooks import failures
 
 CONNECTIONS = 8
 """TCP connections to one host at a time."""
 
 _KEEP_ALIVE = 60.0
 """Seconds that an idle connection is kept: most polls find theirs open."""
-
-_REACH = "Check `host` of the AEP connection, scheme and port included, DNS, proxy and firewall."
 
 
 @dataclass(frozen=True)
@@ -64,9 +56,7 @@ def tls_context(verify: str | None) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=bundle)
     except (OSError, ValueError):
         pass
-    raise AepConfigError(
-        "The CA bundle in `verify` or REQUESTS_CA_BUNDLE cannot be read.", parameter="verify"
-    )
+    raise failures.no_bundle()
 
 
 class AioTransport:
@@ -148,11 +138,7 @@ def environment_proxy(scheme: str, netloc: str) -> URL | None:
     except ValueError:
         url = URL()
     if url.scheme not in {"http", "https"} or not url.host:
-        raise AepConnectError(
-            "HTTPS_PROXY or HTTP_PROXY in the triggerer's environment is not the address of an HTTP proxy.",
-            culprit="proxy",
-            retryable=False,
-        )
+        raise failures.proxy_address()
     return url
 
 
@@ -171,30 +157,17 @@ async def _read(response: aiohttp.ClientResponse, what: str) -> bytes:
 def typed(error: Any, what: str, limit: float) -> AepError:
     """Our error for one of aiohttp's. None of its text is kept: it may hold what was sent."""
     if isinstance(error, aiohttp.ClientProxyConnectionError | aiohttp.ClientHttpProxyError):
-        return AepConnectError(
-            f"{what} did not leave: the proxy refused or is not reachable. Check HTTPS_PROXY, HTTP_PROXY and "
-            "NO_PROXY in the triggerer's environment.",
-            culprit="proxy",
-        )
+        return failures.no_proxy(what)
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return AepConnectError(
-            f"{what} did not leave: the server's certificate is not trusted. Where a company proxy opens "
-            "TLS, set `verify` of the AEP connection to the path of its CA bundle.",
-            culprit="certificate",
-            retryable=False,
-        )
+        return failures.untrusted(what)
     if isinstance(error, aiohttp.ClientConnectorError):
-        return AepConnectError(f"{what} did not leave: the server is not reachable. {_REACH}")
+        return failures.not_connected(what)
     if isinstance(error, asyncio.TimeoutError):
-        return AepTimeoutError(
-            f"{what}: no whole reply within {limit:g} s (`timeout` of the AEP connection)."
-        )
+        return failures.too_slow(what, limit)
     if isinstance(error, aiohttp.InvalidURL | ValueError) and not isinstance(error, OSError):
-        return AepConfigError(f"{what} cannot be sent: check `host` of the AEP connection.", parameter="host")
+        return failures.no_address(what)
     if isinstance(error, zlib.error):
-        return AepReplyError(f"{what} was answered with a body that cannot be unzipped. Try again later.")
+        return failures.not_zipped(what)
     if isinstance(error, aiohttp.ClientResponseError):
-        return AepReplyError(f"{what} was answered with something that is not HTTP. {_REACH}")
-    return AepConnectionLostError(
-        f"{what}: the connection broke before the whole reply was here. Try again later."
-    )
+        return failures.not_http(what)
+    return failures.broken_off(what)

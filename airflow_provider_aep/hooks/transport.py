@@ -26,7 +26,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from airflow_provider_aep.flow_service.bounds import MAX_REPLY, redirected, too_large, unpacked
 from airflow_provider_aep.flow_service.errors import AepError
-from airflow_provider_aep.hooks.failures import typed
+from airflow_provider_aep.hooks._requests_failures import typed
 
 _CHUNK = 64 * 1024
 

@@ -34,7 +34,7 @@ def ask() -> Any:
     return asyncio.run(asyncio.wait_for(main(), 60))
 
 
-def failing(kind: type[errors.AepError], match: str) -> Any:
+def failing(kind: type[errors.AepError], match: str | None = None) -> Any:
     """The error of a call, which holds no secret and nothing of aiohttp's."""
     with pytest.raises(kind, match=match) as caught:
         ask()
@@ -107,6 +107,35 @@ def test_replies_that_are_none(make_hook: MakeHook, answer: Any, kind: Any, matc
     with RawServer(answer) as server:
         make_hook(server.url)
         failing(kind, match)
+
+
+def slow(peer: raw.Peer) -> None:
+    """Says nothing."""
+    while peer.pause(0.1):
+        pass
+
+
+@pytest.mark.parametrize("failure", ["port", "certificate", "proxy", "zip", "reset", "silence", "redirect"])
+def test_both_sides_use_the_same_words(
+    make_hook: MakeHook, monkeypatch: pytest.MonkeyPatch, waits: Any, authority: Authority, failure: str
+) -> None:
+    """One failure is one sentence, whoever met it."""
+    answers = {
+        "zip": reply(200, b"no gzip at all", content_encoding="gzip"),
+        "reset": raw.reset,
+        "silence": slow,
+        "redirect": reply(302, location="https://elsewhere.example/"),
+    }
+    tls = authority.server if failure == "certificate" else None
+    with RawServer(answers.get(failure, reply(200, RUN)), tls=tls) as server:
+        url = f"http://127.0.0.1:{unused_port()}" if failure == "port" else server.url
+        hook = make_hook(url, extra={"timeout": 0.5})
+        if failure == "proxy":
+            monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{unused_port()}")
+        told = str(failing(errors.AepError))
+        with pytest.raises(errors.AepError) as caught:
+            hook.call(Call("GET", "/runs/run-1"))
+    assert str(caught.value) == told
 
 
 def test_zipped_replies_are_read(make_hook: MakeHook) -> None:
