@@ -15,11 +15,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import certifi
+from requests.utils import get_environ_proxies, select_proxy
 from yarl import URL
 
 from airflow_provider_aep.flow_service.bounds import MAX_REPLY, redirected, too_large, unpacked
@@ -116,10 +115,9 @@ class AioTransport:
         raise failure
 
     def _proxy_for(self, url: str) -> URL | None:
-        parts = urlsplit(url)
-        origin = f"{parts.scheme}://{parts.netloc}"
+        origin = "/".join(url.split("/", 3)[:3])
         if origin not in self._proxies:
-            self._proxies[origin] = environment_proxy(parts.scheme, parts.netloc)
+            self._proxies[origin] = environment_proxy(origin)
         return self._proxies[origin]
 
     async def close(self) -> None:
@@ -127,11 +125,10 @@ class AioTransport:
         await self._session.close()
 
 
-def environment_proxy(scheme: str, netloc: str) -> URL | None:
-    """HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY, with the user a proxy's URL may hold."""
-    proxies = getproxies()
-    text = proxies.get(scheme) or proxies.get("all")
-    if not text or proxy_bypass(netloc):
+def environment_proxy(origin: str) -> URL | None:
+    """What ``requests`` makes of HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY; a proxy's user included."""
+    text = select_proxy(origin, get_environ_proxies(origin))
+    if not text:
         return None
     try:
         url = URL(text if "://" in text else f"http://{text}")

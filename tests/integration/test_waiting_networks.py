@@ -206,6 +206,31 @@ def test_a_proxy_of_the_environment_is_used(make_hook: MakeHook, monkeypatch: py
         assert proxy.requests[-1].headers["proxy-authorization"].startswith("Basic ")
 
 
+@pytest.mark.parametrize(
+    ("no_proxy", "straight"),
+    [
+        ("127.0.0.0/8", True),
+        ("10.0.0.0/8, 127.0.0.1/32", True),
+        ("10.0.0.0/8", False),
+        ("*", True),
+        ("", False),
+    ],
+)
+def test_both_sides_go_the_same_way(
+    make_hook: MakeHook, monkeypatch: pytest.MonkeyPatch, waits: Any, no_proxy: str, straight: bool
+) -> None:
+    """NO_PROXY, networks in it too, sends the hook and the trigger alike straight to the service or not."""
+    with RawServer(reply(200, RUN)) as server, RawServer(reply(200, RUN)) as proxy:
+        hook = make_hook(server.url)
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        monkeypatch.setenv("NO_PROXY", no_proxy)
+        assert ask() == RUN
+        used = [len(server.requests), len(proxy.requests)]
+        hook.call(Call("GET", "/runs/run-1"))
+    assert used == ([1, 0] if straight else [0, 1])
+    assert [len(server.requests), len(proxy.requests)] == [2 * count for count in used]
+
+
 def test_all_on_a_loop_share_one_session(make_hook: MakeHook) -> None:
     """Two sandboxes of a connection: one token, one TLS context, one pool, closed after the last."""
     from airflow_provider_aep.hooks import aio
