@@ -1,7 +1,6 @@
-"""One poller for all waits of a triggerer on the same connection and sandbox.
+"""A poller looks at the runs of all waits of a triggerer on the same connection and sandbox.
 
-A wait joins, gets one answer, and leaves; the first to join starts the poller, the last to leave ends it.
-The waits watch it: one that died or hangs is replaced by the first that notices, and said so in the log.
+A wait joins, gets one answer, and leaves; the last to leave ends it. How they find each other: ``_pollers``.
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ import importlib
 import logging
 import random
 import time
-import weakref
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -47,49 +45,8 @@ MISSES, REFUSALS = 5, 3
 
 log = logging.getLogger(__name__)
 
-
-_Key = tuple[str, str]
-_POLLERS: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[_Key, Poller]] = (
-    weakref.WeakKeyDictionary()
-)
-
-
-async def wait_with_others(aep_conn_id: str, sandbox: str | None, wait: Wait) -> str:
-    """Wait until the run ended, the deadline passed, or nothing can be found out. Says which."""
-    poller: Poller | None = None
-    wait.watch_the_deadline()
-    try:
-        while True:
-            if not wait.answer.done():
-                poller = find_poller(aep_conn_id, sandbox)
-                poller.join(wait)
-            answer = await wait.answer
-            if answer != DIED:
-                return answer
-            wait.renew()
-    finally:
-        if wait.timer is not None:
-            wait.timer.cancel()
-        if poller is not None:
-            poller.leave(wait)
-
-
-def find_poller(aep_conn_id: str, sandbox: str | None) -> Poller:
-    """The loop's poller for a connection and sandbox; a new one where there is none that lives."""
-    pollers = _POLLERS.setdefault(asyncio.get_running_loop(), {})
-    key = (aep_conn_id, sandbox or "")
-    poller = pollers.get(key)
-    if poller is not None and (problem := poller.problem()) is None:
-        return poller
-    new = Poller(aep_conn_id, sandbox)
-    if poller is not None:
-        log.warning(
-            "The poller of %s %s; a new one goes on with its %d waits.", key, problem, len(poller.waits)
-        )
-        new.take_over(poller)
-    pollers[key] = new
-    new.start(pollers, key)
-    return new
+Pollers = dict[tuple[str, str], "Poller"]
+"""The pollers of a loop, by connection and sandbox."""
 
 
 class Poller:
@@ -112,7 +69,7 @@ class Poller:
 
     # Joining and leaving
 
-    def start(self, pollers: dict[_Key, Poller], key: _Key) -> None:
+    def start(self, pollers: Pollers, key: tuple[str, str]) -> None:
         """Begin, in a context of nobody's: what the first wait logs to must not get the log of all."""
         run = self._run(pollers, key)
         self.task = contextvars.Context().run(asyncio.create_task, run)
@@ -163,7 +120,7 @@ class Poller:
 
     # Round by round
 
-    async def _run(self, pollers: dict[_Key, Poller], key: _Key) -> None:
+    async def _run(self, pollers: Pollers, key: tuple[str, str]) -> None:
         self._service, self._looks = await asyncio.to_thread(_tools, self._conn_id, self._sandbox)
         try:
             await asyncio.sleep(GATHER)

@@ -9,7 +9,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_aep.flow_service.run_choice import Aim
 from airflow_provider_aep.triggers._kill import disable_for
-from airflow_provider_aep.triggers._poller import wait_with_others
+from airflow_provider_aep.triggers._pollers import wait_with_others
 from airflow_provider_aep.triggers._wait import Wait
 
 

@@ -31,6 +31,6 @@ async def until(condition: Any, seconds: float = 30) -> None:
 
 def pollers() -> dict[Any, Any]:
     """The pollers of the running loop."""
-    from airflow_provider_aep.triggers import _poller
+    from airflow_provider_aep.triggers._pollers import POLLERS
 
-    return _poller._POLLERS.get(asyncio.get_running_loop(), {})
+    return POLLERS.get(asyncio.get_running_loop(), {})
