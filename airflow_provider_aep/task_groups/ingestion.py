@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow.sdk import task_group
-
 from airflow_provider_aep.operators.dataflows import (
     CreateDataflowOperator,
     CreateDatasetOperator,
@@ -21,18 +19,39 @@ from airflow_provider_aep.operators.dataflows import (
 )
 from airflow_provider_aep.operators.explore import InspectTableOperator
 from airflow_provider_aep.sensors.flow_runs import FlowRunSensor
+from airflow_provider_aep.task_groups._mapping import MappableGroup
 
 
-def _ingestion(
+@MappableGroup
+def source_ingestion(
     connection_id: Any,
     table: Any,
     dataset: Any,
-    schedule: Any,
-    delta_column: Any,
-    mapping: Any,
-    wait: bool,
-    options: dict[str, Any],
+    schedule: Any = None,
+    delta_column: Any = None,
+    mapping: Any = None,
+    dataflow: Any = None,
+    wait: Any = True,
+    aep_conn_id: Any = None,
+    sandbox: Any = None,
 ) -> Any:
+    """Bring a table into a dataset, by a dataflow that is made once, and wait for its run.
+
+    :param connection_id: the base connection's id
+    :param table: the table's path, or one of the dicts that ``ListTablesOperator`` returns
+    :param dataset: the dataset's name, which everything that is made carries
+    :param schedule: ``{"frequency", "interval", "start"}``; once and now if not given
+    :param delta_column: what tells new rows from old ones; needed by a schedule that recurs
+    :param mapping: ``{source column: target path}``; by name if not given
+    :param dataflow: the dataflow's name, if not the dataset's: where a second one fills the same dataset
+    :param wait: a dict gives options to the :class:`FlowRunSensor` at the end, such as ``{"timeout": 3600,
+        "max_failed_ratio": 0.005}``; False leaves it out
+    :param aep_conn_id: an Airflow connection of type ``aep``; the DAG's ``default_args`` count if not given
+    :param sandbox: the sandbox's name; likewise
+    :return: the wait's result; without ``wait`` the dataflow's id
+    """
+    given = {"aep_conn_id": aep_conn_id, "sandbox": sandbox}
+    options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     inspect: Any = InspectTableOperator(
         task_id="inspect_table", connection_id=connection_id, table=table, **options
     )
@@ -66,7 +85,7 @@ def _ingestion(
     )
     flow: Any = CreateDataflowOperator(
         task_id="create_dataflow",
-        name=dataset,
+        name=dataset if dataflow is None else dataflow,
         source_connection_id=source.output,
         target_connection_id=target.output,
         mapping_set=mapping_set.output,
@@ -74,40 +93,15 @@ def _ingestion(
         delta_column=delta_column,
         **options,
     )
-    if not wait:
+    if wait is False:
         return flow.output
+    if wait is not True:
+        options |= wait
     sensor: Any = FlowRunSensor(task_id="wait_for_run", flow_id=flow.output, **options)
     return sensor.output
 
 
-@task_group
-def source_ingestion(
-    connection_id: Any,
-    table: Any,
-    dataset: Any,
-    schedule: Any = None,
-    delta_column: Any = None,
-    mapping: Any = None,
-    wait: bool = True,
-    aep_conn_id: Any = "aep_default",
-    sandbox: Any = None,
-) -> Any:
-    """Bring a table into a dataset, by a dataflow that is made once, and wait for its run.
-
-    :param connection_id: the base connection's id
-    :param table: the table's path, or one of the dicts that ``ListTablesOperator`` returns
-    :param dataset: the dataset's name, which everything that is made carries
-    :param schedule: ``{"frequency", "interval", "start"}``; once and now if not given
-    :param delta_column: what tells new rows from old ones; needed by a schedule that recurs
-    :param mapping: ``{source column: target path}``; by name if not given
-    :param wait: False leaves the last task out
-    :return: the wait's result; without ``wait`` the dataflow's id
-    """
-    options = {"aep_conn_id": aep_conn_id, "sandbox": sandbox}
-    return _ingestion(connection_id, table, dataset, schedule, delta_column, mapping, wait, options)
-
-
-@task_group
+@MappableGroup
 def paypal_ingestion(
     connection_id: Any,
     table: Any = "PayPal.Catalog_Products",
@@ -115,10 +109,10 @@ def paypal_ingestion(
     schedule: Any = None,
     delta_column: Any = None,
     mapping: Any = None,
-    wait: bool = True,
-    aep_conn_id: Any = "aep_default",
+    dataflow: Any = None,
+    wait: Any = True,
+    aep_conn_id: Any = None,
     sandbox: Any = None,
 ) -> Any:
-    """:func:`source_ingestion` with PayPal's product catalogue as its default."""
-    options = {"aep_conn_id": aep_conn_id, "sandbox": sandbox}
-    return _ingestion(connection_id, table, dataset, schedule, delta_column, mapping, wait, options)
+    """:func:`source_ingestion`, with PayPal's product catalogue as its default."""
+    return source_ingestion.function(**locals())

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from airflow.sdk import DAG
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.sdk import DAG, BaseOperator
 
 from airflow_provider_aep.task_groups import paypal_ingestion, source_ingestion
 
@@ -52,3 +56,75 @@ def test_without_waiting_the_last_task_is_left_out() -> None:
     with DAG(dag_id="no_wait", schedule=None) as dag:
         source_ingestion(connection_id="c", table="t", dataset="d", wait=False)
     assert "source_ingestion.wait_for_run" not in dag.task_ids
+
+
+def test_options_of_the_wait_go_to_the_sensor() -> None:
+    """How long, and how much may be missing, is for the DAG that uses the group to say."""
+    with DAG(dag_id="options", schedule=None) as dag:
+        source_ingestion(
+            connection_id="c", table="t", dataset="d", wait={"timeout": 60, "max_failed_ratio": 0.005}
+        )
+    sensor = dag.get_task("source_ingestion.wait_for_run")
+    assert (sensor.timeout, sensor.max_failed_ratio) == (60, 0.005)
+
+
+def test_the_connection_comes_from_the_default_args() -> None:
+    """As for a task on its own; what is given to the group goes first."""
+    with DAG(
+        dag_id="defaults", schedule=None, default_args={"aep_conn_id": "aep_eu", "sandbox": "dev"}
+    ) as dag:
+        source_ingestion(connection_id="c", table="t", dataset="d", sandbox="prod")
+    assert {(task.aep_conn_id, task.sandbox) for task in dag.tasks} == {("aep_eu", "prod")}
+
+
+def test_a_second_dataflow_fills_the_same_dataset() -> None:
+    """All else is the first one's; by its name the dataflow would be taken for the first."""
+    with DAG(dag_id="second", schedule=None) as dag:
+        source_ingestion(connection_id="c", table="t", dataset="d", dataflow="d, on demand")
+    names = {task.name for task in dag.tasks if hasattr(task, "name")}
+    flow = dag.get_task("source_ingestion.create_dataflow")
+    assert (names, flow.name) == ({"d", "d, on demand"}, "d, on demand")
+
+
+class TestMapped:
+    """Airflow's own task groups fail with a KeyError where a mapping leaves an argument out."""
+
+    TABLES = ({"table": "a", "dataset": "A"}, {"table": "b", "dataset": "B", "delta_column": "Changed"})
+
+    def flows(self, dag: Any) -> list[tuple[Any, ...]]:
+        """Name, delta column and schedule of each dataflow, as they are when the tasks run."""
+        task = dag.get_task("source_ingestion.create_dataflow")
+        made = []
+        for index in range(len(self.TABLES)):
+            pulled = list(self.TABLES)
+            ti = SimpleNamespace(map_index=index, xcom_pull=lambda *_, pulled=pulled, **__: pulled)
+            values = (task.name, task.delta_column, task.schedule)
+            made.append(tuple(v.resolve({"ti": ti}) if hasattr(v, "resolve") else v for v in values))
+        return made
+
+    def test_what_the_dicts_leave_out_keeps_its_default(self) -> None:
+        """Each dict for itself; what is the same for all is said once."""
+        with DAG(dag_id="listed", schedule=None) as dag:
+            source_ingestion.partial(connection_id="c", schedule={"frequency": "once"}).expand_kwargs(
+                list(self.TABLES)
+            )
+        assert self.flows(dag) == [
+            ("A", None, {"frequency": "once"}),
+            ("B", "Changed", {"frequency": "once"}),
+        ]
+        assert dag.get_task("source_ingestion.create_dataflow").aep_conn_id == "aep_default"
+
+    def test_the_dicts_may_come_from_a_task(self) -> None:
+        """Which tables there are may be known only when the DAG runs."""
+        with DAG(dag_id="pulled", schedule=None) as dag:
+            tables = BaseOperator(task_id="choose").output
+            source_ingestion.partial(connection_id="c", wait=False).expand_kwargs(tables)
+        assert self.flows(dag) == [("A", None, None), ("B", "Changed", None)]
+        assert "source_ingestion.wait_for_run" not in dag.task_ids
+
+    @pytest.mark.filterwarnings("ignore:Partial task group")
+    @pytest.mark.parametrize("name", ["wait", "sandbox", "colour"])
+    def test_what_cannot_differ_is_refused(self, name: str) -> None:
+        """Airflow would not look at it, and every table would get the default without a word."""
+        with DAG(dag_id="refused", schedule=None), pytest.raises(TypeError, match=name):
+            source_ingestion.partial(connection_id="c").expand_kwargs([{**self.TABLES[0], name: False}])
