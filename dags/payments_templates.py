@@ -1,0 +1,95 @@
+"""One ingestion, used as a template: the same group of tasks for each table of a list.
+
+Every table has its own dataset and its own column that tells new rows from old ones; all else is the group's
+business. A line more in the list is a pipeline more. The groups run side by side, and one that fails stops no
+other.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+from airflow.sdk import DAG, Param, task
+
+from airflow_provider_aep.operators.connections import CreatePayPalConnectionOperator
+from airflow_provider_aep.task_groups import paypal_ingestion
+
+log = logging.getLogger(__name__)
+
+DAILY = {"frequency": "day", "interval": 1}
+
+PIPELINES = {
+    "products": {
+        "table": "PayPal.Catalog_Products",
+        "dataset": "PayPal catalogue",
+        "delta_column": "Create_Time",
+    },
+    "plans": {
+        "table": "PayPal.Billing_Plans",
+        "dataset": "PayPal billing plans",
+        "delta_column": "Update_Time",
+    },
+    "payments": {
+        "table": "PayPal.Billing_Plans_Payment_Definition",
+        "dataset": "PayPal payment definitions",
+        "delta_column": "Update_Time",
+    },
+}
+
+with DAG(
+    dag_id="payments_templates",
+    description="Bring three PayPal tables into three datasets by the same group of tasks",
+    doc_md=__doc__,
+    schedule=None,
+    catchup=False,
+    tags=["aep", "paypal"],
+    default_args={
+        "retries": 2,
+        "retry_delay": timedelta(seconds=30),
+        "aep_conn_id": "{{ params.aep_conn_id }}",
+        "sandbox": "{{ params.sandbox }}",
+    },
+    params={
+        "aep_conn_id": Param(
+            "aep_default",
+            type="string",
+            minLength=1,
+            title="AEP connection",
+            description="The Airflow connection of type Adobe Experience Platform.",
+        ),
+        "paypal_conn_id": Param(
+            "paypal_default",
+            type="string",
+            minLength=1,
+            title="PayPal connection",
+            description="The Airflow connection of type PayPal.",
+        ),
+        "sandbox": Param(
+            None,
+            type=["null", "string"],
+            title="Sandbox",
+            description="The AEP sandbox's name. Empty: the one of the AEP connection.",
+        ),
+    },
+):
+    connection = CreatePayPalConnectionOperator(
+        task_id="create_connection", paypal_conn_id="{{ params.paypal_conn_id }}"
+    )
+    results = {
+        name: paypal_ingestion.override(group_id=name)(
+            connection_id=connection.output, schedule=DAILY, **pipeline
+        )
+        for name, pipeline in PIPELINES.items()
+    }
+
+    @task
+    def report(results: dict[str, dict]) -> None:
+        """Log what each pipeline moved, as a table."""
+        rows = [
+            f"{name:<10} | {run['records_written']:>7} | {run['records_failed']:>6} | {run['seconds']:>7}"
+            for name, run in results.items()
+        ]
+        log.info("\n%s\n%s", "pipeline   | written | failed | seconds", "\n".join(rows))
+
+    report(results)

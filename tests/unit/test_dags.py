@@ -1,0 +1,169 @@
+"""The example DAGs: cheap to parse, with the tasks and parameters that the documents name."""
+
+from __future__ import annotations
+
+import runpy
+import subprocess
+import sys
+from datetime import datetime, timedelta, timezone
+from itertools import pairwise
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+FILES = sorted((Path(__file__).parents[2] / "dags").glob("*.py"))
+GROUP = (
+    "inspect_table",
+    "create_schema",
+    "create_dataset",
+    "create_source_connection",
+    "create_target_connection",
+    "create_mapping_set",
+    "create_dataflow",
+)
+WAITING = (*GROUP, "wait_for_run")
+TASKS = {
+    "paypal_connection": {
+        "create_connection",
+        "test_connection",
+        "list_tables",
+        "inspect_table",
+        "summary",
+    },
+    "paypal_ingestion": {
+        "create_connection",
+        "list_tables",
+        *(f"paypal_ingestion.{task}" for task in WAITING),
+        "report",
+    },
+    "payments_templates": {
+        "create_connection",
+        *(f"{group}.{task}" for group in ("products", "plans", "payments") for task in WAITING),
+        "report",
+    },
+    "paypal_backfill": {
+        "create_connection",
+        *(f"paypal_ingestion.{task}" for task in GROUP),
+        "cut_into_days",
+        "run_day",
+        "report",
+    },
+}
+PARSE = """
+import runpy, sys
+from airflow.sdk import DAG, BaseHook, Param, XComArg, task, task_group
+
+def refuse(*_args):
+    raise AssertionError("a look-up at parse time")
+
+BaseHook.get_connection = refuse
+sys.addaudithook(lambda event, _: refuse() if event.startswith("socket.") else None)
+before = set(sys.modules)
+for file in sys.argv[1:]:
+    runpy.run_path(file)
+print(*sorted(set(sys.modules) - before))
+"""
+
+
+def parsed(name: str) -> Any:
+    """The DAG of a file."""
+    from airflow.sdk import BaseOperator
+
+    (file,) = (file for file in FILES if file.stem == name)
+    return next(one.dag for one in runpy.run_path(str(file)).values() if isinstance(one, BaseOperator))
+
+
+def test_parsing_asks_nobody() -> None:
+    """Airflow parses them again and again: no request, no connection, no HTTP library."""
+    command = [sys.executable, "-c", PARSE, *map(str, FILES)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    imported = done.stdout.split()
+    assert "airflow_provider_aep.task_groups" in imported
+    assert not [name for name in imported if name.startswith(("airflow_provider_aep.hooks", "requests"))]
+
+
+@pytest.mark.parametrize("name", [file.stem for file in FILES])
+def test_each_file_is_a_dag_of_its_name(name: str) -> None:
+    """With the tasks that the documents and the demos look for, and parameters that explain themselves."""
+    dag = parsed(name)
+    assert dag.dag_id == name
+    assert set(dag.task_ids) == TASKS[name]
+    for param in (dag.params.get_param(key) for key in dag.params):
+        assert {"type", "title"} <= set(param.schema)
+        assert param.description
+
+
+def test_the_ingestion_looks_at_the_tables_first_and_reports_last() -> None:
+    """The path as it is told: connection, tables, ingestion, wait, report."""
+    dag = parsed("paypal_ingestion")
+    assert "list_tables" in dag.get_task("paypal_ingestion.inspect_table").upstream_task_ids
+    assert dag.get_task("report").upstream_task_ids == {"paypal_ingestion.wait_for_run"}
+
+
+@pytest.mark.parametrize("given", [{}, {"schedule": {"frequency": "hour", "interval": 6}}])
+def test_the_schedule_stays_a_dict(given: dict[str, Any]) -> None:
+    """Jinja would make a text of it, which the operator refuses."""
+    schedule = parsed("paypal_ingestion").get_task("paypal_ingestion.create_dataflow").schedule
+    context: Any = {"dag_run": SimpleNamespace(conf=given), "params": {}}
+    assert schedule.resolve(context) == given.get("schedule", {"frequency": "day", "interval": 1})
+
+
+def test_the_template_fills_three_datasets() -> None:
+    """From three tables, each with its own delta column."""
+    dag = parsed("payments_templates")
+    flows = [dag.get_task(f"{group}.create_dataflow") for group in ("products", "plans", "payments")]
+    sources = [
+        dag.get_task(f"{group}.create_source_connection") for group in ("products", "plans", "payments")
+    ]
+    assert len({flow.name for flow in flows}) == 3
+    assert len({source.table for source in sources}) == 3
+    assert all(flow.delta_column for flow in flows)
+
+
+class TestBackfill:
+    """`paypal_backfill`."""
+
+    def windows(self, **given: Any) -> list[tuple[str, str]]:
+        """What the DAG would run, as days."""
+        cut = parsed("paypal_backfill").get_task("cut_into_days").python_callable
+        return [
+            (one["window_start"], one["window_end"])
+            for one in cut({"start": "2026-02-27", "end": "2026-03-02"}, **given)
+        ]
+
+    def test_by_hand_the_parameters_count(self) -> None:
+        """A window a day, each beginning where the last one ended; the end is not in it."""
+        midnight = "T00:00:00+00:00"
+        days = [f"{day}{midnight}" for day in ("2026-02-27", "2026-02-28", "2026-03-01", "2026-03-02")]
+        assert self.windows() == list(pairwise(days))
+
+    def test_a_moment_is_no_interval(self) -> None:
+        """Airflow gives a manual run of a DAG without schedule an interval of no length."""
+        now = datetime(2026, 5, 1, tzinfo=timezone.utc)
+        assert len(self.windows(data_interval_start=now, data_interval_end=now)) == 3
+
+    def test_the_data_interval_goes_first(self) -> None:
+        """So `airflow backfill create` works; what is left of the last day is a window too."""
+        start = datetime(2026, 5, 1, 6, tzinfo=timezone.utc)
+        windows = self.windows(data_interval_start=start, data_interval_end=start + timedelta(hours=30))
+        assert windows == [
+            ("2026-05-01T06:00:00+00:00", "2026-05-02T06:00:00+00:00"),
+            ("2026-05-02T06:00:00+00:00", "2026-05-02T12:00:00+00:00"),
+        ]
+
+    def test_days_the_wrong_way_round_are_refused(self) -> None:
+        """No window would end in nothing done, and look like success."""
+        cut = parsed("paypal_backfill").get_task("cut_into_days").python_callable
+        with pytest.raises(ValueError, match="after the start"):
+            cut({"start": "2026-03-02", "end": "2026-03-02"})
+
+    def test_few_at_a_time_of_a_dataflow_that_runs_no_other_way(self) -> None:
+        """Its own run would move the whole table, and the windows move the same rows again."""
+        dag = parsed("paypal_backfill")
+        assert dag.get_task("run_day").partial_kwargs["max_active_tis_per_dag"] == 2
+        flow = dag.get_task("paypal_ingestion.create_dataflow")
+        assert flow.schedule == {"frequency": "once", "start": "2099-01-01T00:00:00Z"}
+        assert flow.name != dag.get_task("paypal_ingestion.create_dataset").name
