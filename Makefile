@@ -6,7 +6,7 @@ export PYTHON ?= python3
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui test test-crash lint format bench venv clean distclean
+.PHONY: help demo demo-ingest ui test test-crash lint format bench venv clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -15,7 +15,11 @@ demo: ## Run the PayPal DAG on a real Airflow against the emulator
 	@scripts/venv .venv-demo -e '.[emulator]'
 	@.venv-demo/bin/python -m scripts.demo $(ARGS)
 
-ui: ## The same with Airflow's web interface, to click through; Ctrl-C ends it
+demo-ingest: ## Bring a table into a dataset; run again, only what is new
+	@scripts/venv .venv-demo -e '.[emulator]'
+	@.venv-demo/bin/python -m scripts.demo_ingest $(ARGS)
+
+ui: ## All example DAGs in Airflow's web interface, to click through; Ctrl-C ends it
 	@scripts/venv .venv-demo -e '.[emulator]'
 	@.venv-demo/bin/python -m scripts.ui $(ARGS)
 
@@ -41,8 +45,8 @@ bench: ## Measure this provider beside its peers
 venv: ## Make or refresh the development environment, .venv
 	@scripts/venv .venv -e '.[dev]'
 
-clean: ## Forget the demo's state, caches and build results
-	rm -rf .demo .ui build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+clean: ## Forget the demos' state, caches and build results
+	rm -rf .demo .demo-ingest .ui build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -path './.venv*' -prune -o -name __pycache__ -type d -exec rm -rf {} +
 
 distclean: clean ## clean, and the environments too

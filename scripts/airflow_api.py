@@ -15,6 +15,8 @@ from scripts.processes import LocalError
 # A proxy of the environment must not see calls to this machine.
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
+TOLD_STATES = ("success", "failed", "upstream_failed", "up_for_retry", "deferred")
+
 
 def call(method: str, url: str, body: object = None, token: str | None = None) -> Any:
     """Send JSON, return JSON. An HTTP error becomes a `LocalError` with the server's words."""
@@ -98,10 +100,7 @@ class AirflowApi:
             state = str(self("GET", run)["state"])
             for task in self.tasks(dag_id, run_id):
                 line = f"{task_name(task)}: {task['state']}"
-                if (
-                    task["state"] in ("success", "failed", "upstream_failed", "up_for_retry")
-                    and line not in told
-                ):
+                if task["state"] in TOLD_STATES and line not in told:
                     told.add(line)
                     report(line)
             if state in ("success", "failed"):

@@ -1,6 +1,6 @@
 """A real Airflow and the emulator on this machine, on free ports, under one directory.
 
-Used by `make demo` and `make ui`, and fit for tests:
+Used by the demos and `make ui`, and fit for tests:
 
     with LocalAirflow(directory, dags=Path("dags")) as airflow:
         airflow.start()

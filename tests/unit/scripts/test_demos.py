@@ -1,0 +1,130 @@
+"""What `make demo` and `make demo-ingest` print, and how they tell of a failure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts import demo, demo_ingest, demos
+from scripts.demos import Demo
+from scripts.local_airflow import LocalAirflow
+from scripts.processes import LocalError
+from tests.support.emulator import Emulator
+from tests.support.pipeline import Pipeline
+
+INGESTION = {
+    "create_connection": "c1",
+    "paypal_ingestion.create_dataflow": "f1",
+    "paypal_ingestion.create_dataset": "d1",
+    "paypal_ingestion.wait_for_run": {
+        "run_id": "r1",
+        "status": "success",
+        "records_read": 3,
+        "records_written": 2,
+        "records_failed": 1,
+        "records_skipped": 0,
+        "bytes": 9,
+        "seconds": 3.0,
+    },
+}
+POST = {"method": "POST", "path": "/data/foundation/flowservice/connections", "status": 201}
+
+
+class Ended:
+    """An Airflow whose run is over."""
+
+    def __init__(self, directory: Path, xcoms: dict[str, Any], *requests: dict[str, Any]) -> None:
+        self.directory = directory
+        self.api = self
+        self.rows = 0
+        self._xcoms = xcoms
+        self._requests = requests
+
+    def xcom(self, _dag: str, _run: str, task: str, index: int = -1) -> Any:
+        return self._xcoms[task] if index < 0 else self._xcoms[task][index]
+
+    def emulator(self, path: str) -> Any:
+        return {"requests": {"items": self._requests}, "datasets/d1/rows": {"count": self.rows}}[path]
+
+
+def test_the_connection_demo_names_each_table(tmp_path: Path) -> None:
+    """With the number of its columns, from the mapped task of its place in the list."""
+    xcoms = {
+        "create_connection": "c1",
+        "list_tables": [{"name": "Plans"}, {"name": "Products"}],
+        "inspect_table": [[1, 2, 3], [1]],
+    }
+    airflow: Any = Ended(tmp_path, xcoms, POST)
+    lines = ["connection: c1 (created)", "table: Plans (3 columns)", "table: Products (1 columns)"]
+    assert demo.report(airflow, "run") == lines
+
+
+def test_the_ingestion_demo_counts_what_is_new(tmp_path: Path) -> None:
+    """Rows are counted in the dataset, and the second demo tells those that the first had not seen."""
+    airflow: Any = Ended(tmp_path, INGESTION)
+    airflow.rows = 320
+    assert demo_ingest.report(airflow, "run") == [
+        "connection: c1 (reused)",
+        "dataflow: f1",
+        "run: r1 success",
+        "records: 3 read, 2 written, 1 failed, 0 skipped",
+        "dataset: PayPal products (320 rows, 320 new)",
+    ]
+    airflow.rows = 323
+    assert demo_ingest.report(airflow, "run")[-1] == "dataset: PayPal products (323 rows, 3 new)"
+
+
+def test_a_day_passes_where_a_dataflow_stands(tmp_path: Path, emulator: Emulator, hook: Any) -> None:
+    """Its next run is due then. Before there is one, its start would lie in the emulator's past."""
+    airflow = LocalAirflow(tmp_path, dags=tmp_path)
+    airflow.emulator_url = emulator.url
+    demo_ingest.let_a_day_pass(airflow)
+    began = airflow.emulator("clock")["now"]
+    Pipeline(emulator, hook).dataflow()
+    demo_ingest.let_a_day_pass(airflow)
+    assert 86_400 <= airflow.emulator("clock")["now"] - began < 90_000
+
+
+@pytest.mark.parametrize(
+    ("outcome", "code", "told"),
+    [
+        (LocalError("no table"), 1, "no table"),
+        (KeyboardInterrupt(), 130, "nothing is left running"),
+    ],
+)
+def test_a_demo_that_fails_says_why(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    outcome: BaseException,
+    code: int,
+    told: str,
+) -> None:
+    """On stderr, in a sentence; stdout stays empty for whoever reads it with a program."""
+    monkeypatch.setattr(demos, "end_by_signal", lambda: None)
+    monkeypatch.setattr(demos, "run", raising(outcome))
+    assert demos.main(Demo(dag="d", state=".demo", report=lambda *_: [])) == code
+    shown = capsys.readouterr()
+    assert told in shown.err
+    assert shown.out == ""
+
+
+def raising(error: BaseException) -> Callable[..., list[str]]:
+    def run(_demo: Demo) -> list[str]:
+        raise error
+
+    return run
+
+
+def test_a_failed_task_is_shown_by_its_last_words(tmp_path: Path) -> None:
+    """Airflow's log lines are JSON; people get level, event and the exception's own sentence."""
+    log = tmp_path / "attempt=1.log"
+    error = {"exc_type": "AepConfigError", "exc_value": "`table` is empty."}
+    lines = [{"level": "error", "event": "Task failed", "error_detail": [error]}]
+    log.write_text("plain\n" + "\n".join(map(json.dumps, lines)))
+    shown = demos.readable(log)
+    assert "plain" in shown
+    assert "error: Task failed\n  AepConfigError: `table` is empty." in shown
