@@ -13,6 +13,7 @@ import pytest
 
 from scripts.local_airflow import LocalAirflow
 from tests.support import canary
+from tests.support.airflow_processes import tasks_talking_to
 from tests.support.emulator import CLIENT_ID, ORG_ID
 from tests.support.wiretap import Wiretap
 from tests.support.workers import wait_until
@@ -81,17 +82,10 @@ class Installation:
 
     def kill_task(self) -> None:
         """SIGKILL for the process that talks to the emulator."""
-        port = int(self.airflow.emulator_url.rsplit(":", 1)[1])
-        (worker,) = wait_until(lambda: list(self._clients(port)), "a worker at the emulator")
+        url = self.airflow.emulator_url
+        (worker,) = wait_until(lambda: list(tasks_talking_to(self.airflow, url)), "a worker at the emulator")
         worker.kill()
         wait_until(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE, "its end")
-
-    def _clients(self, port: int) -> Iterator[psutil.Process]:
-        for service in self.airflow.services:
-            for process in service.members() if service.name == "scheduler" else ():
-                peers = [c.raddr.port for c in process.net_connections("tcp") if c.raddr]
-                if port in peers:
-                    yield process
 
 
 @pytest.fixture(scope="module")
@@ -163,10 +157,7 @@ def test_no_secret_in_any_file(real: Installation) -> None:
         assert any(json.dumps(canary.PAYPAL_SECRET)[1:-1] in sent.body for sent in tap.sent), "never sent"
     files = [path for path in real.airflow.directory.rglob("*") if path.is_file()]
     assert any(refused in str(path) for path in files), "no log of the run"
-    leaks = {str(path): canary.find(path.read_bytes(), canary.PASSWORDS) for path in files}
-    assert {path: found for path, found in leaks.items() if found} == {}
-    database = canary.dump(real.airflow.home / "airflow.db")
-    assert canary.find(database, canary.PASSWORDS) == []
+    assert canary.leaks(real.airflow.directory) == {}
     logs = real.airflow.task_logs.rglob("*.log")
     assert [str(path) for path in logs if canary.find(path.read_bytes())] == []
 

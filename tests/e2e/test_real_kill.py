@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 from pathlib import Path as File
 from typing import Any
 from urllib.parse import quote
@@ -11,10 +10,11 @@ from urllib.parse import quote
 import pytest
 from airflow.triggers.base import BaseTrigger
 
-from scripts.local_airflow import ARGUMENTS, LocalAirflow
+from scripts.local_airflow import LocalAirflow
 from scripts.processes import Service, stop
 from tests.integration.emulator.path import Path
 from tests.support.airflow_database import select
+from tests.support.airflow_processes import start_triggerer
 from tests.support.emulator import CLIENT_ID, CLIENT_SECRET, ORG_ID, Emulator
 from tests.support.workers import wait_until
 
@@ -73,11 +73,6 @@ class Waits:
         """Until some triggerer has asked for runs from here on."""
         self.path.emulator.forget_requests()
         wait_until(lambda: self.path.emulator.requests("GET", "/runs"), "a look", LONG)
-
-
-def start_triggerer(airflow: LocalAirflow, name: str) -> Service:
-    """One more."""
-    return airflow._start(name, [sys.executable, "-m", "airflow", "triggerer", *ARGUMENTS["triggerer"]])
 
 
 def users(waits: Waits) -> None:

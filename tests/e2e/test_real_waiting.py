@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from scripts.local_airflow import ARGUMENTS, LocalAirflow
+from scripts.local_airflow import LocalAirflow
 from tests.support import canary
 from tests.support.airflow_database import select
+from tests.support.airflow_processes import kill_triggerer, start_triggerer
 from tests.support.emulator import CLIENT_ID, ORG_ID
 from tests.support.run_server import RunServer
 from tests.support.workers import wait_until
@@ -71,22 +71,15 @@ def test_a_killed_triggerer(tmp_path: Path) -> None:
         assert len(before) == WAITS
         wait_until(lambda: server.seen("/runs?"), "a look", LONG)
 
-        (triggerer,) = [service for service in airflow.services if service.name == "triggerer"]
-        for process in triggerer.members():
-            process.kill()
-        airflow.services.remove(triggerer)
+        kill_triggerer(airflow)
         assert stored_triggers(airflow) == before
         for number in range(WAITS):
             server.finish(f"run-{number}", "success" if number else "failed")
-        command = [sys.executable, "-m", "airflow", "triggerer", *ARGUMENTS["triggerer"]]
-        airflow._start("triggerer", command)
+        start_triggerer(airflow)
         wait_until(lambda: states(airflow, run_id)["deferred"] < WAITS, "the first to resume", LONG)
 
         assert airflow.api.wait_for_run("waiting", run_id, seconds=LONG, watch=airflow.check) == "failed"
         assert states(airflow, run_id) == {"success": WAITS - 1, "failed": 1}
         tasks = airflow.api.tasks("waiting", run_id)
         assert {task["try_number"] for task in tasks} == {1}
-        files = [path for path in airflow.directory.rglob("*") if path.is_file()]
-        leaks = {str(path): canary.find(path.read_bytes(), canary.PASSWORDS) for path in files}
-        assert {path: found for path, found in leaks.items() if found} == {}
-        assert canary.find(canary.dump(airflow.home / "airflow.db"), canary.PASSWORDS) == []
+        assert canary.leaks(airflow.directory) == {}

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_aep.emulator.tables import growth
 from tests.integration.emulator import path
 from tests.support.dag_runs import DAY, MINUTE, DagRun, Point, Step
 from tests.support.dag_try import RESUMED
-from tests.support.emulator import PAYPAL_SPEC, Emulator
+from tests.support.emulator import Emulator
+from tests.support.source import source_rows
 from tests.support.workers import Workers
 
 TASKS = (
@@ -63,14 +63,9 @@ class Ingestion:
         groups = path.made(client.registry("GET", "/tenant/fieldgroups", headers=path.SHORT), 200)
         assert len(groups["results"]) == 1
         landed = [row["_emulator"]["Product_Id"] for row in client.rows(returned["create_dataset"])]
-        assert sorted(landed) == sorted(row["Product_Id"] for row in source_rows((runs - 1) * DAY))
-
-
-def source_rows(at: float = 0) -> list[dict[str, Any]]:
-    """What stands in the source, so many seconds after the emulator began."""
-    table = growth.live(PAYPAL_SPEC, path.PRODUCTS, 0, at)
-    assert table is not None
-    return list(table.rows)
+        assert sorted(landed) == sorted(
+            row["Product_Id"] for row in source_rows(path.PRODUCTS, (runs - 1) * DAY)
+        )
 
 
 def undisturbed(emulator: Emulator, workers: Workers, directory: Path) -> dict[str, Step]:
@@ -82,7 +77,7 @@ def undisturbed(emulator: Emulator, workers: Workers, directory: Path) -> dict[s
     assert list(found) == STEPS
     ingestion.hold_to_one_each(returned, runs=1, mapping_sets=1)
     landed = [row["_emulator"] for row in path.Path(emulator).rows(returned["create_dataset"])]
-    assert landed == source_rows()
+    assert landed == source_rows(path.PRODUCTS)
     assert returned["wait_for_run"]["records_written"] == len(landed)
     return found
 

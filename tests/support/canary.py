@@ -73,6 +73,17 @@ def dump(database: Path) -> str:
     return "\n".join(parts)
 
 
+def leaks(directory: Path) -> dict[str, list[str]]:
+    """The files under a directory that hold a password, and as what; a database's rows are read too."""
+    found = {}
+    for path in directory.rglob("*"):
+        if path.is_file():
+            text = path.read_text("utf-8", "replace") + (dump(path) if path.suffix == ".db" else "")
+            if held := find(text, PASSWORDS):
+                found[str(path)] = held
+    return found
+
+
 def _plain(value: object) -> object:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
 

@@ -1,0 +1,33 @@
+"""The processes of a real Airflow, to be killed and started anew."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+import psutil
+
+from scripts.local_airflow import ARGUMENTS, LocalAirflow
+from scripts.processes import Service
+
+
+def tasks_talking_to(airflow: LocalAirflow, url: str) -> Iterator[psutil.Process]:
+    """The task processes that hold a connection to a server of this machine."""
+    port = int(url.rsplit(":", 1)[1])
+    for service in airflow.services:
+        for process in service.members() if service.name == "scheduler" else ():
+            if port in [one.raddr.port for one in process.net_connections("tcp") if one.raddr]:
+                yield process
+
+
+def start_triggerer(airflow: LocalAirflow, name: str = "triggerer") -> Service:
+    """One more."""
+    return airflow._start(name, [sys.executable, "-m", "airflow", "triggerer", *ARGUMENTS["triggerer"]])
+
+
+def kill_triggerer(airflow: LocalAirflow) -> None:
+    """SIGKILL for the triggerer and all that it started."""
+    (triggerer,) = [service for service in airflow.services if service.name == "triggerer"]
+    for process in triggerer.members():
+        process.kill()
+    airflow.services.remove(triggerer)
