@@ -86,6 +86,12 @@ QUERY: Pointers = {
     ("GET /connections/{}/explore", "fileType"): "cloud storage explore tutorial: not `FileType`",
 }
 
+# Query parameters that the OpenAPI requires and a request may lack.
+LEFT_OUT: Pointers = path_exceptions.LEFT_OUT
+
+# Values that a query parameter may have, as `name=value`, and that the OpenAPI's enum does not name.
+VALUES: Pointers = path_exceptions.VALUES
+
 EXTRA |= path_exceptions.EXTRA
 OPAQUE |= path_exceptions.OPAQUE
 OPTIONAL |= path_exceptions.OPTIONAL

@@ -22,7 +22,7 @@ import requests
 import yaml
 from jsonschema import Draft7Validator
 
-from tests.contract import exceptions, swagger
+from tests.contract import exceptions, patches, swagger, walk
 
 # File, and the path that its `servers` entry ends in.
 FILES = {
@@ -41,9 +41,10 @@ class ContractError(AssertionError):
 
 @dataclass(frozen=True)
 class Operation:
-    """One method of one path; `name` is `METHOD path` with `{}` for parameters."""
+    """One method of one path; `name` is `METHOD path` with `{}` for parameters, `path` the one asked for."""
 
     name: str
+    path: str
     spec: dict[str, Any]
     root: dict[str, Any]
     parameters: tuple[dict[str, Any], ...]
@@ -78,8 +79,8 @@ def find_operation(method: str, path: str) -> Operation | None:
             spec = root["paths"][template].get(method.lower())
             if spec and re.fullmatch(pattern, path[len(base) :].rstrip("/")):
                 name = f"{method.upper()} {re.sub('{[^}]*}', '{}', template.rstrip('/'))}"
-                parameters = tuple(_resolve(p, root) for p in spec.get("parameters", ()))
-                return Operation(name, spec, root, parameters)
+                parameters = tuple(walk.resolve(p, root) for p in spec.get("parameters", ()))
+                return Operation(name, path, spec, root, parameters)
     return None
 
 
@@ -102,6 +103,14 @@ def check_exchange(
         breaches += _request_breaches(operation, query or {}, request_headers, request_body)
     if breaches:
         raise ContractError(f"{operation.name} -> {status}:\n  " + "\n  ".join(breaches))
+
+
+def operation_of(response: requests.Response) -> str:
+    """`METHOD path` of what was sent, with `{}` for parameters."""
+    path = unquote(urlsplit(str(response.request.url)).path)
+    operation = find_operation(str(response.request.method), path)
+    assert operation is not None
+    return operation.name
 
 
 def check_response(response: requests.Response) -> None:
@@ -139,54 +148,53 @@ def _request_breaches(
     if schema is None:
         if body is not None:
             yield "the operation takes no body"
-    elif operation.name.startswith("PATCH"):
-        yield from _patch_breaches(body)
+    elif operation.name.startswith("PATCH") and patches.is_patch(schema, body, operation.root):
+        read = find_operation("GET", operation.path)
+        yield from patches.breaches(body, read.spec if read else {}, operation.root)
     elif body is None:
         if operation.spec["requestBody"].get("required"):
             yield "the body is missing"
     else:
         yield from _schema_breaches(operation, schema, body)
-        for pointer in _extra(operation.root, schema, body, ""):
-            if not _free(pointer) and not _excused(exceptions.REQUEST, operation, pointer):
+        for pointer in walk.extra(operation.root, schema, body, ""):
+            if not _free(operation, pointer) and not _excused(exceptions.REQUEST, operation, pointer):
                 yield f"request property {pointer} is not in the OpenAPI"
 
 
-def _free(pointer: str) -> bool:
-    """`params` and `data` differ from source to source; the OpenAPI shows one source's."""
-    return pointer.startswith(("auth.params.", "params."))
+def _free(operation: Operation, pointer: str) -> bool:
+    """`params` differ from source to source; the OpenAPI shows one source's."""
+    return operation.name in ("POST /connections", "POST /sourceConnections") and pointer.startswith(
+        ("auth.params.", "params.")
+    )
 
 
 def _query_breaches(operation: Operation, query: Mapping[str, Any]) -> Iterator[str]:
     known = {p["name"]: p for p in operation.parameters if p["in"] == "query"}
+    for name, parameter in known.items():
+        if (
+            parameter.get("required")
+            and name not in query
+            and not _excused(exceptions.LEFT_OUT, operation, name)
+        ):
+            yield f"query parameter {name} is missing"
     for name, value in query.items():
         if name not in known:
             if not _excused(exceptions.QUERY, operation, name):
                 yield f"query parameter {name} is not in the OpenAPI"
             continue
-        schema = _resolve(known[name]["schema"], operation.root)
+        schema = walk.resolve(known[name]["schema"], operation.root)
         values = value if isinstance(value, list) else [value]
         if "enum" in schema:  # any case: the OpenAPI writes ROOT, every tutorial root
             allowed = [choice.lower() for choice in schema["enum"]]
             yield from (
-                f"query {name}={v!r} is none of {allowed}" for v in values if str(v).lower() not in allowed
+                f"query {name}={v!r} is none of {allowed}"
+                for v in values
+                if str(v).lower() not in allowed and not _excused(exceptions.VALUES, operation, f"{name}={v}")
             )
         elif schema.get("type") == "integer" and not all(str(v).isdecimal() for v in values):
             yield f"query {name}={value!r} is no whole number"
         elif schema.get("type") == "boolean" and not {str(v).lower() for v in values} <= {"true", "false"}:
             yield f"query {name}={value!r} is neither true nor false"
-
-
-def _patch_breaches(body: object) -> Iterator[str]:
-    """See `exceptions.PATCH_LIST`."""
-    for entry in body if isinstance(body, list) else [body]:
-        if not isinstance(entry, dict) or not set(entry) <= {"op", "path", "value"}:
-            yield f"{json.dumps(entry)[:80]} is no patch instruction"
-        elif str(entry.get("op")).upper() not in ("ADD", "REPLACE", "REMOVE"):
-            yield f"op {entry.get('op')!r} is none of ADD, REPLACE, REMOVE"
-        elif not str(entry.get("path", "")).startswith("/"):
-            yield f"path {entry.get('path')!r} does not begin with a slash"
-        elif str(entry["op"]).upper() != "REMOVE" and "value" not in entry:
-            yield "value is missing"
 
 
 def _reply_breaches(
@@ -220,10 +228,10 @@ def _content_breaches(operation: Operation, schema: dict[str, Any], body: object
     def excused(table: exceptions.Pointers, pointer: str) -> bool:
         return _covered(exceptions.OPAQUE, operation, pointer) or _excused(table, operation, pointer)
 
-    for pointer in _extra(operation.root, schema, body, ""):
+    for pointer in walk.extra(operation.root, schema, body, ""):
         if not excused(exceptions.EXTRA, pointer):
             yield f"property {pointer} is not in the OpenAPI"
-    for pointer in _missing(operation.root, schema, body, ""):
+    for pointer in walk.missing(operation.root, schema, body, ""):
         if not excused(exceptions.OPTIONAL, pointer):
             yield f"property {pointer} is missing"
 
@@ -271,66 +279,6 @@ def _schema_breaches(operation: Operation, schema: dict[str, Any], body: object)
         )
         if not _covered(exceptions.OPAQUE, operation, re.sub(r"\[\d+\]", "[]", pointer)):
             yield f"{pointer or 'the body'}: not {error.validator} {str(error.validator_value)[:60]}"
-
-
-def _resolve(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
-    while isinstance(schema.get("$ref"), str):
-        node: Any = root
-        for step in schema["$ref"].removeprefix("#/").split("/"):
-            node = node[step]
-        schema = node
-    if "allOf" not in schema:
-        return schema
-    merged: dict[str, Any] = {"properties": {}, **{k: v for k, v in schema.items() if k != "allOf"}}
-    for part in schema["allOf"]:
-        resolved = _resolve(part, root)
-        merged = {
-            **resolved,
-            **merged,
-            "properties": {**resolved.get("properties", {}), **merged["properties"]},
-        }
-    return merged
-
-
-def _join(pointer: str, name: str) -> str:
-    return f"{pointer}.{name}" if pointer else name
-
-
-def _extra(root: dict[str, Any], schema: dict[str, Any], value: object, pointer: str) -> Iterator[str]:
-    schema = _resolve(schema, root)
-    if isinstance(value, list):
-        for part in value:
-            yield from _extra(root, schema.get("items", {}), part, pointer + "[]")
-    elif isinstance(value, dict) and "properties" in schema:
-        for name, part in value.items():
-            if name not in schema["properties"]:
-                yield _join(pointer, name)
-            else:
-                yield from _extra(root, schema["properties"][name], part, _join(pointer, name))
-    elif isinstance(value, dict):  # a map: Catalog's lists are keyed by id
-        for part in value.values():
-            yield from _extra(root, _of_map(schema), part, _join(pointer, "<id>"))
-
-
-def _missing(root: dict[str, Any], schema: dict[str, Any], value: object, pointer: str) -> Iterator[str]:
-    schema = _resolve(schema, root)
-    if isinstance(value, list):
-        for part in value:
-            yield from _missing(root, schema.get("items", {}), part, pointer + "[]")
-    elif isinstance(value, dict):
-        for name, part in schema.get("properties", {}).items():
-            if name not in value:
-                yield _join(pointer, name)
-            else:
-                yield from _missing(root, part, value[name], _join(pointer, name))
-        if "properties" not in schema:
-            for entry in value.values():
-                yield from _missing(root, _of_map(schema), entry, _join(pointer, "<id>"))
-
-
-def _of_map(schema: dict[str, Any]) -> dict[str, Any]:
-    values = schema.get("additionalProperties")
-    return values if isinstance(values, dict) else {}
 
 
 def _opaque(operation: Operation, body: object) -> bool:

@@ -113,6 +113,14 @@ QUERY: Pointers = {
     ("POST /*", "mode"): DRAFT,
 }
 
+LEFT_OUT: Pointers = {
+    ("POST /flows/{}/action", "subOp"): "update-dataflows and draft mode tutorials: none sends it",
+}
+
+VALUES: Pointers = {
+    ("POST /runs/{}/action", "op=re-trigger"): "retry tutorial: the OpenAPI writes RE_TRIGGER",
+}
+
 REQUEST: Pointers = {
     ("POST /tenant/schemas", "allOf[].$ref"): REF,
     ("PUT /tenant/schemas/{}", "allOf[].$ref"): REF,

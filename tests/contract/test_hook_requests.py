@@ -12,17 +12,13 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-import requests
 
-from tests.contract import exceptions, openapi
-from tests.support.connections import MakeHook
-from tests.support.emulator import FLOW_SERVICE, PAYPAL_AUTH, PAYPAL_ID, PAYPAL_SECRET, PAYPAL_SPEC, Emulator
-from tests.unit.operators.support import context
+from tests.contract import exceptions
+from tests.contract.recording import check, hook, needs_openapi, run, sent
+from tests.support.emulator import FLOW_SERVICE, PAYPAL_AUTH, PAYPAL_ID, PAYPAL_SECRET, PAYPAL_SPEC
 
-pytestmark = pytest.mark.skipif(
-    openapi.openapi_dir() is None,
-    reason="AEP_OPENAPI_DIR does not name the folder of Adobe's OpenAPI files",
-)
+pytestmark = needs_openapi
+__all__ = ["hook", "sent"]
 
 DEVIATIONS = {
     "a PATCH's body is a list": exceptions.PATCH_LIST,
@@ -32,31 +28,6 @@ DEVIATIONS = {
 }
 PARAMS = {"host": "api.sandbox.paypal.com", "clientId": PAYPAL_ID, "clientSecret": PAYPAL_SECRET}
 TABLE = "PayPal.Catalog_Products"
-
-
-@pytest.fixture
-def sent(make_hook: MakeHook, emulator: Emulator, paypal: str, monkeypatch: Any) -> list[Any]:
-    """Every reply of the test, each with the request that it answers."""
-    from airflow_provider_aep.hooks.transport import Transport
-
-    replies: list[requests.Response] = []
-    send = Transport.send
-
-    def recording(self: Any, *arguments: Any, **options: Any) -> requests.Response:
-        replies.append(send(self, *arguments, **options))
-        return replies[-1]
-
-    monkeypatch.setattr(Transport, "send", recording)
-    monkeypatch.setenv("AIRFLOW__AEP__SETTLE", "0")
-    make_hook(emulator.url)
-    return replies
-
-
-@pytest.fixture
-def hook(sent: Any) -> Any:
-    from airflow_provider_aep.hooks.flow_service import FlowServiceHook
-
-    return FlowServiceHook()
 
 
 def create(hook: Any, **changes: Any) -> str:
@@ -74,13 +45,6 @@ def page(hook: Any) -> None:
     for _ in range(101):
         create(hook)
     assert len(hook.list_connections()) == 101
-
-
-def run(module: str, operator: str, **arguments: Any) -> Any:
-    import importlib
-
-    kind = getattr(importlib.import_module(f"airflow_provider_aep.operators.{module}"), operator)
-    return kind(task_id="t", **arguments).execute(context())
 
 
 HOOK: dict[str, Callable[[Any], Any]] = {
@@ -107,6 +71,12 @@ OPERATORS: dict[str, Callable[[Any], Any]] = {
     "create with a name to be quoted": lambda hook: run("connections", PAYPAL, name='it\'s, "n" == 日本'),
     "test": lambda hook: run("connections", "TestConnectionOperator", connection_id=create(hook)),
     "delete": lambda hook: run("connections", "DeleteConnectionOperator", connection_id=create(hook)),
+    "rotate": lambda hook: run(
+        "connections",
+        "RotateCredentialsOperator",
+        connection_id=create(hook),
+        source_conn_id="paypal_default",
+    ),
     "list": lambda hook: run("explore", "ListTablesOperator", connection_id=create(hook)),
     "inspect": lambda hook: run("explore", "InspectTableOperator", connection_id=create(hook), table=TABLE),
     "preview": lambda hook: run("explore", "PreviewTableOperator", connection_id=create(hook), table=TABLE),
@@ -121,14 +91,7 @@ OPERATORS: dict[str, Callable[[Any], Any]] = {
 def test_every_request_keeps_to_the_openapi(hook: Any, sent: list[Any], action: Any) -> None:
     """Paths, query, headers and bodies, by Adobe's own files."""
     action(hook)
-    exchanges = [reply for reply in sent if "/ims/" not in reply.request.url]
-    assert exchanges
-    for reply in exchanges:
-        assert reply.status_code < 400
-        openapi.check_response(reply)
-        headers = {name.lower() for name in reply.request.headers}
-        assert {"authorization", "x-api-key", "x-gw-ims-org-id", "x-sandbox-name"} <= headers
-        assert (reply.request.body is not None) == ("content-type" in headers)
+    check(sent)
 
 
 def test_the_token_request_is_the_documented_one(hook: Any, sent: list[Any]) -> None:

@@ -9,13 +9,11 @@ import pytest
 import requests
 
 from tests.contract import openapi
+from tests.contract.recording import needs_openapi
 from tests.integration.emulator.path import FULL, PLAIN, PROFILE, SHORT, Path, target_body
 from tests.support.emulator import Emulator
 
-pytestmark = pytest.mark.skipif(
-    openapi.openapi_dir() is None,
-    reason="AEP_OPENAPI_DIR does not name the folder of Adobe's OpenAPI files",
-)
+pytestmark = needs_openapi
 SCHEMAS = "/tenant/schemas"
 
 

@@ -14,6 +14,7 @@ class Pipeline:
     """What the operators stand on is made by a client of its own; each is made once, when first needed."""
 
     def __init__(self, emulator: Emulator, hook: Any) -> None:
+        self.emulator = emulator
         self.hook = hook
         self._path = Path(emulator)
         self._base = self._path.base()
