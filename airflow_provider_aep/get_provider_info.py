@@ -116,6 +116,7 @@ def get_provider_info() -> dict:  # type: ignore[type-arg]
         "triggers": modules("triggers.flow_runs"),
         "extra-links": [
             "airflow_provider_aep.links.AepConnectionLink",
+            "airflow_provider_aep.links.AepDataflowLink",
             "airflow_provider_aep.links.AepDatasetLink",
             "airflow_provider_aep.links.AepDatasetsLink",
         ],

@@ -153,6 +153,14 @@ def test_everything_named_is_there(name: str) -> None:
     assert last in vars(importlib.import_module(module)) or importlib.import_module(name)
 
 
+def test_every_link_is_named() -> None:
+    """Airflow's list of links is no use if it holds some of them."""
+    from airflow_provider_aep import links
+
+    found = {f"{links.__name__}.{link.__name__}" for link in links.AepLink.__subclasses__()}
+    assert found == set(INFO["extra-links"])
+
+
 def test_the_configuration_is_complete() -> None:
     """Airflow wants five facts of each option."""
     for section in INFO["config"].values():
