@@ -38,6 +38,17 @@ class Schedule:
             given["backfill"] = self.backfill
         return {key: value for key, value in given.items() if value is not None}
 
+    def check_start(self, now: float) -> None:
+        """For a dataflow that is still to be made: one that stands has begun long ago, and that is fine.
+
+        :raises AepConfigError: Flow Service refuses a start that has passed (1360-400)
+        """
+        if self.start < now:
+            moment = datetime.fromtimestamp(self.start, timezone.utc).isoformat()
+            raise _wrong(
+                f"starts in the past, at {moment}; Flow Service refuses that. Leave start out to begin now"
+            )
+
     def warning(self) -> str | None:
         """What is allowed, but seldom meant."""
         if (
@@ -98,11 +109,6 @@ def _start(value: object, now: float) -> int:
     start = epoch_seconds(value)
     if start is None:
         raise _wrong("has a start that is neither a datetime, an ISO text nor epoch seconds")
-    if start < now:
-        moment = datetime.fromtimestamp(start, timezone.utc).isoformat()
-        raise _wrong(
-            f"starts in the past, at {moment}; Flow Service refuses that. Leave start out to begin now"
-        )
     return int(start)
 
 

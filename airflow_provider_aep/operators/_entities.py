@@ -22,6 +22,7 @@ class EntityOrder:
     :param fits: raises where one that stands under the name is a different thing
     :param operations: what ``if_exists="update"`` changes, the description apart
     :param dependants: the ids of what uses the entity
+    :param check: raises where it cannot be made as it is wanted now, though one that stands is fine
     :param url: the entity's page in AEP's UI
     """
 
@@ -33,6 +34,7 @@ class EntityOrder:
     url: Callable[[str], str]
     dependants: Callable[[str], Sequence[str]]
     fits: Callable[[Mapping[str, Any]], None] = lambda _: None
+    check: Callable[[], None] = lambda: None
     draft: bool = False
     operations: list[dict[str, Any]] = field(default_factory=list)
 
@@ -54,6 +56,7 @@ class FlowEntities:
 
     def post(self) -> str:
         order = self._order
+        order.check()
         description = with_mark(order.body.get("description"), order.mark)
         body = {**order.body, **({"description": description} if description else {})}
         return self._hook.create_entity(order.collection, body, draft=order.draft)

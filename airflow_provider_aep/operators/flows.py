@@ -26,7 +26,8 @@ class CreateDataflowOperator(CreateOperator):
     :param target_connection_id: where they go
     :param mapping_set: what ``CreateMappingSetOperator`` returns, ``{"id", "version"}``, or its id
     :param schedule: ``{"frequency", "interval", "start", "backfill"}``; ``frequency`` is ``once`` (the
-        default), ``minute`` (at least 15), ``hour``, ``day`` or ``week``; ``start`` defaults to now
+        default), ``minute`` (at least 15), ``hour``, ``day`` or ``week``; ``start`` defaults to now, and must
+        not have passed when the dataflow is made
     :param delta_column: the column that tells new rows from old ones, by name or as
         ``{"name", "dateFormat", "timezone"}``: needed by a schedule that recurs, refused with ``once``
     :param description: a free text
@@ -114,6 +115,7 @@ class CreateDataflowOperator(CreateOperator):
             url=lambda own: flow_link(self, own),
             dependants=lambda _: (),
             fits=lambda item: _same_ends(item, name, source_id, target_id),
+            check=lambda: schedule.check_start(time.time()),
             draft=drafts,
             operations=operations if body["transformations"] else [],
         )

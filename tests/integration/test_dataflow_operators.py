@@ -95,6 +95,12 @@ def test_a_wrong_order_is_named_before_anything_is_made(
     assert emulator.state()["flows"] == 0
 
 
+def test_a_start_that_has_passed_is_fine_where_the_dataflow_stands(pipeline: Pipeline) -> None:
+    """A DAG with a fixed start runs every day, and the start lies in the past from the second day on."""
+    made = pipeline.dataflow()
+    assert pipeline.dataflow(schedule={"frequency": "day", "interval": 1, "start": "2020-01-01"}) == made
+
+
 def test_deleting_goes_in_order(emulator: Emulator, pipeline: Pipeline) -> None:
     """The flow first, then what it stood on; again, it is fine that there is none."""
     flow = pipeline.dataflow()
