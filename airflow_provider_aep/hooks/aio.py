@@ -174,7 +174,7 @@ class AsyncFlowService:
             await amask_secret(text)
 
 
-# One session and one TLS context for everything on a loop that trusts the same bundle
+# One session for everything on a loop that trusts the same bundle
 
 
 @dataclass
@@ -213,9 +213,9 @@ async def _make_transport(verify: str | None) -> AioTransport:
     """aiohttp and the CA bundle are loaded in a thread: together they take a quarter of a second."""
 
     def load() -> Any:
-        from airflow_provider_aep.hooks import aio_transport
+        from airflow_provider_aep.hooks import aio_transport, tls
 
-        return aio_transport, aio_transport.tls_context(verify)
+        return aio_transport, tls.context_for(tls.bundle(verify))
 
     module, context = await asyncio.to_thread(load)
     transport: AioTransport = module.AioTransport(context)

@@ -1,4 +1,4 @@
-"""Requests on an event loop: one session and one TLS context for all that share a CA bundle.
+"""Requests on an event loop: one session for all that share a CA bundle.
 
 The counterpart of :mod:`.transport`, with the same bounds: in time over the whole reply, in size after
 unzipping, and in where a request may go. Importing this imports aiohttp, a tenth of a second that an event
@@ -8,16 +8,13 @@ loop should not stand still for: :func:`airflow_provider_aep.hooks.aio.open_tran
 from __future__ import annotations
 
 import asyncio
-import os
 import ssl
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import aiohttp
-import certifi
 from requests.utils import get_environ_proxies, select_proxy
 from yarl import URL
 
@@ -39,23 +36,6 @@ class Reply:
     status: int
     headers: Mapping[str, str]
     body: bytes
-
-
-def tls_context(verify: str | None) -> ssl.SSLContext:
-    """A context that trusts what ``requests`` would: ``verify``, the environment's bundle, or certifi's.
-
-    Reads a file of a quarter of a megabyte: call it in a thread. :raises AepConfigError: it cannot be read
-    """
-    bundle = (
-        verify or os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or certifi.where()
-    )
-    try:
-        if Path(bundle).is_dir():
-            return ssl.create_default_context(capath=bundle)
-        return ssl.create_default_context(cafile=bundle)
-    except (OSError, ValueError):
-        pass
-    raise failures.no_bundle()
 
 
 class AioTransport:

@@ -9,7 +9,6 @@ are turned into ours outside the ``except`` block: neither cause nor context lea
 from __future__ import annotations
 
 import io
-import os
 import socket
 import sys
 import time
@@ -27,6 +26,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from airflow_provider_aep.flow_service.bounds import MAX_REPLY, redirected, too_large, unpacked
 from airflow_provider_aep.flow_service.errors import AepError
 from airflow_provider_aep.hooks._requests_failures import typed
+from airflow_provider_aep.hooks.tls import bundle, context_for
 
 _CHUNK = 64 * 1024
 
@@ -90,7 +90,18 @@ class _BoundedHTTPConnection(_Bounded, HTTPConnection):  # type: ignore[misc]
 
 
 class _BoundedHTTPSConnection(_Bounded, HTTPSConnection):  # type: ignore[misc]
-    pass
+    """Takes the process's TLS context for the CA bundle that requests names, instead of reading the bundle.
+
+    Behind a proxy that is reached by https itself urllib3 needs the bundle, for two certificates.
+    """
+
+    def connect(self) -> None:
+        self.cert_reqs = "CERT_REQUIRED"  # whatever somebody did to the session
+        proxy = getattr(self, "proxy", None)
+        if self.ssl_context is None and (proxy is None or proxy.scheme != "https"):
+            self.ssl_context = context_for(bundle(self.ca_certs or self.ca_cert_dir))
+            self.ca_certs = self.ca_cert_dir = None
+        super().connect()
 
 
 class _HTTPPool(urllib3.HTTPConnectionPool):
@@ -141,8 +152,7 @@ def new_session(verify: str | None) -> requests.Session:
     """
     session = _Session()
     session.trust_env = False
-    bundle = verify or os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
-    session.verify = bundle or True
+    session.verify = bundle(verify)
     for scheme in ("http://", "https://"):
         session.mount(scheme, _Adapter())
     return session

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import select
 import socket
 import ssl
 import struct
@@ -111,6 +112,26 @@ def endless(head: bytes, block: bytes) -> Callable[[Peer], None]:
             peer.send(block)
 
     return send
+
+
+def tunnel(port: int) -> Callable[[Peer], None]:
+    """What a proxy does after CONNECT: carry bytes to a port of this machine and back."""
+
+    def carry(peer: Peer) -> None:
+        peer.send(b"HTTP/1.1 200 Connected\r\n\r\n")
+        with socket.create_connection(("127.0.0.1", port), 30) as far:
+            others = {peer.sock: far, far: peer.sock}
+            while not peer.stopped.is_set():
+                for end in select.select(list(others), [], [], 0.2)[0]:
+                    data = end.recv(1 << 16)
+                    while getattr(end, "pending", int)():
+                        data += end.recv(1 << 16)
+                    if not data:
+                        peer.close()
+                        return
+                    others[end].sendall(data)
+
+    return carry
 
 
 class RawServer:
