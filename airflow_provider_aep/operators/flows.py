@@ -90,6 +90,7 @@ class CreateDataflowOperator(CreateOperator):
         if warning := schedule.warning():
             self.log.warning("%s", warning)
         source = self.hook.get_source_connection(source_id)
+        self._check_agreement(source, target_id, mapping_set, delta)
         spec = self.hook.find_flow_spec(str((source.get("connectionSpec") or {}).get("id")))
         drafts = self.mark and bool((spec.get("attributes") or {}).get("isDraftModeSupported"))
         wanted = self.wanted(
@@ -120,6 +121,20 @@ class CreateDataflowOperator(CreateOperator):
             operations=operations if body["transformations"] else [],
         )
         return wanted, FlowEntities(self.hook, order)
+
+    def _check_agreement(
+        self, source: Any, target_id: str, mapping_set: dict[str, Any] | None, delta: dict[str, str] | None
+    ) -> None:
+        """Read what the dataflow is to join: Flow Service takes what does not fit, and its runs fail."""
+        from airflow_provider_aep.flow_service import agreement
+        from airflow_provider_aep.hooks.data_prep import DataPrepHook
+
+        if delta is not None:
+            agreement.check_delta_column(delta["name"], agreement.columns_of(source))
+        target = self.hook.get_target_connection(target_id)
+        if mapping_set is not None:
+            found = self.hook.to(DataPrepHook).get_mapping_set(mapping_set["id"])
+            agreement.check_mapping_set(found, target)
 
 
 class _FlowActionOperator(AepOperator):

@@ -100,10 +100,19 @@ class RunDataflowOperator(_StartsRun):
         window = read_window(self.window_start, self.window_end)
         column = none_if_blank(self.delta_column)
         delta = {"name": str(column)} if column else None
+        if delta is not None:
+            self._check_column(flow_id, delta["name"])
         run_id = start_run(
             self.hook, context, flow_id=flow_id, window=window, delta_column=delta, log=self.log
         )
         return flow_id, run_id
+
+    def _check_column(self, flow_id: str, column: str) -> None:
+        """A run by a column that there is not would start, and fail."""
+        from airflow_provider_aep.flow_service.agreement import check_delta_column, columns_of
+
+        for source_id in self.hook.get_flow(flow_id).get("sourceConnectionIds") or ():
+            check_delta_column(column, columns_of(self.hook.get_source_connection(source_id)))
 
 
 class RetryFlowRunOperator(_StartsRun):

@@ -46,19 +46,24 @@ class CreateTargetConnectionOperator(CreateOperator):
         self.description = description
 
     def plan(self, context: Any) -> tuple[Wanted, Service]:
-        """Everything is given; nothing is asked of the platform."""
+        """Check what is given, the dataset by reading it."""
         from airflow_provider_aep.flow_service import bodies, entities
+        from airflow_provider_aep.flow_service.agreement import check_dataset
         from airflow_provider_aep.flow_service.checks import (
             check_description,
             check_id,
             check_name,
             check_schema_id,
         )
+        from airflow_provider_aep.hooks.catalog import CatalogHook
         from airflow_provider_aep.links import dataset_url, with_id
         from airflow_provider_aep.operators._entities import EntityOrder, FlowEntities
 
         name, dataset_id = check_name(self.name), check_id(self.dataset_id, "dataset_id")
+        schema_id = check_schema_id(self.schema_id)
+        description = check_description(none_if_blank(self.description))
         wanted = self.wanted(context, kind="target connection", name=name, identity={"dataset": dataset_id})
+        check_dataset(self.hook.to(CatalogHook).get_dataset(dataset_id), schema_id)
         settings, sandbox = self.hook.settings, self.hook.sandbox
         order = EntityOrder(
             collection=entities.TARGET_CONNECTIONS,
@@ -66,9 +71,9 @@ class CreateTargetConnectionOperator(CreateOperator):
             filters=[("params.dataSetId", dataset_id)],
             body=bodies.target_connection(
                 name=name,
-                description=check_description(none_if_blank(self.description)),
+                description=description,
                 dataset_id=dataset_id,
-                schema_id=check_schema_id(self.schema_id),
+                schema_id=schema_id,
             ),
             mark=wanted.mark,
             url=lambda own: with_id(

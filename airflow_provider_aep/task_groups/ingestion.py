@@ -17,9 +17,9 @@ from airflow_provider_aep.operators.dataflows import (
     CreateSourceConnectionOperator,
     CreateTargetConnectionOperator,
 )
-from airflow_provider_aep.operators.explore import InspectTableOperator
 from airflow_provider_aep.sensors.flow_runs import FlowRunSensor
 from airflow_provider_aep.task_groups._mapping import MappableGroup
+from airflow_provider_aep.task_groups._order import InspectOrderOperator
 
 
 @MappableGroup
@@ -52,8 +52,17 @@ def source_ingestion(
     """
     given = {"aep_conn_id": aep_conn_id, "sandbox": sandbox}
     options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    inspect: Any = InspectTableOperator(
-        task_id="inspect_table", connection_id=connection_id, table=table, **options
+    name = dataset if dataflow is None else dataflow
+    inspect: Any = InspectOrderOperator(
+        task_id="inspect_table",
+        connection_id=connection_id,
+        table=table,
+        dataset=dataset,
+        dataflow=name,
+        schedule=schedule,
+        delta_column=delta_column,
+        mapping=mapping,
+        **options,
     )
     schema: Any = CreateSchemaOperator(
         task_id="create_schema", name=dataset, columns=inspect.output, **options
@@ -85,7 +94,7 @@ def source_ingestion(
     )
     flow: Any = CreateDataflowOperator(
         task_id="create_dataflow",
-        name=dataset if dataflow is None else dataflow,
+        name=name,
         source_connection_id=source.output,
         target_connection_id=target.output,
         mapping_set=mapping_set.output,
