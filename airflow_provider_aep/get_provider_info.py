@@ -119,6 +119,7 @@ def get_provider_info() -> dict:  # type: ignore[type-arg]
             "airflow_provider_aep.links.AepDataflowLink",
             "airflow_provider_aep.links.AepDatasetLink",
             "airflow_provider_aep.links.AepDatasetsLink",
+            "airflow_provider_aep.links.AepRunLink",
         ],
         "connection-types": CONNECTION_TYPES,
         "config": {

@@ -17,7 +17,7 @@ class AepLink(BaseOperatorLink):
         """The URL this task pushed, or nothing yet."""
         from airflow.sdk.execution_time.xcom import XCom
 
-        own = getattr(operator, "link_url", None)
+        own = getattr(operator, "link_urls", {}).get(self.xcom_key)
         return own or XCom.get_value(key=self.xcom_key, ti_key=ti_key) or ""
 
 
@@ -29,10 +29,17 @@ class AepConnectionLink(AepLink):
 
 
 class AepDataflowLink(AepLink):
-    """The activity page of a dataflow, or of one of its runs."""
+    """The activity page of a dataflow."""
 
     name = "Open the dataflow in Adobe Experience Platform"
     xcom_key = "aep_dataflow_link"
+
+
+class AepRunLink(AepLink):
+    """The page of one run of a dataflow."""
+
+    name = "Open the run in Adobe Experience Platform"
+    xcom_key = "aep_run_link"
 
 
 class AepDatasetLink(AepLink):

@@ -11,7 +11,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_provider_aep._compat import HAS_RETRY_POLICY, AirflowFailException
-from airflow_provider_aep.links import AepDataflowLink, dataflow_url
+from airflow_provider_aep.links import AepDataflowLink, AepDatasetLink, AepRunLink, dataflow_url, dataset_url
 from airflow_provider_aep.operators._waits import RunWait, find_run, read_event, shown
 from airflow_provider_aep.operators.base import AepOperator, push_link
 
@@ -45,7 +45,7 @@ class WaitsForRun(AepOperator):
         "max_failed_ratio",
         *AepOperator.template_fields,
     )
-    operator_extra_links = (AepDataflowLink(),)
+    operator_extra_links = (AepDataflowLink(), AepRunLink(), AepDatasetLink())
     waits_for: RunWait | None = None
 
     def __init__(
@@ -123,7 +123,7 @@ class WaitsForRun(AepOperator):
     def look(self, context: Any, wait: RunWait) -> tuple[RunWait, Run | None]:
         """The run as it is now, None where there is none yet or the service cannot tell at the moment.
 
-        The wait that comes back knows the run's id, if it is known. Pushes the link to it.
+        The wait that comes back knows the run's id, if it is known. Pushes the links.
         """
         from airflow_provider_aep.flow_service.errors import AepError, AepNotFoundError
 
@@ -140,7 +140,7 @@ class WaitsForRun(AepOperator):
         if run is not None:
             wait = replace(wait, run_id=run.id, flow_id=wait.flow_id or run.flow_id)
         self.waits_for = wait
-        self._push_link(context, wait)
+        self._push_links(context, wait)
         return wait, run
 
     def finish(self, run: Run) -> dict[str, Any]:
@@ -148,14 +148,14 @@ class WaitsForRun(AepOperator):
         from airflow_provider_aep.flow_service.run_verdict import judge
 
         scrub = self.hook.scrub
-        error = judge(run, self.limits(), link=self.link_url or "", scrub=scrub)
+        error = judge(run, self.limits(), link=self.link, scrub=scrub)
         if error is not None:
             raise error
         result = run.result()
         self.log.info("Run %s ended: %s", run.id, result)
         if run.problems:
             named = ", ".join(scrub(problem.code) for problem in run.problems)
-            self.log.warning("It ended well enough, and names errors: %s. %s", named, self.link_url or "")
+            self.log.warning("It ended well enough, and names errors: %s. %s", named, self.link)
         return result
 
     def on_kill(self) -> None:
@@ -214,7 +214,7 @@ class WaitsForRun(AepOperator):
         from airflow_provider_aep.flow_service.errors import RunTimeoutError
 
         what, until = wait.words, shown(wait.deadline)
-        link = f" {self.link_url}" if self.link_url else ""
+        link = f" {self.link}" if self.link else ""
         if wait.run_id is None:
             raise RunTimeoutError(f"There was no {what} until {until}: `timeout` is over.{link}")
         status = f" Its status is {run.status!r}." if run is not None else ""
@@ -225,16 +225,27 @@ class WaitsForRun(AepOperator):
             result=None if run is None else run.result(),
         )
 
-    def _push_link(self, context: Any, wait: RunWait) -> None:
+    @property
+    def link(self) -> str:
+        """The page to look at: the run's, or the dataflow's while there is no run."""
+        return self.link_urls.get(AepRunLink.xcom_key) or self.link_urls.get(AepDataflowLink.xcom_key) or ""
+
+    def _push_links(self, context: Any, wait: RunWait) -> None:
+        """To dataflow, run and dataset, each as soon as it is known, and once."""
         if not wait.flow_id:
             return
         settings = self.hook.settings
-        url = dataflow_url(
-            org_id=settings.org_id,
-            tenant=settings.tenant,
-            sandbox=self.hook.sandbox,
-            flow_id=wait.flow_id,
-            run_id=wait.run_id,
-        )
-        if url != self.link_url:
-            push_link(self, context, AepDataflowLink.xcom_key, url)
+        where: dict[str, Any] = {
+            "org_id": settings.org_id,
+            "tenant": settings.tenant,
+            "sandbox": self.hook.sandbox,
+        }
+        flow = {**where, "flow_id": wait.flow_id}
+        urls = {AepDataflowLink.xcom_key: dataflow_url(**flow)}
+        if wait.run_id:
+            urls[AepRunLink.xcom_key] = dataflow_url(**flow, run_id=wait.run_id)
+        if not self.link_urls and (dataset_id := self.hook.find_dataset(wait.flow_id)):
+            urls[AepDatasetLink.xcom_key] = dataset_url(**where, dataset_id=dataset_id)
+        for key, url in urls.items():
+            if self.link_urls.get(key) != url:
+                push_link(self, context, key, url)

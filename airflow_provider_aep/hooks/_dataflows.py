@@ -13,7 +13,7 @@ from airflow_provider_aep.flow_service.entities import (
     TARGET_CONNECTIONS,
     list_flow_specs,
 )
-from airflow_provider_aep.flow_service.errors import AepConfigError
+from airflow_provider_aep.flow_service.errors import AepConfigError, AepError
 from airflow_provider_aep.hooks._collections import Collections
 
 
@@ -72,6 +72,16 @@ class Dataflows(Collections):
             for item in self.list_entities(FLOWS, filters)
             if all(value in (item.get(key) or []) for key, value in used if value)
         ]
+
+    def find_dataset(self, flow_id: str) -> str | None:
+        """The id of the dataset that a dataflow fills, where Flow Service tells it; for a link, no more."""
+        try:
+            for target_id in self.get_flow(flow_id).get("targetConnectionIds") or []:
+                params = self.get_target_connection(target_id).get("params") or {}
+                return check_id(params.get("dataSetId"), "dataSetId")
+        except AepError as error:
+            self.log.debug("The dataset of dataflow %s is not known: %s", flow_id, error)
+        return None
 
     def act_on_flow(self, flow_id: str, op: str) -> dict[str, Any]:
         """``POST /flows/{id}/action``: ``enable``, ``disable`` or ``publish``."""

@@ -9,7 +9,7 @@ from airflow_provider_aep._compat import HAS_RETRY_POLICY, AirflowFailException,
 from airflow_provider_aep.retry import AepRetryPolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from airflow_provider_aep.exactly_once import Outcome, Service, Wanted
     from airflow_provider_aep.hooks.flow_service import FlowServiceHook
@@ -25,7 +25,7 @@ class AepOperator(BaseOperator):
 
     template_fields: Sequence[str] = ("aep_conn_id", "sandbox")
     ui_color = "#fbe9e7"
-    link_url: str | None = None
+    link_urls: Mapping[str, str] = {}
 
     def __init__(
         self,
@@ -148,7 +148,7 @@ class CreateOperator(AepOperator):
 
 def push_link(operator: AepOperator, context: Any, key: str, url: str) -> None:
     """Make a link live now; Airflow itself would push it when the task has ended."""
-    operator.link_url = url
+    operator.link_urls = {**operator.link_urls, key: url}
     if (ti := context.get("ti")) is not None:
         ti.xcom_push(key=key, value=url)
 

@@ -49,7 +49,7 @@ class _StartsRun(WaitsForRun):
         wait = RunWait(flow_id, run_id, now + seconds, since=now, poll_interval=pause, grace=60)
         self.waits_for = wait
         if not self.wait:
-            self._push_link(context, wait)
+            self._push_links(context, wait)
             return run_id
         return self.wait_for_run(context, wait)
 

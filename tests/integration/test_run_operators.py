@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_aep.flow_service.errors import AepConfigError, AepError, AepRequestError
-from tests.support.emulator import Emulator
+from tests.support.emulator import ORG_ID, Emulator
 from tests.support.pipeline import Pipeline
 from tests.unit.operators.support import Store, context
 
@@ -48,13 +48,18 @@ def test_the_result_counts_the_rows(emulator: Emulator, flow: str) -> None:
     assert emulator.state()["runs"] == runs
 
 
-def test_without_waiting_the_id_is_handed_on(flow: str) -> None:
-    """For a sensor downstream; the link is there already."""
+def test_without_waiting_the_id_is_handed_on(hook: Any, flow: str) -> None:
+    """For a sensor downstream; the links to dataflow, run and dataset are there already."""
     run = context(Store())
     run_id = operator(flow, wait=False).execute(run)
-    (url,) = run["ti"].pushed.values()
-    assert url.startswith("https://experience.adobe.com/")
-    assert url.endswith(f"{flow}/activity/{run_id}")
+    (target_id,) = hook.get_flow(flow)["targetConnectionIds"]
+    dataset_id = hook.get_target_connection(target_id)["params"]["dataSetId"]
+    place = f"https://experience.adobe.com/#/@{ORG_ID}/sname:prod/platform"
+    assert run["ti"].pushed == {
+        "aep_dataflow_link": f"{place}/source/dataflows/{flow}/activity",
+        "aep_run_link": f"{place}/source/dataflows/{flow}/activity/{run_id}",
+        "aep_dataset_link": f"{place}/dataset/browse/{dataset_id}",
+    }
 
 
 def test_a_failed_run_fails_and_is_run_again(emulator: Emulator, hook: Any, flow: str) -> None:

@@ -115,7 +115,10 @@ def test_links_are_live_while_it_waits(server: RunServer) -> None:
     server.add("run-1")
     ctx = context()
     left = deferred(sensor(), ctx)
-    assert ctx["ti"].pushed == {"aep_dataflow_link": f"{URL}/flow-1/activity/run-1"}
+    assert ctx["ti"].pushed == {
+        "aep_dataflow_link": f"{URL}/flow-1/activity",
+        "aep_run_link": f"{URL}/flow-1/activity/run-1",
+    }
     server.finish("run-1")
     again = context()
     resumed(sensor(), left, {"status": "ended", "flow_id": "flow-1", "run_id": "run-1"}, again)
