@@ -30,6 +30,7 @@ from airflow_provider_aep.emulator.registry.api import SchemaRegistry
 from airflow_provider_aep.emulator.registry.resources import Resources
 from airflow_provider_aep.emulator.sandboxes import Sandboxes
 from airflow_provider_aep.emulator.source_connections import SourceConnections
+from airflow_provider_aep.emulator.spec_control import SpecControl
 from airflow_provider_aep.emulator.specs import Specs
 from airflow_provider_aep.emulator.store import StateFileError
 from airflow_provider_aep.emulator.target_connections import TargetConnections
@@ -39,7 +40,7 @@ from airflow_provider_aep.emulator.world import World
 
 def build(world: World, output: Output) -> ASGIApp:
     """Wire services, gateway, faults and log together."""
-    specs = Specs(world.settings)
+    specs = Specs(world)
     resources = Resources(world)
     engine = Engine(world, resources)
     flow_service = Router(
@@ -68,6 +69,7 @@ def build(world: World, output: Output) -> ASGIApp:
             *Ims(world).routes(),
             *Control(world, engine.settle).routes(),
             *FlowControl(world, engine).routes(),
+            *SpecControl(world).routes(),
             Mount("/data/foundation", Gateway(_Settled(platform, engine), world)),
         ],
         exception_handlers={

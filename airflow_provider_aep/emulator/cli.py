@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 
 from airflow_provider_aep import __version__
+from airflow_provider_aep.emulator import sources
 from airflow_provider_aep.emulator.app import build
 from airflow_provider_aep.emulator.output import Output
 from airflow_provider_aep.emulator.server import serve
@@ -22,7 +23,6 @@ SWITCHES = {
     "failed_test": (("result", "error"), 'a failing /test: 200 {"result": false}, or 400'),
     "delete_in_use": (("refuse", "allow"), "DELETE of a connection that has source connections"),
     "shown_secrets": (("omit", "mask"), "what GET shows of secret parameters"),
-    "paypal": (("available", "removed"), "removed: as after Adobe's end of the PayPal source"),
     "drafts": (("on", "off"), "whether `?mode=draft` is offered"),
     "flow_states": (
         ("immediate", "gradual"),
@@ -47,6 +47,19 @@ def parser() -> argparse.ArgumentParser:
     for name, (choices, text) in SWITCHES.items():
         option = "--" + name.replace("_", "-")
         command.add_argument(option, choices=choices, default=defaults[name], help=text)
+    command.add_argument(
+        "--withdrawn",
+        metavar="NAMES",
+        action="append",
+        default=[],
+        help="sources that the platform does not offer any more, such as paypal,stripe",
+    )
+    command.add_argument(
+        "--paypal",
+        choices=("available", "removed"),
+        default="available",
+        help="removed: another spelling of `--withdrawn paypal`",
+    )
     return command
 
 
@@ -69,7 +82,12 @@ def listen(host: str, port: int) -> socket.socket:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run until SIGTERM or SIGINT; the exit code is then 0."""
     options = parser().parse_args(arguments)
-    settings = Settings(**{name: getattr(options, name) for name in SWITCHES})
+    switches = {name: getattr(options, name) for name in SWITCHES}
+    names = [*options.withdrawn, "paypal" if options.paypal == "removed" else ""]
+    try:
+        settings = Settings(**switches, withdrawn=sources.named(",".join(names)))
+    except ValueError as error:
+        return _fail(str(error))
     try:
         sock = listen(options.host, options.port)
     except (OSError, UnicodeError) as error:  # UnicodeError: no name of a host

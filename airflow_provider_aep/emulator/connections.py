@@ -63,10 +63,12 @@ class Connections:
 
     def _new(self, call: Call, *, draft: bool) -> Entity:
         body = call.json_object()
-        spec = self._specs.check_reference(body.get("connectionSpec"))
+        spec = self._specs.check_reference(body.get("connectionSpec")).spec
         fields: dict[str, Any] = {"name": required_text(body, "name"), **optional_text(body, "description")}
         hidden: dict[str, Any] = {"right": {}}
-        if spec["authSpec"] and not (draft and "auth" not in body):  # a draft may do without
+        if not spec["authSpec"]:
+            raise flow_error("1100-400", reason=f"{spec['name']} has no base connections")
+        if not (draft and "auth" not in body):  # a draft may do without
             fields["auth"], hidden["right"] = _read_auth(body, spec)
         fields["connectionSpec"] = {"id": spec["id"], "version": spec["version"]}
         fields["state"] = "draft"
@@ -86,10 +88,10 @@ class Connections:
         call = await read_call(request)
         drafts.action(call, frozenset(("publish",)))
         entity = find(self._world, KIND, call)
-        spec = self._specs.check_reference(entity.item["connectionSpec"])
+        self._specs.check_reference(entity.item["connectionSpec"])
         if entity.item["state"] != "draft":
             raise flow_error("1422-400", action="publish", state=entity.item["state"])
-        if spec["authSpec"] and "auth" not in entity.item:
+        if "auth" not in entity.item:
             raise flow_error("1304-400", field="auth")
         published = self._begun(entity)
         item = stamped(self._world, published.item)
@@ -130,7 +132,7 @@ class Connections:
         operations = connection_patch.read(call.json())
         entity = self._changeable(call)
         check_if_match(call, entity.item)
-        spec = self._specs.check_reference(entity.item["connectionSpec"])
+        spec = self._specs.check_reference(entity.item["connectionSpec"]).spec
         changed = connection_patch.apply(entity, operations, spec)
         if changed.hidden != entity.hidden and entity.item["state"] != "draft":
             changed = self._rechecked(changed)
@@ -161,7 +163,7 @@ class Connections:
     async def explore(self, request: Request) -> Response:
         """The source's tables, a table's columns, some of its rows."""
         entity = self._settled(find(self._world, KIND, await read_call(request)))
-        spec_id = entity.item["connectionSpec"]["id"]
+        spec_id = self._specs.check_reference(entity.item["connectionSpec"]).id
         query = explore.read_query(request.query_params)
         if not _right(entity):
             raise flow_error("1308-400", reason=credentials.refusal(spec_id))

@@ -10,9 +10,15 @@ from jsonschema.exceptions import ValidationError
 
 from airflow_provider_aep.emulator import settings
 from airflow_provider_aep.emulator.errors import ApiError, flow_error
-from airflow_provider_aep.emulator.specs import PAYPAL_SPEC, PLAIN_PARAMS
+from airflow_provider_aep.emulator.settings import PAYPAL_SPEC, words
 
 MASK = "******"
+# What GET may show: a place, never a credential. Identifiers of accounts are left out as well.
+PLAIN_PARAMS = words(
+    """apiVersion authenticationRequired bucketName catalog dataType database domain eventHubName
+    folderPath host httpPath name namespace port project projectId region role schema server serviceUri
+    serviceUrl sourceId subdomain tenant topicName warehouse"""
+)
 PAYPAL_ACCOUNT = {"clientId": settings.PAYPAL_ID, "clientSecret": settings.PAYPAL_SECRET}
 
 

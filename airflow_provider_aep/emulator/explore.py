@@ -8,7 +8,7 @@ from typing import Any
 from starlette.datastructures import QueryParams
 
 from airflow_provider_aep.emulator.errors import flow_error
-from airflow_provider_aep.emulator.specs import PAYPAL_SPEC
+from airflow_provider_aep.emulator.settings import PAYPAL_SPEC
 from airflow_provider_aep.emulator.tables import generic, paypal
 from airflow_provider_aep.emulator.tables.table import Table
 

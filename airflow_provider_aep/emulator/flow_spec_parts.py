@@ -1,10 +1,13 @@
-"""The JSON Schemas inside a flow spec, as the collect tutorials print them."""
+"""What a flow spec says, as the collect tutorials and the self-serve guides print it. Pure."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-DRAFT_07 = "http://json-schema.org/draft-07/schema#"
+from airflow_provider_aep.emulator.spec_bodies import DRAFT_07, PROVIDER, STREAM_PROVIDER, permissions
+
+TARGET_SPEC = "c604ff05-7f1a-43c0-8e18-33bf874cb11c"  # the data lake
 DELTA_COLUMN = {
     "type": "object",
     "properties": {
@@ -82,18 +85,45 @@ def _run(*, with_delta_column: bool) -> dict[str, Any]:
     return {"$schema": DRAFT_07, "type": "object", "properties": properties, "required": list(properties)}
 
 
-def parts(*, with_delta_column: bool, drafts: bool) -> dict[str, Any]:
-    """Everything of a flow spec below its ids."""
+def flow_spec(entry: Mapping[str, Any], source_ids: Sequence[str], *, drafts: bool) -> dict[str, Any]:
+    """`entry` is one of `data/flow_specs.json`; the sources are those that are offered."""
+    stream = entry["family"] == "stream"
+    return {
+        "id": entry["id"],
+        "name": entry["name"],
+        "providerId": STREAM_PROVIDER if stream else PROVIDER,
+        "version": "1.0",
+        "sourceConnectionSpecIds": list(source_ids),
+        "targetConnectionSpecIds": [TARGET_SPEC],
+        **(_streaming(entry) if stream else _batch(with_delta_column=entry["family"] == "table")),
+        "attributes": {
+            "isSourceFlow": True,
+            "flacValidationSupported": True,
+            "isDraftModeSupported": drafts,
+            "frequency": "streaming" if stream else "batch",
+            "notification": {"category": "sources", "flowRun": {"enabled": True}},
+        },
+        "permissionsInfo": permissions("StreamingSource" if stream else "EnterpriseSource"),
+    }
+
+
+def _batch(*, with_delta_column: bool) -> dict[str, Any]:
     return {
         "optionSpec": {"name": "OptionSpec", "spec": _options()},
         "transformationSpecs": _transformations(with_delta_column=with_delta_column),
         "scheduleSpec": {"name": "PeriodicSchedule", "type": "Periodic", "spec": _schedule()},
         "runSpec": {"name": "ProviderParams", "spec": _run(with_delta_column=with_delta_column)},
-        "attributes": {
-            "isSourceFlow": True,
-            "flacValidationSupported": True,
-            "isDraftModeSupported": drafts,
-            "frequency": "batch",
-            "notification": {"category": "sources", "flowRun": {"enabled": True}},
-        },
+    }
+
+
+def _streaming(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Neither schedule nor runs on demand: rows come when they come."""
+    options = _options()
+    if entry.get("inlet"):
+        text = {"title": "Inlet Url.", "description": "Inlet Url which defines the streaming endpoint."}
+        options["properties"]["inletUrl"] = {**text, "type": "string"}
+    mapped = entry.get("mapping", True)
+    return {
+        "optionSpec": {"name": "OptionSpec", "spec": options},
+        "transformationSpecs": _transformations(with_delta_column=False) if mapped else [],
     }

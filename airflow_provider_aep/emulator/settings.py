@@ -14,6 +14,7 @@ CLIENT_ID = "emulator-client-id"
 CLIENT_SECRET = "emulator-client-secret"  # noqa: S105 - published: it opens nothing but the emulator
 ORG_ID = "0123456789ABCDEF01234567@AdobeOrg"
 TENANT_ID = "emulator"  # custom XDM fields stand under `_emulator`
+PAYPAL_SPEC = "221c7626-58f6-4eec-8ee2-042b0226f03b"
 PAYPAL_ID = "emulator-paypal-id"
 PAYPAL_SECRET = "emulator-paypal-secret"  # noqa: S105 - published likewise
 KNOWN_SECRETS = (CLIENT_SECRET, PAYPAL_SECRET)
@@ -32,15 +33,15 @@ SANDBOXES = {
 
 @dataclass(frozen=True)
 class Settings:
-    """One field a switch of the command line; the defaults are the command line's."""
+    """What the command line says; the defaults are the command line's."""
 
     cloud: str = "azure"
     validate_on_create: str = "off"
     failed_test: str = "result"
     delete_in_use: str = "refuse"
     shown_secrets: str = "omit"
-    paypal: str = "available"
     drafts: str = "on"
     flow_states: str = "immediate"
     run_reply: str = "both"
+    withdrawn: frozenset[str] = frozenset()  # ids of connection specs
     initializing_seconds: float = 0.5

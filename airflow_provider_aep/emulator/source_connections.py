@@ -26,7 +26,7 @@ class SourceConnections(Side):
         self._specs = specs
 
     def _fields(self, call: Call, body: dict[str, Any], *, draft: bool) -> dict[str, Any]:
-        spec = self._specs.check_reference(body.get("connectionSpec"))
+        spec = self._specs.check_reference(body.get("connectionSpec")).spec
         fields: dict[str, Any] = {"name": required_text(body, "name"), **optional_text(body, "description")}
         data, params = optional_object(body, "data"), optional_object(body, "params")
         if not draft or data:

@@ -7,8 +7,8 @@ from typing import Any
 from airflow_provider_aep.emulator import filters
 from airflow_provider_aep.emulator.entities import Call, optional_object, optional_text, required_text
 from airflow_provider_aep.emulator.errors import flow_error
+from airflow_provider_aep.emulator.flow_spec_parts import TARGET_SPEC
 from airflow_provider_aep.emulator.flows.sides import Side
-from airflow_provider_aep.emulator.specs import TARGET_SPEC
 
 
 class TargetConnections(Side):

@@ -51,7 +51,7 @@ class FlowBodies:
     def _spec(self, reference: object) -> Item:
         if not isinstance(reference, dict) or not isinstance(reference.get("id"), str):
             raise flow_error("1413-400")
-        spec = self._specs.flow_specs.get(reference["id"])
+        spec = self._specs.flow_spec(reference["id"])
         if spec is None or reference.get("version", spec["version"]) != spec["version"]:
             raise flow_error("1413-400")
         return spec

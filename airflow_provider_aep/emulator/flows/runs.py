@@ -90,8 +90,8 @@ class Runs:
 
     def _with_delta_column(self, flow: Entity, params: Item) -> Entity:
         """Given with the first run, it becomes the flow's; from then on it must be the same."""
-        spec = self._specs.flow_specs[flow.item["flowSpec"]["id"]]
-        if all(entry["name"] != "Copy" for entry in spec["transformationSpecs"]):
+        spec = self._specs.flow_spec(flow.item["flowSpec"]["id"])
+        if spec is None or all(entry["name"] != "Copy" for entry in spec["transformationSpecs"]):
             return flow
         own = transformation(flow.item, "Copy").get("deltaColumn")
         given = params.get("deltaColumn")

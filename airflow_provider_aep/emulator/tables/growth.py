@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, timezone
 from functools import lru_cache
 from random import Random
 
-from airflow_provider_aep.emulator.specs import PAYPAL_SPEC
+from airflow_provider_aep.emulator.settings import PAYPAL_SPEC
 from airflow_provider_aep.emulator.tables import generic, paypal
 from airflow_provider_aep.emulator.tables.table import Row, Table
 

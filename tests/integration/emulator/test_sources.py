@@ -58,7 +58,7 @@ def test_flow_specs(api: Api) -> None:
     assert [t["name"] for t in crm["transformationSpecs"]] == ["Copy", "Mapping"]
     assert crm["scheduleSpec"]["spec"]["required"] == ["startTime", "frequency"]
     everything = api("GET", "/flowSpecs").json()["items"]
-    assert [spec["id"] for spec in everything] == [CRM, FILES]
+    assert [spec["id"] for spec in everything][:2] == [CRM, FILES]
     assert api("GET", "/flowSpecs/nothing").status_code == 404
 
 

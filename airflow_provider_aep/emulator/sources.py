@@ -1,0 +1,96 @@
+"""The sources of one emulator: Adobe's documented ones, less those withdrawn, and what tests added."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from airflow_provider_aep.emulator import spec_bodies
+from airflow_provider_aep.emulator.store import Entity
+from airflow_provider_aep.emulator.world import World
+
+# What the control plane did. The platform's specs are of no sandbox.
+ADDED, WITHDRAWN, EVERYWHERE = "connectionSpecs", "withdrawnSpecs", ""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One kind of source; `spec` is its connection spec as the platform shows it."""
+
+    id: str
+    name: str
+    category: str
+    family: str
+    flow_specs: Sequence[str]
+    inlet: str | None  # whether its `connection` or its `flow` shows where rows can be sent
+    spec: dict[str, Any]
+
+
+@cache
+def documented(*, drafts: bool) -> dict[str, Source]:
+    """By id, in the order of Adobe's pages. `scripts/emulator_sources.py` made the data."""
+    text = (resources.files(__package__) / "data" / "sources.json").read_text("utf-8")
+    return {entry["id"]: _documented(entry, drafts=drafts) for entry in json.loads(text)}
+
+
+def _documented(entry: dict[str, Any], *, drafts: bool) -> Source:
+    auth_specs = [spec_bodies.auth_spec(auth) for auth in entry["auth"]]
+    return Source(
+        id=entry["id"],
+        name=entry["name"],
+        category=entry["category"],
+        family=entry["family"],
+        flow_specs=tuple(entry["flowSpecs"]),
+        inlet=entry.get("inlet"),
+        spec=spec_bodies.connection_spec(entry, auth_specs, drafts=drafts),
+    )
+
+
+def find(world: World, spec_id: str) -> Source | None:
+    """The source of a connection spec; None when the platform does not offer it, or no longer."""
+    added = world.store.get(ADDED, EVERYWHERE, spec_id)
+    if added is not None:
+        return Source(spec=added.item, **added.hidden)
+    if spec_id in world.settings.withdrawn or world.store.get(WITHDRAWN, EVERYWHERE, spec_id):
+        return None
+    return documented(drafts=world.settings.drafts == "on").get(spec_id)
+
+
+def offered(world: World) -> list[Source]:
+    """All that `find` finds."""
+    added = [entity.id for entity in world.store.all(ADDED, EVERYWHERE)]
+    ids = dict.fromkeys([*documented(drafts=world.settings.drafts == "on"), *added])
+    return [source for source in (find(world, spec_id) for spec_id in ids) if source]
+
+
+def add(world: World, source: Source) -> None:
+    """Offer a source that Adobe documents nowhere, or a documented one in another shape."""
+    hidden = {name: value for name, value in vars(source).items() if name != "spec"}
+    world.store.put(Entity(ADDED, EVERYWHERE, source.id, source.spec, hidden))
+
+
+def withdraw(world: World, spec_id: str) -> None:
+    """As the platform did with PayPal's."""
+    added = world.store.get(ADDED, EVERYWHERE, spec_id)
+    if added is not None:
+        world.store.delete(added)
+    world.store.put(Entity(WITHDRAWN, EVERYWHERE, spec_id, {}))
+
+
+def named(text: str) -> frozenset[str]:
+    """The ids of sources named in a text such as `paypal,amazon-s3`; ValueError names what is none."""
+    known = {_folded(name): s.id for s in documented(drafts=True).values() for name in (s.name, s.id)}
+    wanted = [name for name in text.split(",") if name.strip()]
+    unknown = [name.strip() for name in wanted if _folded(name) not in known]
+    if unknown:
+        raise ValueError(f"there is no source {unknown[0]!r}; `GET /connectionSpecs` lists their names")
+    return frozenset(known[_folded(name)] for name in wanted)
+
+
+def _folded(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())

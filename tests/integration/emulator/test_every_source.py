@@ -1,0 +1,97 @@
+"""Every documented source, through every documented way to authenticate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import documented
+from tests.support.documented import Row
+from tests.support.emulator import Api, Emulator
+
+ROWS = pytest.mark.parametrize("row", documented.rows(), ids=str)
+SECRET = ("secret", "pass", "token", "connectionstring", "sas", "key", "credentials")
+NO_SECRET = ("accessTokenUrl", "tokenEndpoint", "accessKeyId", "sasKeyName")
+CANARY = "canary-of-a-secret"
+
+
+@pytest.fixture
+def api(emulator: Emulator) -> Api:
+    """The API of sandbox `prod`."""
+    return emulator.api()
+
+
+def is_secret(name: str) -> bool:
+    """By its name, as the tutorials have no other mark."""
+    return any(word in name.lower() for word in SECRET) and name not in NO_SECRET
+
+
+def code(response: Any) -> str:
+    """`1304-400` of an error's type."""
+    return str(response.json()["type"]).rsplit("FLOW-", 1)[-1]
+
+
+@ROWS
+def test_schema(api: Api, row: Row) -> None:
+    """The spec describes the documented parameters, says which are required, and marks the secrets."""
+    (spec,) = api("GET", f"/connectionSpecs/{row.source['id']}").json()["items"]
+    assert spec["name"] == row.source["name"]
+    (auth,) = (auth for auth in spec["authSpec"] if auth["name"] == row.auth["name"])
+    schema = auth["spec"]
+    assert list(schema["properties"]) == row.auth["required"] + row.auth["optional"]
+    assert schema["required"] == row.required
+    for name, prop in schema["properties"].items():
+        assert (prop.get("format") == "password") == is_secret(name), name
+        assert prop.get("default") == row.auth.get("defaults", {}).get(name), name
+
+
+@ROWS
+def test_right_parameters(api: Api, row: Row) -> None:
+    """Created with the documented parameters, with the optional ones too; the credentials are right."""
+    for body in (row.body(), row.body(**row.params(optional=True))):
+        response = api("POST", "/connections", json=body)
+        assert response.status_code == 201, response.text
+        assert api("GET", f"/connections/{response.json()['id']}/test").json() == {"result": True}
+
+
+@ROWS
+def test_missing_parameters(emulator: Emulator, api: Api, row: Row) -> None:
+    """Each mandatory one is named when it is missing or empty, and nothing is left behind."""
+    for name in row.required:
+        response = api("POST", "/connections", json=row.body(**{name: None}))
+        assert code(response) == "1304-400"
+        assert f" {name} " in response.json()["errorMessage"]
+        for bad in (7.5, {}, []):
+            response = api("POST", "/connections", json=row.body(**{name: bad}))
+            assert code(response) == "1100-400"
+            assert name in response.json()["errorMessage"]
+    assert emulator.state()["connections"] == 0
+
+
+@ROWS
+def test_wrong_parameters(api: Api, row: Row) -> None:
+    """A value with `wrong` in it is a wrong one, whichever parameter it is."""
+    name = next((name for name in reversed(row.auth["required"]) if name not in documented.NUMBERS), "")
+    base = api("POST", "/connections", json=row.body(**{name: "the wrong one"})).json()["id"]
+    assert api("GET", f"/connections/{base}/test").json() == {"result": False}
+    response = api("GET", f"/connections/{base}/explore", params={"objectType": "root"})
+    assert code(response) == "1308-400"
+
+
+def test_no_secret_is_kept(tmp_path: Path) -> None:
+    """Neither in what GET shows, nor in the state file, nor in the log."""
+    state = tmp_path / "state.db"
+    with Emulator("--state", str(state)) as emulator:
+        api = emulator.api()
+        for row in documented.rows():
+            params = {name: CANARY if is_secret(name) else value for name, value in row.params().items()}
+            made = api("POST", "/connections", json=row.body(**params))
+            assert made.status_code == 201, made.text
+            shown = api("GET", f"/connections/{made.json()['id']}").text
+            assert CANARY not in shown, row
+        assert CANARY not in str(emulator.requests())
+        assert CANARY not in emulator.output()
+    for file in tmp_path.iterdir():
+        assert CANARY.encode() not in file.read_bytes()
