@@ -32,7 +32,7 @@ STREAMS = {
     "Snowflake Streaming": [MAPPED],
 }
 # Where the address is shown that others send rows to. The other streams are fetched by the platform.
-INLETS = {"Capillary Streaming Events": "flow", "HTTP API (streaming)": "connection", "LAVA": "flow"}
+INLETS = {"Capillary Streaming Events": "flows", "HTTP API (streaming)": "connections", "LAVA": "flows"}
 NO_BASE_CONNECTION = {"Data Landing Zone": FILES}
 DEFAULTS = {
     ("HTTP API (streaming)", "authenticationRequired"): False,

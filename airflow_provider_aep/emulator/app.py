@@ -33,6 +33,7 @@ from airflow_provider_aep.emulator.source_connections import SourceConnections
 from airflow_provider_aep.emulator.spec_control import SpecControl
 from airflow_provider_aep.emulator.specs import Specs
 from airflow_provider_aep.emulator.store import StateFileError
+from airflow_provider_aep.emulator.streaming import Inlets
 from airflow_provider_aep.emulator.target_connections import TargetConnections
 from airflow_provider_aep.emulator.wire import Wire
 from airflow_provider_aep.emulator.world import World
@@ -69,7 +70,8 @@ def build(world: World, output: Output) -> ASGIApp:
             *Ims(world).routes(),
             *Control(world, engine.settle).routes(),
             *FlowControl(world, engine).routes(),
-            *SpecControl(world).routes(),
+            *SpecControl(world, engine.settle).routes(),
+            Mount("/collection", _Settled(Router(Inlets(world, resources).routes()), engine)),
             Mount("/data/foundation", Gateway(_Settled(platform, engine), world)),
         ],
         exception_handlers={

@@ -9,7 +9,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from airflow_provider_aep.emulator import connection_patch, credentials, explore, filters, jsonio, paging
+from airflow_provider_aep.emulator import (
+    connection_patch,
+    credentials,
+    explore,
+    filters,
+    jsonio,
+    paging,
+    streaming,
+)
 from airflow_provider_aep.emulator.entities import (
     Call,
     check_if_match,
@@ -54,6 +62,9 @@ class Connections:
         call = await read_call(request)
         draft = drafts.wanted(self._world, call)
         entity = self._new(call, draft=draft)
+        source = self._specs.check_reference(entity.item["connectionSpec"])
+        if source.inlet == KIND:
+            entity = streaming.opened(entity, request)
         if not draft:
             entity = self._begun(entity)
         self._world.store.put(entity)
@@ -102,8 +113,12 @@ class Connections:
         return self._world.clock.now() + self._world.settings.initializing_seconds
 
     def _rechecked(self, entity: Entity) -> Entity:
-        """New credentials, at POST or PATCH: refused at once, or seen in the state, or not looked at."""
-        how = self._world.settings.validate_on_create
+        """New credentials, at POST or PATCH: refused at once, or seen in the state, or not looked at.
+
+        A self-serve source that is told where to check them does so at once, says the Generic REST tutorial.
+        """
+        told = "authorizationTestUrl" in entity.hidden["right"]
+        how = "sync" if told else self._world.settings.validate_on_create
         if how == "sync" and not _right(entity):
             raise flow_error("1308-400", reason=credentials.refusal(entity.item["connectionSpec"]["id"]))
         if how == "async" and entity.item["state"] != "initializing":
@@ -161,13 +176,13 @@ class Connections:
         return jsonio.reply({"result": _right(entity)})
 
     async def explore(self, request: Request) -> Response:
-        """The source's tables, a table's columns, some of its rows."""
+        """The source's tables, folders or resources; the columns of one; some of its rows."""
         entity = self._settled(find(self._world, KIND, await read_call(request)))
-        spec_id = self._specs.check_reference(entity.item["connectionSpec"]).id
+        source = self._specs.check_reference(entity.item["connectionSpec"])
         query = explore.read_query(request.query_params)
         if not _right(entity):
-            raise flow_error("1308-400", reason=credentials.refusal(spec_id))
-        return jsonio.reply(explore.answer(spec_id, query))
+            raise flow_error("1308-400", reason=credentials.refusal(source.id))
+        return jsonio.reply(explore.answer(self._world, source, query))
 
     def _changeable(self, call: Call) -> Entity:
         entity = self._settled(find(self._world, KIND, call))
@@ -189,11 +204,13 @@ class Connections:
 
     def _view(self, entity: Entity) -> dict[str, Any]:
         """ "A partial view of the credentials": no secret is there to be shown, a mask may be."""
-        if self._world.settings.shown_secrets == "omit" or "auth" not in entity.item:
+        if "auth" not in entity.item:
             return entity.item
-        masks = dict.fromkeys(entity.hidden["right"], credentials.MASK)
+        masked = self._world.settings.shown_secrets == "mask"
+        masks = dict.fromkeys(entity.hidden["right"], credentials.MASK) if masked else {}
         auth = entity.item["auth"]
-        return {**entity.item, "auth": {**auth, "params": {**masks, **auth["params"]}}}
+        params = {**masks, **auth["params"], **entity.hidden.get("inlet", {})}
+        return {**entity.item, "auth": {**auth, "params": params}}
 
 
 def _right(entity: Entity) -> bool:

@@ -66,9 +66,19 @@ def evaluate(text: str, row: Mapping[str, Any]) -> Any:
     return _value(parse(text), row)
 
 
+def column(row: Mapping[str, Any], path: str) -> Any:
+    """A column, or with dots a field of a record in JSON; None where there is none."""
+    if path in row:
+        return row[path]
+    node: Any = row
+    for step in path.split("."):
+        node = node.get(step) if isinstance(node, Mapping) else None
+    return node
+
+
 def _value(node: Node, row: Mapping[str, Any]) -> Any:
     if node.kind == "column":
-        return row.get(node.value)
+        return column(row, node.value)
     if node.kind == "literal":
         return node.value
     return FUNCTIONS[node.value](*(_value(part, row) for part in node.parts))

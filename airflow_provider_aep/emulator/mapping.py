@@ -54,7 +54,7 @@ def _source(rule: Rule, row: Mapping[str, Any]) -> Any:
         return rule.source
     if rule.kind == "EXPRESSION":
         return expressions.evaluate(rule.source, row)
-    return row.get(rule.source)
+    return expressions.column(row, rule.source)
 
 
 def fit(value: Any, field: Mapping[str, Any]) -> Any:

@@ -27,7 +27,7 @@ class Source:
     category: str
     family: str
     flow_specs: Sequence[str]
-    inlet: str | None  # whether its `connection` or its `flow` shows where rows can be sent
+    inlet: str | None  # which of its `connections` or `flows` show where rows can be sent
     spec: dict[str, Any]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -29,8 +30,9 @@ FLOW_SPECS = {
 class SpecControl:
     """Both orders last until a reset."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, settle: Callable[[], None]) -> None:
         self._world = world
+        self._settle = settle  # what came due before an order ran under the old state of things
 
     def routes(self) -> list[Route]:
         """Their paths."""
@@ -48,6 +50,7 @@ class SpecControl:
         if not isinstance(order, dict):
             raise _bad("a spec is an object")
         source = self._read(order)
+        self._settle()
         sources.add(self._world, source)
         return jsonio.reply(source.spec, 201)
 
@@ -56,6 +59,7 @@ class SpecControl:
         spec_id = request.path_params["id"]
         if sources.find(self._world, spec_id) is None:
             raise plain_error(404, "NotFoundError", f"There is no connection spec {spec_id}")
+        self._settle()
         sources.withdraw(self._world, spec_id)
         return Response(status_code=204)
 
@@ -70,7 +74,7 @@ class SpecControl:
         if "name" not in order or family not in FLOW_SPECS:
             raise _bad(f"a spec has a 'name', and a 'family' that is one of {', '.join(FLOW_SPECS)}")
         if known is None or family != known.family:
-            inlet = "flow" if family == "stream" else None
+            inlet = "flows" if family == "stream" else None
             known = Source(spec_id, order["name"], "databases", family, [FLOW_SPECS[family]], inlet, {})
         auth_specs = _auth_specs(order.get("authSpec", []))
         facts = {**vars(known), "name": order["name"]}

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from airflow_provider_aep.emulator import filters, flow_spec_parts, jsonio, sources
+from airflow_provider_aep.emulator import explore, filters, flow_spec_parts, jsonio, sources
 from airflow_provider_aep.emulator.errors import flow_error, not_found
 from airflow_provider_aep.emulator.sources import Source
 from airflow_provider_aep.emulator.world import World
@@ -38,6 +38,7 @@ class Specs:
         return [
             Route("/connectionSpecs", self.list_connection_specs),
             Route("/connectionSpecs/{id}", self.get_connection_spec),
+            Route("/connectionSpecs/{id}/explore", self.explore),
             Route("/flowSpecs", self.list_flow_specs),
             Route("/flowSpecs/{id}", self.get_flow_spec),
         ]
@@ -75,6 +76,16 @@ class Specs:
         """One, in an array all the same."""
         source = sources.find(self._world, request.path_params["id"])
         return _single(request, source.spec if source else None, "connectionSpecs")
+
+    async def explore(self, request: Request) -> Response:
+        """What `/connections/{id}/explore` is for the others: for a source that has no base connections."""
+        spec_id = request.path_params["id"]
+        source = sources.find(self._world, spec_id)
+        if source is None:
+            raise not_found("connectionSpecs", spec_id)
+        if source.spec["authSpec"] or source.family == "stream":
+            raise flow_error("1372-400", spec_id=spec_id)
+        return jsonio.reply(explore.answer(self._world, source, explore.read_query(request.query_params)))
 
     async def list_flow_specs(self, request: Request) -> Response:
         """All, or those `property` lets through."""

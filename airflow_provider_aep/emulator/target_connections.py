@@ -42,8 +42,13 @@ class TargetConnections(Side):
 
 
 def _check_schema(data: dict[str, Any]) -> None:
-    """Whether it is the dataset's is asked when a dataflow is made: 1425."""
+    """Whether it is the dataset's is asked when a dataflow is made: 1425.
+
+    The tutorial on streaming data sends a format and no schema.
+    """
     schema = data.get("schema")
+    if schema is None and "format" in data:
+        return
     if schema is None:
         raise flow_error("1304-400", field="data.schema")
     if not isinstance(schema, dict):

@@ -35,6 +35,7 @@ EXTRA: Pointers = {
 # Places where the OpenAPI's type or content is not what the documents show: not looked into.
 OPAQUE: Pointers = {
     ("GET /connections/{}/explore", "{}"): "explore tutorials: a table is an object, typed array",
+    ("GET /connectionSpecs/{}/explore", "{}"): "Data Landing Zone tutorial: a file is an object, typed array",
     ("GET /connectionSpecs", "items[].authSpec[].spec"): JSON_SCHEMA,
     ("GET /connectionSpecs", "items[].sourceSpec.spec"): JSON_SCHEMA,
     ("GET /connectionSpecs", "items[].sourceSpec.attributes.uiAttributes"): SPEC_EXAMPLE,
@@ -80,10 +81,22 @@ OPTIONAL: Pointers = {
     ("GET /sandbox-management*", "_links.*"): "sandbox guide: a single page has no links",
 }
 
+LANDING_ZONE = "Data Landing Zone tutorial, 'Explore landing zone file structure and contents'"
+LANDING_ZONE_QUERY = (
+    "objectType",
+    "object",
+    "preview",
+    "fileType",
+    "columnDelimiter",
+    "determineProperties",
+)
+
 # Query parameters that a request may have and the OpenAPI does not name.
 QUERY: Pointers = {
     ("GET /connections/{}/explore", "preview"): "filter tutorial, 'Preview data'",
     ("GET /connections/{}/explore", "fileType"): "cloud storage explore tutorial: not `FileType`",
+    ("GET /connections/{}/explore", "sourceParams"): "Stripe tutorial, 'Explore your source'",
+    **dict.fromkeys((("GET /connectionSpecs/{}/explore", name) for name in LANDING_ZONE_QUERY), LANDING_ZONE),
 }
 
 # Query parameters that the OpenAPI requires and a request may lack.

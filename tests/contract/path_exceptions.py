@@ -27,6 +27,9 @@ STATE = "sorting and filtering guide: /runs?property=state==inProgress"
 NOT_YET = "on-demand tutorial: a run that has not ended has no summaries yet"
 ON_DEMAND = "on-demand tutorial: `items`"
 STRINGS = "collect tutorials: numbers where the OpenAPI types strings, and the other way round"
+STREAM = "streaming tutorials: a dataflow without a schedule"
+INLET = "LAVA tutorial, 'Get your streaming endpoint URL': `options.inletUrl`"
+NO_BASE = "Data Landing Zone and LAVA tutorials: sources without a base connection"
 DRAFT = "draft mode tutorial: ?mode=draft, and `isDraftModeSupported` of the specs"
 
 REGISTRY = ("POST /tenant/*", "PUT /tenant/*", "PATCH /tenant/*", "GET /{}/*")
@@ -48,6 +51,7 @@ EXTRA: Pointers = {
     ("PATCH /*Connections/{}", "etag"): PATCH_REPLY,
     ("PATCH /sourceConnections/{}", "items[].params.*"): COLLECT + ": `tableName`, `columns`",
     ("GET /flows*", "items[].flowSpec.*"): COLLECT,
+    ("GET /flows*", "items[].options"): INLET,
     ("GET /flows*", "items[].inheritedAttributes.properties"): COLLECT,
     ("GET /flows*", "items[].transformations[].params.deltaColumn"): COPY,
     ("GET /flows*", "items[].lastOperation.*"): COLLECT,
@@ -99,6 +103,12 @@ OPTIONAL: Pointers = {
     **_each(("GET /targetConnections", "GET /flows", "GET /runs"), ("_links.next",), LAST_PAGE),
     **_each(("GET /flows/{}", "GET /runs/{}"), ("_links", "count"), ONE),
     **_each(("GET /flows*",), ("items[].description", "items[].scheduleParams.*"), COLLECT),
+    ("GET /flows*", "items[].scheduleParams"): STREAM,
+    ("GET /flowSpecs*", "items[].scheduleSpec"): STREAM,
+    ("GET /flows*", "items[].inheritedAttributes.sourceConnections[].baseConnection"): NO_BASE,
+    **_each(
+        ("GET /sourceConnections*",), ("items[].baseConnectionId", "items[].inheritedAttributes"), NO_BASE
+    ),
     **_each(("GET /flows*",), ("items[].transformations[].params.mapping*",), COPY),
     **_each(("GET /flows*",), ("items[].lastRunDetails*",), COLLECT + ": once it has run"),
     **_each(("GET /runs*",), ("items[].eTag", "items[].activites"), MONITOR),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from airflow_provider_aep.emulator import sources
 from airflow_provider_aep.emulator.entities import optional_text, required_text
 from airflow_provider_aep.emulator.errors import flow_error
 from airflow_provider_aep.emulator.flows import coercion, schedule
@@ -37,7 +38,10 @@ class FlowBodies:
         fields["targetConnectionIds"] = [target.id] if target else []
         fields["inheritedAttributes"] = _inherited(source, target)
         fields["transformations"] = _transformations(body.get("transformations"), spec)
-        if "scheduleParams" in body or not draft:
+        if "scheduleSpec" not in spec:  # rows come when they come
+            if "scheduleParams" in body:
+                raise flow_error("1100-400", reason=f"flow spec {spec['name']} has no schedule")
+        elif "scheduleParams" in body or not draft:
             fields["scheduleParams"] = schedule.read(body.get("scheduleParams"), self._world.clock.now())
         if "options" in body:
             fields["options"] = coercion.checked(body["options"], spec["optionSpec"]["spec"], "options")
@@ -47,6 +51,13 @@ class FlowBodies:
             _check_delta_column(fields, spec)
             self._check_mapping(sandbox, fields, target)
         return fields
+
+    def inlet(self, sandbox: str, item: Item) -> str | None:
+        """Whether rows are sent to the source, and where it shows its address."""
+        ids = item["sourceConnectionIds"]
+        entity = self._world.store.get("sourceConnections", sandbox, ids[0]) if ids else None
+        source = sources.find(self._world, entity.item["connectionSpec"]["id"]) if entity else None
+        return source.inlet if source else None
 
     def _spec(self, reference: object) -> Item:
         if not isinstance(reference, dict) or not isinstance(reference.get("id"), str):
@@ -81,7 +92,9 @@ class FlowBodies:
             raise flow_error("1101-404")
         params = transformation(fields, "Mapping")
         mapping_id = str(params.get("mappingId", ""))
-        schemas = {dataset.item["schemaRef"]["id"], target.item["data"]["schema"]["id"]}
+        schemas = {dataset.item["schemaRef"]["id"]}
+        if "schema" in target.item["data"]:
+            schemas.add(target.item["data"]["schema"]["id"])
         if params:
             version = str(params.get("mappingVersion", "0"))
             mapping = self._world.store.get("mappingSets", sandbox, mapping_id)
@@ -121,7 +134,7 @@ def _check_delta_column(fields: Item, spec: Item) -> None:
     """Needed by a recurring flow of a table source, and by no other."""
     delta = bool(transformation(fields, "Copy"))
     takes_one = any(entry["name"] == "Copy" for entry in spec["transformationSpecs"])
-    if fields["scheduleParams"]["frequency"] == "once":
+    if fields.get("scheduleParams", {}).get("frequency", "once") == "once":
         if delta:
             raise flow_error("1369-400")
     elif takes_one and not delta:

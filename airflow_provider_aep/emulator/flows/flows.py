@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from airflow_provider_aep.emulator import filters, jsonio, paging, patching, pointer
+from airflow_provider_aep.emulator import filters, jsonio, paging, patching, pointer, streaming
 from airflow_provider_aep.emulator.entities import Call, check_if_match, find, new_item, read_call
 from airflow_provider_aep.emulator.errors import flow_error
 from airflow_provider_aep.emulator.flows import drafts, schedule
@@ -70,7 +70,7 @@ class Flows:
         item = new_item(self._world, call.sandbox, fields)
         item["runs"] = f"/runs?property=flowId=={item['id']}"
         flow = Entity(KIND, call.sandbox, item["id"], item, {"next": None, "watermark": None})
-        flow = self._operated(flow, "create")
+        flow = self._operated(self._with_inlet(flow, request), "create")
         if not draft:
             flow = self._started(flow, "initializing")
         self._engine.keep(flow)
@@ -79,12 +79,12 @@ class Flows:
 
     async def get(self, request: Request) -> Response:
         """One flow, in an array all the same."""
-        return jsonio.reply({"items": [self._find(await read_call(request)).item]})
+        return jsonio.reply({"items": [_view(self._find(await read_call(request)))]})
 
     async def list_all(self, request: Request) -> Response:
         """Those of the sandbox that `property` lets through, a page at a time."""
         call = await read_call(request)
-        items = [entity.item for entity in self._world.store.all(KIND, call.sandbox)]
+        items = [_view(entity) for entity in self._world.store.all(KIND, call.sandbox)]
         return paging.answer(request.query_params, KIND, call.sandbox, FIELDS, items)
 
     async def runs(self, request: Request) -> Response:
@@ -145,7 +145,8 @@ class Flows:
         else:
             body = {name: flow.item[name] for name in BODY if name in flow.item}
             fields = self._bodies.read(flow.sandbox, body, draft=False)
-            flow = self._started(_with(flow, {**flow.item, **fields}, flow.hidden), "initializing")
+            flow = self._with_inlet(_with(flow, {**flow.item, **fields}, flow.hidden), request)
+            flow = self._started(flow, "initializing")
         flow = self._operated(flow, "update")
         self._engine.keep(flow)
         return jsonio.reply({"id": flow.id, "etag": flow.item["etag"]})
@@ -153,9 +154,17 @@ class Flows:
     def _find(self, call: Call) -> Entity:
         return find(self._world, KIND, call)
 
+    def _with_inlet(self, flow: Entity, request: Request) -> Entity:
+        """Webhooks of the Streaming SDK get their address with the flow."""
+        if "inlet" in flow.hidden or self._bodies.inlet(flow.sandbox, flow.item) != KIND:
+            return flow
+        return streaming.opened(flow, request)
+
     def _started(self, flow: Entity, passing: str) -> Entity:
         """Runs from now on: a first run is due at once if its start passed while the flow could not run."""
-        now, params = self._world.clock.now(), flow.item["scheduleParams"]
+        now, params = self._world.clock.now(), flow.item.get("scheduleParams")
+        if params is None:
+            return self._passing(flow, passing)
         begun = flow.hidden["watermark"] is not None or flow.hidden.get("begun", False)
         due = schedule.next_due(params, now) if begun else max(float(params["startTime"]), now)
         hidden = {**flow.hidden, "next": due}
@@ -184,6 +193,14 @@ class Flows:
         updated = max(now, flow.item["updatedAt"] + (operation == "update"))
         item = {**flow.item, "version": etag, "etag": etag, "lastOperation": last, "updatedAt": updated}
         return _with(flow, item, flow.hidden)
+
+
+def _view(flow: Entity) -> Item:
+    """The LAVA tutorial shows the address among the options."""
+    if "inlet" not in flow.hidden:
+        return flow.item
+    url = flow.hidden["inlet"]["inletUrl"]
+    return {**flow.item, "options": {**flow.item.get("options", {}), "inletUrl": url}}
 
 
 def _with(flow: Entity, item: Item, hidden: Item) -> Entity:

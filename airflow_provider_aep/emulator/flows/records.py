@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import copy
-import secrets
 import uuid
 from dataclasses import asdict
 from typing import Any
 
-from airflow_provider_aep.emulator import settings
-from airflow_provider_aep.emulator.entities import ACCOUNT, new_item
-from airflow_provider_aep.emulator.flows import ingest, metrics
+from airflow_provider_aep.emulator.entities import new_item
+from airflow_provider_aep.emulator.flows import batches, ingest, metrics
 from airflow_provider_aep.emulator.flows.ingest import COPY, Outcome
 from airflow_provider_aep.emulator.registry.resources import Resources
 from airflow_provider_aep.emulator.store import Entity
@@ -18,7 +16,6 @@ from airflow_provider_aep.emulator.world import World
 
 START_SECONDS = 1.0  # from its time to `inProgress`
 RUN_SECONDS = 3.0  # from there to its end
-ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # of the batch ids in the samples
 Item = dict[str, Any]
 
 
@@ -37,8 +34,7 @@ class RunRecords:
         created = min(created, item["createdAt"])
         item |= {"createdAt": created, "updatedAt": created, "state": "scheduled"}
         item |= {"metrics": metrics.pending("scheduled"), "activities": []}
-        batch = "01" + "".join(secrets.choice(ALPHABET) for _ in range(24))
-        plan = {**plan, "batch": batch, "ref": item["providerRefId"]}
+        plan = {**plan, "batch": batches.new_id(), "ref": item["providerRefId"]}
         hidden = {
             "plan": plan,
             "starts_at": starts + START_SECONDS,
@@ -138,27 +134,7 @@ class RunRecords:
         plan = run.hidden["plan"]
         if outcome.error is COPY and self._world.store.get("batches", run.sandbox, plan["batch"]) is None:
             return []  # nothing was copied, so there is nothing to promote
-        item = {
-            "createdAt": self._world.created_at(run.sandbox),
-            "imsOrg": settings.ORG_ID,
-            "created": times[0],
-            "createdClient": settings.CLIENT_ID,
-            "createdUser": ACCOUNT,
-            "updatedUser": ACCOUNT,
-            "updated": times[1],
-            "started": times[0],
-            "completed": times[1],
-            "status": "failed" if outcome.error else "success",
-            "recordCount": outcome.written,
-            "failedRecordCount": outcome.failed,
-            "size": outcome.output_bytes,
-            "version": "1.0.1",
-            "relatedObjects": [{"type": "dataSet", "id": plan["dataset"]}],
-            "metrics": {},
-            "tags": {},
-        }
-        hidden = {"dataset": plan["dataset"], "run": run.id, "rows": outcome.records}
-        return [Entity("batches", run.sandbox, plan["batch"], item, hidden)]
+        return [batches.batch(self._world, run.sandbox, plan["batch"], plan["dataset"], outcome, times)]
 
 
 def _merged(below: Item, above: Item) -> Item:

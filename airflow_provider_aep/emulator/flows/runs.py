@@ -65,7 +65,7 @@ class Runs:
             raise flow_error("1430-400", id=body["flowId"])
         if flow.item["state"] != "enabled":
             raise flow_error("1380-400", reason=f"the flow is in state {flow.item['state']}")
-        frequency = flow.item["scheduleParams"]["frequency"]
+        frequency = flow.item.get("scheduleParams", {}).get("frequency", "streaming")
         if frequency != "once":
             raise flow_error("1386-400", id=flow.id, frequency=frequency)
         params = _params(body.get("params"))

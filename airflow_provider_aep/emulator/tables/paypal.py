@@ -46,12 +46,16 @@ def tables() -> dict[str, Table]:
     definitions = _definitions(plans)
     models = _charge_models(definitions)
     found = (
-        Table("PayPal.Billing_Plans", PLAN, tuple(plans)),
-        Table("PayPal.Billing_Plans_Payment_Definition", DEFINITION, tuple(definitions)),
-        Table("PayPal.Billing_Plans_Payment_Definition_Charge_Models", CHARGE_MODEL, tuple(models)),
-        Table("PayPal.Catalog_Products", PRODUCT, tuple(_products(320))),
+        _table("Billing_Plans", PLAN, plans, "P-"),
+        _table("Billing_Plans_Payment_Definition", DEFINITION, definitions, "PD-"),
+        _table("Billing_Plans_Payment_Definition_Charge_Models", CHARGE_MODEL, models, "CHM-"),
+        _table("Catalog_Products", PRODUCT, _products(320), "PROD-"),
     )
     return {table.name: table for table in found}
+
+
+def _table(name: str, kinds: dict[str, str], rows: list[Row], prefix: str) -> Table:
+    return Table(f"PayPal.{name}", kinds, tuple(rows), lambda _n, dice: _id(prefix, dice))
 
 
 PRODUCT = {

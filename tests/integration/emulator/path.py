@@ -79,7 +79,7 @@ class Path:
         (text,) = made(self.catalog("POST", "/dataSets", params={"requestDataSource": "true"}, json=body))
         return str(text).removeprefix("@/dataSets/")
 
-    def mapping(self, schema: str, columns: Any = COLUMNS) -> str:
+    def mapping(self, schema: str, columns: Any = COLUMNS, prefix: str = "") -> str:
         """A mapping set of the columns by name; its id."""
         body = {
             "version": 0,
@@ -87,7 +87,7 @@ class Path:
             "xdmVersion": "1.0",
             "id": None,
             "mappings": [
-                {"destinationXdmPath": f"_emulator.{name}", "sourceAttribute": name, "version": 0}
+                {"destinationXdmPath": f"_emulator.{name}", "sourceAttribute": prefix + name, "version": 0}
                 for name in columns
             ],
         }
@@ -127,6 +127,22 @@ class Path:
                 {"name": "Mapping", "params": {"mappingId": self.mapping(schema), "mappingVersion": 0}},
             ],
             "scheduleParams": {"startTime": self.now(), "frequency": "day", "interval": 1},
+        }
+        return {**body, **changes}
+
+    def joined(
+        self, source: str, flow_spec: str, columns: Any, *, prefix: str = "", **changes: Any
+    ) -> dict[str, Any]:
+        """The body of a flow from any source connection; `prefix` is where its records have the columns."""
+        schema = self.schema(f"{source} schema", columns)
+        self.dataset_id = self.dataset(schema, f"{source} dataset")
+        mapping = self.mapping(schema, columns, prefix)
+        body = {
+            "name": "Anything to the lake",
+            "flowSpec": spec(flow_spec),
+            "sourceConnectionIds": [source],
+            "targetConnectionIds": [self.target(schema, self.dataset_id)],
+            "transformations": [{"name": "Mapping", "params": {"mappingId": mapping, "mappingVersion": 0}}],
         }
         return {**body, **changes}
 
@@ -185,6 +201,11 @@ def failure(response: requests.Response) -> str:
     body = response.json()
     assert body["status"] == response.status_code, response.text
     return str(body["type"]).rsplit("FLOW-", 1)[-1]
+
+
+def replaced(path: str, value: Any) -> list[dict[str, Any]]:
+    """A patch that changes one place."""
+    return [{"op": "replace", "path": path, "value": value}]
 
 
 def made(response: requests.Response, status: int = 201) -> Any:

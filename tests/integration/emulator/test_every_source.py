@@ -80,6 +80,27 @@ def test_wrong_parameters(api: Api, row: Row) -> None:
     assert code(response) == "1308-400"
 
 
+@ROWS
+def test_explore(api: Api, row: Row) -> None:
+    """The root lists something, and its first readable entry has columns and rows."""
+    base = api("POST", "/connections", json=row.body()).json()["id"]
+
+    def explore(**query: str) -> Any:
+        response = api("GET", f"/connections/{base}/explore", params=query)
+        assert response.status_code == 200, response.text
+        return response.json()
+
+    root = explore(objectType="root")
+    entries = root["items"] if isinstance(root, dict) else root
+    entry = next(entry for entry in entries if entry["canPreview"] and entry["canFetchSchema"])
+    more = {"determineProperties": "true"} if entry["type"] == "file" else {}
+    found = explore(objectType=entry["type"], object=entry["path"], preview="true", **more)
+    schema = found["schema"]
+    names = [c["name"] for c in schema["columns"]] if "columns" in schema else list(schema["properties"])
+    assert found["data"]
+    assert all(list(record) == names for record in found["data"])
+
+
 def test_no_secret_is_kept(tmp_path: Path) -> None:
     """Neither in what GET shows, nor in the state file, nor in the log."""
     state = tmp_path / "state.db"

@@ -367,6 +367,10 @@ def test_imports_nothing_of_the_client() -> None:
 def test_keep_alive(quiet_connection: Quiet) -> None:
     """A connection that has been quiet for longer than uvicorn's own five seconds still serves."""
     client, since = quiet_connection
+    if time.monotonic() - since > 60:  # a busy machine: its 75 seconds may be over
+        client.close()
+        assert_served(client)
+        since = time.monotonic()
     time.sleep(max(0.0, since + 7 - time.monotonic()))
     assert_served(client)
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_aep.emulator.tables import growth
+from airflow_provider_aep.emulator.tables import growth, paypal
 from tests.integration.emulator.path import PRODUCTS, Path, failure, made
 from tests.integration.emulator.runs import BASE_ROWS, DAY, NEW_ROWS, decide, ids
-from tests.support.emulator import PAYPAL_SPEC, Emulator
+from tests.support.emulator import Emulator
 
 
 def test_life(path: Path) -> None:
@@ -99,9 +99,8 @@ def test_a_leap(path: Path) -> None:
 
 def test_new_rows_are_made_once() -> None:
     """A leap of a year reads the table for each of its runs: made anew each time, that took seconds."""
-    first, second = (growth.live(PAYPAL_SPEC, "PayPal.Catalog_Products", 0, at) for at in (DAY, 2 * DAY))
-    assert first
-    assert second
+    products = paypal.tables()["PayPal.Catalog_Products"]
+    first, second = (growth.live(products, 0, at) for at in (DAY, 2 * DAY))
     assert len(second.rows) > len(first.rows)
     assert all(a is b for a, b in zip(first.rows, second.rows, strict=False))
 

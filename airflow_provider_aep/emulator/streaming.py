@@ -1,0 +1,134 @@
+"""`/collection/{id}`: where others send rows to. Follows the tutorials on HTTP API and streaming."""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+from dataclasses import replace
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from airflow_provider_aep.emulator import jsonio, settings
+from airflow_provider_aep.emulator.errors import ApiError
+from airflow_provider_aep.emulator.flows import batches, ingest
+from airflow_provider_aep.emulator.registry.resources import Resources
+from airflow_provider_aep.emulator.store import Entity
+from airflow_provider_aep.emulator.world import World
+
+FLOW_ID = "x-adobe-flow-id"
+Item = dict[str, Any]
+
+
+def opened(entity: Entity, request: Request) -> Entity:
+    """A connection or a flow with an address of its own: the emulator's, as this client knows it."""
+    inlet_id = secrets.token_hex(32)
+    url = f"{request.url.scheme}://{request.url.netloc}/collection/{inlet_id}"
+    return replace(entity, hidden={**entity.hidden, "inlet": {"inletUrl": url, "inletId": inlet_id}})
+
+
+class Inlets:
+    """The streaming endpoints of one emulator. They ask for no API key, organisation or sandbox."""
+
+    def __init__(self, world: World, resources: Resources) -> None:
+        self._world = world
+        self._resources = resources
+        self._sequence = itertools.count(1)
+
+    def routes(self) -> list[Route]:
+        """Below `/collection`."""
+        return [Route("/{id}", self.collect, methods=["POST"])]
+
+    async def collect(self, request: Request) -> Response:
+        """200 for a message that was taken, which is not to say that it fits: that shows in its batch."""
+        inlet_id = request.path_params["id"]
+        owner = self._owner(inlet_id)
+        if owner is None:
+            raise _refusal(404, "Not Found", inlet_id, "Inlet does not exist")
+        self._check_token(owner, request)
+        try:
+            message = jsonio.parse(await request.body())
+        except jsonio.BadJson:
+            message = None
+        if not isinstance(message, dict):
+            raise _refusal(400, "Invalid Message Format", inlet_id, "Message is no JSON object")
+        self._land(owner, inlet_id, request, message)
+        now, number = self._world.clock.now_ms(), next(self._sequence)
+        reply = {"inletId": inlet_id, "xactionId": f"{now}:{number}:{number}", "receivedTimeMs": now}
+        return jsonio.reply(reply)
+
+    def _owner(self, inlet_id: str) -> Entity | None:
+        for sandbox in settings.SANDBOXES:
+            for kind in ("connections", "flows"):
+                for entity in self._world.store.all(kind, sandbox):
+                    if entity.hidden.get("inlet", {}).get("inletId") == inlet_id:
+                        return entity
+        return None
+
+    def _check_token(self, owner: Entity, request: Request) -> None:
+        params = owner.item.get("auth", {}).get("params", {})
+        if str(params.get("authenticationRequired", False)).lower() != "true":
+            return
+        _, _, token = request.headers.get("authorization", "").partition(" ")
+        if not self._world.token_is_valid(token.strip()):
+            raise ApiError(
+                401,
+                {
+                    "type": "https://ns.adobe.com/adobecloud/problem/data-collection-service-authorization",
+                    "status": "401",
+                    "title": "Authorization",
+                    "report": {"message": "[id] Ims service token is empty"},
+                },
+            )
+
+    def _land(self, owner: Entity, inlet_id: str, request: Request, message: Item) -> None:
+        header, row = _unpacked(message)
+        if header is None and owner.item.get("auth", {}).get("params", {}).get("dataType") == "xdm":
+            raise _refusal(400, "Invalid XDM Message Format", inlet_id, "Message has unknown xdm format")
+        named = (
+            request.headers.get(FLOW_ID) or request.query_params.get(FLOW_ID) or (header or {}).get("flowId")
+        )
+        plan = self._plan(owner, self._flow(owner, named), header)
+        if self._world.store.get("datasets", owner.sandbox, plan["dataset"]) is None:
+            raise _refusal(400, "Invalid Message Format", inlet_id, "Message belongs to no enabled dataflow")
+        outcome = ingest.fitted(self._world, self._resources, owner.sandbox, plan, [row])
+        now, batch_id = self._world.clock.now_ms(), batches.new_id()
+        landed = batches.batch(self._world, owner.sandbox, batch_id, plan["dataset"], outcome, (now, now))
+        self._world.store.put(landed)
+
+    def _plan(self, owner: Entity, flow: Entity | None, header: Item | None) -> Item:
+        """XDM goes as it is where it says; anything else through the dataflow's mapping."""
+        plan = ingest.plan(self._world, owner.sandbox, flow.item) if flow else {"partial": 0, "dataset": ""}
+        if header is None:
+            return plan
+        return {**plan, "mapping": None, "dataset": str(header.get("datasetId", plan["dataset"]))}
+
+    def _flow(self, owner: Entity, named: object) -> Entity | None:
+        """The dataflow a message means: the one it names, or the only one there is."""
+        flows = [owner] if owner.kind == "flows" else self._flows(owner)
+        enabled = [flow for flow in flows if flow.item["state"] == "enabled" and named in (None, flow.id)]
+        return enabled[0] if len(enabled) == 1 else None
+
+    def _flows(self, connection: Entity) -> list[Entity]:
+        sources = self._world.store.all("sourceConnections", connection.sandbox)
+        ids = {source.id for source in sources if source.item.get("baseConnectionId") == connection.id}
+        flows = self._world.store.all("flows", connection.sandbox)
+        return [flow for flow in flows if ids.intersection(flow.item["sourceConnectionIds"])]
+
+
+def _unpacked(message: Item) -> tuple[Item | None, Item]:
+    """An XDM message's header and entity; of any other message there is no header."""
+    header, body = message.get("header"), message.get("body")
+    entity = body.get("xdmEntity") if isinstance(body, dict) else None
+    if isinstance(header, dict) and isinstance(entity, dict):
+        return header, entity
+    return None, message
+
+
+def _refusal(status: int, title: str, inlet_id: str, reason: str) -> ApiError:
+    """As in the guide on streaming ingestion's errors."""
+    kind = "http://ns.adobe.com/adobecloud/problem/data-collection-service/inlet"
+    message = f"inletId: [{inlet_id}] imsOrgId: [{settings.ORG_ID}] {reason}"
+    return ApiError(status, {"type": kind, "status": status, "title": title, "report": {"message": message}})

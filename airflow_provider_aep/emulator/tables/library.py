@@ -1,0 +1,97 @@
+"""Which tables a source has: its own in `data/tables.json`, else its category's. Always the same rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta, timezone
+from functools import cache
+from importlib import resources
+from random import Random
+from typing import Any
+
+from airflow_provider_aep.emulator.settings import PAYPAL_SPEC
+from airflow_provider_aep.emulator.sources import Source
+from airflow_provider_aep.emulator.tables import paypal
+from airflow_provider_aep.emulator.tables.table import Row, Table, numbered
+
+START = datetime(2025, 1, 1, 8, 0, tzinfo=timezone.utc)
+FIRST_NAMES = ("Ada", "Bruno", "Chidi", "Dana", "Emeka", "Farah", "Goro", "Hanna", "Ines", "Jonas", "Mei")
+LAST_NAMES = ("Abe", "Berg", "Costa", "Diaz", "Eriksen", "Fofana", "Gupta", "Haas", "Ito", "Kaya", "Lund")
+COMPANIES = ("Northwind", "Contoso", "Fabrikam", "Litware", "Tailspin", "Proseware", "Adatum")
+PLACES = ("Lisbon", "Leeds", "Lagos", "Lyon", "Lima", "Linz", "Lahore")
+GOODS = ("Desk lamp", "Running shoes", "Tea selection", "Rain jacket", "Notebook", "Headphones")
+Make = Callable[[int, Random], Any]
+
+
+def tables(source: Source) -> Mapping[str, Table]:
+    """By path, in the order in which they are listed."""
+    if source.id == PAYPAL_SPEC:
+        return paypal.tables()
+    described = _described()
+    if source.name in described:
+        return _made(source.name)
+    streamed = source.family == "stream" and source.category == "cloud-storage"
+    kind = "events" if streamed or source.category in ("analytics", "streaming") else source.category
+    return _made(kind if kind in described else "databases")
+
+
+@cache
+def _described() -> dict[str, list[dict[str, Any]]]:
+    path = resources.files("airflow_provider_aep.emulator") / "data" / "tables.json"
+    found: dict[str, list[dict[str, Any]]] = json.loads(path.read_text("utf-8"))
+    return found
+
+
+@cache
+def _made(kind: str) -> Mapping[str, Table]:
+    return {entry["name"]: _table(**entry) for entry in _described()[kind]}
+
+
+def _table(name: str, prefix: str, columns: Mapping[str, str], count: int = 200) -> Table:
+    """The first column is the key: C00000, C00001 and so on."""
+    dice = Random(name)  # noqa: S311 - the same rows every time is the point
+    made = {column: _column(words) for column, words in columns.items()}
+    kinds = {column: kind for column, (kind, _) in made.items()}
+    key, *_ = columns
+    rows: list[Row] = []
+    for n in range(count):
+        row = {column: make(n, dice) for column, (_, make) in made.items()}
+        rows.append({**row, key: f"{prefix}{n:05}"})
+    return Table(name, kinds, tuple(rows), numbered(f"N{prefix}"))
+
+
+def _column(words: str) -> tuple[str, Make]:
+    """`of C` is a key of the table whose keys begin so; `a|b` is one of them; else see `_COLUMNS`."""
+    if words.startswith("of "):
+        return "string", lambda _, dice: f"{words.removeprefix('of ')}{dice.randrange(150):05}"
+    return ("string", _one_of(*words.split("|"))) if "|" in words else _COLUMNS[words]
+
+
+def _one_of(*words: str) -> Make:
+    return lambda _, dice: dice.choice(words)
+
+
+def _moment(n: int) -> datetime:
+    return START + timedelta(hours=31 * n)
+
+
+_COLUMNS: dict[str, tuple[str, Make]] = {
+    "key": ("string", lambda n, _: str(n)),
+    "number": ("integer", lambda _, dice: dice.randint(0, 500)),
+    "amount": ("double", lambda _, dice: dice.randint(500, 50000) / 100),
+    "cents": ("integer", lambda _, dice: dice.randint(500, 50000)),
+    "flag": ("boolean", lambda _, dice: dice.random() < 0.7),
+    "moment": ("date-time", lambda n, _: _moment(n).strftime("%Y-%m-%dT%H:%M:%SZ")),
+    "epoch": ("epoch", lambda n, _: int(_moment(n).timestamp())),
+    "first name": ("string", _one_of(*FIRST_NAMES)),
+    "last name": ("string", _one_of(*LAST_NAMES)),
+    "full name": ("string", lambda _, dice: f"{dice.choice(FIRST_NAMES)} {dice.choice(LAST_NAMES)}"),
+    "company": ("string", _one_of(*COMPANIES)),
+    "place": ("string", _one_of(*PLACES)),
+    "good": ("string", _one_of(*GOODS)),
+    "currency": ("string", _one_of("USD", "EUR", "GBP")),
+    "email": ("string", lambda n, _: f"person{n}@example.com"),
+    "phone": ("string", lambda n, _: f"+1 555 01{n % 100:02}"),
+    "text": ("string", lambda n, dice: f"{dice.choice(GOODS)}, note {n}"),
+}
