@@ -31,7 +31,7 @@ def validate(params: object, schema: Mapping[str, Any]) -> dict[str, Any]:
     }
     filled = {**defaults, **params}
     for error in Draft7Validator(schema).iter_errors(filled):
-        raise _complaint(error, filled, schema)
+        raise _complaint(error)
     return filled
 
 
@@ -43,13 +43,18 @@ def validate_leaf(name: str, value: object, schema: Mapping[str, Any]) -> None:
         raise flow_error("1100-400", reason=f"auth.params.{name} has the wrong type or is empty")
 
 
-def _complaint(error: ValidationError, params: Mapping[str, Any], schema: Mapping[str, Any]) -> ApiError:
+def _complaint(error: ValidationError) -> ApiError:
+    """The mandatory field by its name, as the catalogue has it; below the parameters by its path."""
+    where = ".".join(map(str, error.absolute_path))
     if error.validator == "required":
-        missing = [name for name in schema["required"] if name not in params]
-        return flow_error("1304-400", field=missing[0])
-    return flow_error(
-        "1100-400", reason=f"auth.params.{error.absolute_path[0]} has the wrong type or is empty"
-    )
+        required: Any = error.validator_value
+        given: Any = error.instance
+        missing = next(name for name in required if name not in given)
+        return flow_error("1304-400", field=f"{where}.{missing}".lstrip("."))
+    place = f"auth.params.{where}".rstrip(".")
+    if error.validator in ("type", "minLength"):
+        return flow_error("1100-400", reason=f"{place} has the wrong type or is empty")
+    return flow_error("1100-400", reason=f"{place} does not match {error.validator}")
 
 
 def judge(spec_id: str, params: Mapping[str, Any]) -> dict[str, bool]:

@@ -81,6 +81,9 @@ class SpecControl:
         drafts = self._world.settings.drafts == "on"
         built = spec_bodies.connection_spec(facts, auth_specs, drafts=drafts)
         given = {name: value for name, value in order.items() if name in built}
+        odd = [name for name, value in given.items() if type(value) is not type(built[name])]
+        if odd:
+            raise _bad(f"{odd[0]!r} is of another type in a spec")
         return replace(known, name=order["name"], spec={**built, **given, "authSpec": auth_specs})
 
 

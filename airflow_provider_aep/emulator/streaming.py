@@ -87,10 +87,9 @@ class Inlets:
         header, row = _unpacked(message)
         if header is None and owner.item.get("auth", {}).get("params", {}).get("dataType") == "xdm":
             raise _refusal(400, "Invalid XDM Message Format", inlet_id, "Message has unknown xdm format")
-        named = (
-            request.headers.get(FLOW_ID) or request.query_params.get(FLOW_ID) or (header or {}).get("flowId")
-        )
-        plan = self._plan(owner, self._flow(owner, named), header)
+        sent = request.headers.get(FLOW_ID) or request.query_params.get(FLOW_ID)
+        flow = self._flow(owner, sent or (header or {}).get("flowId"))
+        plan = self._plan(owner, flow, header)
         if self._world.store.get("datasets", owner.sandbox, plan["dataset"]) is None:
             raise _refusal(400, "Invalid Message Format", inlet_id, "Message belongs to no enabled dataflow")
         outcome = ingest.fitted(self._world, self._resources, owner.sandbox, plan, [row])

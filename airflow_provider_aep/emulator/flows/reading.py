@@ -48,9 +48,7 @@ def rows(world: World, sandbox: str, run: Item, at: float) -> list[Item]:
             raise CopyError("ErrorCode=UserErrorUnauthorized, the source refused the credentials")
     source = sources.find(world, plan["spec"])
     if source is None:
-        raise CopyError(
-            "ErrorCode=UserErrorConnectorNotFound, the platform does not offer the source any more"
-        )
+        raise CopyError("ErrorCode=UserErrorConnectorNotFound, the source was withdrawn")
     found = _READERS[source.family](world, source, run, at)
     names = plan["columns"]
     return [{k: v for k, v in row.items() if k in names} if names else dict(row) for row in found]
@@ -68,9 +66,10 @@ def _table(world: World, source: Source, run: Item, at: float) -> list[Item]:
 
 def _files(world: World, source: Source, run: Item, at: float) -> list[Item]:
     """Whole files, if they are new or changed."""
-    wanted, recursive = str(run["read"]["params"].get("path", "")), run["read"]["params"].get("recursive")
+    params = run["read"]["params"]
+    wanted, recursive = str(params.get("path", "")), str(params.get("recursive")).lower() == "true"
     tree = files.tree(source, world.born, at)
-    paths = files.matching(list(tree), wanted, recursive=str(recursive).lower() == "true")
+    paths = files.matching(list(tree), wanted, recursive=recursive)
     if not paths and "*" not in wanted:
         raise CopyError(f"ErrorCode=UserErrorFileNotFound, there is no {wanted}")
     form = files.form_of(run["read"]["data"])

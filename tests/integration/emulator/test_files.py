@@ -18,14 +18,6 @@ ORDERS = {"order_id": {"type": "string"}, "amount": {"type": "number"}, "status"
 DAY = 86400
 
 
-@pytest.fixture
-def path(emulator: Emulator) -> Path:
-    """The services of sandbox `prod`; the clock stands."""
-    path = Path(emulator)
-    path.stop_clock()
-    return path
-
-
 def base(path: Path, row: Row = S3) -> str:
     """A base connection."""
     return str(made(path.api("POST", "/connections", json=row.body()))["id"])

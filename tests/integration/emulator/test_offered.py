@@ -68,6 +68,30 @@ def test_a_spec_nobody_knows(emulator: Emulator, api: Api) -> None:
     assert emulator.api()("GET", f"/connectionSpecs/{spec['id']}").status_code == 404
 
 
+def test_any_schema(emulator: Emulator, api: Api) -> None:
+    """Whatever JSON Schema a spec has, a refusal names the place and what is wrong with it."""
+    schema = {
+        "properties": {
+            "mode": {"enum": ["fast", "slow"]},
+            "tls": {"type": "object", "properties": {"key": {}}, "required": ["key"]},
+        },
+        "additionalProperties": False,
+        "anyOf": [{"required": ["mode"]}, {"required": ["tls"]}],
+    }
+    order = {"name": "Abacus", "authSpec": [{"name": "Bead Authentication", "spec": schema}]}
+    spec = emulator.control("POST", "connectionSpecs", order)
+    for params, complaint, words in (
+        ({"mode": "idle"}, "1100-400", "auth.params.mode does not match enum"),
+        ({"tls": {}}, "1304-400", "The mandatory field tls.key"),
+        ({"mode": "fast", "more": 1}, "1100-400", "auth.params does not match additionalProperties"),
+        ({}, "1100-400", "auth.params does not match anyOf"),
+    ):
+        response = create(api, spec["id"], **params)
+        assert failure(response) == complaint
+        assert words in response.json()["errorMessage"]
+    made(create(api, spec["id"], mode="fast"))
+
+
 def test_a_spec_that_changed(emulator: Emulator, api: Api) -> None:
     """A documented source whose live spec asks for something else."""
     (row,) = (row for row in rows() if row.source["id"] == MYSQL)
@@ -122,6 +146,7 @@ def test_orders_outlive_a_restart(tmp_path: Path) -> None:
         {"name": "x", "authSpec": [{"name": "y", "spec": {"type": "nonsense"}}]},
         {"name": "x", "authSpec": [{"name": "y", "spec": {"properties": {"a": True}}}]},
         {"name": "x", "authSpec": [{"name": "y", "spec": {"required": "a"}}]},
+        {"name": "x", "sourceSpec": 7},
     ],
     ids=str,
 )

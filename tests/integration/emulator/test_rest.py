@@ -21,14 +21,6 @@ CHARGE = {"id": {"type": "string"}, "amount": {"type": "integer"}, "paid": {"typ
 DAY = 86400
 
 
-@pytest.fixture
-def path(emulator: Emulator) -> Path:
-    """The services of sandbox `prod`; the clock stands."""
-    path = Path(emulator)
-    path.stop_clock()
-    return path
-
-
 def base(path: Path, row: Row = STRIPE, **params: Any) -> str:
     """A base connection."""
     return str(made(path.api("POST", "/connections", json=row.body(**params)))["id"])
@@ -56,7 +48,10 @@ def test_explore(path: Path, row: Row) -> None:
     listed = explore(path, base(path, row), objectType="root")
     assert {entry["type"] for entry in listed} == {"rest"}
     for entry in listed:
-        assert explore(path, base(path, row), object=entry["path"])["data"]
+        named = encoded({"resourcePath": entry["path"]})
+        assert explore(path, base(path, row), object=entry["path"]) == explore(
+            path, base(path, row), sourceParams=named
+        )
 
 
 def test_resources(path: Path) -> None:

@@ -19,14 +19,6 @@ GENERIC = "e77fde5a-22a8-11ed-861d-0242ac120002"
 COLUMNS = {"name": {"type": "string"}, "age": {"type": "integer"}}
 
 
-@pytest.fixture
-def path(emulator: Emulator) -> Path:
-    """The services of sandbox `prod`; the clock stands."""
-    path = Path(emulator)
-    path.stop_clock()
-    return path
-
-
 def base(path: Path, row: Row = HTTP, **params: Any) -> dict[str, Any]:
     """A base connection, as GET shows it."""
     made_id = made(path.api("POST", "/connections", json=row.body(**params)))["id"]
