@@ -10,7 +10,6 @@ import pytest
 
 from tests.integration.emulator.path import Path, failure, made, replaced, spec
 from tests.support.documented import Row, rows
-from tests.support.emulator import Emulator
 
 REST = "6499120c-0b15-42dc-936e-847ea3c24d72"
 SOURCES = [row for row in rows() if row.source["family"] == "rest"]

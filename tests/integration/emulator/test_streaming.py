@@ -9,7 +9,6 @@ import requests
 
 from tests.integration.emulator.path import Path, failure, made, replaced, spec
 from tests.support.documented import Row, rows, sources
-from tests.support.emulator import Emulator
 
 HTTP = next(row for row in rows() if row.source["name"] == "HTTP API (streaming)")
 LAVA = "232dfabe-27aa-41c0-a7cf-9961661dc68b"
