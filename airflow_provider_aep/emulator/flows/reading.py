@@ -39,7 +39,7 @@ def _names(columns: object) -> list[str]:
 
 def rows(world: World, sandbox: str, run: Item, at: float) -> list[Item]:
     """The rows in the run's window, with the columns that were asked for."""
-    plan = run["read"]
+    plan = run.get("read")
     if plan is None:
         raise CopyError("ErrorCode=UserErrorSourceConnectionNotFound, the source connection is gone")
     if plan["base"] is not None:
