@@ -144,6 +144,7 @@ def test_tables_land_once(real: Installation) -> None:
         real.kill_held(path)
     real.wait_for_all()
     assert canary.find(str(real.triggers())) == []
+    assert canary.leaks(real.airflow.home) == {}
     real.advance(MINUTE)
     real.finish(run_id)
     tries = [task["try_number"] for task in real.airflow.api.tasks("ingestion", run_id)]
