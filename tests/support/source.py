@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_provider_aep.emulator.tables import growth
-from tests.support.emulator import PAYPAL_SPEC
+from airflow_provider_aep.emulator.tables import growth, paypal
 
 
 def source_rows(table: str, at: float = 0) -> list[dict[str, Any]]:
     """A table's rows, so many seconds after the emulator began."""
-    found = growth.live(PAYPAL_SPEC, table, 0, at)
-    assert found is not None
-    return list(found.rows)
+    return list(growth.live(paypal.tables()[table], 0, at).rows)
