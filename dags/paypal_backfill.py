@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime, timedelta, timezone
-from itertools import pairwise
 
 from airflow.sdk import DAG, Param, task
 
@@ -121,12 +120,12 @@ with DAG(
             )
         if last <= first:
             raise ValueError("The end must lie after the start.")
-        count = -((first - last) // DAY)  # the last window may be shorter than a day
-        days = [first + n * DAY for n in range(count)] + [last]
-        return [
-            {"window_start": start.isoformat(), "window_end": end.isoformat()}
-            for start, end in pairwise(days)
-        ]
+        cut = []
+        while first < last:
+            end = min(first + DAY, last)
+            cut.append({"window_start": first.isoformat(), "window_end": end.isoformat()})
+            first = end
+        return cut
 
     windows = cut_into_days()
     # Airflow counts tasks that wait in the triggerer from 3.3 on; before, `deferrable=False` keeps the limit.

@@ -5,12 +5,12 @@ from __future__ import annotations
 import runpy
 import subprocess
 import sys
-from datetime import datetime, timedelta, timezone
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pendulum
 import pytest
 
 FILES = sorted((Path(__file__).parents[2] / "dags").glob("*.py"))
@@ -142,13 +142,13 @@ class TestBackfill:
 
     def test_a_moment_is_no_interval(self) -> None:
         """Airflow gives a manual run of a DAG without schedule an interval of no length."""
-        now = datetime(2026, 5, 1, tzinfo=timezone.utc)
+        now = pendulum.datetime(2026, 5, 1)
         assert len(self.windows(data_interval_start=now, data_interval_end=now)) == 3
 
     def test_the_data_interval_goes_first(self) -> None:
         """So `airflow backfill create` works; what is left of the last day is a window too."""
-        start = datetime(2026, 5, 1, 6, tzinfo=timezone.utc)
-        windows = self.windows(data_interval_start=start, data_interval_end=start + timedelta(hours=30))
+        start = pendulum.datetime(2026, 5, 1, 6)  # what Airflow gives
+        windows = self.windows(data_interval_start=start, data_interval_end=start.add(hours=30))
         assert windows == [
             ("2026-05-01T06:00:00+00:00", "2026-05-02T06:00:00+00:00"),
             ("2026-05-02T06:00:00+00:00", "2026-05-02T12:00:00+00:00"),
