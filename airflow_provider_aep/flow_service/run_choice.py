@@ -65,12 +65,13 @@ def _of_interval(ordered: list[Run], start: float, end: float) -> Choice | None:
 
     Of several runs over the same window the newest counts: it is the retry. Where no window holds all of
     the interval, the run that reaches its end is the last one needed. Without a window a run is taken to
-    bring what came before it started, as one with a delta column does.
+    bring what came before it started, as one with a delta column does. An interval that is a mere moment is
+    what came before it: not the window that begins with it, which is the next one.
     """
-    whole = [run for run in ordered if run.window and run.window[0] <= start and run.window[1] >= end]
+    ending = [run for run in ordered if run.window and run.window[0] < end <= run.window[1]]
+    whole = [run for run in ending if run.window and run.window[0] <= start]
     if whole:
         return Choice(whole[-1], "its window, which holds the whole data interval")
-    ending = [run for run in ordered if run.window and run.window[0] < end <= run.window[1]]
     if ending:
         return Choice(ending[-1], "its window, which reaches the end of the data interval")
     after = [run for run in ordered if run.window is None and (run.started_at or -math.inf) >= end]

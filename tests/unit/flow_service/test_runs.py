@@ -186,6 +186,15 @@ def test_hourly_runs_in_a_daily_interval() -> None:
     assert choice(runs, **INTERVAL) == ("h23", "its window, which reaches the end of the data interval")
 
 
+def test_a_moment_is_brought_by_the_run_up_to_it() -> None:
+    """Two windows touch the moment that `@daily` is in Airflow 3; the later one begins with it."""
+    moment = {"match": "data_interval", "start": BASE, "end": BASE}
+    upto = windowed("up to it", BASE - DAY, BASE, BASE)
+    after = windowed("after it", BASE, BASE + DAY, BASE + DAY)
+    assert choice([upto, after], **moment) == ("up to it", "its window, which holds the whole data interval")
+    assert choice([after], **moment) is None
+
+
 def test_without_windows_the_first_start_after_the_interval() -> None:
     """A run with a delta column brings all that came before it started."""
     runs = [started("late", BASE + DAY + 90), started("early", BASE + 5), started("right", BASE + DAY)]
