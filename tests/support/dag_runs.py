@@ -14,7 +14,7 @@ from tests.support.workers import Worker, Workers
 
 LOST = "its reply lost"
 STAGES = {"before it leaves": "before", LOST: "after", "before its reply is used": "after"}
-MINUTE = 60.0
+HOUR = 3600.0
 DAY = 86400.0
 Kill = tuple[str, str, int]
 """A step, and a point in it: `("create_connection", "after", 3)`."""
@@ -107,7 +107,7 @@ class DagRun:
             resumed = result.get("deferred")
             if resumed is None:
                 return {**result["error"], "said": worker.said()} if "error" in result else None
-            self._emulator.advance(MINUTE)
+            self._emulator.advance(HOUR)
         raise AssertionError("the DAG run does not come to an end")
 
     def finish(self, *kills: Kill, max_tries: int = 2) -> dict[str, Any]:
