@@ -29,6 +29,7 @@
         ├── EntityChangedError    somebody else changed what this task was about to change
         ├── EntityStateError      disabled, a draft, or not enabled in time
         ├── EntityInUseError      something hangs on it
+        ├── SourceWithdrawnError  the platform does not offer the source, or not any more
         ├── AmbiguousRunError     a run may have been started, and it cannot be told
         └── CredentialsRefusedError  the source does not accept the connection's credentials
 
@@ -209,6 +210,10 @@ class EntityInUseError(AepConflictError):
 
 class CredentialsRefusedError(AepConflictError):
     """AEP tried the connection, and the source does not accept its credentials."""
+
+
+class SourceWithdrawnError(AepConflictError):
+    """The platform does not offer the source's connection spec, or not to this credential."""
 
 
 class AmbiguousRunError(AepConflictError):

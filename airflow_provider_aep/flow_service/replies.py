@@ -159,6 +159,17 @@ def error_from_reply(
     )
 
 
+def is_missing_spec(error: AepStatusError) -> bool:
+    """Whether Flow Service does not offer a connection spec: 404, 1413-400, or the older shape's words.
+
+    A 404 of the sandbox (2100-404 and its kin) says nothing of the spec.
+    """
+    number = (error.code or "").rpartition("FLOW-")[2]
+    if isinstance(error, AepNotFoundError):
+        return not number.startswith("21")
+    return number.startswith("1413-") or "provide a valid spec id" in str(error).lower()
+
+
 def _class(status: int, code: str | None, document: Mapping[str, Any]) -> type[AepStatusError]:
     if status >= 500:
         return AepServerError

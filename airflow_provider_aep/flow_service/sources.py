@@ -1,57 +1,221 @@
-"""The catalogue of sources: what a base connection to each needs.
+"""The catalogue of sources: what Adobe's documents say a base connection to each needs.
 
-One source so far; the documented rest joins here as data. A source is found by its name in any spelling.
+``data/sources.json`` is made by ``scripts/source_catalogue.py``. It is read when a source is first asked for,
+never while a DAG is parsed. Documents contradict each other and some print ids that belong to another source;
+such rows stay ``uncertain``, and everything that shows them says so.
 """
 
 from __future__ import annotations
 
 import difflib
+import json
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
 
+from airflow_provider_aep.flow_service.checks import check_id
 from airflow_provider_aep.flow_service.errors import AepConfigError
+from airflow_provider_aep.flow_service.parameters import is_secret
 
-PLAIN_PARAMETERS = frozenset({"host", "port", "database", "schema", "region", "server"})
-"""Parameters of ``auth.params`` that are no secrets, whatever the source. All others are."""
+UNCERTAIN = "uncertain"
+
+
+@dataclass(frozen=True)
+class AuthSpec:
+    """One way to authenticate. Its name must match the platform's to the letter, blanks included.
+
+    :param schema: the JSON Schema of ``auth.params``
+    :param confidence: ``confirmed`` where one documented request body shows id, name and parameters
+    :param deprecated: what is known of its end
+    :param document: Adobe's tutorial, as path and commit; empty for what the platform itself says
+    """
+
+    name: str
+    schema: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    confidence: str = "confirmed"
+    deprecated: str | None = None
+    note: str = ""
+    document: str = ""
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """The parameters that must be there."""
+        names = self.schema.get("required")
+        return tuple(str(name) for name in names) if isinstance(names, list | tuple) else ()
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """All parameters, the required ones first."""
+        return tuple(dict.fromkeys((*self.required, *self.properties)))
+
+    @property
+    def properties(self) -> Mapping[str, Any]:
+        """The schema of each parameter."""
+        properties = self.schema.get("properties")
+        return properties if isinstance(properties, Mapping) else {}
+
+    @property
+    def uncertain(self) -> bool:
+        """Whether the documents contradict themselves about it."""
+        return self.confidence == UNCERTAIN
+
+    def is_secret(self, parameter: str) -> bool:
+        """Whether a parameter is or may be a secret."""
+        schema = self.properties.get(parameter)
+        marked = isinstance(schema, Mapping) and schema.get("format") == "password"
+        return marked or is_secret(parameter)
+
+    def __str__(self) -> str:
+        return self.name + (f" ({UNCERTAIN})" if self.uncertain else "")
 
 
 @dataclass(frozen=True)
 class Source:
-    """A documented source. Spec id and auth spec name must match the platform's to the letter."""
+    """A source. ``key`` is its name in DAGs, ``flow_spec`` the one that Adobe's samples list it under."""
 
     key: str
     title: str
     connection_spec_id: str
-    auth_spec_name: str
+    category: str = ""
+    flow_spec: str | None = None
+    alias: str | None = None
+    note: str = ""
+    auth: tuple[AuthSpec, ...] = ()
+
+    @property
+    def uncertain(self) -> bool:
+        """Whether all that is known of it is uncertain."""
+        return bool(self.auth) and all(auth.uncertain for auth in self.auth)
+
+    @property
+    def deprecated(self) -> str | None:
+        """What is known of its end, if every way to authenticate ends."""
+        ends = [auth.deprecated for auth in self.auth]
+        return ends[0] if ends and all(ends) else None
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """How it may be called, in letters and digits."""
+        return frozenset(_letters(name) for name in (self.key, self.title, self.alias) if name)
+
+    def documented(self, auth_name: str) -> AuthSpec | None:
+        """The catalogue's way to authenticate of that name, in whatever spelling."""
+        return next((auth for auth in self.auth if same_name(auth.name, auth_name)), None)
+
+    def __str__(self) -> str:
+        return self.title + (f" ({UNCERTAIN})" if self.uncertain else "")
 
 
-PAYPAL = Source(
-    key="paypal",
-    title="PayPal",
-    connection_spec_id="221c7626-58f6-4eec-8ee2-042b0226f03b",
-    auth_spec_name="Client-Id-Secret Based Authentication",
-)
-
-SOURCES: dict[str, Source] = {source.key: source for source in (PAYPAL,)}
+@cache
+def catalogue() -> Mapping[str, Source]:
+    """All documented sources, by key."""
+    rows = json.loads((Path(__file__).parent / "data" / "sources.json").read_text("utf-8"))
+    return {row["key"]: _source(row) for row in rows}
 
 
 def find_source(name: object) -> Source:
     """The source of that name, whatever its case and separators; a typo gets a suggestion."""
-    key = re.sub(r"[\s_-]+", "-", name.strip().lower()) if isinstance(name, str) else ""
-    if key in SOURCES:
-        return SOURCES[key]
-    near = difflib.get_close_matches(key, SOURCES, n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
+    letters = _letters(name) if isinstance(name, str) else ""
+    for source in catalogue().values():
+        if letters in source.names:
+            return source
+    near = _suggestions(letters) if letters else []
+    hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
     raise AepConfigError(
-        f"`source` is {name!r}, which this provider does not know.{hint} It knows: {', '.join(SOURCES)}.",
+        f"`source` is {name!r:.100}, which this provider does not know.{hint} `python -m "
+        "airflow_provider_aep sources` lists what it knows; for another one, give `connection_spec_id`.",
         parameter="source",
     )
 
 
-def source_of(connection_spec_id: object, auth_spec_name: object) -> Source | None:
-    """The source that a base connection is of; by its way to authenticate too, where that is shown."""
-    for source in SOURCES.values():
-        shown = auth_spec_name is None or source.auth_spec_name == auth_spec_name
-        if shown and source.connection_spec_id == connection_spec_id:
-            return source
-    return None
+DEFAULT = "paypal"
+
+
+def choose_source(name: object, connection_spec_id: object = None) -> Source:
+    """The source of that name. An id goes before it: what the catalogue knows of that id, or nothing.
+
+    With a name as well, other than the operators' default, it is that source under another id.
+    """
+    if connection_spec_id is None:
+        return _with_base_connection(find_source(name))
+    spec_id = check_id(connection_spec_id, "connection_spec_id")
+    if name not in (DEFAULT, None, "", "None"):
+        return _with_base_connection(replace(find_source(name), connection_spec_id=spec_id))
+    return _with_base_connection(source_of(spec_id))
+
+
+def source_of(connection_spec_id: str, auth_name: str | None = None) -> Source:
+    """The source under that id, with that way to authenticate; of an unknown one, the id is all there is."""
+    known = sources_of_spec(connection_spec_id)
+    fitting = [one for one in known if auth_name is None or one.documented(auth_name)]
+    unknown = Source("", f"connection spec {connection_spec_id}", connection_spec_id)
+    return next(iter(fitting or known), unknown)
+
+
+def _with_base_connection(source: Source) -> Source:
+    if source.auth or not source.key:
+        return source
+    raise AepConfigError(
+        f"{source} needs no base connection: its source connections are made without one.",
+        parameter="source",
+    )
+
+
+def sources_of_spec(connection_spec_id: str) -> list[Source]:
+    """The sources under that id, those that are certain first: documents print some ids for several."""
+    found = [one for one in catalogue().values() if one.connection_spec_id == connection_spec_id]
+    return sorted(found, key=lambda source: source.uncertain)
+
+
+def same_name(one: str, other: str) -> bool:
+    """Whether two names differ in case, blanks and separators alone."""
+    return _letters(one) == _letters(other)
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "", name.lower())
+
+
+def _suggestions(letters: str) -> list[str]:
+    """Keys that are spelt alike, or that hold what was asked for."""
+    sources = catalogue().values()
+    spellings = {spelling: source.key for source in sources for spelling in source.names}
+    near = [spellings[one] for one in difflib.get_close_matches(letters, spellings, n=3, cutoff=0.75)]
+    holding = [source.key for source in sources if len(letters) > 2 and letters in _letters(source.key)]
+    return list(dict.fromkeys((*near, *holding)))[:5]
+
+
+def _source(row: Mapping[str, Any]) -> Source:
+    return Source(
+        key=row["key"],
+        title=row["title"],
+        connection_spec_id=row["connection_spec_id"],
+        category=row["category"],
+        flow_spec=row["flow_spec"],
+        alias=row["alias"],
+        note=row.get("note", ""),
+        auth=tuple(map(_auth, row["auth"])),
+    )
+
+
+def _auth(row: Mapping[str, Any]) -> AuthSpec:
+    def parameter(name: str) -> dict[str, Any]:
+        schema: dict[str, Any] = {"type": ["string", "number", "boolean"], "minLength": 1}
+        if name in row["secret"]:
+            schema["format"] = "password"
+        if name in row["defaults"]:
+            schema["default"] = row["defaults"][name]
+        return schema
+
+    names = (*row["required"], *row["optional"])
+    return AuthSpec(
+        name=row["name"],
+        schema={"properties": {name: parameter(name) for name in names}, "required": row["required"]},
+        confidence=row["confidence"],
+        deprecated=row["deprecated"],
+        note=row["note"],
+        document=row["document"],
+    )

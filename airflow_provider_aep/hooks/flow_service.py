@@ -7,8 +7,13 @@ from typing import Any
 
 from airflow_provider_aep.flow_service import calls, replies
 from airflow_provider_aep.flow_service.checks import check_header, check_name, check_object, check_text
-from airflow_provider_aep.flow_service.errors import AepReplyError, AepRequestError
-from airflow_provider_aep.flow_service.sources import PLAIN_PARAMETERS
+from airflow_provider_aep.flow_service.connection_specs import (
+    ConnectionSpec,
+    get_connection_spec,
+    read_connection_spec,
+)
+from airflow_provider_aep.flow_service.errors import AepNotFoundError, AepReplyError, AepRequestError
+from airflow_provider_aep.flow_service.parameters import is_secret
 from airflow_provider_aep.hooks._dataflows import Dataflows
 from airflow_provider_aep.hooks.diagnosis import diagnose
 from airflow_provider_aep.hooks.forms import form_behaviour, form_widgets
@@ -116,6 +121,19 @@ class FlowServiceHook(Dataflows):
             raise AepReplyError(f"{what} was answered without a result.")
         return result
 
+    def find_connection_spec(self, connection_spec_id: str) -> ConnectionSpec | None:
+        """A source as the platform has it now, None where it does not offer it, or not to this credential."""
+        call = get_connection_spec(connection_spec_id)
+        try:
+            document = self.call(call)
+        except (AepNotFoundError, AepRequestError) as error:
+            if replies.is_missing_spec(error):
+                return None
+            raise
+        if isinstance(document, dict) and document.get("items") == []:
+            return None
+        return read_connection_spec(replies.read_item(document, f"{call.method} {call.path}"))
+
     def explore(
         self,
         connection_id: str,
@@ -144,7 +162,7 @@ class FlowServiceHook(Dataflows):
     def hide(self, auth_params: object) -> None:
         """Register credentials of a source as secrets, all but what is plain by its name."""
         if isinstance(auth_params, Mapping):
-            auth_params = [value for key, value in auth_params.items() if key not in PLAIN_PARAMETERS]
+            auth_params = [value for key, value in auth_params.items() if is_secret(str(key))]
         elif isinstance(auth_params, list):
             for one in auth_params:
                 self.hide(one)

@@ -44,19 +44,11 @@ class PayPalHook(BaseHook):
         return form_behaviour(cls.conn_type)
 
     def auth_params(self) -> dict[str, str]:
-        """``{"host", "clientId", "clientSecret"}`` as Adobe's PayPal tutorial names them.
+        """:func:`read_paypal` of the connection.
 
         :raises AepConfigError: one is missing or malformed; it is named, its value is not repeated
         """
-        connection = find_connection(self.paypal_conn_id, "paypal_conn_id", "PayPal")
-        for secret in (connection.login, connection.password):
-            if secret:
-                mask_secret(secret)
-        return {
-            "host": self._host(connection.host),
-            "clientId": self._word(connection.login, "login", "client ID"),
-            "clientSecret": self._word(connection.password, "password", "client secret"),
-        }
+        return read_paypal(find_connection(self.paypal_conn_id, "paypal_conn_id", "PayPal"))
 
     def test_connection(self) -> tuple[bool, str]:
         """Whether the three are complete and well formed. Sends nothing: whether PayPal accepts them is
@@ -70,23 +62,42 @@ class PayPalHook(BaseHook):
             "AEP finds out when it tests the base connection."
         )
 
-    def _word(self, value: str | None, parameter: str, label: str) -> str:
-        text = (value or "").strip()
-        if not text:
-            raise self._error(f"the {label} (`{parameter}`) is missing", parameter)
-        if not text.isascii() or not text.isprintable() or " " in text:
-            raise self._error(f"the {label} (`{parameter}`) holds blanks or odd characters", parameter)
-        return text
 
-    def _host(self, value: str | None) -> str:
-        host = (value or "").strip().removeprefix("https://").rstrip("/") or DEFAULT_HOST
-        if not _HOST.fullmatch(host):
-            raise self._error(f"`host` is no bare host name such as {DEFAULT_HOST}", "host")
-        return host
+def read_paypal(connection: Any) -> dict[str, str]:
+    """``{"host", "clientId", "clientSecret"}`` as Adobe's PayPal tutorial names them, masked from here on.
 
-    def _error(self, problem: str, parameter: str) -> AepConfigError:
-        return AepConfigError(
-            f"Connection {self.paypal_conn_id!r}: {problem}. Copy it from the application's page in PayPal's "
-            "developer dashboard.",
-            parameter=parameter,
-        )
+    :raises AepConfigError: one is missing or malformed; it is named, its value is not repeated
+    """
+    for secret in (connection.login, connection.password):
+        if secret:
+            mask_secret(secret)
+    conn_id = connection.conn_id
+    return {
+        "host": _host(connection.host, conn_id),
+        "clientId": _word(connection.login, "login", "client ID", conn_id),
+        "clientSecret": _word(connection.password, "password", "client secret", conn_id),
+    }
+
+
+def _word(value: str | None, parameter: str, label: str, conn_id: str) -> str:
+    text = (value or "").strip()
+    if not text:
+        raise _error(f"the {label} (`{parameter}`) is missing", parameter, conn_id)
+    if not text.isascii() or not text.isprintable() or " " in text:
+        raise _error(f"the {label} (`{parameter}`) holds blanks or odd characters", parameter, conn_id)
+    return text
+
+
+def _host(value: str | None, conn_id: str) -> str:
+    host = (value or "").strip().removeprefix("https://").rstrip("/") or DEFAULT_HOST
+    if not _HOST.fullmatch(host):
+        raise _error(f"`host` is no bare host name such as {DEFAULT_HOST}", "host", conn_id)
+    return host
+
+
+def _error(problem: str, parameter: str, conn_id: str) -> AepConfigError:
+    return AepConfigError(
+        f"Connection {conn_id!r}: {problem}. Copy it from the application's page in PayPal's developer "
+        "dashboard.",
+        parameter=parameter,
+    )

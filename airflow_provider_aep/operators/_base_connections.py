@@ -3,28 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from airflow_provider_aep.exactly_once import Entity, Wanted, find_mark, with_mark
 from airflow_provider_aep.flow_service import replies
-from airflow_provider_aep.flow_service.errors import AepConfigError
-from airflow_provider_aep.flow_service.sources import PLAIN_PARAMETERS, Source, source_of
+from airflow_provider_aep.flow_service.checks import check_id
+from airflow_provider_aep.flow_service.connection_specs import withdrawn
+from airflow_provider_aep.flow_service.errors import AepRequestError
+from airflow_provider_aep.flow_service.parameters import is_secret
+from airflow_provider_aep.flow_service.sources import source_of
+from airflow_provider_aep.hooks.auth import Auth, settle_auth
+from airflow_provider_aep.hooks.credentials import Credentials, read_credentials
 from airflow_provider_aep.hooks.flow_service import FlowServiceHook
-from airflow_provider_aep.hooks.sources import auth_params
+from airflow_provider_aep.hooks.specs import ways_to_authenticate
 from airflow_provider_aep.links import connection_url
 from airflow_provider_aep.operators._entities import read_entity
 
 
 @dataclass(frozen=True)
 class ConnectionRequest:
-    """What is to stand. ``auth_params`` holds secrets and is left out of ``repr``."""
+    """What is to stand.
 
-    source: Source
+    :param auth_spec: the way to authenticate, where the author of the DAG has chosen
+    :param offline: checked against the catalogue, without asking the platform
+    """
+
     name: str
     description: str | None
     mark: str | None
-    auth_params: Mapping[str, Any] = field(repr=False)
+    credentials: Credentials
+    auth_spec: str | None = None
+    offline: bool = False
 
 
 class BaseConnections:
@@ -33,10 +44,30 @@ class BaseConnections:
     def __init__(self, hook: FlowServiceHook, request: ConnectionRequest) -> None:
         self._hook = hook
         self._request = request
-        hook.hide(request.auth_params)
+        self._source = request.credentials.source
+        hook.hide(list(request.credentials.secrets))
+
+    @cached_property
+    def auth(self) -> Auth:
+        """How to authenticate. Settled only where credentials are sent: to reuse what stands, none are."""
+        request = self._request
+        ways = self._source.auth if request.offline else ways_to_authenticate(self._hook, self._source)
+        auth = settle_auth(ways, request.credentials, request.auth_spec)
+        self._hook.hide(auth.params)
+        if auth.ignored:
+            self._hook.log.warning(
+                "The Airflow connection %r also holds %s: no parameter of %s, and not sent.",
+                request.credentials.conn_id,
+                ", ".join(f"`{name}`" for name in auth.ignored),
+                self._source,
+            )
+        documented = self._source.documented(auth.spec_name)
+        if documented is not None and documented.uncertain and not self._source.uncertain:
+            self._hook.log.warning("%s of %s: %s", documented, self._source, documented.note)
+        return auth
 
     def look(self) -> Sequence[Entity]:
-        spec_id = self._request.source.connection_spec_id
+        spec_id = self._source.connection_spec_id
         return [
             read_entity(item)
             for item in self._hook.list_connections(name=self._request.name, connection_spec_id=spec_id)
@@ -46,19 +77,24 @@ class BaseConnections:
         return read_entity(self._hook.read_connection(id))
 
     def post(self) -> str:
-        request = self._request
-        return self._hook.create_connection(
-            name=request.name,
-            connection_spec_id=request.source.connection_spec_id,
-            auth_spec_name=request.source.auth_spec_name,
-            auth_params=request.auth_params,
-            description=with_mark(request.description, request.mark),
-        )
+        auth = self.auth
+        try:
+            return self._hook.create_connection(
+                name=self._request.name,
+                connection_spec_id=self._source.connection_spec_id,
+                auth_spec_name=auth.spec_name,
+                auth_params=auth.params,
+                description=with_mark(self._request.description, self._request.mark),
+            )
+        except AepRequestError as error:
+            if replies.is_missing_spec(error):
+                raise withdrawn(self._source, self._hook.sandbox) from error
+            raise
 
     def update(self, entity: Entity) -> None:
         """New credentials; a new description keeps the mark of whoever made the connection, or none."""
         operations: list[dict[str, Any]] = [
-            {"op": "replace", "path": "/auth/params", "value": dict(self._request.auth_params)}
+            {"op": "replace", "path": "/auth/params", "value": self.auth.params}
         ]
         if self._request.description is not None:
             description = with_mark(self._request.description, find_mark(entity.description))
@@ -90,13 +126,15 @@ class Rotation(BaseConnections):
     """
 
     def __init__(self, hook: FlowServiceHook, item: Mapping[str, Any], source_conn_id: str) -> None:
-        source = _source_of(item)
+        auth_spec, self._shown = replies.auth_of(item)
+        source = source_of(_spec_id(item), auth_spec)
         request = ConnectionRequest(
-            source=source,
             name=str(item.get("name")),
             description=None,
             mark=None,
-            auth_params=auth_params(source, source_conn_id),
+            credentials=read_credentials(source, source_conn_id),
+            auth_spec=auth_spec,  # it cannot be changed
+            offline=(source.documented(auth_spec) is not None) if auth_spec else bool(source.auth),
         )
         super().__init__(hook, request)
         self.entity = read_entity(item)
@@ -110,20 +148,13 @@ class Rotation(BaseConnections):
 
     def moved(self) -> list[str]:
         """Plain parameters that change with the credentials, such as another ``host``."""
-        _, shown = replies.auth_of(self.entity.shown)
-        new = self._request.auth_params
-        return sorted(key for key in PLAIN_PARAMETERS & shown.keys() & new.keys() if shown[key] != new[key])
+        shown, new = self._shown, self.auth.params
+        return sorted(
+            key for key in shown.keys() & new.keys() if not is_secret(key) and shown[key] != new[key]
+        )
 
 
-def _source_of(item: Mapping[str, Any]) -> Source:
-    """The source that a base connection is of. :raises AepConfigError: it is of none that is known here"""
+def _spec_id(item: Mapping[str, Any]) -> str:
+    """The connection spec of a base connection. :raises AepConfigError: it does not say"""
     spec = item.get("connectionSpec")
-    spec_id = spec.get("id") if isinstance(spec, Mapping) else None
-    auth_spec, _ = replies.auth_of(item)
-    if source := source_of(spec_id, auth_spec):
-        return source
-    raise AepConfigError(
-        f"`connection_id`: base connection {item.get('id')} is of a source (connection spec {spec_id!r}, "
-        f"{auth_spec!r}) that this provider has no credentials for.",
-        parameter="connection_id",
-    )
+    return check_id(spec.get("id") if isinstance(spec, Mapping) else None, "connectionSpec.id")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -102,7 +103,8 @@ class CreateOperator(AepOperator):
         from airflow_provider_aep.exactly_once import carry_out, create_once
         from airflow_provider_aep.operators._memory import TaskMemory
 
-        memory = TaskMemory(context, f"aep_{wanted.kind.replace(' ', '_')}", wanted.identity, self.log)
+        key = "aep_" + re.sub(r"[^A-Za-z0-9]+", "_", wanted.kind)  # it is part of a path
+        memory = TaskMemory(context, key, wanted.identity, self.log)
         return carry_out(create_once(wanted), service, memory, self.log)
 
     def plan(self, context: Any) -> tuple[Wanted, Service]:

@@ -19,10 +19,19 @@ class CreateBaseConnectionOperator(CreateOperator):
     Its identity is organization, sandbox, source and exact name. Retried, killed, cleared or run twice at
     a time, the task still ends with one, by the recipe of :mod:`airflow_provider_aep.exactly_once`.
 
-    :param source: the source's name, such as ``paypal``
+    What the connection must hold, the platform's own description of the source says; it is asked before the
+    first one of a source is created in a process.
+
+    :param source: the source's name, such as ``paypal`` or ``Amazon S3``; ``python -m airflow_provider_aep
+        sources`` lists them
     :param name: the connection's name, 1 to 255 characters
-    :param source_conn_id: the Airflow connection that holds the source's credentials
+    :param source_conn_id: the Airflow connection that holds the source's credentials: of the source's own
+        type, such as ``postgres``, or a ``generic`` one whose extra holds the parameters under Adobe's names
     :param description: a free text; what this task makes carries a mark at its end
+    :param auth_params: parameters that are no secrets, such as ``{"schema": "{{ params.schema }}"}``
+    :param auth_spec: the way to authenticate, by Adobe's name, where what the connection holds fits several
+    :param connection_spec_id: for a source that this provider does not know, or has a wrong id of
+    :param validation: ``live`` by the platform, ``offline`` by this provider's catalogue, without asking
     :param if_exists: what to do where one stands: ``reuse`` it, ``update`` its credentials and description,
         or ``fail``
     :param mark: False leaves the mark out, and with it the healing of lost replies
@@ -35,11 +44,15 @@ class CreateBaseConnectionOperator(CreateOperator):
         "name",
         "source_conn_id",
         "description",
+        "auth_params",
+        "auth_spec",
+        "connection_spec_id",
         "aep_conn_id",
         "sandbox",
     )
     operator_extra_links = (AepConnectionLink(),)
     link_key = AepConnectionLink.xcom_key
+    conn_id_parameter = "source_conn_id"
 
     def __init__(
         self,
@@ -48,6 +61,10 @@ class CreateBaseConnectionOperator(CreateOperator):
         name: str,
         source_conn_id: str,
         description: str | None = None,
+        auth_params: dict[str, Any] | None = None,
+        auth_spec: str | None = None,
+        connection_spec_id: str | None = None,
+        validation: str = "live",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -55,15 +72,21 @@ class CreateBaseConnectionOperator(CreateOperator):
         self.name = name
         self.source_conn_id = source_conn_id
         self.description = description
+        self.auth_params = auth_params
+        self.auth_spec = auth_spec
+        self.connection_spec_id = connection_spec_id
+        self.validation = validation
 
     def plan(self, context: Any) -> tuple[Wanted, Service]:
         """Check source, name, credentials and options."""
-        from airflow_provider_aep.flow_service.checks import check_description, check_name
-        from airflow_provider_aep.flow_service.sources import find_source
-        from airflow_provider_aep.hooks.sources import auth_params
+        from airflow_provider_aep.flow_service.checks import check_choice, check_description, check_name
+        from airflow_provider_aep.flow_service.sources import choose_source
+        from airflow_provider_aep.hooks.credentials import read_credentials
         from airflow_provider_aep.operators._base_connections import BaseConnections, ConnectionRequest
 
-        source = find_source(self.source)
+        source = choose_source(self.source, none_if_blank(self.connection_spec_id))
+        if source.uncertain:
+            self.log.warning("%s: %s", source, source.auth[0].note)
         name = check_name(self.name)
         wanted = self.wanted(
             context,
@@ -72,11 +95,14 @@ class CreateBaseConnectionOperator(CreateOperator):
             identity={"spec": source.connection_spec_id},
         )
         request = ConnectionRequest(
-            source=source,
             name=name,
             description=check_description(none_if_blank(self.description)),
             mark=wanted.mark,
-            auth_params=auth_params(source, self.source_conn_id),
+            credentials=read_credentials(
+                source, self.source_conn_id, self.auth_params, parameter=self.conn_id_parameter
+            ),
+            auth_spec=none_if_blank(self.auth_spec),
+            offline=check_choice(self.validation, "validation", ("live", "offline")) == "offline",
         )
         return wanted, BaseConnections(self.hook, request)
 
@@ -91,7 +117,10 @@ class CreatePayPalConnectionOperator(CreateBaseConnectionOperator):
     :param paypal_conn_id: an Airflow connection of type ``paypal``
     """
 
-    template_fields: Sequence[str] = ("name", "paypal_conn_id", "description", "aep_conn_id", "sandbox")
+    template_fields: Sequence[str] = (
+        "name", "paypal_conn_id", "description", "auth_params", "aep_conn_id", "sandbox",
+    )  # fmt: skip
+    conn_id_parameter = "paypal_conn_id"
 
     def __init__(
         self, *, name: str = "PayPal connection", paypal_conn_id: str = "paypal_default", **kwargs: Any

@@ -12,8 +12,8 @@ from tests.support import emulator as support
 TITLE = "Requests and connections"
 METHOD = """
 The emulator's /_emulator/requests after one execute() in a fresh process with an empty token cache: a
-create is token, look, POST, look; a reuse is token, look. Beside: the same four requests as four
-HttpOperator tasks, which remember nothing between them.
+create is token, look, the source's spec, POST, look; a reuse is token, look. Beside: the same without the
+spec as four HttpOperator tasks, which remember nothing between them.
 """
 NAME = "Benchmark"
 
@@ -27,7 +27,7 @@ def measure() -> Block:
         TITLE,
         METHOD,
         [
-            _row("requests of a cold create", create[0], 4, beside),
+            _row("requests of a cold create", create[0], 5, beside),
             _row("requests of a reuse", reuse[0], 2, ""),
             _row("TCP connections of a hook", create[1], 1, f"HttpOperator: {peer[1]}"),
         ],

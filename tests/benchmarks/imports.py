@@ -14,9 +14,10 @@ PEERS = {
     "airbyte": "airflow.providers.airbyte.operators.airbyte",
     "dbt cloud": "airflow.providers.dbt.cloud.operators.dbt",
 }
-HEAVY = ("requests", "aiohttp", "airflow.providers.http")
+HEAVY = ("requests", "aiohttp", "airflow.providers.http", "airflow_provider_aep.flow_service.sources")
 PROCESSES = 9
 MOST_MS = 20.0
+MOST_LOOKUP_MS = 5.0
 
 TITLE = "Importing the operators"
 METHOD = f"""
@@ -57,7 +58,15 @@ def measure() -> Block:
         beside = f"yes: {', '.join(peers)}" if peers else ""
         loads = module in heavy
         rows.append(Row(f"adds {module}", "yes" if loads else "no", "no", beside, not loads))
+    rows.append(_lookup())
     return Block(TITLE, METHOD, rows)
+
+
+def _lookup() -> Row:
+    taken = [process.run("tests.benchmarks.lookup_probe") for _ in range(PROCESSES)]
+    figure = 1000 * statistics.median(taken)
+    what = "first look-up of a source"
+    return Row(what, f"{figure:.1f} ms", f"at most {MOST_LOOKUP_MS:g} ms", "", figure <= MOST_LOOKUP_MS)
 
 
 def _missing(results: Results) -> bool:

@@ -20,6 +20,7 @@ from typing import Any, BinaryIO
 from urllib.parse import parse_qsl, urlsplit
 
 from tests.benchmarks.process import ROOT
+from tests.support.emulator import PAYPAL_AUTH, PAYPAL_SPEC
 
 ITEM_ID = "24151d58-ffa7-4960-951d-58ffa7396097"
 SIZE = 1024
@@ -31,10 +32,18 @@ def _item(**fields: Any) -> dict[str, Any]:
 
 
 def _one_kilobyte() -> bytes:
-    spec = {"id": "221c7626-58f6-4eec-8ee2-042b0226f03b", "version": "1.0"}
+    spec = {"id": PAYPAL_SPEC, "version": "1.0"}
     item = _item(name="PayPal connection", connectionSpec=spec, description="")
     item["description"] = "d" * (SIZE - len(json.dumps({"items": [item]})))
     return json.dumps({"items": [item]}).encode()
+
+
+def _paypal_spec() -> bytes:
+    required = ["clientId", "clientSecret"]
+    properties = {name: {"type": "string", "minLength": 1} for name in ("host", *required)}
+    schema = {"type": "object", "properties": properties, "required": required}
+    spec = {"id": PAYPAL_SPEC, "name": "PayPal", "authSpec": [{"name": PAYPAL_AUTH, "spec": schema}]}
+    return json.dumps({"items": [spec]}).encode()
 
 
 class FlowService:
@@ -43,11 +52,14 @@ class FlowService:
     def __init__(self) -> None:
         self._by_name: dict[str, dict[str, Any]] = {}
         self._reply = _one_kilobyte()
+        self._spec = _paypal_spec()
 
     def answer(self, method: bytes, target: str, body: bytes) -> tuple[int, bytes]:
         parts = urlsplit(target)
         if parts.path.startswith("/ims/"):
             return 200, _TOKEN
+        if parts.path.endswith(PAYPAL_SPEC):
+            return 200, self._spec
         if not parts.path.endswith("/connections"):
             return 200, self._reply
         if method == b"POST":

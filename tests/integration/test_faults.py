@@ -66,7 +66,7 @@ def test_connection_refused(emulator: Emulator, workers: Workers, refused: str) 
     assert standing(emulator) == [made]
 
 
-@pytest.mark.parametrize("moment", [("after", 2), ("after", 3)], ids=["before the POST", "after the POST"])
+@pytest.mark.parametrize("moment", [("after", 3), ("after", 4)], ids=["before the POST", "after the POST"])
 def test_the_service_goes_away_midway(workers: Workers, tmp_path: Path, moment: tuple[str, int]) -> None:
     """Connection refused in the middle, and for good: a typed error; the retry finds what stands."""
     state = str(tmp_path / "state")

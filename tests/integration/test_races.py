@@ -8,7 +8,7 @@ from tests.support.emulator import Emulator
 from tests.support.workers import Worker, Workers, standing, wait_until
 
 COUNTS = [pytest.param(6, id="6"), pytest.param(20, id="20", marks=pytest.mark.crash)]
-FIRST_LOOK = ("after", 2)
+BEFORE_THE_POST = ("after", 3)
 
 
 def line_up(
@@ -18,7 +18,7 @@ def line_up(
     started = [
         workers.start(
             emulator.url,
-            pause=FIRST_LOOK,
+            pause=BEFORE_THE_POST,
             kill=kills.get(number),
             dag_id="one_dag" if number % 2 else f"dag_{number}",
             run_id="one_run" if number % 4 == 1 else f"run_{number}",
@@ -52,7 +52,7 @@ def test_a_race(emulator: Emulator, workers: Workers, count: int, if_exists: str
 @pytest.mark.parametrize("count", COUNTS)
 def test_a_race_with_three_killed_for_good(emulator: Emulator, workers: Workers, count: int) -> None:
     """The dead leave what they made. Who finishes names the oldest, and one more run clears up."""
-    kills = {0: ("after", 3), 1: ("before", 3), count - 1: ("after", 4)}
+    kills = {0: ("after", 4), 1: ("before", 4), count - 1: ("after", 5)}
     started = line_up(emulator, workers, count, kills)
     let_go(started)
     for number in kills:

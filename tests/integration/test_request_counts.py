@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from tests.support.emulator import Emulator
+import pytest
+
+from tests.support.emulator import PAYPAL_SPEC, Emulator
 from tests.support.workers import Workers, standing
 
 
-def test_a_cold_create_sends_four_requests(emulator: Emulator, workers: Workers) -> None:
-    """Token, look, POST, look: anything more is paid by every task of every run."""
-    made = workers.start(emulator.url).returned()
+@pytest.mark.parametrize(
+    ("validation", "asked"), [("live", [("GET", PAYPAL_SPEC)]), ("offline", [])], ids=["live", "offline"]
+)
+def test_a_cold_create_sends_four_requests(
+    emulator: Emulator, workers: Workers, validation: str, asked: list[tuple[str, str]]
+) -> None:
+    """Token, look, POST, look, and one for the source's spec: anything more is paid by every task."""
+    made = workers.start(emulator.url, validation=validation).returned()
     sent = [(entry["method"], entry["path"].rsplit("/", 1)[1]) for entry in emulator.requests()]
-    assert sent == [("POST", "v3"), ("GET", "connections"), ("POST", "connections"), ("GET", "connections")]
+    assert sent == [
+        ("POST", "v3"), ("GET", "connections"), *asked, ("POST", "connections"), ("GET", "connections"),
+    ]  # fmt: skip
     assert standing(emulator) == [made]
 
 
@@ -27,5 +36,5 @@ def test_a_hook_opens_one_tcp_connection(emulator: Emulator, workers: Workers) -
     """A new connection a request is a TLS handshake a request, at Adobe's distance."""
     workers.start(emulator.url).returned()
     numbers = {entry["connection"] for entry in emulator.requests()}
-    assert len(emulator.requests()) == 4
+    assert len(emulator.requests()) == 5
     assert len(numbers) == 1

@@ -297,17 +297,22 @@ def test_another_host_is_warned_of(emulator: Emulator, logged: Callable[[], str]
 
 
 @pytest.mark.parametrize(
-    "spec", [{"connectionSpec": {"id": "unheard-of"}}, {"auth": {"specName": "Another way"}}], ids=str
+    ("spec", "error"),
+    [
+        ({"connectionSpec": {"id": "unheard-of"}}, errors.SourceWithdrawnError),
+        ({"auth": {"specName": "Another way"}}, errors.AepConfigError),
+    ],
+    ids=str,
 )
-def test_a_source_without_credentials_here_is_named(
-    emulator: Emulator, expired: str, spec: dict[str, Any]
+def test_what_nobody_knows_is_asked_of_the_platform(
+    emulator: Emulator, expired: str, spec: dict[str, Any], error: type[errors.AepError]
 ) -> None:
-    """How a connection authenticates cannot be changed, so nothing is sent."""
+    """How a connection authenticates cannot be changed; what the platform does not know is not sent."""
     item = {**read(emulator, expired), **spec}
     emulator.fault(method="GET", path=expired, status=200, body={"items": [item]})
-    with unwrapped(errors.AepConfigError, match="`connection_id`") as caught:
+    with unwrapped(error, match="unheard-of|'Another way'"):
         rotate(expired)
-    assert caught.value.parameter == "connection_id"
+    assert len(emulator.requests("GET", item["connectionSpec"]["id"])) == 1
     assert patches(emulator) == []
 
 

@@ -19,8 +19,8 @@ MakeHook = Callable[..., Any]
 
 @pytest.fixture
 def set_connection(monkeypatch: pytest.MonkeyPatch) -> Iterator[SetConnection]:
-    """`set_connection("aep_default", login=...)`, in an environment without proxies and known tokens."""
-    from airflow_provider_aep.hooks import ims
+    """`set_connection("aep_default", login=...)`, in an environment without proxies and what is known."""
+    from airflow_provider_aep.hooks import ims, specs
 
     for name in PROXIES:
         monkeypatch.delenv(name, raising=False)
@@ -29,9 +29,13 @@ def set_connection(monkeypatch: pytest.MonkeyPatch) -> Iterator[SetConnection]:
     def set_one(conn_id: str, **fields: Any) -> None:
         monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(fields))
 
-    ims.TOKENS.clear()
+    def forget() -> None:
+        ims.TOKENS.clear()
+        specs.SPECS.clear()
+
+    forget()
     yield set_one
-    ims.TOKENS.clear()
+    forget()
 
 
 @pytest.fixture

@@ -136,8 +136,8 @@ TABLE = (
     Row("401 after the effect", (post(**SOMETHING_EXPIRED, **AFTER),)),
     Row("401 to every POST", (post(**SOMETHING_EXPIRED, times=ALWAYS),), "AepAuthError", 0, posts=2),
     Row("401 always", (look(path="", **SOMETHING_EXPIRED, times=ALWAYS),), "AepAuthError", 0, posts=0),
-    Row("token expires before the POST", posts=2, options={"pause": ("after", 2)}, meanwhile=expire_tokens),
-    Row("token expires before the second look", options={"pause": ("after", 3)}, meanwhile=expire_tokens),
+    Row("token expires before the POST", posts=2, options={"pause": ("after", 3)}, meanwhile=expire_tokens),
+    Row("token expires before the second look", options={"pause": ("after", 4)}, meanwhile=expire_tokens),
     Row("wrong secret", (), "AepAuthError", 0, posts=0, options={"secret": "wrong-secret"}),
     # Lists and replies that are none
     Row("look 500 once", (look(status=500),), whole=True),

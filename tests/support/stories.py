@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.emulator import Emulator
+from tests.support.emulator import PAYPAL_SPEC, Emulator
 from tests.support.workers import NAME, Worker, wait_until
 
 FOREIGN_MARK = "[airflow:other_dag.create 0123abcd]"
@@ -83,15 +83,17 @@ class Story:
 
 _TOKEN = Request("token", "POST", "/ims/token/v3")
 _LOOK = Request("first look", "GET", "/connections")
+_SPEC = Request("spec", "GET", f"/connectionSpecs/{PAYPAL_SPEC}")
 _POST = Request("POST", "POST", "/connections", effect=1)
 _LOOK_AGAIN = Request("second look", "GET", "/connections")
 
-FIRST = Story("first create", (_TOKEN, _LOOK, _POST, _LOOK_AGAIN))
+FIRST = Story("first create", (_TOKEN, _LOOK, _SPEC, _POST, _LOOK_AGAIN))
 HEAL = Story(
     "heal",
     (
         _TOKEN,
         _LOOK,
+        _SPEC,
         Request("POST", "POST", "/connections", REPLY_LOST, effect=1),
         Request("healing look", "GET", "/connections"),
         _LOOK_AGAIN,
@@ -117,7 +119,7 @@ def _lost_race(name: str, rival: str) -> Story:
     """The first look is answered as of before the rival: what a task sees that is about to lose."""
     look = Request("first look", "GET", "/connections", NOTHING_STANDS)
     delete = Request("DELETE", "DELETE", "", effect=-1)
-    return Story(name, (_TOKEN, look, _POST, _LOOK_AGAIN, delete), rival, _BRIEF_RACE)
+    return Story(name, (_TOKEN, look, _SPEC, _POST, _LOOK_AGAIN, delete), rival, _BRIEF_RACE)
 
 
 LOSER = _lost_race("lost race", f"Somebody's {FOREIGN_MARK}")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_aep.flow_service import calls, checks, sources, states, tables
+from airflow_provider_aep.flow_service import calls, checks, states, tables
 from airflow_provider_aep.flow_service.errors import AepConfigError, AepReplyError
 
 ID = "24151d58-ffa7-4960-951d-58ffa7396097"
@@ -149,21 +149,6 @@ def test_a_call_hides_its_body() -> None:
         connection_spec_version="1.0",
     )  # fmt: skip
     assert "s3cret" not in repr(call)
-
-
-@pytest.mark.parametrize("name", ["paypal", "PayPal", " PAYPAL "])
-def test_a_source_is_found_in_any_spelling(name: str) -> None:
-    """Its users write it as its makers do."""
-    assert sources.find_source(name) is sources.PAYPAL
-
-
-@pytest.mark.parametrize(
-    ("name", "hint"), [("paypall", "'paypal'"), ("", "knows"), (None, "knows"), (5, "5")]
-)
-def test_an_unknown_source_gets_a_suggestion(name: Any, hint: str) -> None:
-    """A typo is the likeliest reason."""
-    with pytest.raises(AepConfigError, match=hint):
-        sources.find_source(name)
 
 
 @pytest.mark.parametrize(

@@ -17,12 +17,13 @@ OPERATORS: dict[str, Any] = {
     "create": (
         connections.CreateBaseConnectionOperator,
         {"name": "n", "source_conn_id": "c"},
-        {"source", "name", "source_conn_id", "description", "aep_conn_id", "sandbox"},
+        {"source", "name", "source_conn_id", "description", "aep_conn_id", "sandbox"}
+        | {"auth_params", "auth_spec", "connection_spec_id"},
     ),
     "create paypal": (
         connections.CreatePayPalConnectionOperator,
         {},
-        {"name", "paypal_conn_id", "description", "aep_conn_id", "sandbox"},
+        {"name", "paypal_conn_id", "description", "auth_params", "aep_conn_id", "sandbox"},
     ),
     "test": (
         connections.TestConnectionOperator,

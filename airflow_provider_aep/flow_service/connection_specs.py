@@ -1,0 +1,126 @@
+"""Connection specs: what the platform itself says a source needs, and where that is not what we know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_provider_aep.flow_service.calls import Call
+from airflow_provider_aep.flow_service.checks import check_id
+from airflow_provider_aep.flow_service.errors import AepConfigError, SourceWithdrawnError
+from airflow_provider_aep.flow_service.sources import (
+    AuthSpec,
+    Source,
+    catalogue,
+    same_name,
+    sources_of_spec,
+)
+
+
+@dataclass(frozen=True)
+class ConnectionSpec:
+    """A connection spec as the platform has it now."""
+
+    id: str
+    name: str
+    auth: tuple[AuthSpec, ...]
+
+
+def get_connection_spec(connection_spec_id: object) -> Call:
+    """``GET /connectionSpecs/{id}``."""
+    return Call("GET", f"/connectionSpecs/{check_id(connection_spec_id, 'connection_spec_id')}")
+
+
+def read_connection_spec(item: Mapping[str, Any]) -> ConnectionSpec:
+    """A spec of a reply; what is no way to authenticate is passed over."""
+    entries = item.get("authSpec")
+    auth = [
+        AuthSpec(entry["name"], entry["spec"] if isinstance(entry.get("spec"), Mapping) else {})
+        for entry in (entries if isinstance(entries, list) else [])
+        if isinstance(entry, Mapping) and isinstance(entry.get("name"), str)
+    ]
+    return ConnectionSpec(str(item.get("id") or ""), str(item.get("name") or ""), tuple(auth))
+
+
+def differences(source: Source, spec: ConnectionSpec) -> list[str]:
+    """Where the platform's spec is not what the catalogue says, in words."""
+    found = []
+    for known in source.auth:
+        now = _like(known, spec.auth)
+        if now is None:
+            found.append(f"it has no authentication {known.name!r}")
+            continue
+        if now.name != known.name:
+            found.append(f"authentication {known.name!r} is spelt {now.name!r}")
+        found += [f"{now.name!r} {change}" for change in _changes(known, now)]
+    new = [auth.name for auth in spec.auth if _like(auth, source.auth) is None]
+    return found + [f"it has another authentication {name!r}" for name in new]
+
+
+def _like(auth: AuthSpec, others: Iterable[AuthSpec]) -> AuthSpec | None:
+    return next((other for other in others if same_name(auth.name, other.name)), None)
+
+
+def _changes(known: AuthSpec, now: AuthSpec) -> Iterable[str]:
+    changes = {
+        "has no": set(known.parameters) - set(now.parameters),
+        "takes": set(now.parameters) - set(known.parameters) - set(now.required),
+        "needs": set(now.required) - set(known.required),
+        "can do without": set(known.required) & set(now.parameters) - set(now.required),
+    }
+    for verb, names in changes.items():
+        if names:
+            yield f"{verb} {', '.join(f'`{name}`' for name in sorted(names))}"
+
+
+def check_owner(source: Source, spec: ConnectionSpec) -> None:
+    """That the id is the source's own, where the documents print it for several.
+
+    :raises AepConfigError: the platform says that it is another one's
+    """
+    for other in sources_of_spec(spec.id):
+        if other.key != source.key and same_name(other.title, spec.name):
+            raise AepConfigError(
+                f"The connection spec {spec.id}, which Adobe's documents print for {source}, is "
+                f"{other.title}'s on this platform. Look the right id up (`python -m airflow_provider_aep "
+                "sources --live` lists names and ids) and give it as `connection_spec_id`.",
+                parameter="source",
+            )
+
+
+def withdrawn(source: Source, sandbox: str) -> SourceWithdrawnError:
+    """That the platform does not offer the source: what is known, and where to go from here."""
+    known = f" What is known of its end: {source.deprecated}." if source.deprecated else ""
+    way = ""
+    if heir := nearest_living(source):
+        kin = [one.title for one in _living() if one.category == source.category and one is not heir]
+        also = f"; among {source.category}: {', '.join(kin)}" if kin else ""
+        way = (
+            f" The nearest source that goes on, with the same authentication, is {heir.title}{also}. In the "
+            f"DAG, change `source={source.key!r}` to `source={heir.key!r}` of CreateBaseConnectionOperator, "
+            f"and `source_conn_id` to an Airflow connection with {heir.title}'s credentials."
+        )
+    return SourceWithdrawnError(
+        f"The platform does not offer the source {source} (connection spec {source.connection_spec_id}) in "
+        f"sandbox {sandbox!r}, or not to this credential.{known}{way}"
+    )
+
+
+def nearest_living(source: Source) -> Source | None:
+    """The source, not known to end, that wants most nearly the same of its user."""
+    wanted = [set(auth.required) | set(auth.parameters) for auth in source.auth]
+
+    def nearness(other: Source) -> tuple[float, bool, bool]:
+        shapes = [(set(auth.parameters), auth.name) for auth in other.auth]
+        overlap = max((len(a & b) / len(a | b) for a in wanted for b, _ in shapes if a | b), default=0.0)
+        names = {auth.name for auth in source.auth}
+        return overlap, any(name in names for _, name in shapes), other.category == source.category
+
+    others = [one for one in _living() if one.connection_spec_id != source.connection_spec_id]
+    best = max(others, key=nearness, default=None)
+    return best if best is not None and nearness(best)[0] >= 0.5 else None
+
+
+def _living() -> list[Source]:
+    return [one for one in catalogue().values() if one.auth and not one.deprecated and not one.uncertain]

@@ -1,0 +1,137 @@
+"""Which way to authenticate, and with what: a source's ways, and what an Airflow connection holds."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow_provider_aep.flow_service.auth_schemas import fitted, problems
+from airflow_provider_aep.flow_service.errors import AepConfigError
+from airflow_provider_aep.flow_service.sources import AuthSpec, same_name
+from airflow_provider_aep.hooks.credential_map import types_of
+from airflow_provider_aep.hooks.credentials import Credentials
+
+
+@dataclass(frozen=True)
+class Auth:
+    """``auth`` of a base connection. ``repr`` leaves the parameters out.
+
+    :param ignored: what a ``generic`` connection names, and nobody takes
+    """
+
+    spec_name: str
+    params: dict[str, Any] = field(repr=False)
+    ignored: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Try:
+    """One way, with what the connection gives to it.
+
+    :param wrong: what is missing or wrong, in words
+    :param stray: parameters that the connection names and only other ways take
+    """
+
+    auth: AuthSpec
+    params: dict[str, Any] = field(repr=False)
+    used: frozenset[str]
+    wrong: list[str]
+    stray: list[str]
+
+    @property
+    def complaints(self) -> list[str]:
+        return [text.rstrip(".") for text in self.wrong] + [f"takes no `{name}`" for name in self.stray]
+
+
+def settle_auth(ways: Sequence[AuthSpec], credentials: Credentials, wanted: str | None = None) -> Auth:
+    """The way that the connection's own fields choose, checked: the one that uses all of them.
+
+    :param ways: what the source takes, by the platform or by the catalogue
+    :param wanted: the name of the way, where the author of the DAG has chosen
+    :raises AepConfigError: none fits, or several do; every parameter that is missing or wrong is named
+    """
+    if wanted is not None:
+        ways = [_named(wanted, ways, credentials)]
+    if not ways:
+        raise AepConfigError(
+            f"Nothing is known of how {credentials.source} authenticates: neither this provider nor the "
+            "platform says. "
+            "Give `auth_spec`, and the parameters in the Airflow connection's extra.",
+            parameter="auth_spec",
+        )
+    tries = [_try(auth, ways, credentials) for auth in ways]
+    fitting = [one for one in tries if not one.wrong and (not one.stray or wanted is not None)]
+    best = [one for one in fitting if not any(one.used < other.used for other in fitting)]
+    if len(best) == 1:
+        return Auth(best[0].auth.name, best[0].params, _ignored(best[0], ways, credentials))
+    raise _undecided(tries, best, credentials)
+
+
+def _named(wanted: str, ways: Sequence[AuthSpec], credentials: Credentials) -> AuthSpec:
+    found = [auth for auth in ways if auth.name == wanted] or [
+        auth for auth in ways if same_name(auth.name, wanted)
+    ]
+    if found:
+        return found[0]
+    if not ways:
+        return AuthSpec(wanted)
+    raise AepConfigError(
+        f"{credentials.source} has no authentication {wanted!r:.100} (`auth_spec`). {_listed(ways)}",
+        parameter="auth_spec",
+    )
+
+
+def _try(auth: AuthSpec, ways: Sequence[AuthSpec], credentials: Credentials) -> _Try:
+    try:
+        found = credentials.parameters(auth)
+    except AepConfigError as error:
+        return _Try(auth, {}, frozenset(), [str(error)], [])
+    params = {name: fitted(one.value, auth.properties.get(name)) for name, one in found.items()}
+    used = frozenset().union(*(one.used for one in found.values()))
+    known = {name for way in ways for name in way.parameters}
+    stray = sorted(known & credentials.explicit.keys() - set(auth.parameters))
+    return _Try(auth, params, used, problems(auth, params), stray)
+
+
+def _ignored(chosen: _Try, ways: Sequence[AuthSpec], credentials: Credentials) -> tuple[str, ...]:
+    if credentials.conn_type != "generic":
+        return ()  # its extra has keys of its own
+    known = {name for way in ways for name in way.parameters}
+    return tuple(sorted(credentials.explicit.keys() - known - chosen.used))
+
+
+def _undecided(tries: list[_Try], best: list[_Try], credentials: Credentials) -> AepConfigError:
+    place = f"the Airflow connection {credentials.conn_id!r} (type {credentials.conn_type})"
+    if best:
+        names = " and ".join(repr(one.auth.name) for one in best)
+        return AepConfigError(
+            f"For {credentials.source}, {place} fits {names} alike. Say which with `auth_spec`.",
+            parameter="auth_spec",
+        )
+    ways = ". ".join(f"{one.auth.name!r}: {'; '.join(one.complaints)}" for one in tries)
+    fits = "does not fit" if len(tries) == 1 else "fits none of its ways to authenticate."
+    return AepConfigError(
+        f"For {credentials.source}, {place} {fits} {ways}. {' '.join(_advice(tries, credentials))}",
+        parameter=credentials.parameter,
+    )
+
+
+def _advice(tries: list[_Try], credentials: Credentials) -> Iterator[str]:
+    """Where parameters go, which types are read, and what was perhaps a typo."""
+    yield "Put parameters into its extra, under these names; what is no secret may stand in `auth_params`."
+    types = types_of(credentials.source.key)
+    if (type_ := credentials.conn_type) not in types:
+        yield f"Of a connection of type {type_}, nothing else is read: try {', '.join(types)}."
+    lacking = {name for one in tries for name in one.auth.required if name not in one.params}
+    for name, fields in credentials.made_of(lacking).items():
+        yield f"`{name}` is made of its {', '.join(fields)}, where they are filled in."
+    known = {name.lower(): name for one in tries for name in one.auth.parameters}
+    for key in sorted(credentials.explicit.keys() - set(known.values())):
+        if near := difflib.get_close_matches(key.replace("_", "").lower(), known, n=1):
+            yield f"Is `{key}` meant for `{known[near[0]]}`?"
+
+
+def _listed(ways: Sequence[AuthSpec]) -> str:
+    return "It has " + ", ".join(f"{auth} ({', '.join(auth.required)})" for auth in ways) + "."

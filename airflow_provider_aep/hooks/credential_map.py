@@ -1,0 +1,258 @@
+"""Which field of an Airflow connection is which parameter of a source, by the connection's type.
+
+``{login}`` is a field of the connection or a key of its extra (dots lead into it), ``{port=5432}`` one with a
+default, ``{private_key|base64}`` one in another form (see :mod:`airflow_provider_aep.hooks.templates`);
+``{!tenant_id}`` adds nothing, and rules its line out where that key is there. Of several lines the first one
+counts whose fields are all there. Before them, an extra may hold any parameter under its documented name,
+unless the type itself has a field of that name.
+
+The forms of the connection strings are those of Adobe's tutorials; the extras are those that Airflow's
+providers document.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from airflow_provider_aep.hooks.paypal import DEFAULT_HOST
+
+Fields = dict[str, str | tuple[str, ...]]
+Lines = Mapping[str, tuple[str, ...]]
+
+_TOKEN: Fields = {"accessToken": "{password}"}
+_SERVER: Fields = {
+    "server": "{host}",
+    "database": "{schema}",
+    "username": "{login}",
+    "password": "{password}",
+}
+_SALESFORCE: Fields = {
+    "username": "{login}",
+    "password": "{password}",
+    "securityToken": "{security_token}",
+    "environmentUrl": ("{instance_url}", "https://{domain=login}.salesforce.com"),
+    "instanceUrl": "{instance_url}",
+    "clientId": "{consumer_key}",
+    "clientSecret": "{consumer_secret}",
+    "apiVersion": "{version}",
+}
+_SFTP: Fields = {
+    "host": "{host}",
+    "port": "{port}",
+    "userName": "{login}",
+    "password": "{password}",
+    "privateKeyContent": "{private_key|base64}",
+    "passPhrase": "{private_key_passphrase}",
+}
+_AZURE = "DefaultEndpointsProtocol=https;AccountName={login};AccountKey="
+_AZURE_STORAGE: Fields = {
+    "connectionString": (
+        "{connection_string}",
+        _AZURE + "{shared_access_key}",
+        _AZURE + "{account_key}",
+        _AZURE + "{password}{!tenant_id}{!sas_token}",  # a tenant's login and password are an application's
+    ),
+    "sasUri": (
+        "{sas_token|uri}",
+        "{url}?{sas_token|query}",
+        "https://{login}.blob.core.windows.net?{sas_token|query}",
+    ),
+}
+_APPLICATION: Fields = {
+    "servicePrincipalId": "{login}",
+    "servicePrincipalKey": "{password}",
+    "tenant": ("{tenant_id}", "{tenant}"),
+}
+_AWS_ID = ("{aws_access_key_id}{!role_arn}", "{login}{!role_arn}")  # a role's own keys are not in there
+_AWS_KEY = ("{aws_secret_access_key}{!role_arn}", "{password}{!role_arn}")
+_SNOWFLAKE_ACCOUNT = ("{account}.{region}", "{account}")
+_NO_KEY = "{!private_key_content}{!private_key_file}"  # with a key, the password only unlocks it
+_SNOWFLAKE_URL = (
+    ".snowflakecomputing.com/?user={login|quoted}&password={password|quoted}" + _NO_KEY
+    + "&db={database|quoted}&warehouse={warehouse|quoted}"
+)  # fmt: skip
+_MYSQL = "Server={host};Port={port=3306};Database={schema};UID={login};PWD={password}"
+_SQL_SERVER = "Initial Catalog={schema};Integrated Security=False;User ID={login};Password={password}"
+
+
+def _string(*lines: str) -> Fields:
+    return {"connectionString": lines}
+
+
+ANY_SOURCE: Fields = {
+    "host": "{host}",
+    "server": "{host}",
+    "port": "{port}",
+    "username": "{login}",
+    "userName": "{login}",
+    "userId": "{login}",
+    "password": "{password}",
+    "clientId": "{login}",
+    "clientSecret": "{password}",
+    "endpoint": "{host}",
+    "url": "{url}",
+    "environmentUrl": "{url}",
+    "serviceUri": "{url}",
+    "database": ("{database}", "{schema}"),
+}
+"""What ``http`` and ``generic`` connections give to every source, for parameters that must be there."""
+
+BY_SOURCE: Mapping[str, Mapping[str, Fields]] = {
+    "paypal": {"http generic": {"host": ("{host}", DEFAULT_HOST)}},
+    "stripe": {"http generic": _TOKEN},
+    "azure-table-storage": {"wasb": _AZURE_STORAGE},
+    "google-bigquery": {
+        "google_cloud_platform": {
+            "project": ("{project}", "{keyfile_dict.quota_project_id}"),
+            "clientId": "{keyfile_dict.client_id}",  # of a user's credentials: a service account has no
+            "clientSecret": "{keyfile_dict.client_secret}",  # secret and no refresh token
+            "refreshToken": "{keyfile_dict.refresh_token}",
+        },
+    },
+    "couchbase": {
+        "generic": _string(
+            "Server={host};Port={port};AuthMech=1;"
+            'CredString=[{"user": {login|json}, "pass": {password|json}}];'
+        ),
+    },
+    "azure-data-explorer": {
+        "azure_data_explorer http generic": {**ANY_SOURCE, "endpoint": "{url}", **_APPLICATION},
+    },
+    "azure-databricks": {
+        "databricks http generic": {"domain": "{url}", "accessToken": ("{token}", "{password}")},
+    },
+    "greenplum": {
+        "postgres generic": _string("HOST={host};PORT={port=5432};DB={schema};UID={login};PWD={password}"),
+    },
+    "hp-vertica": {
+        "vertica generic": _string(
+            "Server={host};Port={port=5433};Database={schema};UID={login};PWD={password}"
+        ),
+    },
+    "mariadb": {"mysql generic": _string(_MYSQL)},
+    "mysql": {"mysql generic": _string(_MYSQL)},
+    "oracle-db": {
+        "oracle generic": _string(
+            "Host={host};Port={port=1521};Sid={sid};User Id={login};Password={password}",
+            "Host={host};Port={port=1521};Sid={schema};User Id={login};Password={password}{!service_name}",
+        ),
+    },
+    "postgresql": {
+        "postgres generic": _string(
+            "Server={host};Database={schema};Port={port=5432};UID={login};Password={password}"
+        ),
+    },
+    "amazon-redshift": {"redshift postgres generic": _SERVER},
+    "snowflake": {
+        "snowflake": _string(*(f"jdbc:snowflake://{one}{_SNOWFLAKE_URL}" for one in _SNOWFLAKE_ACCOUNT)),
+    },
+    "microsoft-sql-server": {
+        "mssql generic": _string(
+            f"Data Source={{host}},{{port}};{_SQL_SERVER}", f"Data Source={{host}};{_SQL_SERVER}"
+        ),
+    },
+    "azure-synapse-analytics": {
+        "mssql generic": {
+            **_string(
+                "Server=tcp:{host},{port=1433};Database={schema};User ID={login}@{host|label};"
+                "Password={password};Trusted_Connection=False;Encrypt=True;Connection Timeout=30"
+                "{!tenant_id}{!tenant}"
+            ),
+            "server": "{host}",
+            "database": "{schema}",
+            **_APPLICATION,
+        },
+    },
+    "teradata-vantage": {"teradata generic": _string("DBCName={host};Uid={login};Pwd={password}")},
+    "apache-cassandra": {"cassandra": ANY_SOURCE},
+    "salesforce": {"salesforce": _SALESFORCE},
+    "veeva-crm": {"salesforce": _SALESFORCE},
+    "salesforce-service-cloud": {"salesforce": _SALESFORCE},
+    "servicenow": {"http generic": {"endpoint": "{url}"}},
+    "zendesk": {"http generic": {"subdomain": "{host|label}", **_TOKEN}},
+    "azure-data-lake-storage-gen2": {
+        "wasb adls generic": {"url": "{url|dfs}", **_APPLICATION},
+    },
+    "azure-file-storage": {"wasb": ANY_SOURCE},
+    "azure-blob-storage": {"wasb": _AZURE_STORAGE},
+    "amazon-s3": {
+        "aws generic": {
+            "s3AccessKey": _AWS_ID,
+            "s3SecretKey": _AWS_KEY,
+            "s3SessionToken": "{aws_session_token}",
+            "serviceUrl": ("{service_config.s3.endpoint_url}", "{endpoint_url}"),
+            "bucketName": "{service_config.s3.bucket_name}",
+        },
+    },
+    "sftp": {"sftp ssh generic": _SFTP},
+    "ftp": {"ftp": ANY_SOURCE},
+    "google-cloud-storage": {
+        "google_cloud_platform aws generic": {"accessKeyId": _AWS_ID, "secretAccessKey": _AWS_KEY},
+    },
+    "oracle-object-storage": {
+        "aws generic": {
+            "serviceUrl": ("{service_config.s3.endpoint_url}", "{endpoint_url}", "{url}"),
+            "accessKey": _AWS_ID,
+            "secretKey": _AWS_KEY,
+        },
+    },
+    "azure-event-hubs": {
+        "http generic": {"namespace": "{host|label}", "sasKeyName": "{login}", "sasKey": "{password}"},
+    },
+    "amazon-kinesis": {
+        "aws generic": {"accessKeyId": _AWS_ID, "secretKey": _AWS_KEY, "region": "{region_name}"},
+    },
+    "generic-rest-api": {"http generic": {"host": "{url}", **_TOKEN}},
+    "google-ads": {
+        "google_cloud_platform": {
+            "developerToken": "{google_ads_client.developer_token}",
+            "loginCustomerID": "{google_ads_client.login_customer_id}",
+            "clientCustomerID": "{google_ads_client.linked_customer_id}",
+            "clientId": "{google_ads_client.client_id}",
+            "clientSecret": "{google_ads_client.client_secret}",
+            "refreshToken": "{google_ads_client.refresh_token}",
+        },
+    },
+    "shopify": {"http generic": _TOKEN},
+    "salesforce-marketing-cloud": {"http generic": {"host": "{host|label}"}},
+    "google-pubsub": {
+        "google_cloud_platform": {
+            "projectId": ("{project}", "{keyfile_dict.project_id}"),
+            "credentials": "{keyfile_dict|json}",
+        },
+    },
+    "snowflake-streaming": {
+        "snowflake": {
+            "account": _SNOWFLAKE_ACCOUNT,
+            "database": "{database}",
+            "warehouse": "{warehouse}",
+            "username": "{login}",
+            "password": "{password}" + _NO_KEY,
+            "schema": "{schema}",
+            "role": "{role}",
+        },
+    },
+    "onetrust-integration": {"http generic": _TOKEN},
+    "mailchimp-members-campaign-activity": {"http generic": _TOKEN},
+    "pinterest-ads": {"http generic": _TOKEN},
+    "linkedin-ads": {"http generic": _TOKEN},
+}
+"""What a type of connection gives to one source, whether or not it must be there."""
+
+
+def fields_of(source_key: str, conn_type: str) -> tuple[Lines, Lines]:
+    """The lines of a source for a type of connection, and those that only fill what must be there."""
+    own = [fields for types, fields in BY_SOURCE.get(source_key, {}).items() if conn_type in types.split()]
+    common = ANY_SOURCE if conn_type in {"http", "generic"} else {}
+    return _lines(own[0] if own else {}), _lines(common)
+
+
+def _lines(fields: Fields) -> Lines:
+    return {name: (some,) if isinstance(some, str) else some for name, some in fields.items()}
+
+
+def types_of(source_key: str) -> list[str]:
+    """The types of Airflow connections that a source's credentials can come from, its own first."""
+    named = [type_ for types in BY_SOURCE.get(source_key, {}) for type_ in types.split()]
+    first = ["paypal"] if source_key == "paypal" else []
+    return list(dict.fromkeys([*first, *named, "generic", "http"]))

@@ -1,0 +1,91 @@
+"""Makes the catalogue of sources: `python -m scripts.source_catalogue source_specs.json`.
+
+The input is a list of the documented pairs of source and authentication, each with `source`, `category`,
+`connection_spec_id`, `auth_spec_name`, `params`, `optional_params`, `doc_path`, `commit`, `deprecated`,
+`confidence`, `note` and `in_flowspec`. The result is checked in, one source a line.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from airflow_provider_aep.flow_service.parameters import is_secret
+from airflow_provider_aep.hooks.paypal import DEFAULT_HOST
+
+TARGET = Path(__file__).parents[1] / "airflow_provider_aep" / "flow_service" / "data" / "sources.json"
+DEFAULTS = {("PayPal", "host"): DEFAULT_HOST}
+"""Documented for a parameter that the samples send, and that may be left out therefore."""
+
+
+def catalogue(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The sources in the input's order, each with its ways to authenticate."""
+    words = Counter(word for title in {row["source"] for row in rows} for word in _words(title))
+    sources: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        source = sources.setdefault(row["source"], _source(row, words))
+        if row["auth_spec_name"]:
+            source["auth"].append(_auth(row))
+    return list(sources.values())
+
+
+def _source(row: dict[str, Any], words: Counter[str]) -> dict[str, Any]:
+    flow_spec = re.match(r"\w+ToAEP", row["in_flowspec"])
+    return {
+        "key": "-".join(_words(row["source"])),
+        "title": row["source"],
+        "alias": _alias(row, words),
+        "category": row["category"],
+        "connection_spec_id": row["connection_spec_id"],
+        "flow_spec": flow_spec.group() if flow_spec else None,
+        **({} if row["auth_spec_name"] else _evidence(row)),
+        "auth": [],
+    }
+
+
+def _alias(row: dict[str, Any], words: Counter[str]) -> str | None:
+    """Adobe's own short name, its tutorial's file name, unless other sources have that word too."""
+    stem = Path(row["doc_path"]).stem
+    return stem if "/create/" in row["doc_path"] and words[stem] <= 1 else None
+
+
+def _auth(row: dict[str, Any]) -> dict[str, Any]:
+    defaults = {name: value for (source, name), value in DEFAULTS.items() if source == row["source"]}
+    names = [*row["params"], *row["optional_params"]]
+    return {
+        "name": row["auth_spec_name"],
+        "required": [name for name in row["params"] if name not in defaults],
+        "optional": [*defaults, *row["optional_params"]],
+        "secret": [name for name in names if is_secret(name)],
+        "defaults": defaults,
+        **_evidence(row),
+    }
+
+
+def _evidence(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "confidence": row["confidence"],
+        "deprecated": row["deprecated"],
+        "note": row["note"],
+        "document": f"{row['doc_path']}@{row['commit'][:12]}",
+    }
+
+
+def _words(title: str) -> list[str]:
+    return re.findall(r"[a-z0-9]+", title.lower())
+
+
+def main() -> None:
+    """Write the file."""
+    rows = json.loads(Path(sys.argv[1]).read_text("utf-8"))
+    lines = [json.dumps(source, ensure_ascii=False) for source in catalogue(rows)]
+    TARGET.write_text("[\n" + ",\n".join(lines) + "\n]\n", "utf-8")
+    print(f"{TARGET.name}: {len(lines)} sources, {len(rows)} rows")
+
+
+if __name__ == "__main__":
+    main()
