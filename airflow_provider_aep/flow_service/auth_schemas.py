@@ -42,11 +42,10 @@ def problems(auth: AuthSpec, params: Mapping[str, Any]) -> list[str]:
 
 def _words(path: Any, rule: object, limit: object) -> str:
     """One broken rule; the limit is the schema's own and may be shown."""
-    where = f"`{path[0]}`" if path else "the parameters"
+    where = f"`{path[0]}`" if path else "what is given"
     if rule == "minLength":
-        return f"{where} is too short"
-    shown = f" {limit!r:.100}" if isinstance(limit, str | int | float | list) else ""
-    return f"{where} breaks the rule {rule}{shown}"
+        return f"{where} is empty or too short"
+    return f"{where} breaks the rule {rule}" + (f" {limit!r:.100}" if isinstance(limit, str | list) else "")
 
 
 def _types(schema: object) -> list[str]:

@@ -1,0 +1,105 @@
+"""Every documented source, created on the emulator through the operator."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from airflow_provider_aep.flow_service import errors
+from airflow_provider_aep.flow_service.sources import AuthSpec, Source, catalogue
+from airflow_provider_aep.operators.connections import CreateBaseConnectionOperator
+from tests.support import canary
+from tests.support.connections import SetConnection, all_of
+from tests.support.creating import SPECS, connections, create, generic, posted, tap, wiretap
+from tests.support.emulator import Emulator
+from tests.support.natural import NATURAL
+from tests.support.wiretap import Wiretap
+from tests.unit.operators.support import context, unwrapped
+
+__all__ = ["connections", "tap", "wiretap"]
+
+SHARED = {"pathfactory", "linkedin-ads"}
+"""Their documents print another source's id; on the platform it is that one's."""
+
+ROWS = [(one, auth) for one in catalogue().values() for auth in one.auth if one.key not in SHARED]
+EACH = pytest.mark.parametrize(
+    ("source", "auth"), ROWS, ids=[f"{one.key}, {auth.name}".replace(" ", "_") for one, auth in ROWS]
+)
+
+
+@EACH
+def test_each_row_is_created_from_a_generic_connection(
+    emulator: Emulator, tap: Wiretap, set_connection: SetConnection, source: Source, auth: AuthSpec
+) -> None:
+    """Spec id, authentication and parameters are the documented ones; AEP can use what was made."""
+    params = generic(set_connection, auth.parameters)
+    made = create(source.title, auth_spec=auth.name if source.key == "shopify" else None)
+    (body,) = posted(tap)
+    assert body["connectionSpec"] == {"id": source.connection_spec_id, "version": "1.0"}
+    assert body["auth"] == {"specName": auth.name, "params": params}
+    if source.key != "paypal":  # the emulator knows its one account
+        assert emulator.api()("GET", f"/connections/{made}/test").json() == {"result": True}
+
+
+@EACH
+def test_each_row_is_created_from_a_connection_one_has(
+    tap: Wiretap, set_connection: SetConnection, source: Source, auth: AuthSpec
+) -> None:
+    """Of its natural type, without that type's provider package."""
+    natural = NATURAL[source.key, auth.name]
+    set_connection("source_conn", **natural.connection)
+    wanted = auth.name if source.key == "shopify" else None
+    create(source.key, auth_params=natural.auth_params, auth_spec=wanted)
+    (body,) = posted(tap)
+    assert body["auth"] == {"specName": auth.name, "params": natural.params}
+
+
+@EACH
+def test_whatever_is_left_out_is_refused_before_the_post(
+    emulator: Emulator, set_connection: SetConnection, source: Source, auth: AuthSpec
+) -> None:
+    """With its name, as the platform's spec has it; by the catalogue's copy, see the tests of credentials."""
+    for left_out in auth.required:
+        generic(set_connection, set(auth.required) - {left_out})
+        with unwrapped(errors.AepConfigError, match=f"`{left_out}` is missing") as caught:
+            create(source.key)
+        assert "value-of-" not in str(caught.value)
+    assert emulator.requests("POST", "/connections") == []
+    assert len(emulator.requests("GET", SPECS + source.connection_spec_id)) == 1
+
+
+@EACH
+def test_no_secret_leaves_but_in_the_body(
+    emulator: Emulator,
+    tap: Wiretap,
+    set_connection: SetConnection,
+    logged: Callable[[], str],
+    source: Source,
+    auth: AuthSpec,
+) -> None:
+    """Whatever is or may be one: nothing we log, raise, push or show holds it, though the platform echoes."""
+    secrets = {name: f"Kanary{name}Q4t7{canary.SPECIAL}" for name in auth.parameters if auth.is_secret(name)}
+    generic(set_connection, auth.parameters, **secrets)
+    arguments = {"name": "A name", "source_conn_id": "source_conn", "source": source.key}
+    wanted = auth.name if source.key == "shopify" else None
+    task = CreateBaseConnectionOperator(task_id="create", auth_spec=wanted, **arguments)
+    run, shown = context(), []
+    echo = " ".join(form for secret in secrets.values() for form in canary.usual_spellings(secret))
+    emulator.fault(method="POST", path="/connections", status=400, body={"message": echo})
+    with unwrapped(errors.AepRequestError) as caught:
+        task.execute(run)
+    shown.append(all_of(caught.value))
+    task.execute(run)
+    first = next(iter(auth.required))
+    generic(
+        set_connection, set(auth.parameters) - {first}, **{k: v for k, v in secrets.items() if k != first}
+    )
+    with unwrapped(errors.AepConfigError) as caught:
+        create(source.key, auth_spec=wanted, name="Another")
+    rendered = {name: getattr(task, name) for name in task.template_fields}
+    shown += [all_of(caught.value), logged(), repr(run["ti"].pushed), repr(vars(task)), repr(rendered)]
+    shown += [sent.url + repr(sent.headers) for sent in tap.sent] + [json.dumps(emulator.requests())]
+    assert canary.find("\n".join(shown), tuple(secrets.values())) == []
+    assert all(secret in posted(tap)[-1]["auth"]["params"].values() for secret in secrets.values())

@@ -1,0 +1,74 @@
+"""Parameters against the platform's JSON Schemas."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from airflow_provider_aep.flow_service import auth_schemas
+from airflow_provider_aep.flow_service.sources import AuthSpec
+
+BOTH = ["string", "integer"]
+FITTED = [
+    (22, "string", "22"),
+    ("22", "integer", 22),
+    ("22", BOTH, "22"),
+    (22, BOTH, 22),
+    (True, BOTH, "true"),
+    (True, "string", "true"),
+    ("TRUE", "boolean", True),
+    ("no", "boolean", "no"),
+    ("1.5", "number", 1.5),
+    ({"a": 1}, "string", '{"a":1}'),
+    ('{"a":1}', "object", {"a": 1}),
+    ([1], "array", [1]),
+    ("[", "array", "["),
+    ("x", None, "x"),
+]
+PROBLEMS: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
+    ({"required": ["a", "b"]}, {}, ["`a` is missing", "`b` is missing"]),
+    (
+        {"required": ["b"], "properties": {"a": {"enum": ["x", "y"]}}},
+        {"a": "s3cret"},
+        ["`b` is missing", "`a` breaks the rule enum ['x', 'y']"],
+    ),
+    ({"properties": {"a": {"type": "integer"}}}, {"a": "s3cret"}, ["`a` breaks the rule type 'integer'"]),
+    ({"properties": {"a": {"minLength": 3}}}, {"a": "s"}, ["`a` is empty or too short"]),
+    (
+        {"additionalProperties": False},
+        {"a": "s3cret"},
+        ["what is given breaks the rule additionalProperties"],
+    ),
+    ({"properties": {"a": {"type": "string"}}}, {"a": "s3cret"}, []),
+]
+UNREADABLE: list[dict[str, Any]] = [
+    {"properties": {"b": {"type": "nonsense"}}},
+    {"properties": {"b": {"$ref": "http://127.0.0.1:9/x"}}},
+    {"properties": {"b": {"pattern": "("}}},
+    {"properties": {"b": {"$ref": "#"}}},
+]
+
+
+@pytest.mark.parametrize(("value", "types", "fitted"), FITTED, ids=repr)
+def test_values_take_the_type_the_platform_wants(value: Any, types: Any, fitted: Any) -> None:
+    """Airflow keeps a port as a number, a URI keeps everything as texts; the tutorials send texts."""
+    got = auth_schemas.fitted(value, {"type": types} if types else {})
+    assert (got, type(got)) == (fitted, type(fitted))
+
+
+@pytest.mark.parametrize(("schema", "params", "found"), PROBLEMS, ids=str)
+def test_problems_name_parameters_and_rules(
+    schema: dict[str, Any], params: dict[str, Any], found: list[str]
+) -> None:
+    """All of them, and never a value."""
+    assert auth_schemas.problems(AuthSpec("any", schema), params) == found
+
+
+@pytest.mark.parametrize("schema", UNREADABLE, ids=str)
+def test_a_schema_that_cannot_be_read_refuses_nobody(schema: dict[str, Any]) -> None:
+    """The platform itself still checks; nothing is fetched for a reference."""
+    assert auth_schemas.problems(AuthSpec("any", schema), {"b": "s3cret"}) == []
+    assert auth_schemas.problems(AuthSpec("any", {**schema, "required": ["a"]}), {"b": "x"}) == [
+        "`a` is missing"
+    ]

@@ -1,0 +1,225 @@
+"""The catalogue of sources, and what it says of its own certainty."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_aep.flow_service import connection_specs, sources
+from airflow_provider_aep.flow_service.errors import AepConfigError
+from airflow_provider_aep.flow_service.sources import AuthSpec, Source, catalogue, find_source
+from scripts.source_catalogue import catalogue as made
+from tests.support.emulator import PAYPAL_AUTH, PAYPAL_SPEC
+from tests.support.natural import NATURAL
+
+SECRET = """accessKey accessToken clientSecret connectionString credentials developerToken jwtToken passPhrase
+    password privateKeyContent refreshToken s3AccessKey s3SecretKey s3SessionToken sasKey sasUri
+    secretAccessKey secretKey securityToken servicePrincipalKey url username userName clientId""".split()  # noqa: SIM905
+PLAIN = ("host", "port", "server", "database", "schema", "region", "warehouse", "bucketName", "tenant")
+UNCERTAIN = {
+    "apache-hive-on-azure-hdinsights", "snowflake", "salesforce-service-cloud", "google-ads", "mixpanel",
+    "sugarcrm-accounts-contacts", "sugarcrm-events", "mailchimp-members-campaign-activity",
+    "oracle-netsuite-entities-activities", "pathfactory", "pinterest-ads", "linkedin-ads",
+}  # fmt: skip
+GONE = {"paypal", "couchbase", "phoenix", "apache-cassandra", "zoho-crm", "oracle-service-cloud",
+        "oracle-responsys", "google-ads"}  # fmt: skip
+
+
+def test_every_documented_row_is_there() -> None:
+    """78 pairs of source and authentication, two of them without any."""
+    everything = catalogue().values()
+    assert {(one.key, auth.name) for one in everything for auth in one.auth} == set(NATURAL)
+    assert len(NATURAL) == 76
+    assert sorted(one.title for one in everything if not one.auth) == ["Data Landing Zone", "LAVA"]
+    assert len({one.connection_spec_id for one in everything}) == 65
+
+
+def test_paypal_is_as_documented() -> None:
+    """With the host that may be left out, and what is known of its end."""
+    paypal = find_source("paypal")
+    (auth,) = paypal.auth
+    assert (paypal.title, paypal.connection_spec_id, auth.name) == ("PayPal", PAYPAL_SPEC, PAYPAL_AUTH)
+    assert (set(auth.required), set(auth.parameters)) == (
+        {"clientId", "clientSecret"},
+        {"host", "clientId", "clientSecret"},
+    )
+    assert auth.properties["host"]["default"] == "api.sandbox.paypal.com"
+    assert auth.document.startswith("help/sources/tutorials/api/create/payments/paypal.md@")
+    assert "June 2025" in str(paypal.deprecated)
+
+
+def test_secrets_are_told_from_places() -> None:
+    """What is not known to be plain counts as a secret; the schema marks it as the platform does."""
+    auths = [auth for source in catalogue().values() for auth in source.auth]
+    names = {name for auth in auths for name in auth.parameters}
+    assert {name for name in names if name in SECRET} == set(SECRET)
+    for auth in auths:
+        for name in auth.parameters:
+            assert auth.is_secret(name) is (auth.properties[name].get("format") == "password"), name
+            assert auth.is_secret(name) or name not in SECRET
+            assert not (auth.is_secret(name) and name in PLAIN)
+    assert AuthSpec("a", {"properties": {"host": {"format": "password"}}}).is_secret("host")
+    assert AuthSpec("a").is_secret("unheardOf")
+
+
+def test_what_is_uncertain_or_ends_says_so() -> None:
+    """Documents contradict themselves; wherever such a source is shown, it must be told from the others."""
+    everything = catalogue().values()
+    assert {one.key for one in everything if one.uncertain} == UNCERTAIN
+    assert {one.key for one in everything if one.deprecated} == GONE
+    assert all("uncertain" in str(one) and "uncertain" in repr(one) for one in everything if one.uncertain)
+    sas = find_source("blob").documented("SAS URI authentication")
+    assert sas is not None
+    assert (str(sas), find_source("blob").uncertain) == ("SasURIAuthentication (uncertain)", False)
+    assert str(find_source("paypal")) == "PayPal"
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [("paypal", "paypal"), (" PayPal ", "paypal"), ("amazon-s3", "amazon-s3"), ("Amazon S3", "amazon-s3"),
+     ("AMAZON_S3", "amazon-s3"), ("s3", "amazon-s3"), ("postgres", "postgresql"), ("snowflake", "snowflake"),
+     ("Salesforce Marketing Cloud", "salesforce-marketing-cloud"), ("http", "http-api-streaming"),
+     ("SugarCRM Accounts & Contacts", "sugarcrm-accounts-contacts"),
+     ("adls-gen2", "azure-data-lake-storage-gen2")],
+)  # fmt: skip
+def test_a_source_is_found_in_any_spelling(name: str, key: str) -> None:
+    """Its users write it as its makers do, or as Adobe's tutorials shorten it."""
+    assert find_source(name).key == key
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("paypall", "'paypal'"), ("amzon-s3", "'amazon-s3'"), ("google", "'google-bigquery'"),
+     ("marketing cloud", "'salesforce-marketing-cloud'"), ("", "`connection_spec_id`"), (None, "None"),
+     (5, "5")],
+)  # fmt: skip
+def test_an_unknown_source_gets_a_suggestion(name: Any, hint: str) -> None:
+    """A typo is the likeliest reason; a word that several have is no choice."""
+    with pytest.raises(AepConfigError, match=hint) as caught:
+        find_source(name)
+    assert caught.value.parameter == "source"
+
+
+def test_no_two_sources_answer_to_a_name() -> None:
+    """Which is meant must not depend on their order."""
+    names = [name for source in catalogue().values() for name in source.names]
+    assert len(names) == len(set(names))
+
+
+def test_an_id_goes_before_a_name() -> None:
+    """The escape for what the catalogue does not know, or has a wrong id of."""
+    choose = sources.choose_source
+    square = find_source("square")
+    assert choose("paypal", square.connection_spec_id) == square
+    assert choose("linkedin-ads", "abc").title == "LinkedIn Ads"
+    assert choose("linkedin-ads", "abc").connection_spec_id == "abc"
+    unknown = choose("paypal", "abc")
+    assert (unknown.connection_spec_id, unknown.auth, str(unknown)) == ("abc", (), "connection spec abc")
+    with pytest.raises(AepConfigError, match="`connection_spec_id`"):
+        choose("paypal", "../x")
+    for name in ("data-landing-zone", "LAVA"):
+        with pytest.raises(AepConfigError, match="no base connection"):
+            choose(name)
+
+
+def test_an_id_of_several_is_the_certain_ones() -> None:
+    """Adobe's page of PathFactory prints Salesforce Marketing Cloud's id."""
+    shared = find_source("pathfactory").connection_spec_id
+    assert sources.source_of(shared).key == "salesforce-marketing-cloud"
+    assert sources.source_of(shared, "Basic Authentication").key == "pathfactory"
+    assert sources.source_of(shared, "Another").key == "salesforce-marketing-cloud"
+
+
+def spec(source: Source, *auth: AuthSpec, name: str = "Any name") -> connection_specs.ConnectionSpec:
+    return connection_specs.ConnectionSpec(source.connection_spec_id, name, auth or source.auth)
+
+
+def test_an_id_that_is_anothers_is_refused() -> None:
+    """A base connection of Salesforce Marketing Cloud under PathFactory's name would pretend."""
+    pathfactory, cloud = find_source("pathfactory"), find_source("salesforce-marketing-cloud")
+    with pytest.raises(AepConfigError, match="Salesforce Marketing Cloud's"):
+        connection_specs.check_owner(pathfactory, spec(pathfactory, name=cloud.title))
+    connection_specs.check_owner(cloud, spec(cloud, name=cloud.title))
+    connection_specs.check_owner(pathfactory, spec(pathfactory, name="PathFactory"))
+    connection_specs.check_owner(find_source("s3"), spec(find_source("s3"), name="amazon-s3"))
+
+
+def test_differences_are_named() -> None:
+    """What the platform says goes before what the documents say, and the user hears of it."""
+    paypal = find_source("paypal")
+    assert connection_specs.differences(paypal, spec(paypal)) == []
+    (auth,) = paypal.auth
+    properties = {name: {} for name in ("host", "clientId", "more", "region")}
+    schema = {"properties": properties, "required": ["host", "clientId", "region"]}
+    changed = AuthSpec(auth.name.upper(), schema)
+    told = " / ".join(connection_specs.differences(paypal, spec(paypal, changed, AuthSpec("Key"))))
+    for words in ("is spelt", "has no `clientSecret`", "takes `more`", "needs `host`, `region`", "another"):
+        assert words in told
+    gone = connection_specs.differences(paypal, spec(paypal, AuthSpec("Key")))
+    assert gone[0] == f"it has no authentication {auth.name!r}"
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [{}, {"authSpec": None}, {"authSpec": [5, {}, {"name": 5}]}, {"authSpec": [{"name": "A", "spec": 5}]},
+     {"authSpec": [{"name": "A", "spec": {"required": 5, "properties": []}}]}],
+    ids=str,
+)  # fmt: skip
+def test_a_spec_that_says_little_is_read(broken: dict[str, Any]) -> None:
+    """Platforms answer what they like."""
+    for auth in connection_specs.read_connection_spec({"id": "x", **broken}).auth:
+        assert (auth.required, auth.parameters) == ((), ())
+
+
+def test_the_nearest_living_source() -> None:
+    """Who loses PayPal goes on with what asks for the same three values; none is made up."""
+    nearest = connection_specs.nearest_living
+    assert nearest(find_source("paypal")) == find_source("Salesforce Marketing Cloud")
+    for key in GONE:
+        heir = nearest(find_source(key))
+        assert heir is None or not (heir.deprecated or heir.uncertain)
+    assert nearest(Source("", "x", "y")) is None
+
+
+def test_withdrawn_says_where_to_go() -> None:
+    """The source, its end, the heir, the line of the DAG."""
+    text = str(connection_specs.withdrawn(find_source("paypal"), "prod"))
+    for words in ("PayPal", PAYPAL_SPEC, "'prod'", "end of June 2025", "Salesforce Marketing Cloud"):
+        assert words in text
+    assert "`source='paypal'` to `source='salesforce-marketing-cloud'`" in text
+    assert "among payments: Stripe, Square" in text
+    unknown = connection_specs.withdrawn(Source("", "connection spec abc", "abc"), "prod")
+    assert "source=" not in str(unknown)
+
+
+def test_the_catalogue_is_not_loaded_at_parse() -> None:
+    """A DAG file is parsed again and again; the catalogue waits for `execute`."""
+    code = (
+        "import sys; from airflow_provider_aep.operators.connections import CreateBaseConnectionOperator\n"
+        "CreateBaseConnectionOperator(task_id='t', source='s3', name='n', source_conn_id='c')\n"
+        "print('airflow_provider_aep.flow_service.sources' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "False"
+
+
+def test_the_catalogue_is_what_the_script_makes() -> None:
+    """From rows of the shape it documents."""
+    row = {
+        "source": "A & B", "category": "crm", "connection_spec_id": "x", "auth_spec_name": "Basic",
+        "params": ["host", "password"], "optional_params": ["port"], "doc_path": "help/create/crm/a-b.md",
+        "commit": "0123456789abcdef", "deprecated": None, "confidence": "uncertain", "note": "why",
+        "in_flowspec": "CRMToAEP(newest+old)",
+    }  # fmt: skip
+    (source,) = made([row, {**row, "auth_spec_name": "Key"}])
+    stored = json.loads((Path(sources.__file__).parent / "data" / "sources.json").read_text("utf-8"))
+    assert source.keys() == stored[0].keys()
+    assert source["auth"][0].keys() == stored[0]["auth"][0].keys()
+    assert (source["key"], source["flow_spec"], len(source["auth"])) == ("a-b", "CRMToAEP", 2)
+    assert source["auth"][0]["secret"] == ["password"]
+    assert source["auth"][0]["document"] == "help/create/crm/a-b.md@0123456789ab"
