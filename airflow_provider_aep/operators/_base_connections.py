@@ -53,7 +53,6 @@ class BaseConnections:
         request = self._request
         ways = self._source.auth if request.offline else ways_to_authenticate(self._hook, self._source)
         auth = settle_auth(ways, request.credentials, request.auth_spec)
-        self._hook.hide(auth.params)
         if auth.ignored:
             self._hook.log.warning(
                 "The Airflow connection %r also holds %s: no parameter of %s, and not sent.",

@@ -103,3 +103,13 @@ def test_no_secret_leaves_but_in_the_body(
     shown += [sent.url + repr(sent.headers) for sent in tap.sent] + [json.dumps(emulator.requests())]
     assert canary.find("\n".join(shown), tuple(secrets.values())) == []
     assert all(secret in posted(tap)[-1]["auth"]["params"].values() for secret in secrets.values())
+
+
+def test_a_part_of_a_secret_is_kept_as_well(emulator: Emulator, set_connection: SetConnection) -> None:
+    """A driver that refuses a connection string names the password alone."""
+    password = "KanaryPasswordQ4t7/+%&="
+    set_connection("source_conn", conn_type="mysql", login="u", password=password, host="h", schema="d")
+    emulator.fault(method="POST", path="/connections", status=400, body={"message": f"{password} is wrong"})
+    with unwrapped(errors.AepRequestError, match=r"\*\*\* is wrong") as caught:
+        create("mysql")
+    assert canary.find(all_of(caught.value), (password,)) == []

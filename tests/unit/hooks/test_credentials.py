@@ -191,7 +191,7 @@ def test_credentials_of_another_kind_are_not_sent(
 def test_an_extra_that_is_no_object_is_named(set_connection: SetConnection) -> None:
     """As the connection's own trouble, without what it holds."""
     set_connection("source_conn", conn_type="generic", extra='["s3cret"]')
-    with pytest.raises(AepConfigError, match=r"'source_conn'.*`extra`") as caught:
+    with pytest.raises(AepConfigError, match="'source_conn'") as caught:
         read_credentials(find_source("square"), "source_conn")
     assert "s3cret" not in str(caught.value)
     with pytest.raises(AepConfigError, match=r"'nowhere'.*type \*postgres\*"):
