@@ -122,6 +122,7 @@ def get_provider_info() -> dict:  # type: ignore[type-arg]
             "airflow_provider_aep.links.AepRunLink",
         ],
         "connection-types": CONNECTION_TYPES,
+        "cli": ["airflow_provider_aep.cli.commands.get_commands"],
         "config": {
             "aep": {
                 "description": "Adobe Experience Platform.",

@@ -32,6 +32,15 @@ def get_connection_spec(connection_spec_id: object) -> Call:
     return Call("GET", f"/connectionSpecs/{check_id(connection_spec_id, 'connection_spec_id')}")
 
 
+LIST_CONNECTION_SPECS = Call("GET", "/connectionSpecs")
+
+
+def is_source(item: Mapping[str, Any]) -> bool:
+    """Whether a spec is one of a source: those of destinations and of the data lake are listed as well."""
+    attributes = item.get("attributes")
+    return "sourceSpec" in item or (isinstance(attributes, Mapping) and attributes.get("isSource") is True)
+
+
 def read_connection_spec(item: Mapping[str, Any]) -> ConnectionSpec:
     """A spec of a reply; what is no way to authenticate is passed over."""
     entries = item.get("authSpec")
@@ -91,7 +100,7 @@ def check_owner(source: Source, spec: ConnectionSpec) -> None:
 
 def withdrawn(source: Source, sandbox: str) -> SourceWithdrawnError:
     """That the platform does not offer the source: what is known, and where to go from here."""
-    known = f" What is known of its end: {source.deprecated}." if source.deprecated else ""
+    known = f" Of its end: {source.deprecated.partition(';')[0]}." if source.deprecated else ""
     way = ""
     if heir := nearest_living(source):
         kin = [one.title for one in _living() if one.category == source.category and one is not heir]

@@ -8,8 +8,10 @@ from typing import Any
 from airflow_provider_aep.flow_service import calls, replies
 from airflow_provider_aep.flow_service.checks import check_header, check_name, check_object, check_text
 from airflow_provider_aep.flow_service.connection_specs import (
+    LIST_CONNECTION_SPECS,
     ConnectionSpec,
     get_connection_spec,
+    is_source,
     read_connection_spec,
 )
 from airflow_provider_aep.flow_service.errors import AepNotFoundError, AepReplyError, AepRequestError
@@ -133,6 +135,12 @@ class FlowServiceHook(Dataflows):
         if isinstance(document, dict) and document.get("items") == []:
             return None
         return read_connection_spec(replies.read_item(document, f"{call.method} {call.path}"))
+
+    def list_connection_specs(self) -> list[ConnectionSpec]:
+        """All sources that the platform offers, from every page; destinations have specs, too."""
+        return [
+            read_connection_spec(item) for item in self.every_page(LIST_CONNECTION_SPECS) if is_source(item)
+        ]
 
     def explore(
         self,

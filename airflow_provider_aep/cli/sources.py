@@ -1,0 +1,115 @@
+"""``sources``: the catalogue as a table, one source with a DAG for it, and both beside the platform."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import sys
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from airflow_provider_aep.cli.comparison import compare
+from airflow_provider_aep.flow_service.errors import AepError
+from airflow_provider_aep.flow_service.sources import UNCERTAIN, AuthSpec, Source, catalogue, find_source
+from airflow_provider_aep.hooks.credential_map import types_of
+
+NARROWEST = 120  # columns where nobody says how wide the output is
+
+DAG = """\
+from airflow.sdk import DAG
+from airflow_provider_aep.operators.connections import CreateBaseConnectionOperator, TestConnectionOperator
+
+with DAG("connect_{word}", schedule=None):
+    connection = CreateBaseConnectionOperator(
+        task_id="create",
+        source="{source.key}",
+        name="{source.title} connection",
+        source_conn_id="{word}_default",{auth_spec}
+    )
+    TestConnectionOperator(task_id="test", connection_id=connection.output)"""
+
+
+def run(options: argparse.Namespace) -> None:
+    """Print what is asked for. What goes wrong ends with a sentence and exit code 1."""
+    console = Console(width=None if sys.stdout.isatty() else NARROWEST, highlight=False)
+    try:
+        chosen = [find_source(options.name)] if options.name else list(catalogue().values())
+        if options.live:
+            console.print(compare(chosen, options.aep_conn_id, options.sandbox, everything=not options.name))
+        elif options.name:
+            show(chosen[0], console)
+        else:
+            console.print(table(chosen))
+    except AepError as error:
+        raise SystemExit(f"sources: {error}") from None
+
+
+def table(sources: Iterable[Source]) -> Table:
+    """One row for each way to authenticate."""
+    shown = Table(caption="* in the Airflow connection only; (optional)", caption_justify="left")
+    for heading in ("source", "category", "authentication", "parameters", "state"):
+        shown.add_column(heading, overflow="fold")
+    for source in sources:
+        for auth in source.auth:
+            shown.add_row(source.key, source.category, auth.name, parameters_of(auth), state(auth))
+        if not source.auth:
+            shown.add_row(source.key, source.category, "no base connection", "", "ok")
+    return shown
+
+
+def parameters_of(auth: AuthSpec) -> str:
+    """All of them, those that are optional in parentheses, secrets with a star."""
+    names = [(name, name + "*" * auth.is_secret(name)) for name in auth.parameters]
+    return ", ".join(shown if name in auth.required else f"({shown})" for name, shown in names)
+
+
+def state(auth: AuthSpec) -> str:
+    """``ok``, or what speaks against it."""
+    against = [word for word, said in ((UNCERTAIN, auth.uncertain), ("ends", auth.deprecated)) if said]
+    return ", ".join(against) or "ok"
+
+
+def show(source: Source, console: Console) -> None:
+    """All that is known of one source, and how to begin with it, to be copied as it stands."""
+    types = ", ".join(types_of(source.key)) if source.auth else ""
+    console.print(_facts(source.title, category=source.category, connection_spec=source.connection_spec_id,
+                         airflow_connection=types, note=source.note))  # fmt: skip
+    for auth in source.auth:
+        facts = _facts(auth.name, parameters=parameters_of(auth), state=state(auth), ends=auth.deprecated,
+                       note=auth.note, document=auth.document)  # fmt: skip
+        console.print(facts, Text(connection_line(source, auth)), soft_wrap=True)
+    if source.auth:
+        console.print(Text("\n" + dag(source)), soft_wrap=True)
+
+
+def _facts(title: str, **facts: str | None) -> Table:
+    shown = Table(title=title, title_justify="left", box=None, show_header=False, pad_edge=False)
+    for heading, text in facts.items():
+        if text:
+            shown.add_row(heading.replace("_", " "), text)
+    return shown
+
+
+def dag(source: Source) -> str:
+    """A DAG that connects the source and tests the connection."""
+    shapes = [set(auth.parameters) for auth in source.auth]
+    alike = len(shapes) > 1 and shapes.count(shapes[-1]) > 1
+    auth_spec = f"\n        auth_spec={json.dumps(source.auth[-1].name)}," if alike else ""
+    return DAG.format(source=source, word=_word(source), auth_spec=auth_spec)
+
+
+def connection_line(source: Source, auth: AuthSpec) -> str:
+    """``airflow connections add`` with every parameter that must be there."""
+    begin = f"airflow connections add {_word(source)}_default --conn-type"
+    if source.key == "paypal":
+        return f"{begin} paypal --conn-login CLIENT_ID --conn-password CLIENT_SECRET"
+    extra = json.dumps({name: f"YOUR_{name}" for name in auth.required})
+    return f"{begin} generic --conn-extra {shlex.quote(extra)}"
+
+
+def _word(source: Source) -> str:
+    return source.key.replace("-", "_")
