@@ -79,12 +79,15 @@ def _words(title: str) -> list[str]:
     return re.findall(r"[a-z0-9]+", title.lower())
 
 
+def rendered(rows: list[dict[str, Any]]) -> str:
+    """The file, one source a line."""
+    lines = [json.dumps(source, ensure_ascii=False) for source in catalogue(rows)]
+    return "[\n" + ",\n".join(lines) + "\n]\n"
+
+
 def main() -> None:
     """Write the file."""
-    rows = json.loads(Path(sys.argv[1]).read_text("utf-8"))
-    lines = [json.dumps(source, ensure_ascii=False) for source in catalogue(rows)]
-    TARGET.write_text("[\n" + ",\n".join(lines) + "\n]\n", "utf-8")
-    print(f"{TARGET.name}: {len(lines)} sources, {len(rows)} rows")
+    TARGET.write_text(rendered(json.loads(Path(sys.argv[1]).read_text("utf-8"))), "utf-8")
 
 
 if __name__ == "__main__":

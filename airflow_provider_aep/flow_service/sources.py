@@ -105,6 +105,10 @@ class Source:
         """The catalogue's way to authenticate of that name, in whatever spelling."""
         return next((auth for auth in self.auth if same_name(auth.name, auth_name)), None)
 
+    def knows(self, auth_name: str | None) -> bool:
+        """Whether the catalogue says what that way needs; without a name, whether it says anything."""
+        return bool(self.auth) if auth_name is None else self.documented(auth_name) is not None
+
     def __str__(self) -> str:
         return self.title + (f" ({UNCERTAIN})" if self.uncertain else "")
 

@@ -122,18 +122,21 @@ class Rotation(BaseConnections):
 
     :param item: the base connection as it was read
     :param source_conn_id: the Airflow connection with the new credentials
+    :param auth_params: parameters that are no secrets
     """
 
-    def __init__(self, hook: FlowServiceHook, item: Mapping[str, Any], source_conn_id: str) -> None:
+    def __init__(
+        self, hook: FlowServiceHook, item: Mapping[str, Any], source_conn_id: str, auth_params: object = None
+    ) -> None:
         auth_spec, self._shown = replies.auth_of(item)
         source = source_of(_spec_id(item), auth_spec)
         request = ConnectionRequest(
             name=str(item.get("name")),
             description=None,
             mark=None,
-            credentials=read_credentials(source, source_conn_id),
+            credentials=read_credentials(source, source_conn_id, auth_params),
             auth_spec=auth_spec,  # it cannot be changed
-            offline=(source.documented(auth_spec) is not None) if auth_spec else bool(source.auth),
+            offline=source.knows(auth_spec),
         )
         super().__init__(hook, request)
         self.entity = read_entity(item)

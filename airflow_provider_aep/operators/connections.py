@@ -170,16 +170,27 @@ class RotateCredentialsOperator(AepOperator):
 
     :param connection_id: the base connection's id
     :param source_conn_id: the Airflow connection that holds the new credentials
+    :param auth_params: parameters that are no secrets, as they were given at the create
     :return: the connection's id, for the tasks that go on with it
     """
 
-    template_fields: Sequence[str] = ("connection_id", "source_conn_id", "aep_conn_id", "sandbox")
+    template_fields: Sequence[str] = (
+        "connection_id", "source_conn_id", "auth_params", "aep_conn_id", "sandbox",
+    )  # fmt: skip
     operator_extra_links = (AepConnectionLink(),)
 
-    def __init__(self, *, connection_id: str, source_conn_id: str, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        connection_id: str,
+        source_conn_id: str,
+        auth_params: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.connection_id = connection_id
         self.source_conn_id = source_conn_id
+        self.auth_params = auth_params
 
     def act(self, context: Any) -> str:
         """Read, PATCH, test.
@@ -194,7 +205,8 @@ class RotateCredentialsOperator(AepOperator):
         from airflow_provider_aep.operators._base_connections import Rotation
         from airflow_provider_aep.operators._memory import TaskMemory
 
-        rotation = Rotation(self.hook, self.hook.read_connection(self.connection_id), self.source_conn_id)
+        item = self.hook.read_connection(self.connection_id)
+        rotation = Rotation(self.hook, item, self.source_conn_id, self.auth_params)
         push_link(self, context, AepConnectionLink.xcom_key, rotation.link(self.connection_id))
         if moved := rotation.moved():
             self.log.warning("Not the credentials alone change, but %s as well.", ", ".join(moved))

@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_aep.flow_service import errors, sources
+from airflow_provider_aep.flow_service import errors
 from airflow_provider_aep.flow_service.parameters import is_secret
 from airflow_provider_aep.flow_service.sources import find_source
-from airflow_provider_aep.operators.connections import CreatePayPalConnectionOperator
+from airflow_provider_aep.operators.connections import (
+    CreatePayPalConnectionOperator,
+    RotateCredentialsOperator,
+)
 from tests.support.connections import SetConnection
 from tests.support.creating import SPECS, connections, create, generic, posted, tap, wiretap
 from tests.support.emulator import PAYPAL_AUTH, PAYPAL_SPEC, Emulator
@@ -44,13 +47,11 @@ def test_the_platform_goes_before_the_catalogue(
     emulator: Emulator, tap: Wiretap, set_connection: SetConnection, logged: Callable[[], str]
 ) -> None:
     """A parameter that Adobe adds is asked for and sent, and the difference is told once."""
-    stripe = find_source("stripe")
-    spec = spec_of(emulator, stripe.connection_spec_id)
+    spec = spec_of(emulator, find_source("stripe").connection_spec_id)
     (auth,) = spec["authSpec"]
     auth["spec"]["properties"]["account"] = {"type": "string", "enum": ["live", "test"]}
     auth["spec"]["required"].append("account")
-    path = SPECS + stripe.connection_spec_id
-    emulator.fault(method="GET", path=path, status=200, body={"items": [spec]})
+    emulator.control("POST", "connectionSpecs", spec)
     set_connection("source_conn", conn_type="generic", extra={"accessToken": "t-o-k-e-n", "Account": "x"})
     with unwrapped(errors.AepConfigError, match="`account` is missing.*`Account` meant for `account`"):
         create("stripe")
@@ -68,35 +69,45 @@ def test_an_authentication_that_was_renamed_is_sent_as_it_is_now(
     emulator: Emulator, tap: Wiretap, set_connection: SetConnection
 ) -> None:
     """Its name must match to the letter, and two of Adobe's pages spell this one in two ways."""
-    blob = find_source("blob")
-    spec = spec_of(emulator, blob.connection_spec_id)
+    spec = spec_of(emulator, find_source("blob").connection_spec_id)
     spec["authSpec"][1]["name"] = "SAS URI Authentication"
-    emulator.fault(method="GET", path=SPECS + blob.connection_spec_id, status=200, body={"items": [spec]})
+    emulator.control("POST", "connectionSpecs", spec)
     set_connection("source_conn", conn_type="generic", extra={"sasUri": "https://x"})
-    with unwrapped(errors.AepRequestError, match="1415-400"):
-        create("blob", auth_spec="SasURIAuthentication")
+    assert create("blob", auth_spec="SasURIAuthentication")
     assert posted(tap)[0]["auth"]["specName"] == "SAS URI Authentication"
 
 
+BEADS = {
+    "name": "Bead Authentication",
+    "spec": {
+        "type": "object",
+        "properties": {"rods": {"type": "integer"}, "beadKey": {"type": "string", "format": "password"}},
+        "required": ["rods", "beadKey"],
+    },
+}
+
+
 def test_a_source_that_no_catalogue_knows(
-    emulator: Emulator, tap: Wiretap, set_connection: SetConnection, monkeypatch: pytest.MonkeyPatch
+    emulator: Emulator, tap: Wiretap, set_connection: SetConnection
 ) -> None:
-    """By its id: what it needs, the platform says."""
-    square = find_source("square")
-    params = generic(set_connection, square.auth[0].required)
-    paypal_alone = {"paypal": find_source("paypal")}
-    monkeypatch.setattr(sources, "catalogue", lambda: paypal_alone)
-    made = create(connection_spec_id=square.connection_spec_id)
+    """By its id: what it needs, the platform says. Without the platform, the DAG has to."""
+    abacus = emulator.control("POST", "connectionSpecs", {"name": "Abacus", "authSpec": [BEADS]})["id"]
+    params = {"rods": 13, "beadKey": "b-e-a-d"}
+    set_connection("source_conn", conn_type="generic", extra={**params, "rods": "13"})
+    made = create(connection_spec_id=abacus)
     assert emulator.api()("GET", f"/connections/{made}/test").json() == {"result": True}
-    assert posted(tap)[0]["auth"] == {"specName": square.auth[0].name, "params": params}
-    generic(set_connection, {"host"})
-    with unwrapped(errors.AepConfigError, match="`accessToken` is missing"):
-        create(connection_spec_id=square.connection_spec_id, name="Another")
+    assert posted(tap)[0]["auth"] == {"specName": "Bead Authentication", "params": params}
+    offline = {"connection_spec_id": abacus, "name": "Another", "validation": "offline"}
     with unwrapped(errors.AepConfigError, match="`auth_spec`"):
-        create(connection_spec_id=square.connection_spec_id, name="Another", validation="offline")
-    generic(set_connection, square.auth[0].required)
-    arguments = {"validation": "offline", "auth_spec": square.auth[0].name, "name": "Offline"}
-    assert create(connection_spec_id=square.connection_spec_id, **arguments)
+        create(**offline)
+    set_connection("source_conn", conn_type="generic", extra=params)
+    assert create(**offline, auth_spec="Bead Authentication")
+    set_connection("source_conn", conn_type="generic", extra={"rods": "many"})
+    with unwrapped(
+        errors.AepConfigError, match="`beadKey` is missing; `rods` breaks the rule type 'integer'"
+    ):
+        create(connection_spec_id=abacus, name="A third")
+    assert len(posted(tap)) == 2
 
 
 MISSING = {
@@ -106,6 +117,14 @@ MISSING = {
     "1413": {"status": 400, "body": {"type": "https://ns.adobe.com/aep/errors/FLOW-1413-400"}},
     "an old 1413": {"status": 400, "body": {"message": "Please provide a valid spec id"}},
 }
+
+
+def test_a_source_the_platform_withdraws(emulator: Emulator, paypal: str) -> None:
+    """As on a platform that has no PayPal any more: the DAG fails with what to do."""
+    emulator.control("DELETE", f"connectionSpecs/{PAYPAL_SPEC}")
+    with unwrapped(errors.SourceWithdrawnError, match="`source='salesforce-marketing-cloud'`"):
+        CreatePayPalConnectionOperator(task_id="create").execute(context())
+    assert emulator.state()["connections"] == 0
 
 
 @pytest.mark.parametrize("reply", MISSING.values(), ids=MISSING)
@@ -221,6 +240,30 @@ def test_an_update_is_checked_as_well(emulator: Emulator, set_connection: SetCon
     assert emulator.requests("PATCH") == []
     generic(set_connection, params)
     assert create("square", if_exists="update") == made
+
+
+def test_other_sources_get_new_credentials_too(
+    emulator: Emulator, tap: Wiretap, set_connection: SetConnection
+) -> None:
+    """By the catalogue; of a source it does not know, by the platform."""
+    abacus = emulator.control("POST", "connectionSpecs", {"name": "Abacus", "authSpec": [BEADS]})["id"]
+    cases = [
+        ("sap-commerce", None, {"clientId": "an-id", "tokenEndpoint": "t"}, "clientSecret", {"region": "eu"}),
+        ("paypal", abacus, {"rods": 13}, "beadKey", None),
+    ]
+    for source, spec_id, rest, secret, plain in cases:
+        arguments = {"auth_params": plain, "name": source}
+        set_connection("source_conn", conn_type="generic", extra={**rest, secret: "wrong"})
+        made = create(source, connection_spec_id=spec_id, **arguments)
+        set_connection("source_conn", conn_type="generic", extra={**rest, secret: "a-new-one"})
+        rotate = RotateCredentialsOperator(
+            task_id="rotate", connection_id=made, source_conn_id="source_conn", auth_params=plain
+        )
+        assert rotate.execute(context()) == made
+        set_connection("source_conn", conn_type="generic", extra=rest)
+        with unwrapped(errors.AepConfigError, match=f"`{secret}` is missing"):
+            rotate.execute(context())
+    assert len([sent for sent in tap.sent if sent.method == "PATCH"]) == len(cases)
 
 
 @pytest.mark.parametrize("value", ["Live", "", None, 5], ids=repr)

@@ -38,7 +38,7 @@ OPERATORS: dict[str, Any] = {
     "rotate": (
         connections.RotateCredentialsOperator,
         {"connection_id": "a", "source_conn_id": "c"},
-        {"connection_id", "source_conn_id", "aep_conn_id", "sandbox"},
+        {"connection_id", "source_conn_id", "auth_params", "aep_conn_id", "sandbox"},
     ),
     "list": (explore.ListTablesOperator, {"connection_id": "a"}, {"connection_id", "aep_conn_id", "sandbox"}),
     "inspect": (
