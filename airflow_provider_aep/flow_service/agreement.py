@@ -18,6 +18,23 @@ def columns_of(source: Mapping[str, Any]) -> list[Any]:
     return columns if isinstance(columns, list) else []
 
 
+def is_tabular(source: Mapping[str, Any]) -> bool:
+    """Whether a source connection reads a table."""
+    return (source.get("data") or {}).get("format") in (None, "tabular")
+
+
+def check_no_schedule(schedule: object) -> None:
+    """A source that streams brings rows when they come.
+
+    :raises AepConfigError: there is a schedule all the same
+    """
+    if schedule:
+        raise AepConfigError(
+            "`schedule` is given though the source streams: its rows come when they come.",
+            parameter="schedule",
+        )
+
+
 def check_delta_column(name: str, columns: Iterable[Any]) -> None:
     """The table must have the delta column, or each run fails with CONNECTOR-1001-500.
 

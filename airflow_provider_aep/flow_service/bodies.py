@@ -1,4 +1,4 @@
-"""Bodies of what comes after a base connection (Adobe's "Collect payments data" tutorial)."""
+"""Bodies of what comes after a base connection (Adobe's collect tutorials)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from airflow_provider_aep.flow_service.checks import is_id
 from airflow_provider_aep.flow_service.errors import AepConfigError
+from airflow_provider_aep.flow_service.places import Place
 from airflow_provider_aep.flow_service.schedules import Schedule
 
 DATA_LAKE_SPEC = "c604ff05-7f1a-43c0-8e18-33bf874cb11c"
@@ -17,19 +18,19 @@ def source_connection(
     *,
     name: str,
     description: str | None,
-    base_connection_id: str,
+    base_connection_id: str | None,
     connection_spec: Mapping[str, Any],
-    table: str,
+    place: Place,
     columns: list[dict[str, Any]],
 ) -> dict[str, Any]:
-    """One table of a tabular source."""
+    """What of a source is read; a source that needs no base connection takes none (1332-400)."""
     sent = [{key: column[key] for key in ("name", "type", "xdm") if column.get(key)} for column in columns]
     return _described(
         {
             "name": name,
-            "baseConnectionId": base_connection_id,
-            "data": {"format": "tabular"},
-            "params": {"tableName": table, "columns": sent},
+            **({"baseConnectionId": base_connection_id} if base_connection_id else {}),
+            "data": dict(place.data or {}),
+            "params": {**place.params, **({"columns": sent} if sent else {})},
             "connectionSpec": {
                 "id": connection_spec["id"],
                 "version": connection_spec.get("version") or "1.0",
@@ -62,10 +63,10 @@ def flow(
     source_connection_id: str,
     target_connection_id: str,
     mapping_set: Mapping[str, Any] | None,
-    schedule: Schedule,
+    schedule: Schedule | None,
     delta_column: Mapping[str, str] | None,
 ) -> dict[str, Any]:
-    """A dataflow from one source connection to one target connection."""
+    """A dataflow from one source connection to one target connection; one that streams has no schedule."""
     transformations: list[dict[str, Any]] = []
     if delta_column is not None:
         transformations.append({"name": "Copy", "params": {"deltaColumn": dict(delta_column)}})
@@ -79,18 +80,26 @@ def flow(
             "sourceConnectionIds": [source_connection_id],
             "targetConnectionIds": [target_connection_id],
             "transformations": transformations,
-            "scheduleParams": schedule.params(),
+            **({} if schedule is None else {"scheduleParams": schedule.params()}),
         },
         description,
     )
 
 
-def read_delta_column(given: object, schedule: Schedule) -> dict[str, str] | None:
+def read_delta_column(
+    given: object, schedule: Schedule | None, *, tabular: bool = True
+) -> dict[str, str] | None:
     """The delta column as a name or ``{"name", "dateFormat", "timezone"}``: needed by what recurs alone.
 
-    :raises AepConfigError: missing though needed (1367-400), or given with ``once`` (1369-400)
+    :param tabular: whether rows come from a table; what is new of anything else is told by its time
+    :raises AepConfigError: missing though needed (1367-400), or given with ``once`` (1369-400), or where
+        there is no table
     """
     column = {"name": given} if isinstance(given, str) and given.strip() else given
+    if not tabular or schedule is None:
+        if column:
+            raise _wrong("is given though the source is no table: what is new there is told by its time")
+        return None
     if schedule.once:
         if column:
             raise _wrong("is given though the schedule is 'once', which copies everything")

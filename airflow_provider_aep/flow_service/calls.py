@@ -78,8 +78,19 @@ def test_connection(connection_id: object) -> Call:
 test_connection.__test__ = False  # type: ignore[attr-defined]  # pytest takes the name for a test
 
 
-def explore(connection_id: object, object_type: object, object: object, preview: bool) -> Call:
-    """``GET /connections/{id}/explore``; lower-case types and ``preview`` as the tutorials send them."""
+def explore(
+    connection_id: object,
+    object_type: object,
+    object: object,
+    preview: bool,
+    *,
+    connection_spec_id: object = None,
+    options: Mapping[str, str] | None = None,
+) -> Call:
+    """``GET /connections/{id}/explore``; lower-case types and ``preview`` as the tutorials send them.
+
+    What has no base connection is explored below its spec (Adobe's Data Landing Zone tutorial).
+    """
     kind = str(object_type).lower()
     if kind not in OBJECT_TYPES:
         raise AepConfigError(
@@ -96,7 +107,11 @@ def explore(connection_id: object, object_type: object, object: object, preview:
         query.append(("object", object))
     if preview:
         query.append(("preview", "true"))
-    path = f"/connections/{check_id(connection_id, 'connection_id')}/explore"
+    query += (options or {}).items()
+    if connection_id is None and connection_spec_id is not None:
+        path = f"/connectionSpecs/{check_id(connection_spec_id, 'connection_spec_id')}/explore"
+    else:
+        path = f"/connections/{check_id(connection_id, 'connection_id')}/explore"
     return Call("GET", path, query)
 
 

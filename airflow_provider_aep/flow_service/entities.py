@@ -55,6 +55,17 @@ def list_flow_specs() -> Call:
     return Call("GET", "/flowSpecs")
 
 
+def streams(flow_spec: Mapping[str, Any]) -> bool:
+    """Whether rows come when they come: such a dataflow has no schedule and no runs on demand."""
+    return "scheduleSpec" not in flow_spec
+
+
+def maps(flow_spec: Mapping[str, Any]) -> bool:
+    """Whether a flow spec takes a mapping set."""
+    known = flow_spec.get("transformationSpecs") or []
+    return any(isinstance(one, Mapping) and one.get("name") == "Mapping" for one in known)
+
+
 def is_off(flow: Mapping[str, Any]) -> bool:
     """Whether a dataflow is disabled, or about to be."""
     return str(flow.get("state")).lower() in ("disabled", "disabling")

@@ -1,8 +1,8 @@
-"""What exploring a source tells about its tables (Adobe's "Explore a payments system" tutorial)."""
+"""What exploring a source tells: what there is, columns, rows (Adobe's explore tutorials)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from airflow_provider_aep.flow_service.errors import AepConfigError, AepReplyError
@@ -36,12 +36,29 @@ def table_path(table: object) -> str:
 
 
 def read_columns(document: object, path: str) -> list[dict[str, Any]]:
-    """``{"name", "type", "xdm"}`` of each column of a flat table."""
-    schema = document.get("schema") if isinstance(document, dict) else None
-    columns = schema.get("columns") if isinstance(schema, dict) else None
+    """``{"name", "type", "xdm"}`` of each column; a field of a record in JSON is one by its dotted path.
+
+    (One explore tutorial prints a file's columns as a bare array.)
+    """
+    schema = document.get("schema") if isinstance(document, dict) else {"columns": document}
+    if isinstance(schema, dict) and isinstance(schema.get("properties"), dict):
+        columns: object = list(_fields(schema["properties"]))
+    else:
+        columns = schema.get("columns") if isinstance(schema, dict) else schema
     if not isinstance(columns, list) or not all(isinstance(one, dict) and one.get("name") for one in columns):
-        raise AepReplyError(f"Exploring table {path!r} was answered without its columns.")
+        raise AepReplyError(f"Exploring {path!r} was answered without its columns.")
     return [{"name": one["name"], "type": one.get("type"), "xdm": one.get("xdm")} for one in columns]
+
+
+def _fields(properties: Mapping[str, Any], above: str = "") -> Iterator[dict[str, Any]]:
+    """What holds a value in a JSON Schema; an array counts as one."""
+    for name, node in properties.items():
+        inner = node.get("properties") if isinstance(node, Mapping) else None
+        if isinstance(inner, Mapping):
+            yield from _fields(inner, f"{above}{name}.")
+        else:
+            xdm = node if isinstance(node, Mapping) else None
+            yield {"name": f"{above}{name}", "type": xdm and xdm.get("type"), "xdm": xdm}
 
 
 def check_columns(columns: object) -> list[dict[str, Any]]:
@@ -61,5 +78,5 @@ def read_rows(document: object, path: str) -> list[dict[str, Any]]:
     """The rows of a preview."""
     rows = document.get("data") if isinstance(document, dict) else None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise AepReplyError(f"Previewing table {path!r} was answered without rows.")
+        raise AepReplyError(f"Previewing {path!r} was answered without rows.")
     return rows

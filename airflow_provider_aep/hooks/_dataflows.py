@@ -12,6 +12,7 @@ from airflow_provider_aep.flow_service.entities import (
     SOURCE_CONNECTIONS,
     TARGET_CONNECTIONS,
     list_flow_specs,
+    maps,
 )
 from airflow_provider_aep.flow_service.errors import AepConfigError, AepError
 from airflow_provider_aep.hooks._collections import Collections
@@ -109,14 +110,33 @@ class Dataflows(Collections):
         """``POST /runs/{id}/action?op=re-trigger``: the id of the new run; the failed one stays."""
         return replies.read_created_id(self.act_on("runs", run_id, "run_id", "re-trigger"), "A re-trigger")
 
-    def find_flow_spec(self, connection_spec_id: str) -> dict[str, Any]:
+    def find_inlet(self, flow_id: str) -> str | None:
+        """The URL that takes a stream's rows; None where the platform fetches them.
+
+        The dataflow shows it (LAVA's tutorial), or the base connection (the HTTP API's).
+        """
+        flow = self.get_flow(flow_id)
+        shown = [flow.get("options")]
+        for source_id in flow.get("sourceConnectionIds") or []:
+            if base_id := self.get_source_connection(source_id).get("baseConnectionId"):
+                base = self.get_entity("connections", base_id, "connection_id")
+                shown.append(replies.auth_of(base)[1])
+        urls = [one.get("inletUrl") for one in shown if isinstance(one, Mapping)]
+        return next((url for url in urls if isinstance(url, str) and url), None)
+
+    def find_flow_spec(self, connection_spec_id: str, *, mapped: bool = True) -> dict[str, Any]:
         """The flow spec that brings this source into the data lake.
 
+        :param mapped: whether by a mapping: some streams have a flow spec with one and a flow spec without
         :raises AepConfigError: none does, as after a source was withdrawn
         """
-        for spec in self.every_page(list_flow_specs()):
-            if connection_spec_id in (spec.get("sourceConnectionSpecIds") or []):
-                return spec
+        specs = [
+            spec
+            for spec in self.every_page(list_flow_specs())
+            if connection_spec_id in (spec.get("sourceConnectionSpecIds") or [])
+        ]
+        if specs:
+            return next((spec for spec in specs if maps(spec) == mapped), specs[0])
         raise AepConfigError(
             f"No flow spec of the platform takes the connection spec {connection_spec_id} as its source. "
             "Adobe may have withdrawn it (PayPal's was announced to end in June 2025): use another one.",

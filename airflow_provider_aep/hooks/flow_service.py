@@ -144,22 +144,33 @@ class FlowServiceHook(Dataflows):
 
     def explore(
         self,
-        connection_id: str,
+        connection_id: str | None = None,
         *,
         object_type: str = "root",
         object: str | None = None,
         preview: bool = False,
+        connection_spec_id: str | None = None,
+        options: Mapping[str, str] | None = None,
     ) -> Any:
         """What the source offers.
 
-        :param object_type: ``root`` for a list of ``{"name", "path", "type", "canPreview",
-            "canFetchSchema"}``; ``table`` for ``{"format", "schema": {"columns"}}`` of one
-        :param object: the table's path
-        :param preview: adds ``data``, the table's first rows
+        :param object_type: ``root`` or ``folder`` for a list of ``{"name", "path", "type", "canPreview",
+            "canFetchSchema"}``; ``table``, ``file`` or ``rest`` for ``{"format", "schema"}`` of one
+        :param object: the path of the table, folder or file
+        :param preview: adds ``data``, the first rows
+        :param connection_spec_id: the source itself, if it has no base connection
+        :param options: what else the query says, as Adobe names it: ``fileType``, ``sourceParams`` and so on
         """
-        call = calls.explore(connection_id, object_type, object, preview)
+        call = calls.explore(
+            connection_id,
+            object_type,
+            object,
+            preview,
+            connection_spec_id=connection_spec_id,
+            options=options,
+        )
         document = self.call(call)
-        if str(object_type).lower() == "root":
+        if str(object_type).lower() in ("root", "folder"):
             return replies.read_items(document, f"{call.method} {call.path}")
         return document
 

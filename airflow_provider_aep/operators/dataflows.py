@@ -9,6 +9,7 @@ from airflow_provider_aep.operators.flows import (
     DisableDataflowOperator,
     EnableDataflowOperator,
 )
+from airflow_provider_aep.operators.inlets import GetInletOperator
 from airflow_provider_aep.operators.mappings import CreateMappingSetOperator
 from airflow_provider_aep.operators.runs import RetryFlowRunOperator, RunDataflowOperator
 from airflow_provider_aep.operators.schemas import CreateSchemaOperator
@@ -25,6 +26,7 @@ __all__ = [
     "DeleteDataflowOperator",
     "DisableDataflowOperator",
     "EnableDataflowOperator",
+    "GetInletOperator",
     "RetryFlowRunOperator",
     "RunDataflowOperator",
 ]

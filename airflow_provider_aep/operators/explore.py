@@ -1,10 +1,11 @@
-"""What a base connection's source offers: its tables, their columns, their first rows."""
+"""What a source offers: its tables or files, their columns, their first rows."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_aep.operators.base import AepOperator
+from airflow_provider_aep.operators._places import PlaceOperator, SourceOperator
+from airflow_provider_aep.operators.base import AepOperator, none_if_blank
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,55 +34,79 @@ class ListTablesOperator(AepOperator):
         return tables
 
 
-class InspectTableOperator(AepOperator):
-    """Read a table's columns.
+class ListFilesOperator(SourceOperator):
+    """List the files and folders right in one folder of a file source.
+
+    :param connection_id: the base connection's id
+    :param source: instead of it, a source that needs no base connection: its name, or its spec's id
+    :param folder: the folder's path; the root if not given
+    :return: as ``ListTablesOperator``, with ``type`` ``file`` or ``folder``; each can be given as ``file=``
+    """
+
+    template_fields: Sequence[str] = ("connection_id", "source", "folder", "aep_conn_id", "sandbox")
+
+    def __init__(self, *, folder: str | dict[str, Any] | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.folder = folder
+
+    def act(self, context: Any) -> list[dict[str, Any]]:
+        """Explore the folder."""
+        from airflow_provider_aep.flow_service.places import read_place
+        from airflow_provider_aep.flow_service.tables import read_tables
+
+        where: dict[str, Any] = {}
+        if (folder := none_if_blank(self.folder)) is not None:
+            where = {"object_type": "folder", "object": read_place({"file": folder}).folder}
+        found = read_tables(self.explore(**where))
+        self.log.info("%d files and folders: %s", len(found), ", ".join(entry["name"] for entry in found))
+        return found
+
+
+class InspectTableOperator(PlaceOperator):
+    """Read the columns of a table, a file or a resource. A folder has those of its first file.
 
     :param connection_id: the base connection's id
     :param table: the table's path, or one of the dicts that :class:`ListTablesOperator` returns
-    :return: ``[{"name", "type", "xdm"}]``
+    :param file: instead of a table: a path, or a dict with ``path``, ``file_type`` and so on; see the guide
+    :param resource: instead of a table: a resource's path, or the parameters that choose it
+    :param source: instead of ``connection_id``, a source that needs no base connection
+    :return: ``[{"name", "type", "xdm"}]``; fields of records in JSON by their dotted path
     """
 
-    template_fields: Sequence[str] = ("connection_id", "table", "aep_conn_id", "sandbox")
-
-    def __init__(self, *, connection_id: str, table: str | dict[str, Any], **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.connection_id = connection_id
-        self.table = table
-
     def act(self, context: Any) -> list[dict[str, Any]]:
-        """Explore the table."""
-        from airflow_provider_aep.flow_service.tables import read_columns, table_path
+        """Explore it."""
+        from airflow_provider_aep.flow_service.tables import read_columns
 
-        path = table_path(self.table)
-        columns = read_columns(self.hook.explore(self.connection_id, object_type="table", object=path), path)
-        self.log.info("%s has %d columns: %s", path, len(columns), ", ".join(c["name"] for c in columns))
+        place = self.place()
+        columns = read_columns(self.look_at(place), place.path)
+        names = ", ".join(column["name"] for column in columns)
+        self.log.info("%s has %d columns: %s", place.path, len(columns), names)
         return columns
 
 
-class PreviewTableOperator(AepOperator):
-    """Read a table's first rows. They may hold personal data, and land in XCom: use it to look, not to load.
+class PreviewTableOperator(PlaceOperator):
+    """Read the first rows of a table, a file or a resource. They may hold personal data, and land in XCom:
+    use it to look, not to load.
 
     :param connection_id: the base connection's id
     :param table: the table's path, or one of the dicts that :class:`ListTablesOperator` returns
+    :param file: instead of a table: a path, or a dict with ``path``, ``file_type`` and so on; see the guide
+    :param resource: instead of a table: a resource's path, or the parameters that choose it
+    :param source: instead of ``connection_id``, a source that needs no base connection
     :param limit: how many rows at most
     :return: the rows, each a dict by column name
     """
 
-    template_fields: Sequence[str] = ("connection_id", "table", "limit", "aep_conn_id", "sandbox")
+    template_fields: Sequence[str] = (*PlaceOperator.template_fields, "limit")
 
-    def __init__(
-        self, *, connection_id: str, table: str | dict[str, Any], limit: int = 10, **kwargs: Any
-    ) -> None:
+    def __init__(self, *, limit: int = 10, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.connection_id = connection_id
-        self.table = table
         self.limit = limit
 
     def act(self, context: Any) -> list[dict[str, Any]]:
-        """Explore the table with ``preview``."""
+        """Explore it with ``preview``."""
         from airflow_provider_aep.flow_service.checks import check_count
-        from airflow_provider_aep.flow_service.tables import read_rows, table_path
+        from airflow_provider_aep.flow_service.tables import read_rows
 
-        path, limit = table_path(self.table), check_count(self.limit, "limit")
-        rows = self.hook.explore(self.connection_id, object_type="table", object=path, preview=True)
-        return read_rows(rows, path)[:limit]
+        place, limit = self.place(), check_count(self.limit, "limit")
+        return read_rows(self.look_at(place, preview=True), place.path)[:limit]

@@ -11,10 +11,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow_provider_aep.exactly_once import Service, Wanted
+    from airflow_provider_aep.flow_service.schedules import Schedule
 
 
 class CreateDataflowOperator(CreateOperator):
-    """Make sure that exactly one dataflow of this name brings a source connection's table into a dataset.
+    """Make sure that exactly one dataflow of this name brings what a source connection means into a dataset.
 
     Its identity is organization, sandbox, flow spec and exact name. One of this name between other
     connections is an error, never reused. A dataflow begins to ingest when it is made, so a second one would
@@ -27,9 +28,10 @@ class CreateDataflowOperator(CreateOperator):
     :param mapping_set: what ``CreateMappingSetOperator`` returns, ``{"id", "version"}``, or its id
     :param schedule: ``{"frequency", "interval", "start", "backfill"}``; ``frequency`` is ``once`` (the
         default), ``minute`` (at least 15), ``hour``, ``day`` or ``week``; ``start`` defaults to now, and must
-        not have passed when the dataflow is made
-    :param delta_column: the column that tells new rows from old ones, by name or as
-        ``{"name", "dateFormat", "timezone"}``: needed by a schedule that recurs, refused with ``once``
+        not have passed when the dataflow is made; none for a source that streams
+    :param delta_column: the column that tells new rows of a table from old ones, by name or as
+        ``{"name", "dateFormat", "timezone"}``: needed by a schedule that recurs, refused with ``once``. What
+        is new of files and resources is told by their time
     :param description: a free text
     :param if_exists: ``update`` brings mapping, delta column and description of one that stands to what is
         given here; its schedule stays, since Flow Service does not move a start that has passed
@@ -75,7 +77,7 @@ class CreateDataflowOperator(CreateOperator):
         """Check everything given, then find the flow spec for the source."""
         import time
 
-        from airflow_provider_aep.flow_service import bodies, entities
+        from airflow_provider_aep.flow_service import agreement, bodies, entities
         from airflow_provider_aep.flow_service.checks import check_description, check_id, check_name
         from airflow_provider_aep.flow_service.schedules import read_schedule
         from airflow_provider_aep.operators._entities import EntityOrder, FlowEntities
@@ -83,15 +85,22 @@ class CreateDataflowOperator(CreateOperator):
         name = check_name(self.name)
         source_id = check_id(self.source_connection_id, "source_connection_id")
         target_id = check_id(self.target_connection_id, "target_connection_id")
-        schedule = read_schedule(none_if_blank(self.schedule) or {}, time.time())
-        delta = bodies.read_delta_column(none_if_blank(self.delta_column), schedule)
+        given = none_if_blank(self.schedule)
+        schedule: Schedule | None = read_schedule(given or {}, time.time())
         mapping_set = bodies.read_mapping_set(none_if_blank(self.mapping_set))
         description = check_description(none_if_blank(self.description))
-        if warning := schedule.warning():
+        if schedule and (warning := schedule.warning()):
             self.log.warning("%s", warning)
         source = self.hook.get_source_connection(source_id)
+        spec_id = str((source.get("connectionSpec") or {}).get("id"))
+        spec = self.hook.find_flow_spec(spec_id, mapped=mapping_set is not None)
+        if entities.streams(spec):
+            agreement.check_no_schedule(given)
+            schedule = None
+        delta = bodies.read_delta_column(
+            none_if_blank(self.delta_column), schedule, tabular=agreement.is_tabular(source)
+        )
         self._check_agreement(source, target_id, mapping_set, delta)
-        spec = self.hook.find_flow_spec(str((source.get("connectionSpec") or {}).get("id")))
         drafts = self.mark and bool((spec.get("attributes") or {}).get("isDraftModeSupported"))
         wanted = self.wanted(
             context, kind="dataflow", name=name, identity={"spec": str(spec["id"])}, drafts=drafts
@@ -116,7 +125,7 @@ class CreateDataflowOperator(CreateOperator):
             url=lambda own: flow_link(self, own),
             dependants=lambda _: (),
             fits=lambda item: _same_ends(item, name, source_id, target_id),
-            check=lambda: schedule.check_start(time.time()),
+            check=lambda: schedule.check_start(time.time()) if schedule else None,
             draft=drafts,
             operations=operations if body["transformations"] else [],
         )

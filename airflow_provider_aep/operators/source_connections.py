@@ -1,40 +1,46 @@
-"""A source connection: which table of a base connection's source is brought in."""
+"""A source connection: which table, files, resource or stream of a source is brought in."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aep.links import AepConnectionLink
+from airflow_provider_aep.operators._places import PlaceOperator
 from airflow_provider_aep.operators.base import CreateOperator, none_if_blank
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow_provider_aep.exactly_once import Service, Wanted
+    from airflow_provider_aep.flow_service.places import Place
 
 
-class CreateSourceConnectionOperator(CreateOperator):
+class CreateSourceConnectionOperator(PlaceOperator, CreateOperator):
     """Make sure that exactly one source connection of this name stands on a base connection.
 
-    Its identity is organization, sandbox, base connection and exact name. One of this name for another table
-    is an error, never reused.
+    Its identity is organization, sandbox, base connection (without one, the connection spec) and exact name.
+    One of this name for another table, file or resource is an error, never reused.
 
     :param name: the source connection's name
     :param connection_id: the base connection's id
+    :param source: instead of it, a source that needs no base connection: its name, or its spec's id
     :param table: the table's path, or one of the dicts that ``ListTablesOperator`` returns
-    :param columns: what ``InspectTableOperator`` returns; read from the source if not given
+    :param file: for files: a path, or a dict with ``path``, ``file_type`` and so on, as
+        ``InspectTableOperator`` takes them
+    :param resource: for self-serve REST sources: a resource's path, or the parameters that choose it
+    :param stream: for streaming sources: True, or the source's own parameters as its tutorial names them,
+        such as ``{"eventHubName": "clicks", "dataType": "raw"}``
+    :param columns: of a table, what ``InspectTableOperator`` returns; read from the source if not given
     :param description: a free text
     :return: the source connection's id
     """
 
     template_fields: Sequence[str] = (
         "name",
-        "connection_id",
-        "table",
+        *PlaceOperator.template_fields,
+        "stream",
         "columns",
         "description",
-        "aep_conn_id",
-        "sandbox",
     )
     operator_extra_links = (AepConnectionLink(),)
     link_key = AepConnectionLink.xcom_key
@@ -43,69 +49,91 @@ class CreateSourceConnectionOperator(CreateOperator):
         self,
         *,
         name: str,
-        connection_id: str,
-        table: str | dict[str, Any],
+        stream: bool | dict[str, Any] | None = None,
         columns: list[dict[str, Any]] | None = None,
         description: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.name = name
-        self.connection_id = connection_id
-        self.table = table
+        self.stream = stream
         self.columns = columns
         self.description = description
 
     def plan(self, context: Any) -> tuple[Wanted, Service]:
-        """Read the base connection, and the columns where they are not given."""
+        """Read the base connection, and from the source what is not given."""
         from airflow_provider_aep.flow_service import bodies, entities
-        from airflow_provider_aep.flow_service.checks import check_description, check_id, check_name
-        from airflow_provider_aep.flow_service.tables import check_columns, read_columns, table_path
-        from airflow_provider_aep.links import connection_url, with_id
+        from airflow_provider_aep.flow_service.checks import check_description, check_name
         from airflow_provider_aep.operators._entities import EntityOrder, FlowEntities
 
-        name, path = check_name(self.name), table_path(self.table)
-        base_id = check_id(self.connection_id, "connection_id")
+        name, place = check_name(self.name), self.place(stream=self.stream)
         description = check_description(none_if_blank(self.description))
-        given = none_if_blank(self.columns)
-        columns = None if given is None else check_columns(given)
-        wanted = self.wanted(context, kind="source connection", name=name, identity={"base": base_id})
-        base = self.hook.get_connection_details(base_id)
-        if columns is None:
-            columns = read_columns(self.hook.explore(base_id, object_type="table", object=path), path)
-        settings, sandbox = self.hook.settings, self.hook.sandbox
+        base_id, spec_id = self.origin()
+        identity = {"base": base_id} if base_id else {"spec": str(spec_id)}
+        columns = self._given_columns(place)
+        wanted = self.wanted(context, kind="source connection", name=name, identity=identity)
+        base = self.hook.get_connection_details(base_id) if base_id else {}
+        place, columns = self._completed(place, columns)
         order = EntityOrder(
             collection=entities.SOURCE_CONNECTIONS,
             parameter="source_connection_id",
-            filters=[("baseConnectionId", base_id)],
+            filters=[("baseConnectionId", base_id) if base_id else ("connectionSpec.id", str(spec_id))],
             body=bodies.source_connection(
                 name=name,
                 description=description,
                 base_connection_id=base_id,
-                connection_spec=base.get("connectionSpec") or {},
-                table=path,
-                columns=columns,
+                connection_spec=base.get("connectionSpec") or {"id": spec_id},
+                place=place,
+                columns=columns or [],
             ),
             mark=wanted.mark,
-            url=lambda own: with_id(
-                connection_url(
-                    org_id=settings.org_id, tenant=settings.tenant, sandbox=sandbox, connection_id=base_id
-                ),
-                "sourceConnectionId",
-                own,
-            ),
+            url=lambda own: self._url(base_id, own),
             dependants=lambda own: self.hook.flows_using(source_connection_id=own),
-            fits=lambda item: _same_table(item, name, path),
+            fits=lambda item: _same_place(item, name, place),
         )
         return wanted, FlowEntities(self.hook, order)
 
+    def _given_columns(self, place: Place) -> list[dict[str, Any]] | None:
+        """A table's; nothing else is collected by its columns."""
+        from airflow_provider_aep.flow_service.tables import check_columns
 
-def _same_table(item: Any, name: str, path: str) -> None:
+        given = none_if_blank(self.columns)
+        return check_columns(given) if given is not None and place.kind == "table" else None
+
+    def _completed(
+        self, place: Place, columns: list[dict[str, Any]] | None
+    ) -> tuple[Place, list[dict[str, Any]] | None]:
+        """A table's columns and the form of files, from the source where nobody gave them."""
+        from airflow_provider_aep.flow_service.tables import read_columns
+
+        if place.kind == "table" and columns is None:
+            return place, read_columns(self.look_at(place), place.path)
+        if place.data is None:
+            return place.found_out(self.look_at(place)), None
+        return place, columns
+
+    def _url(self, base_id: str | None, own: str) -> str:
+        """The base connection's page; where there is none, the datasets' is the nearest."""
+        from airflow_provider_aep.links import connection_url, datasets_url, with_id
+
+        settings = self.hook.settings
+        where: dict[str, Any] = {
+            "org_id": settings.org_id,
+            "tenant": settings.tenant,
+            "sandbox": self.hook.sandbox,
+        }
+        page = connection_url(**where, connection_id=base_id) if base_id else datasets_url(**where)
+        return with_id(page, "sourceConnectionId", own)
+
+
+def _same_place(item: Any, name: str, place: Place) -> None:
     from airflow_provider_aep.flow_service.errors import EntityExistsError
 
-    table = (item.get("params") or {}).get("tableName")
-    if table not in (None, path):
-        raise EntityExistsError(
-            f"The source connection {name!r} stands already, for table {table!r} instead of {path!r}: "
-            f"{item.get('id')}. Choose another `name`."
-        )
+    shown = item.get("params") or {}
+    for key in ("tableName", "path", "resourcePath"):
+        wanted, found = place.params.get(key), shown.get(key)
+        if wanted is not None and found not in (None, wanted):
+            raise EntityExistsError(
+                f"The source connection {name!r} stands already, for {key} {found!r} instead of {wanted!r}: "
+                f"{item.get('id')}. Choose another `name`."
+            )

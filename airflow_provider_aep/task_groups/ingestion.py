@@ -1,4 +1,4 @@
-"""From a table of a base connection's source to a dataset, and the wait for its run.
+"""From a table, files, a resource or a stream of a source to a dataset, and the wait for the run.
 
 A group can stand in a DAG several times, and can be mapped over tables:
 ``paypal_ingestion.partial(connection_id=...).expand_kwargs([{"table": ..., "dataset": ...}, ...])``. All that
@@ -16,6 +16,7 @@ from airflow_provider_aep.operators.dataflows import (
     CreateSchemaOperator,
     CreateSourceConnectionOperator,
     CreateTargetConnectionOperator,
+    GetInletOperator,
 )
 from airflow_provider_aep.sensors.flow_runs import FlowRunSensor
 from airflow_provider_aep.task_groups._mapping import MappableGroup
@@ -24,9 +25,9 @@ from airflow_provider_aep.task_groups._order import InspectOrderOperator
 
 @MappableGroup
 def source_ingestion(
-    connection_id: Any,
-    table: Any,
-    dataset: Any,
+    connection_id: Any = None,
+    table: Any = None,
+    dataset: Any = None,
     schedule: Any = None,
     delta_column: Any = None,
     mapping: Any = None,
@@ -34,29 +35,47 @@ def source_ingestion(
     wait: Any = True,
     aep_conn_id: Any = None,
     sandbox: Any = None,
+    *,
+    file: Any = None,
+    resource: Any = None,
+    stream: Any = None,
+    columns: Any = None,
+    source: Any = None,
 ) -> Any:
-    """Bring a table into a dataset, by a dataflow that is made once, and wait for its run.
+    """Bring a table, files, a resource or a stream into a dataset, by a dataflow that is made once.
+
+    Exactly one of ``table``, ``file``, ``resource`` and ``stream`` says what; the group waits for the
+    dataflow's run, but for a stream, which has none.
 
     :param connection_id: the base connection's id
     :param table: the table's path, or one of the dicts that ``ListTablesOperator`` returns
     :param dataset: the dataset's name, which everything that is made carries
     :param schedule: ``{"frequency", "interval", "start"}``; once and now if not given
-    :param delta_column: what tells new rows from old ones; needed by a schedule that recurs
+    :param delta_column: what tells new rows of a table from old ones; needed by a schedule that recurs
     :param mapping: ``{source column: target path}``; by name if not given
     :param dataflow: the dataflow's name, if not the dataset's: where a second one fills the same dataset
     :param wait: a dict gives options to the :class:`FlowRunSensor` at the end, such as ``{"timeout": 3600,
         "max_failed_ratio": 0.005}``; False leaves it out
     :param aep_conn_id: an Airflow connection of type ``aep``; the DAG's ``default_args`` count if not given
     :param sandbox: the sandbox's name; likewise
-    :return: the wait's result; without ``wait`` the dataflow's id
+    :param file: a file's path, a folder's (``/orders/``), a pattern (``/orders/*.csv``), or a dict that says
+        more, as ``InspectTableOperator`` takes it
+    :param resource: of a self-serve REST source: the resource's path, or the parameters that choose it
+    :param stream: True, or the streaming source's own parameters; with ``columns``
+    :param columns: a stream's, ``[{"name": "page", "type": "string"}]``: nothing shows them before rows come
+    :param source: instead of ``connection_id``, a source that needs no base connection: its name, or its
+        connection spec's id
+    :return: the wait's result; without ``wait`` the dataflow's id; of a stream the URL that takes its rows
     """
     given = {"aep_conn_id": aep_conn_id, "sandbox": sandbox}
     options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    place = {"connection_id": connection_id, "source": source}
+    place |= {"table": table, "file": file, "resource": resource, "stream": stream}
     name = dataset if dataflow is None else dataflow
     inspect: Any = InspectOrderOperator(
         task_id="inspect_table",
-        connection_id=connection_id,
-        table=table,
+        **place,
+        columns=columns,
         dataset=dataset,
         dataflow=name,
         schedule=schedule,
@@ -70,11 +89,10 @@ def source_ingestion(
     target_dataset: Any = CreateDatasetOperator(
         task_id="create_dataset", name=dataset, schema_id=schema.output, **options
     )
-    source: Any = CreateSourceConnectionOperator(
+    source_connection: Any = CreateSourceConnectionOperator(
         task_id="create_source_connection",
         name=dataset,
-        connection_id=connection_id,
-        table=table,
+        **place,
         columns=inspect.output,
         **options,
     )
@@ -95,13 +113,16 @@ def source_ingestion(
     flow: Any = CreateDataflowOperator(
         task_id="create_dataflow",
         name=name,
-        source_connection_id=source.output,
+        source_connection_id=source_connection.output,
         target_connection_id=target.output,
         mapping_set=mapping_set.output,
         schedule=schedule,
         delta_column=delta_column,
         **options,
     )
+    if stream not in (None, False):
+        inlet: Any = GetInletOperator(task_id="get_inlet", flow_id=flow.output, **options)
+        return inlet.output
     if wait is False:
         return flow.output
     if wait is not True:

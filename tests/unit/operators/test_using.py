@@ -41,15 +41,20 @@ OPERATORS: dict[str, Any] = {
         {"connection_id", "source_conn_id", "auth_params", "aep_conn_id", "sandbox"},
     ),
     "list": (explore.ListTablesOperator, {"connection_id": "a"}, {"connection_id", "aep_conn_id", "sandbox"}),
+    "list files": (
+        explore.ListFilesOperator,
+        {"source": "s", "folder": "/"},
+        {"connection_id", "source", "folder", "aep_conn_id", "sandbox"},
+    ),
     "inspect": (
         explore.InspectTableOperator,
         {"connection_id": "a", "table": "t"},
-        {"connection_id", "table", "aep_conn_id", "sandbox"},
+        {"connection_id", "source", "table", "file", "resource", "aep_conn_id", "sandbox"},
     ),
     "preview": (
         explore.PreviewTableOperator,
         {"connection_id": "a", "table": "t"},
-        {"connection_id", "table", "limit", "aep_conn_id", "sandbox"},
+        {"connection_id", "source", "table", "file", "resource", "limit", "aep_conn_id", "sandbox"},
     ),
 }
 
