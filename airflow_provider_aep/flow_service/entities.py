@@ -61,8 +61,8 @@ def streams(flow_spec: Mapping[str, Any]) -> bool:
 
 
 def maps(flow_spec: Mapping[str, Any]) -> bool:
-    """Whether a flow spec takes a mapping set."""
-    known = flow_spec.get("transformationSpecs") or []
+    """Whether a flow spec takes a mapping set. (Some tutorials print the key without its s.)"""
+    known = flow_spec.get("transformationSpecs") or flow_spec.get("transformationSpec") or []
     return any(isinstance(one, Mapping) and one.get("name") == "Mapping" for one in known)
 
 

@@ -126,10 +126,11 @@ def _file(value: object) -> Place:
     if unknown := sorted(map(str, set(given) - _FILE_KEYS - _LISTED)):
         raise _wrong_file(f"has unknown keys: {', '.join(unknown)}. It knows {', '.join(sorted(_FILE_KEYS))}")
     several = path.endswith("/") or "*" in path or str(given.get("type")).lower() == "folder"
-    params: dict[str, Any] = {"path": path}
+    kind = "folder" if several else "file"
+    params: dict[str, Any] = {"path": path, "type": kind}
     if given.get("recursive") is not None:
         params["recursive"] = check_flag(given["recursive"], "file")
-    return Place("folder" if several else "file", path, params, _form(given))
+    return Place(kind, path, params, _form(given))
 
 
 def _form(given: Mapping[str, Any]) -> dict[str, Any] | None:

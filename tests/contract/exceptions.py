@@ -91,11 +91,15 @@ LANDING_ZONE_QUERY = (
     "determineProperties",
 )
 
+FILE_EXPLORED = "cloud storage explore tutorial, 'Inspect the structure of a file'"
+FILE_QUERY = ("columnDelimiter", "compressionType", "encoding", "determineProperties")
+
 # Query parameters that a request may have and the OpenAPI does not name.
 QUERY: Pointers = {
     ("GET /connections/{}/explore", "preview"): "filter tutorial, 'Preview data'",
     ("GET /connections/{}/explore", "fileType"): "cloud storage explore tutorial: not `FileType`",
     ("GET /connections/{}/explore", "sourceParams"): "Stripe tutorial, 'Explore your source'",
+    **dict.fromkeys((("GET /connections/{}/explore", name) for name in FILE_QUERY), FILE_EXPLORED),
     **dict.fromkeys((("GET /connectionSpecs/{}/explore", name) for name in LANDING_ZONE_QUERY), LANDING_ZONE),
 }
 

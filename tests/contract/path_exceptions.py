@@ -30,6 +30,7 @@ STRINGS = "collect tutorials: numbers where the OpenAPI types strings, and the o
 STREAM = "streaming tutorials: a dataflow without a schedule"
 INLET = "LAVA tutorial, 'Get your streaming endpoint URL': `options.inletUrl`"
 NO_BASE = "Data Landing Zone and LAVA tutorials: sources without a base connection"
+FILES = "cloud storage collect tutorial, 'Create a source connection'"
 DRAFT = "draft mode tutorial: ?mode=draft, and `isDraftModeSupported` of the specs"
 
 REGISTRY = ("POST /tenant/*", "PUT /tenant/*", "PATCH /tenant/*", "GET /{}/*")
@@ -50,6 +51,7 @@ EXTRA: Pointers = {
     ("PATCH /*Connections/{}", "id"): PATCH_REPLY,
     ("PATCH /*Connections/{}", "etag"): PATCH_REPLY,
     ("PATCH /sourceConnections/{}", "items[].params.*"): COLLECT + ": `tableName`, `columns`",
+    ("GET /sourceConnections*", "items[].data.properties"): FILES,
     ("GET /flows*", "items[].flowSpec.*"): COLLECT,
     ("GET /flows*", "items[].options"): INLET,
     ("GET /flows*", "items[].inheritedAttributes.properties"): COLLECT,
@@ -132,6 +134,7 @@ VALUES: Pointers = {
 }
 
 REQUEST: Pointers = {
+    ("POST /sourceConnections", "data.properties"): FILES,
     ("POST /tenant/schemas", "allOf[].$ref"): REF,
     ("PUT /tenant/schemas/{}", "allOf[].$ref"): REF,
     ("POST /mappingSets", "xdmSchema"): "collect tutorials, 'Create a mapping'",

@@ -45,8 +45,8 @@ def inspect(client: Path, source: str, **place: Any) -> Any:
     return run("explore", "PreviewTableOperator", connection_id=base_of(client, source), **place)
 
 
-def collect(client: Path, source: str | None, **place: Any) -> Any:
-    origin = {"connection_id": base_of(client, source)} if source else {}
+def collect(client: Path, base: str | None, **place: Any) -> Any:
+    origin = {"connection_id": base_of(client, base)} if base else {}
     return run("dataflows", "CreateSourceConnectionOperator", name="Any", **origin, **place)
 
 
@@ -134,26 +134,26 @@ BODIES: dict[str, tuple[str | None, dict[str, Any], dict[str, Any], dict[str, An
         "Amazon S3",
         {"file": TABBED},
         {"format": "delimited", "properties": {"columnDelimiter": "\t"}},
-        {"path": "/orders/*.csv", "recursive": True},
+        {"path": "/orders/*.csv", "type": "folder", "recursive": True},
     ),
     "files, found out": (
         "Amazon S3",
         {"file": "/archive/customers.csv.gz"},
         {"format": "delimited", "properties": {"compressionType": "gzip", "columnDelimiter": "~"}},
-        {"path": "/archive/customers.csv.gz"},
+        {"path": "/archive/customers.csv.gz", "type": "file"},
     ),
     "a resource": ("Stripe", {"resource": "charges"}, {"format": "json"}, {"resourcePath": "charges"}),
     "a stream": (None, {"source": LAVA, "stream": True}, {"format": "json"}, {}),
 }
 
 
-@pytest.mark.parametrize(("source", "place", "data", "params"), BODIES.values(), ids=BODIES)
+@pytest.mark.parametrize(("base", "place", "data", "params"), BODIES.values(), ids=BODIES)
 def test_how_places_are_collected(
-    client: Path, sent: list[Any], source: str | None, place: Any, data: Any, params: Any
+    client: Path, sent: list[Any], base: str | None, place: Any, data: Any, params: Any
 ) -> None:
     """The bodies of the collect tutorials; no base connection where there is none."""
-    collect(client, source, **place)
+    collect(client, base, **place)
     (body,) = [json.loads(reply.request.body) for reply in sent if reply.request.url.endswith(COLLECT[5:])
                and reply.request.method == "POST"]  # fmt: skip
     assert (body["data"], body["params"]) == (data, params)
-    assert ("baseConnectionId" in body) == (source is not None)
+    assert ("baseConnectionId" in body) == (base is not None)
