@@ -110,6 +110,7 @@ def get_provider_info() -> dict:  # type: ignore[type-arg]
             "operators.source_connections",
             "operators.target_connections",
             "operators.flows",
+            "operators.inlets",
             "operators.runs",
         ),
         "sensors": modules("sensors.flow_runs"),

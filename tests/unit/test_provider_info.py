@@ -187,6 +187,8 @@ def test_asking_for_it_imports_nothing() -> None:
         "operators.schemas",
         "operators.datasets",
         "operators.mappings",
+        "operators.source_connections",
+        "operators.inlets",
     ],
 )
 def test_a_dag_file_pays_for_no_http_library(module: str) -> None:

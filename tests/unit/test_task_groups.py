@@ -86,6 +86,15 @@ def test_a_second_dataflow_fills_the_same_dataset() -> None:
     assert (names, flow.name) == ({"d", "d, on demand"}, "d, on demand")
 
 
+def test_a_stream_has_no_run_to_wait_for() -> None:
+    """The group ends with the URL that takes its rows, whatever the wait."""
+    for wait in (True, False, {"timeout": 60}):
+        with DAG(dag_id="stream", schedule=None) as dag:
+            source_ingestion(connection_id="c", dataset="d", stream={}, columns=[], wait=wait)
+        names = [task_id.split(".")[1] for task_id in dag.task_ids]
+        assert names == [*TASKS[:-1], "get_inlet"]
+
+
 class TestMapped:
     """Airflow's own task groups fail with a KeyError where a mapping leaves an argument out."""
 
@@ -122,8 +131,18 @@ class TestMapped:
         assert self.flows(dag) == [("A", None, None), ("B", "Changed", None)]
         assert "source_ingestion.wait_for_run" not in dag.task_ids
 
+    def test_tables_and_files_side_by_side(self) -> None:
+        """Each dict names its own; what the others name is nothing to it."""
+        given = [{"table": "a", "dataset": "A"}, {"file": "/b/", "dataset": "B"}]
+        with DAG(dag_id="mixed", schedule=None) as dag:
+            source_ingestion.partial(connection_id="c").expand_kwargs(given)
+        task = dag.get_task("source_ingestion.create_source_connection")
+        ti = SimpleNamespace(map_index=1, xcom_pull=lambda *_, **__: given)
+        resolved = [getattr(task, name).resolve({"ti": ti}) for name in ("table", "file", "resource")]
+        assert resolved == [None, "/b/", None]
+
     @pytest.mark.filterwarnings("ignore:Partial task group")
-    @pytest.mark.parametrize("name", ["wait", "sandbox", "colour"])
+    @pytest.mark.parametrize("name", ["wait", "sandbox", "stream", "colour"])
     def test_what_cannot_differ_is_refused(self, name: str) -> None:
         """Airflow would not look at it, and every table would get the default without a word."""
         with DAG(dag_id="refused", schedule=None), pytest.raises(TypeError, match=name):

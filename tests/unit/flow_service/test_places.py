@@ -1,0 +1,98 @@
+"""What a source's places are called, and what is read off the replies about them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from airflow_provider_aep.flow_service import places, tables
+from airflow_provider_aep.flow_service.entities import maps, streams
+from airflow_provider_aep.flow_service.errors import AepConfigError, AepReplyError
+
+
+def entry(path: str, kind: str = "file") -> dict[str, Any]:
+    """As `read_tables` reads a list."""
+    return {"name": path.rpartition("/")[2], "path": path, "type": kind}
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "folder"),
+    [
+        ("/a.csv", "file", "/a.csv"),
+        ("/orders/", "folder", "/orders/"),
+        ("/orders/*.csv", "folder", "/orders/"),
+        ("/orders/**/new*.csv", "folder", "/orders/"),
+        ("/*.csv", "folder", "/"),
+        ("zone/*.csv", "folder", "zone/"),
+    ],
+)
+def test_a_path_tells_what_it_is(path: str, kind: str, folder: str) -> None:
+    """A folder ends with a slash, a pattern has an asterisk; `type` of the parameters says so."""
+    place = places.read_place({"file": path})
+    assert (place.kind, place.folder) == (kind, folder)
+    assert place.params == {"path": path, "type": kind}
+
+
+def test_what_a_list_calls_a_folder_is_one() -> None:
+    """One tutorial's folders have no slash at the end."""
+    for name in ("file", "table"):
+        assert places.read_place({name: entry("/some/path", "Folder"), "resource": None}).kind == "folder"
+
+
+def test_the_first_file_stands_for_all() -> None:
+    """The first that the pattern means; folders are none."""
+    entries = [entry("/o/a", "folder"), entry("/o/b.json"), entry("/o/c.csv"), entry("/o/d.csv")]
+    assert places.read_place({"file": "/o/*.csv"}).first_file(entries).path == "/o/c.csv"
+    assert places.read_place({"file": "/o/"}).first_file(entries).path == "/o/b.json"
+    with pytest.raises(AepConfigError, match="no file yet"):
+        places.read_place({"file": "/o/*.xml"}).first_file(entries)
+
+
+def test_a_form_that_is_not_found_out_is_an_error() -> None:
+    """A source connection without one would be refused, or worse, guess."""
+    place = places.read_place({"file": "/a.csv"})
+    for document in ([], {}, {"properties": []}, {"properties": {"columnDelimiter": ";"}}):
+        with pytest.raises(AepReplyError, match="file_type"):
+            place.found_out(document)
+    found = place.found_out({"properties": {"fileType": "JSON", "compressionType": None, "other": 1}})
+    assert found.data == {"format": "json"}
+
+
+def test_columns_of_a_record_in_json() -> None:
+    """By their dotted paths, since a mapping names them so; an array is one."""
+    record = {
+        "data": {"type": "object", "properties": {"id": {"type": "string"}, "tags": {"type": "array"}}},
+        "odd": True,
+    }
+    columns = tables.read_columns({"format": "hierarchical", "schema": {"properties": record}}, "r")
+    assert columns == [
+        {"name": "data.id", "type": "string", "xdm": {"type": "string"}},
+        {"name": "data.tags", "type": "array", "xdm": {"type": "array"}},
+        {"name": "odd", "type": None, "xdm": None},
+    ]
+
+
+def test_columns_as_a_bare_array() -> None:
+    """As the cloud storage explore tutorial prints them."""
+    columns = tables.read_columns([{"name": "Id", "type": "String"}], "/a.csv")
+    assert columns == [{"name": "Id", "type": "String", "xdm": None}]
+
+
+def test_a_source_by_its_name_or_its_spec() -> None:
+    """Where the catalogue does not know it, the id says it."""
+    assert places.spec_id_of("26f526f2-58f4-4712-961d-e41bf1ccc0e8").startswith("26f526f2")
+    assert places.spec_id_of("PayPal") == "221c7626-58f6-4eec-8ee2-042b0226f03b"
+    with pytest.raises(AepConfigError, match="`source`"):
+        places.spec_id_of("26f526f2")
+
+
+def test_what_a_flow_spec_tells() -> None:
+    """Whether it has a schedule and takes a mapping; the key's name differs between tutorials."""
+    mapping = [{"name": "Mapping"}]
+    assert maps({"transformationSpecs": mapping})
+    assert maps({"transformationSpec": mapping})
+    assert not maps({"transformationSpecs": []})
+    assert not maps({"transformationSpecs": [{"name": "Copy"}]})
+    assert streams({})
+    assert not streams({"scheduleSpec": {}})
