@@ -198,3 +198,34 @@ def test_a_schedule_for_what_streams(emulator: Emulator, make_hook: MakeHook) ->
         flow.execute(context())
     assert caught.value.parameter == "schedule"
     assert not any(map(changes, emulator.requests()))
+
+
+def test_xdm_goes_without_a_mapping(emulator: Emulator, make_hook: MakeHook) -> None:
+    """Of the flow specs for one source, the one is chosen that does what the order says."""
+    from airflow_provider_aep.operators.dataflows import (
+        CreateDataflowOperator,
+        CreateSourceConnectionOperator,
+        GetInletOperator,
+    )
+
+    make_hook(emulator.url)
+    client = Path(emulator)
+    schema = client.schema()
+    client.dataset_id = client.dataset(schema)
+    base = base_of(client, "HTTP API (streaming)", dataType="xdm")
+    source: Any = CreateSourceConnectionOperator(task_id="s", name="X", connection_id=base, stream=True)
+    ends = {"source_connection_id": source.execute(context())}
+    ends["target_connection_id"] = client.target(schema, client.dataset_id)
+    flow = CreateDataflowOperator(task_id="f", name="X", **ends).execute(context())
+    assert client.get("flows", flow)["transformations"] == []
+    specs = client.api("GET", "/flowSpecs").json()["items"]
+    (chosen,) = [one for one in specs if one["id"] == client.get("flows", flow)["flowSpec"]["id"]]
+    assert chosen["name"] == "Stream data without transformation"
+    inlet = GetInletOperator(task_id="i", flow_id=flow).execute(context())
+    entity = {"_id": "1", "_emulator": {"Product_Id": "P"}}
+    headers = {"Authorization": f"Bearer {emulator.token()}"}
+    reply = requests.post(
+        inlet, json={"header": {}, "body": {"xdmEntity": entity}}, headers=headers, timeout=30
+    )
+    assert reply.status_code == 200, reply.text
+    assert client.rows() == [entity]

@@ -16,6 +16,6 @@ def row_of(name: str) -> Row:
     return next(row for row in rows() if row.source["name"] == name)
 
 
-def base_of(client: Path, name: str) -> str:
+def base_of(client: Path, name: str, **params: str) -> str:
     """The id of a base connection to that source, made as its tutorial makes it."""
-    return str(made(client.api("POST", "/connections", json=row_of(name).body()))["id"])
+    return str(made(client.api("POST", "/connections", json=row_of(name).body(**params)))["id"])
