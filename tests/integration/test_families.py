@@ -154,7 +154,10 @@ WRONG: dict[str, tuple[str | None, dict[str, Any]]] = {
     "two things": ("Amazon S3", {"file": "/orders/", "table": "orders"}),
     "no such file": ("Amazon S3", {"file": "/nothing.csv"}),
     "no such resource": ("Stripe", {"resource": "nothing"}),
-    "a delta column of files": ("Amazon S3", {"file": "/orders/", "delta_column": "ordered_at"}),
+    "a delta column of files": (
+        "Amazon S3",
+        {"file": "/orders/", "delta_column": "ordered_at", "schedule": DAILY},
+    ),
     "files without a mapped column": ("Amazon S3", {"file": "/orders/", "mapping": {"Nothing": "_e.x"}}),
     "columns of files": ("Amazon S3", {"file": "/orders/", "columns": COLUMNS}),
     "a schedule of a stream": (None, {"source": LAVA, "stream": True, "columns": COLUMNS, "schedule": DAILY}),
