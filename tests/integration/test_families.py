@@ -11,7 +11,7 @@ import requests
 from airflow_provider_aep.flow_service.errors import AepConfigError
 from tests.integration.emulator.path import Path
 from tests.support.connections import MakeHook
-from tests.support.dag_runs import DAY, MINUTE, DagRun, changes
+from tests.support.dag_runs import DAY, HOUR, DagRun, changes
 from tests.support.emulator import Emulator
 from tests.support.places import COLUMNS, DAILY, LANDING_ZONE, LAVA, base_of
 from tests.support.workers import Workers
@@ -67,7 +67,7 @@ def test_on_two_days(group: Group, base: str | None, order: dict[str, Any], coun
     given = group.order(base, schedule=DAILY, **order)
     first = group.run("first", given).finish()
     assert len(group.rows(first)) == first["wait_for_run"]["records_written"] == count
-    group.emulator.advance(DAY - MINUTE)
+    group.emulator.advance(DAY - HOUR)
     second = group.run("second", given).finish()
     assert second["wait_for_run"]["records_written"] == daily
     assert len(group.rows(second)) == count + daily
