@@ -8,11 +8,10 @@ from typing import Any
 
 from airflow_provider_aep.flow_service.calls import Call
 from airflow_provider_aep.flow_service.checks import check_id
-from airflow_provider_aep.flow_service.errors import AepConfigError, SourceWithdrawnError
+from airflow_provider_aep.flow_service.errors import AepConfigError
 from airflow_provider_aep.flow_service.sources import (
     AuthSpec,
     Source,
-    catalogue,
     same_name,
     sources_of_spec,
 )
@@ -96,40 +95,3 @@ def check_owner(source: Source, spec: ConnectionSpec) -> None:
                 "sources --live` lists names and ids) and give it as `connection_spec_id`.",
                 parameter="source",
             )
-
-
-def withdrawn(source: Source, sandbox: str) -> SourceWithdrawnError:
-    """That the platform does not offer the source: what is known, and where to go from here."""
-    known = f" Of its end: {source.deprecated.partition(';')[0]}." if source.deprecated else ""
-    way = ""
-    if heir := nearest_living(source):
-        kin = [one.title for one in _living() if one.category == source.category and one is not heir]
-        also = f"; among {source.category}: {', '.join(kin)}" if kin else ""
-        way = (
-            f" The nearest source that goes on, with the same authentication, is {heir.title}{also}. In the "
-            f"DAG, change `source={source.key!r}` to `source={heir.key!r}` of CreateBaseConnectionOperator, "
-            f"and `source_conn_id` to an Airflow connection with {heir.title}'s credentials."
-        )
-    return SourceWithdrawnError(
-        f"The platform does not offer the source {source} (connection spec {source.connection_spec_id}) in "
-        f"sandbox {sandbox!r}, or not to this credential.{known}{way}"
-    )
-
-
-def nearest_living(source: Source) -> Source | None:
-    """The source, not known to end, that wants most nearly the same of its user."""
-    wanted = [set(auth.required) | set(auth.parameters) for auth in source.auth]
-
-    def nearness(other: Source) -> tuple[float, bool, bool]:
-        shapes = [(set(auth.parameters), auth.name) for auth in other.auth]
-        overlap = max((len(a & b) / len(a | b) for a in wanted for b, _ in shapes if a | b), default=0.0)
-        names = {auth.name for auth in source.auth}
-        return overlap, any(name in names for _, name in shapes), other.category == source.category
-
-    others = [one for one in _living() if one.connection_spec_id != source.connection_spec_id]
-    best = max(others, key=nearness, default=None)
-    return best if best is not None and nearness(best)[0] >= 0.5 else None
-
-
-def _living() -> list[Source]:
-    return [one for one in catalogue().values() if one.auth and not one.deprecated and not one.uncertain]

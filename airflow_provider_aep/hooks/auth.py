@@ -56,9 +56,8 @@ def settle_auth(ways: Sequence[AuthSpec], credentials: Credentials, wanted: str 
         ways = [_named(wanted, ways, credentials)]
     if not ways:
         raise AepConfigError(
-            f"Nothing is known of how {credentials.source} authenticates: neither this provider nor the "
-            "platform says. "
-            "Give `auth_spec`, and the parameters in the Airflow connection's extra.",
+            f"How {credentials.source} authenticates, neither this provider nor the platform says. Give "
+            "`auth_spec`, and the parameters in the Airflow connection's extra.",
             parameter="auth_spec",
         )
     tries = [_try(auth, ways, credentials) for auth in ways]
@@ -70,11 +69,9 @@ def settle_auth(ways: Sequence[AuthSpec], credentials: Credentials, wanted: str 
 
 
 def _named(wanted: str, ways: Sequence[AuthSpec], credentials: Credentials) -> AuthSpec:
-    found = [auth for auth in ways if auth.name == wanted] or [
-        auth for auth in ways if same_name(auth.name, wanted)
-    ]
+    found = [auth for auth in ways if same_name(auth.name, wanted)]
     if found:
-        return found[0]
+        return next((auth for auth in found if auth.name == wanted), found[0])
     if not ways:
         return AuthSpec(wanted)
     raise AepConfigError(
@@ -90,16 +87,18 @@ def _try(auth: AuthSpec, ways: Sequence[AuthSpec], credentials: Credentials) -> 
         return _Try(auth, {}, frozenset(), [str(error)], [])
     params = {name: fitted(one.value, auth.properties.get(name)) for name, one in found.items()}
     used = frozenset().union(*(one.used for one in found.values()))
-    known = {name for way in ways for name in way.parameters}
-    stray = sorted(known & credentials.explicit.keys() - set(auth.parameters))
+    stray = sorted(_parameters(ways) & credentials.explicit.keys() - set(auth.parameters))
     return _Try(auth, params, used, problems(auth, params), stray)
 
 
 def _ignored(chosen: _Try, ways: Sequence[AuthSpec], credentials: Credentials) -> tuple[str, ...]:
     if credentials.conn_type != "generic":
         return ()  # its extra has keys of its own
-    known = {name for way in ways for name in way.parameters}
-    return tuple(sorted(credentials.explicit.keys() - known - chosen.used))
+    return tuple(sorted(credentials.explicit.keys() - _parameters(ways) - chosen.used))
+
+
+def _parameters(ways: Sequence[AuthSpec]) -> set[str]:
+    return {name for way in ways for name in way.parameters}
 
 
 def _undecided(tries: list[_Try], best: list[_Try], credentials: Credentials) -> AepConfigError:

@@ -62,7 +62,9 @@ class Credentials:
     @property
     def secrets(self) -> Iterator[str]:
         """What must be masked before anything is made of it."""
+        named = {name for auth in self.source.auth for name in auth.parameters if auth.is_secret(name)}
         yield from (str(self.facts[name]) for name in ("login", "password") if name in self.facts)
+        yield from (str(value) for name, value in self.explicit.items() if name in named)
         yield from _secrets_in({**self.facts, **self.explicit})
 
 

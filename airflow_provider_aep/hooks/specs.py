@@ -9,7 +9,6 @@ from airflow_provider_aep.flow_service.connection_specs import (
     ConnectionSpec,
     check_owner,
     differences,
-    withdrawn,
 )
 from airflow_provider_aep.flow_service.errors import (
     AepPermissionError,
@@ -18,6 +17,7 @@ from airflow_provider_aep.flow_service.errors import (
     AepTransportError,
 )
 from airflow_provider_aep.flow_service.sources import AuthSpec, Source
+from airflow_provider_aep.flow_service.withdrawal import withdrawn
 
 if TYPE_CHECKING:
     from airflow_provider_aep.hooks.flow_service import FlowServiceHook

@@ -10,10 +10,10 @@ from typing import Any
 from airflow_provider_aep.exactly_once import Entity, Wanted, find_mark, with_mark
 from airflow_provider_aep.flow_service import replies
 from airflow_provider_aep.flow_service.checks import check_id
-from airflow_provider_aep.flow_service.connection_specs import withdrawn
 from airflow_provider_aep.flow_service.errors import AepRequestError
 from airflow_provider_aep.flow_service.parameters import is_secret
 from airflow_provider_aep.flow_service.sources import source_of
+from airflow_provider_aep.flow_service.withdrawal import withdrawn
 from airflow_provider_aep.hooks.auth import Auth, settle_auth
 from airflow_provider_aep.hooks.credentials import Credentials, read_credentials
 from airflow_provider_aep.hooks.flow_service import FlowServiceHook

@@ -134,7 +134,12 @@ def test_a_withdrawn_source_names_its_heir(emulator: Emulator, paypal: str, repl
     with unwrapped(errors.SourceWithdrawnError) as caught:
         CreatePayPalConnectionOperator(task_id="create").execute(context())
     text = str(caught.value)
-    for words in ("PayPal", "end of June 2025", "`source='salesforce-marketing-cloud'`", "Stripe, Square"):
+    for words in (
+        "PayPal",
+        "end of June 2025",
+        "`source='salesforce-marketing-cloud'`",
+        "there are Stripe, Square",
+    ):
         assert words in text
     assert not caught.value.retryable
     assert emulator.requests("POST", "/connections") == []

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_aep.flow_service import connection_specs, sources
+from airflow_provider_aep.flow_service import connection_specs, sources, withdrawal
 from airflow_provider_aep.flow_service.errors import AepConfigError
 from airflow_provider_aep.flow_service.sources import AuthSpec, Source, catalogue, find_source
 from scripts import source_catalogue
@@ -179,7 +179,7 @@ def test_a_spec_that_says_little_is_read(broken: dict[str, Any]) -> None:
 
 def test_the_nearest_living_source() -> None:
     """Who loses PayPal goes on with what asks for the same three values; none is made up."""
-    nearest = connection_specs.nearest_living
+    nearest = withdrawal.nearest_living
     assert nearest(find_source("paypal")) == find_source("Salesforce Marketing Cloud")
     for key in GONE:
         heir = nearest(find_source(key))
@@ -189,12 +189,17 @@ def test_the_nearest_living_source() -> None:
 
 def test_withdrawn_says_where_to_go() -> None:
     """The source, its end, the heir, the line of the DAG."""
-    text = str(connection_specs.withdrawn(find_source("paypal"), "prod"))
+    text = str(withdrawal.withdrawn(find_source("paypal"), "prod"))
     for words in ("PayPal", PAYPAL_SPEC, "'prod'", "end of June 2025", "Salesforce Marketing Cloud"):
         assert words in text
-    assert "`source='paypal'` to `source='salesforce-marketing-cloud'`" in text
-    assert "among payments: Stripe, Square" in text
-    unknown = connection_specs.withdrawn(Source("", "connection spec abc", "abc"), "prod")
+    assert (
+        "`source='salesforce-marketing-cloud'` in a CreateBaseConnectionOperator in place of 'paypal'" in text
+    )
+    assert "with the same authentication" in text
+    assert "in its category, payments, there are Stripe, Square." in text
+    zoho = str(withdrawal.withdrawn(find_source("zoho"), "prod"))
+    assert "a similar authentication" in zoho
+    unknown = withdrawal.withdrawn(Source("", "connection spec abc", "abc"), "prod")
     assert "source=" not in str(unknown)
 
 
