@@ -74,7 +74,10 @@ class AuthSpec:
 
 @dataclass(frozen=True)
 class Source:
-    """A source. ``key`` is its name in DAGs, ``flow_spec`` the one that Adobe's samples list it under."""
+    """A source. ``key`` is its name in DAGs, ``flow_spec`` the one that Adobe's samples list it under.
+
+    Note and document are those of its ways to authenticate; here they stand where it has none.
+    """
 
     key: str
     title: str
@@ -83,6 +86,7 @@ class Source:
     flow_spec: str | None = None
     alias: str | None = None
     note: str = ""
+    document: str = ""
     auth: tuple[AuthSpec, ...] = ()
 
     @property
@@ -201,6 +205,7 @@ def _source(row: Mapping[str, Any]) -> Source:
         flow_spec=row["flow_spec"],
         alias=row["alias"],
         note=row.get("note", ""),
+        document=row.get("document", ""),
         auth=tuple(map(_auth, row["auth"])),
     )
 

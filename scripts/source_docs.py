@@ -1,0 +1,185 @@
+"""Makes the pages about the sources, `docs/sources/`, from the catalogue: `python -m scripts.source_docs`.
+
+One page a source, and the table of all as `README.md`. What is wrong on a page is wrong in the catalogue, the
+credential map, or here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from airflow_provider_aep.cli.sources import connection_line, dag, state
+from airflow_provider_aep.flow_service.sources import AuthSpec, Source, catalogue, sources_of_spec
+from airflow_provider_aep.hooks.credential_map import fields_of, types_of
+
+TARGET = Path(__file__).parents[1] / "docs" / "sources"
+MADE = "<!-- Made by `python -m scripts.source_docs`. -->"
+UNCERTAIN = (
+    "**Uncertain.** What Adobe's documents print of it contradicts itself, or belongs to another source."
+)
+
+INDEX = """\
+# Sources
+%(made)s
+
+Every source that Adobe's tutorials document, with each of its ways to authenticate. `python -m
+airflow_provider_aep sources --live` compares the list with your platform; what the list lacks goes by
+`connection_spec_id=`.
+
+- **uncertain**: what Adobe's documents print of it contradicts itself, or belongs to another source. Look the
+  source up on your platform before you rely on it.
+- **ends**: Adobe has announced its end, or the newest documents leave it out. Where the platform no longer
+  offers it, a task says so and names the nearest source that goes on.
+
+%(table)s
+
+## How a page is read
+
+Each page ends with what the fields of an Airflow connection become. `{login}` stands for a field of the
+connection or a key of its extra, where dots lead into it; `{port=5432}` has a default; `{private_key|base64}`
+is another form of the field; `{url}` is made of host and port. A line with `{!tenant_id}` is passed over
+where that key is there. Of several lines the first counts whose fields are all there.
+"""
+
+WITHOUT_BASE_CONNECTION = {
+    "data-landing-zone": 'file="dlz-user-container/orders/"',
+    "lava": 'stream=True,\n        columns=[{"name": "page", "type": "string"}]',
+}
+"""What a source that needs no base connection is asked to bring."""
+
+INGESTION = """\
+from airflow.sdk import DAG
+from airflow_provider_aep.task_groups import source_ingestion
+
+with DAG("ingest_{word}", schedule=None):
+    source_ingestion(
+        source="{source.key}",
+        {place},
+        dataset="{source.title} rows",
+    )"""
+
+
+def pages() -> dict[str, str]:
+    """Each file's name and text."""
+    sources = catalogue().values()
+    return {"README.md": index(sources)} | {f"{source.key}.md": page(source) for source in sources}
+
+
+def index(sources: Iterable[Source]) -> str:
+    """The table of all."""
+    rows = [
+        (f"[{source.title}]({source.key}.md)", source.category, *row)
+        for source in sources
+        for row in [(auth.name, state(auth)) for auth in source.auth] or [("no base connection", "ok")]
+    ]
+    return INDEX % {
+        "made": MADE,
+        "table": _table(("Source", "Category", "Authentication", "State"), rows),
+    }
+
+
+def page(source: Source) -> str:
+    """All that is known of one source."""
+    facts = [
+        ("In a DAG", f'`source="{source.key}"`'),
+        ("Category", source.category),
+        ("Connection spec", f"`{source.connection_spec_id}`"),
+    ]
+    parts = [f"# {source.title}\n{MADE}", _table(("", ""), facts), *_doubts(source)]
+    if source.auth:
+        parts += [f"```python\n{dag(source)}\n```"]
+        parts += [part for auth in source.auth for part in _way(source, auth)]
+        parts += ["## From an Airflow connection", *_fields(source)]
+    else:
+        parts += ["It needs no base connection: see [the other families](../other-sources.md)."]
+        parts += [f"```python\n{_ingestion(source)}\n```", *_evidence(source)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _doubts(source: Source) -> Iterator[str]:
+    if source.uncertain:
+        yield UNCERTAIN
+    if others := [one.title for one in sources_of_spec(source.connection_spec_id) if one.key != source.key]:
+        yield (
+            f"The documents print this connection spec for {' and '.join(others)} as well. The operator asks "
+            "the platform whose it is, and refuses it where it is another's."
+        )
+
+
+def _way(source: Source, auth: AuthSpec) -> Iterator[str]:
+    """One way to authenticate."""
+    yield f"## {auth.name}"
+    if auth.uncertain and not source.uncertain:
+        yield UNCERTAIN
+    if auth.deprecated:
+        yield f"**Its end.** {auth.deprecated}."
+    yield _table(("Parameter", ""), [(f"`{name}`", _kind(auth, name)) for name in auth.parameters])
+    yield f"```\n{connection_line(source, auth)}\n```"
+    yield from _evidence(auth)
+
+
+def _kind(auth: AuthSpec, name: str) -> str:
+    words = ["required" if name in auth.required else "optional"]
+    if default := auth.properties[name].get("default"):
+        words.append(f"`{default}` if left out")
+    if auth.is_secret(name):
+        words.append("secret: in the Airflow connection only")
+    return ", ".join(words)
+
+
+def _fields(source: Source) -> Iterator[str]:
+    """What the types of connections give."""
+    names = ", ".join(f"`{one}`" for one in types_of(source.key))
+    yield (
+        f"Any of the types {names} will do. The extra may hold each parameter under its own name. What it "
+        "does not hold is made of the connection's fields ([how to read this](README.md#how-a-page-is-read))."
+    )
+    types: dict[tuple[str, str], list[str]] = {}
+    for conn_type in types_of(source.key):
+        for name, lines in _lines(source, conn_type).items():
+            types.setdefault((name, "<br>".join(f"`{line}`" for line in lines)), []).append(f"`{conn_type}`")
+    rows = [(f"`{name}`", ", ".join(of), lines) for (name, lines), of in sorted(types.items())]
+    if rows:
+        yield _table(("Parameter", "Connection type", "Made of"), rows)
+
+
+def _lines(source: Source, conn_type: str) -> Mapping[str, tuple[str, ...]]:
+    """Of each parameter the lines that count. A `paypal` connection has the fields of a `generic` one."""
+    own, common = fields_of(source.key, "generic" if conn_type == "paypal" else conn_type)
+    needed = {name: common[name] for auth in source.auth for name in auth.required if name in common}
+    known = {name for auth in source.auth for name in auth.parameters}
+    return {name: lines for name, lines in {**needed, **own}.items() if name in known}
+
+
+def _ingestion(source: Source) -> str:
+    place = WITHOUT_BASE_CONNECTION[source.key]
+    return INGESTION.format(source=source, word=source.key.replace("-", "_"), place=place)
+
+
+def _evidence(of: Source | AuthSpec) -> Iterator[str]:
+    """What the catalogue notes, and where it has it from."""
+    if of.note:
+        yield f"Note: {of.note}."
+    path, _, commit = of.document.partition("@")
+    yield f"Adobe's document: `{path}`, at commit `{commit}`."
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [head, ("---",) * len(head), *(tuple(cell.replace("|", "\\|") for cell in row) for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def main() -> None:
+    """Write all pages, and delete those of sources that the catalogue has no more."""
+    made = pages()
+    TARGET.mkdir(exist_ok=True)
+    for old in TARGET.glob("*.md"):
+        if old.name not in made:
+            old.unlink()
+    for name, text in made.items():
+        (TARGET / name).write_text(text, "utf-8")
+
+
+if __name__ == "__main__":
+    main()

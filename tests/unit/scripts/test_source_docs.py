@@ -1,0 +1,59 @@
+"""The pages about the sources, made from the catalogue."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+
+from airflow_provider_aep.flow_service.sources import Source, catalogue, find_source
+from scripts import source_docs
+
+SOURCES = list(catalogue().values())
+
+
+def test_the_pages_are_current() -> None:
+    """What is checked in is what the script makes: no page too few, none too many, none edited by hand."""
+    there = {path.name: path.read_text("utf-8") for path in source_docs.TARGET.iterdir()}
+    assert there == source_docs.pages(), "run `python -m scripts.source_docs`"
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.key)
+def test_a_page_tells_all_that_is_known(source: Source) -> None:
+    """Spec, parameters and which are secret, end, evidence; and its DAG is Python."""
+    text = source_docs.page(source)
+    assert source.connection_spec_id in text
+    for auth in source.auth:
+        section = text.partition(f"## {auth.name}\n")[2].partition("\n## ")[0]
+        assert auth.document.partition("@")[0] in section
+        assert (auth.deprecated or "") in section
+        for name in auth.parameters:
+            row = next(line for line in section.splitlines() if line.startswith(f"| `{name}` |"))
+            assert ("secret" in row) is auth.is_secret(name)
+            assert ("required" in row) is (name in auth.required)
+    assert text.count("airflow connections add") == len(source.auth)
+    ast.parse(text.partition("```python\n")[2].partition("```")[0])
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.key)
+def test_what_is_uncertain_is_said(source: Source) -> None:
+    """In words, once a source or once for each way that is, and nowhere else."""
+    uncertain = 1 if source.uncertain else sum(auth.uncertain for auth in source.auth)
+    assert source_docs.page(source).count("**Uncertain.**") == uncertain
+
+
+def test_a_bar_ends_no_cell() -> None:
+    """`{sas_token|uri}` stands in a table."""
+    page = source_docs.page(find_source("azure-blob-storage"))
+    assert r"`{sas_token\|uri}`" in page
+
+
+def test_the_index_has_every_way_to_authenticate() -> None:
+    """With its state, and a link to a page that there is."""
+    rows = [line for line in source_docs.pages()["README.md"].splitlines() if line.startswith("| [")]
+    assert len(rows) == sum(max(1, len(source.auth)) for source in SOURCES)
+    for source in SOURCES:
+        own = [row for row in rows if f"({source.key}.md)" in row]
+        assert [("uncertain" in row, "ends" in row) for row in own] == (
+            [(auth.uncertain, bool(auth.deprecated)) for auth in source.auth] or [(False, False)]
+        )
