@@ -12,7 +12,12 @@ from typing import Any
 
 import pendulum
 import pytest
+from airflow.exceptions import ParamValidationError
 
+from airflow_provider_aep.cli.sources import connection_line
+from airflow_provider_aep.flow_service.sources import find_source
+
+ROW = {"source": "paypal", "source_conn_id": "paypal_default", "name": "PayPal connection"}
 FILES = sorted((Path(__file__).parents[2] / "dags").glob("*.py"))
 GROUP = (
     "inspect_table",
@@ -50,6 +55,17 @@ TASKS = {
         "run_day",
         "report",
     },
+    "many_sources": {"list_sources", "create_connection", "test_connection", "summary"},
+    "payments_to_square": {
+        "find_dataflow",
+        "map_columns",
+        "create_connection",
+        "test_connection",
+        *(f"square_ingestion.{task}" for task in GROUP),
+        "disable_paypal",
+        "wait_for_run",
+        "report",
+    },
 }
 PARSE = """
 import runpy, sys
@@ -70,9 +86,11 @@ print(*sorted(set(sys.modules) - before))
 def parsed(name: str) -> Any:
     """The DAG of a file."""
     from airflow.sdk import BaseOperator
+    from airflow.sdk.definitions.mappedoperator import MappedOperator
 
     (file,) = (file for file in FILES if file.stem == name)
-    return next(one.dag for one in runpy.run_path(str(file)).values() if isinstance(one, BaseOperator))
+    tasks = (BaseOperator, MappedOperator)
+    return next(one.dag for one in runpy.run_path(str(file)).values() if isinstance(one, tasks))
 
 
 def test_parsing_asks_nobody() -> None:
@@ -167,3 +185,78 @@ class TestBackfill:
         flow = dag.get_task("paypal_ingestion.create_dataflow")
         assert flow.schedule == {"frequency": "once", "start": "2099-01-01T00:00:00Z"}
         assert flow.name != dag.get_task("paypal_ingestion.create_dataset").name
+
+
+class TestManySources:
+    """`many_sources`."""
+
+    def test_its_doc_holds_the_connections_it_wants(self) -> None:
+        """To the letter as `sources NAME` prints them, under the ids that its list names."""
+        dag = parsed("many_sources")
+        for row in dag.params["sources"]:
+            source = find_source(row["source"])
+            line = connection_line(source, source.auth[0])
+            assert line in dag.doc_md.splitlines()
+            assert f" {row['source_conn_id']} " in line
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [[], [{"source": "paypal", "name": "P"}], [{**ROW, "password": "p"}], [{**ROW, "name": ""}]],
+        ids=["empty", "without a connection", "with something else", "without a name"],
+    )
+    def test_the_form_refuses_what_is_no_list_of_sources(self, wrong: list[dict[str, str]]) -> None:
+        """Before a run begins: a secret must not be stored among its parameters."""
+        param = parsed("many_sources").params.get_param("sources")
+        assert param.resolve([ROW]) == [ROW]
+        with pytest.raises(ParamValidationError):
+            param.resolve(wrong)
+
+    def test_one_failure_stops_no_other(self) -> None:
+        """What was made is tested, and what was tested is told, however the rest ended."""
+        dag = parsed("many_sources")
+        assert dag.get_task("test_connection").partial_kwargs["trigger_rule"] == "all_done"
+        assert dag.get_task("summary").trigger_rule == "all_done"
+
+    def test_the_summary_says_which_got_which(self, caplog: pytest.LogCaptureFixture) -> None:
+        """Tests are numbered by the connections that there are, not by the list; a failure fails the run."""
+        returned = {
+            "create_connection": {0: "id-a", 2: "id-c", 3: "id-d"},
+            "test_connection": {0: True, 2: True},
+        }
+
+        def xcom_pull(task_ids: str, map_indexes: range) -> list[Any]:
+            return [returned[task_ids].get(index) for index in map_indexes]
+
+        summary = parsed("many_sources").get_task("summary").python_callable
+        params = {"sources": [{**ROW, "source": name} for name in "abcd"]}
+        with caplog.at_level("INFO"), pytest.raises(RuntimeError, match="2 of 4"):
+            summary(params, SimpleNamespace(xcom_pull=xcom_pull))
+        rows = [[cell.strip() for cell in line.split("|")][:3] for line in caplog.text.splitlines()]
+        assert rows[-4:] == [
+            ["a", "id-a", "works"],
+            ["b", "", "not made"],
+            ["c", "id-c", "does not work"],
+            ["d", "id-d", "works"],
+        ]
+
+
+class TestPaymentsToSquare:
+    """`payments_to_square`."""
+
+    def test_paypal_stops_when_square_is_ready_and_not_before(self) -> None:
+        """A mistake in Square's order leaves PayPal's dataflow at work, and no two work at a time."""
+        dag = parsed("payments_to_square")
+        before = dag.get_task("disable_paypal").get_flat_relative_ids(upstream=True)
+        assert before == set(dag.task_ids) - {
+            "disable_paypal", "square_ingestion.create_dataflow", "wait_for_run", "report",
+        }  # fmt: skip
+        assert "disable_paypal" in dag.get_task("square_ingestion.create_dataflow").upstream_task_ids
+
+    def test_the_dataset_stays(self) -> None:
+        """Square's dataflow has a name of its own; all that it fills has PayPal's."""
+        dag = parsed("payments_to_square")
+        paypal = parsed("payments_templates").get_task("payments.create_dataset").name
+        assert dag.params["dataset"] == dag.params["paypal_dataflow"] == paypal
+        names = {name: getattr(dag.get_task(f"square_ingestion.{name}"), "name", None) for name in GROUP}
+        assert names.pop("create_dataflow") == "{{ params.dataset }}, from Square"
+        assert set(names.values()) == {"{{ params.dataset }}", None}

@@ -1,0 +1,51 @@
+"""PayPal's DAG on a platform that offers PayPal no longer, from the failure to the way on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from airflow_provider_aep.flow_service import errors
+from airflow_provider_aep.operators.connections import CreatePayPalConnectionOperator, TestConnectionOperator
+from tests.support.connections import SetConnection
+from tests.support.creating import connections, create, tap, wiretap
+from tests.support.emulator import PAYPAL_SPEC, Emulator
+from tests.unit.operators.support import context, unwrapped
+
+__all__ = ["connections", "tap", "wiretap"]
+
+
+@pytest.fixture(scope="module")
+def emulator_process() -> Iterator[Emulator]:
+    """One without PayPal; the fixtures for connections go to it."""
+    with Emulator("--withdrawn", "paypal") as emulator:
+        yield emulator
+
+
+def test_the_dag_fails_with_what_to_do(emulator: Emulator, paypal: str) -> None:
+    """One sentence after the other: which source, what is known of its end, who is nearest, which line."""
+    with unwrapped(errors.SourceWithdrawnError) as caught:
+        CreatePayPalConnectionOperator(task_id="create").execute(context())
+    assert str(caught.value) == (
+        f"The platform does not offer the source PayPal (connection spec {PAYPAL_SPEC}) in sandbox 'prod', "
+        'or not to this credential. Of its end: announced: "will be deprecated at the end of June 2025". The '
+        "nearest source that goes on, with the same authentication, is Salesforce Marketing Cloud; in its "
+        "category, payments, there are Stripe, Square. In the DAG, write "
+        "`source='salesforce-marketing-cloud'` in a CreateBaseConnectionOperator in place of 'paypal', and "
+        "let `source_conn_id` name an Airflow connection with its credentials."
+    )
+    assert not caught.value.retryable
+    assert emulator.state()["connections"] == 0
+    assert emulator.requests("POST", "/connections") == []
+
+
+def test_the_way_it_names_works(emulator: Emulator, paypal: str, set_connection: SetConnection) -> None:
+    """With the line changed as it says, and a connection of the new source."""
+    with unwrapped(errors.SourceWithdrawnError) as caught:
+        CreatePayPalConnectionOperator(task_id="create").execute(context())
+    (source,) = re.findall(r"`source='(.+?)'`", str(caught.value))
+    set_connection("source_conn", conn_type="http", host="acme", login="an-id", password="a-secret")
+    made = create(source)
+    assert TestConnectionOperator(task_id="test", connection_id=made).execute(context())
