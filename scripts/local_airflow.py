@@ -22,6 +22,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from airflow_provider_aep.flow_service.sources import Source, find_source
 from scripts.airflow_api import AirflowApi, call
 from scripts.processes import LocalError, Service, free_ports, stop, tail
 
@@ -31,6 +32,7 @@ COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
 # The API server reads the logs from the same disk; nobody needs to serve them.
 ARGUMENTS = {"scheduler": ["--skip-serve-logs"], "triggerer": ["--skip-serve-logs"]}
 START_SECONDS = 180
+OTHER_SOURCES = ("square", "postgresql", "amazon-s3")
 
 
 class LocalAirflow:
@@ -131,14 +133,14 @@ class LocalAirflow:
         _until(self.api.answers, self, "Airflow's API server does not answer")
 
     def start(self) -> None:
-        """Everything, with both connections stored."""
+        """Everything, with the connections stored."""
         self.start_emulator()
         self.migrate()
         self.start_airflow()
         self.store_connections()
 
     def store_connections(self) -> None:
-        """Put both connections where a user would: into Airflow's database."""
+        """Put the connections where a user would: into Airflow's database."""
         self.api.store_connections(connections(self.emulator_url))
 
     def check(self) -> None:
@@ -153,7 +155,7 @@ class LocalAirflow:
 
 
 def connections(emulator_url: str) -> dict[str, dict[str, Any]]:
-    """The two connections of the README, with the emulator's accounts."""
+    """What the example DAGs want: the README's two with the emulator's accounts, and some of other sources."""
     # The Test button of Airflow 3.3 refuses a stored connection without a port.
     host, _, port = emulator_url.rpartition(":")
     return {
@@ -177,7 +179,14 @@ def connections(emulator_url: str) -> dict[str, dict[str, Any]]:
             "password": "emulator-paypal-secret",
             "host": "api.sandbox.paypal.com",
         },
+        **{f"{key.replace('-', '_')}_default": _generic(find_source(key)) for key in OTHER_SOURCES},
     }
+
+
+def _generic(source: Source) -> dict[str, Any]:
+    """Any values do: of other sources the emulator refuses what is called wrong."""
+    extra = {name: f"emulated-{name}" for name in source.auth[0].required}
+    return {"conn_type": "generic", "description": f"{source.title}, for the emulator", "extra": extra}
 
 
 def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:

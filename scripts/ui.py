@@ -52,8 +52,8 @@ Airflow:   {airflow.api.url}  (no sign-in: you are its admin)
 Emulator:  {airflow.emulator_url}  (what it was asked: {airflow.emulator_url}/_emulator/requests)
 Logs:      {airflow.logs}
 
-The connections aep_default and paypal_default are stored; start with the DAG paypal_connection
-or paypal_ingestion.
+The connections that the DAGs want are stored, such as aep_default and paypal_default; start with the
+DAG paypal_connection or paypal_ingestion.
 Ctrl-C ends it all."""
 
 
