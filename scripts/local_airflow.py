@@ -155,7 +155,7 @@ class LocalAirflow:
 
 
 def connections(emulator_url: str) -> dict[str, dict[str, Any]]:
-    """What the example DAGs want: the README's two with the emulator's accounts, and some of other sources."""
+    """What the example DAGs want: the README's two, with the emulator's accounts, and some of others."""
     # The Test button of Airflow 3.3 refuses a stored connection without a port.
     host, _, port = emulator_url.rpartition(":")
     return {
