@@ -177,6 +177,7 @@ class WaitsForRun(AepOperator):
     def _resume(self, context: Any, event: Any, wait: dict[str, Any] | None) -> dict[str, Any]:
         # `dag.test()` resumes with the event alone
         kept = RunWait(**wait) if wait else RunWait(getattr(self, "flow_id", None), None, time.time())
+        self.sandbox = kept.sandbox or self.sandbox
         status, run_id = read_event(event, kept)
         kept = replace(kept, run_id=kept.run_id or run_id)
         kept, run = self.look(context, kept)
@@ -190,11 +191,10 @@ class WaitsForRun(AepOperator):
     def _defer(self, wait: RunWait) -> NoReturn:
         from airflow_provider_aep.triggers.flow_runs import FlowRunTrigger
 
-        kept = asdict(wait)
+        kept = asdict(replace(wait, sandbox=self.hook.sandbox))
         arguments = {key: value for key, value in kept.items() if key != "grace"}
         trigger = FlowRunTrigger(
             aep_conn_id=self.aep_conn_id,
-            sandbox=self.hook.sandbox,
             disable_on_kill=self.disable_on_kill,
             **arguments,
         )

@@ -10,33 +10,26 @@ import asyncio
 import time
 import weakref
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from airflow_provider_aep import __version__
 from airflow_provider_aep._compat import amask_secret
 from airflow_provider_aep.flow_service import replies
 from airflow_provider_aep.flow_service.calls import FLOW_SERVICE, Call
-from airflow_provider_aep.flow_service.checks import check_sandbox
 from airflow_provider_aep.flow_service.errors import AepAuthError, AepError
 from airflow_provider_aep.flow_service.retry import ATTEMPTS, decide
 from airflow_provider_aep.flow_service.run_calls import Pages
 from airflow_provider_aep.hooks import ims
+from airflow_provider_aep.hooks.headers import FIXED_HEADERS, with_ours
 from airflow_provider_aep.hooks.lookup import afind_connection
 from airflow_provider_aep.hooks.scrub import Secrets
-from airflow_provider_aep.hooks.settings import Settings, read_settings
+from airflow_provider_aep.hooks.settings import Settings, choose_sandbox, read_settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from airflow_provider_aep.hooks.aio_transport import AioTransport, Reply
-
-_HEADERS = {
-    "Accept": "application/json",
-    "Accept-Encoding": "gzip, deflate",
-    "User-Agent": f"airflow-provider-aep/{__version__}",
-}
 
 
 class AsyncFlowService:
@@ -51,11 +44,10 @@ class AsyncFlowService:
 
     def __init__(self, aep_conn_id: str = "aep_default", sandbox: str | None = None) -> None:
         self._conn_id = aep_conn_id
-        self._own_sandbox = sandbox
+        self._sandbox = sandbox
         self._secrets = Secrets()
         self._stack = AsyncExitStack()
         self._settings: Settings
-        self._sandbox: str
         self._transport: AioTransport
 
     async def __aenter__(self) -> AsyncFlowService:
@@ -75,14 +67,13 @@ class AsyncFlowService:
         await self._hide(connection.password)
         settings = read_settings(connection)
         await self._hide(settings.client_secret)
-        own = self._own_sandbox
-        blank = own is None or (isinstance(own, str) and own.strip() in {"", "None"})
-        sandbox = settings.sandbox if blank else check_sandbox(own)
+        settings = replace(settings, sandbox=choose_sandbox(self._sandbox, settings))
         stack = AsyncExitStack()
         transport = await stack.enter_async_context(open_transport(settings.verify))
         # the new before the old is let go: as a rule they are the same session
         old, self._stack = self._stack, stack
-        self._settings, self._sandbox, self._transport = settings, sandbox, transport
+        self._settings, self._transport = settings, transport
+        self._sandbox = settings.sandbox  # it stays, even if the connection names another one next time
         await old.aclose()
 
     async def call(self, call: Call) -> Any:
@@ -97,7 +88,8 @@ class AsyncFlowService:
         refreshed = False
         while True:
             token = await self._token()
-            reply = await self._send(call.method, url, {**self._headers(token), **call.headers}, what)
+            headers = with_ours(call.headers, self._settings, self._settings.sandbox, token)
+            reply = await self._send(call.method, url, headers, what)
             failure = self._refusal(reply, what)
             if failure is None:
                 return replies.read_json(reply.body, reply.headers.get("content-type", ""), what)
@@ -124,15 +116,6 @@ class AsyncFlowService:
             method, url, headers=headers, what=what, limit=self._settings.timeout, data=data
         )
 
-    def _headers(self, token: str) -> dict[str, str]:
-        return {
-            **_HEADERS,
-            "x-api-key": self._settings.client_id,
-            "x-gw-ims-org-id": self._settings.org_id,
-            "x-sandbox-name": self._sandbox,
-            "Authorization": f"Bearer {token}",
-        }
-
     async def _token(self) -> str:
         """The process's token in hand, or a new one; all on this loop wait for one fetch."""
         key = ims.cache_key(self._settings)
@@ -148,7 +131,7 @@ class AsyncFlowService:
 
     async def _fetch_token(self) -> ims.Token:
         what = "The token request to IMS"
-        headers = {**_HEADERS, "Content-Type": "application/x-www-form-urlencoded"}
+        headers = {**FIXED_HEADERS, "content-type": "application/x-www-form-urlencoded"}
         url = self._settings.ims_url + ims.TOKEN_PATH
         reply = await self._send("POST", url, headers, what, ims.form_of(self._settings))
         if failure := self._refusal(reply, what):
@@ -164,7 +147,7 @@ class AsyncFlowService:
             status=reply.status,
             headers=reply.headers,
             body=reply.body,
-            sandbox=self._sandbox,
+            sandbox=self._settings.sandbox,
             now=time.time(),
             scrub=self._secrets.scrub,
         )

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import requests
 from airflow.providers.http.hooks.http import HttpHook
+from requests.structures import CaseInsensitiveDict
 
 from airflow_provider_aep.flow_service import explanations, replies
 from airflow_provider_aep.flow_service.calls import Call
@@ -21,7 +22,6 @@ from airflow_provider_aep.flow_service.checks import (
     check_header_pair,
     check_method,
     check_object,
-    check_sandbox,
 )
 from airflow_provider_aep.flow_service.errors import (
     AepAuthError,
@@ -30,8 +30,9 @@ from airflow_provider_aep.flow_service.errors import (
     AepNotFoundError,
     AepReplyError,
 )
-from airflow_provider_aep.hooks.line import FIXED_HEADERS, Line, repeatedly
-from airflow_provider_aep.hooks.settings import LONGEST_TIMEOUT, Settings
+from airflow_provider_aep.hooks.headers import FIXED_HEADERS, with_ours
+from airflow_provider_aep.hooks.line import Line, repeatedly
+from airflow_provider_aep.hooks.settings import LONGEST_TIMEOUT, Settings, choose_sandbox
 
 Service = TypeVar("Service", bound="AepHook")
 
@@ -73,23 +74,10 @@ class AepHook(HttpHook):
         """The connection, checked. :raises AepConfigError: naming the setting that is wrong"""
         return self._line.settings
 
-    @cached_property
+    @property
     def sandbox(self) -> str:
-        """The sandbox that every call of this hook names."""
-        own = self._sandbox
-        if own is None or (isinstance(own, str) and own.strip() in {"", "None"}):
-            return self.settings.sandbox
-        return check_sandbox(own)
-
-    @cached_property
-    def _headers(self) -> dict[str, str]:
-        settings = self.settings
-        return {
-            **FIXED_HEADERS,
-            "x-api-key": settings.client_id,
-            "x-gw-ims-org-id": settings.org_id,
-            "x-sandbox-name": self.sandbox,
-        }
+        """The sandbox that every call of this hook names, for as long as it lives."""
+        return choose_sandbox(self._sandbox, self.settings)
 
     @cached_property
     def _root(self) -> str:
@@ -181,14 +169,10 @@ class AepHook(HttpHook):
         self, request: requests.PreparedRequest, what: str, timeout: float | None
     ) -> tuple[AepError | None, requests.Response | None]:
         token = self._line.token()
-        request.headers.pop("x-sandbox-id", None)  # a second way to name a sandbox
-        accept = request.headers.get("Accept")  # Schema Registry's says which form it is to answer in
-        request.headers.update(self._headers)
-        if accept:
-            request.headers["Accept"] = accept
-        request.headers["Authorization"] = f"Bearer {token}"
+        headers = with_ours(request.headers, self.settings, self.sandbox, token)
         if request.body is not None:
-            request.headers["Content-Type"] = "application/json"
+            headers["content-type"] = "application/json"
+        request.headers = CaseInsensitiveDict(headers)
         response = None
         try:
             response = self._line.transport.send(request, what, timeout)

@@ -11,22 +11,16 @@ from typing import Any, TypeVar
 
 import requests
 
-from airflow_provider_aep import __version__
 from airflow_provider_aep.flow_service import replies
 from airflow_provider_aep.flow_service.errors import AepError, AepReplyError
 from airflow_provider_aep.flow_service.explanations import FOR_SOURCES
 from airflow_provider_aep.flow_service.retry import decide
 from airflow_provider_aep.hooks import ims
+from airflow_provider_aep.hooks.headers import FIXED_HEADERS
 from airflow_provider_aep.hooks.lookup import find_connection
 from airflow_provider_aep.hooks.scrub import Secrets
 from airflow_provider_aep.hooks.settings import Settings, read_settings
 from airflow_provider_aep.hooks.transport import Transport
-
-FIXED_HEADERS = {
-    "Accept": "application/json",
-    "Accept-Encoding": "gzip, deflate",
-    "User-Agent": f"airflow-provider-aep/{__version__}",
-}
 
 Result = TypeVar("Result")
 
@@ -107,7 +101,7 @@ class Line:
             method="POST",
             url=self.settings.ims_url + ims.TOKEN_PATH,
             data=ims.form_of(self.settings),
-            headers={**FIXED_HEADERS, "Content-Type": "application/x-www-form-urlencoded"},
+            headers={**FIXED_HEADERS, "content-type": "application/x-www-form-urlencoded"},
         )
         try:
             response = self.transport.send(request, what)

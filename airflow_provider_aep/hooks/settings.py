@@ -81,6 +81,16 @@ def _read(connection: Any) -> Settings:
     )
 
 
+def choose_sandbox(own: object, settings: Settings) -> str:
+    """A caller's own sandbox, or the connection's where that is None, blank, or Jinja's ``None`` in letters.
+
+    :raises AepConfigError: it is no sandbox's name
+    """
+    if own is None or (isinstance(own, str) and own.strip() in {"", "None"}):
+        return settings.sandbox
+    return check_sandbox(own)
+
+
 def read_origin(value: str, parameter: str, *, port: object = None) -> str:
     """``scheme://host[:port]`` of a setting. Nothing else may stand in it, and its text is never echoed.
 

@@ -21,7 +21,8 @@ class RunWait:
     ``deadline``, ``since``, ``start`` and ``end`` in epoch seconds. Where ``run_id`` is not known, the other
     four say which run is meant (see :class:`airflow_provider_aep.flow_service.run_choice.Aim`).
     ``poll_interval`` in seconds, None for an adapted one. ``grace``: seconds after ``since`` in which a run
-    that cannot be found may only not be visible yet.
+    that cannot be found may only not be visible yet. ``sandbox`` is the one it began in, even if the
+    connection names another one meanwhile.
     """
 
     flow_id: str | None
@@ -33,6 +34,7 @@ class RunWait:
     end: float | None = None
     poll_interval: float | None = None
     grace: float = 0.0
+    sandbox: str | None = None
 
     @property
     def aim(self) -> Aim:
