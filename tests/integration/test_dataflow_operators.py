@@ -9,6 +9,7 @@ import pytest
 from airflow_provider_aep.flow_service.errors import AepConfigError, EntityExistsError
 from tests.support.emulator import Emulator
 from tests.support.pipeline import COLUMN_NAMES, Pipeline
+from tests.unit.operators.support import unwrapped
 
 TABLE = "PayPal.Catalog_Products"
 
@@ -32,7 +33,7 @@ def test_a_source_connection_is_made_once(emulator: Emulator, pipeline: Pipeline
 def test_a_name_taken_by_another_table_is_an_error(pipeline: Pipeline) -> None:
     """Reusing it would ingest the wrong table in silence."""
     pipeline.source_connection()
-    with pytest.raises(EntityExistsError, match="Billing_Plans"):
+    with unwrapped(EntityExistsError, match="Billing_Plans"):
         pipeline.source_connection(table="PayPal.Billing_Plans")
 
 
@@ -89,7 +90,7 @@ def test_a_wrong_order_is_named_before_anything_is_made(
     emulator: Emulator, pipeline: Pipeline, wrong: dict[str, Any], parameter: str
 ) -> None:
     """Nothing that changes anything has been sent by then."""
-    with pytest.raises(AepConfigError) as caught:
+    with unwrapped(AepConfigError) as caught:
         pipeline.dataflow(**wrong)
     assert caught.value.parameter == parameter
     assert emulator.state()["flows"] == 0

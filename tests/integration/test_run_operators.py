@@ -9,7 +9,7 @@ import pytest
 from airflow_provider_aep.flow_service.errors import AepConfigError, AepError, AepRequestError
 from tests.support.emulator import ORG_ID, Emulator
 from tests.support.pipeline import Pipeline
-from tests.unit.operators.support import Store, context
+from tests.unit.operators.support import Store, context, unwrapped
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_a_failed_run_fails_and_is_run_again(emulator: Emulator, hook: Any, flow
     store = Store()
     run_id = operator(flow, wait=False).execute(context(store))
     emulator.api().http.post(f"{emulator.url}/_emulator/runs/{run_id}", json={"status": "failed"}, timeout=10)
-    with pytest.raises(AepError, match=run_id):
+    with unwrapped(AepError, match=run_id):
         operator(flow).execute(context(store))
     again = RetryFlowRunOperator(task_id="again", run_id=run_id, deferrable=False, poll_interval=0.5)
     result = again.execute(context(Store()))
@@ -93,7 +93,7 @@ def test_a_wrong_order_starts_nothing(
 ) -> None:
     """It is named before the first request that changes anything."""
     runs = emulator.state()["runs"]
-    with pytest.raises(AepConfigError) as caught:
+    with unwrapped(AepConfigError) as caught:
         operator(flow, **wrong).execute(context(Store()))
     assert caught.value.parameter == parameter
     assert emulator.state()["runs"] == runs
@@ -102,6 +102,6 @@ def test_a_wrong_order_starts_nothing(
 def test_a_scheduled_dataflow_takes_no_run_on_demand(emulator: Emulator, hook: Any) -> None:
     """Flow Service's own refusal (1386-400), passed on with its code."""
     scheduled = Pipeline(emulator, hook).dataflow()
-    with pytest.raises(AepRequestError) as caught:
+    with unwrapped(AepRequestError) as caught:
         operator(scheduled).execute(context(Store()))
     assert "1386" in str(caught.value.code)

@@ -50,7 +50,11 @@ class TaskInstance:
 
 
 def told(error: BaseException) -> dict[str, Any]:
-    """An error as data."""
+    """An error as data. On Airflow below 3.3 a hopeless one is the cause of what leaves."""
+    from airflow_provider_aep._compat import AirflowFailException
+
+    if isinstance(error, AirflowFailException) and error.__cause__ is not None:
+        error = error.__cause__
     facts = {name: getattr(error, name, None) for name in ("status", "code", "retryable", "retry_after")}
     return {"kinds": [kind.__name__ for kind in type(error).__mro__], "text": str(error), **facts}
 
