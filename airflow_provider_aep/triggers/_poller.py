@@ -6,16 +6,15 @@ A wait joins, gets one answer, and leaves; the last to leave ends it. How they f
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import contextvars
 import gc
-import importlib
 import logging
 import random
 import time
 from functools import cache
 from typing import TYPE_CHECKING
 
+from airflow_provider_aep._compat import import_lookups
 from airflow_provider_aep.flow_service.checks import is_id
 from airflow_provider_aep.flow_service.errors import AepError
 from airflow_provider_aep.flow_service.run_choice import choose
@@ -240,9 +239,7 @@ class Poller:
 
 def _tools(aep_conn_id: str, sandbox: str | None) -> tuple[AsyncFlowService, Looks]:
     """In a thread: what is imported here would stop the event loop for some tenths of a second."""
-    for module in ("airflow.sdk.definitions.connection", "airflow.sdk.execution_time.supervisor"):
-        with contextlib.suppress(ImportError):  # Airflow itself would import them at the first look-up
-            importlib.import_module(module)
+    import_lookups()
     from airflow_provider_aep.hooks.aio import AsyncFlowService
     from airflow_provider_aep.triggers._looks import Looks
 

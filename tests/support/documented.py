@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-DATA = Path(__file__).parents[2] / "airflow_provider_aep" / "emulator" / "data" / "sources.json"
+DATA = files("airflow_provider_aep") / "emulator" / "data" / "sources.json"
 NUMBERS = {"port": "22", "maxConcurrentConnections": "4"}
 FLAGS = ("disableChunking", "enableSsl", "authenticationRequired", "includeDeletedObjects")
 
