@@ -31,7 +31,9 @@ class Emulator:
     The environment's EMULATOR_PYTHON, if set, runs it: so its tests try it with other versions.
     """
 
-    def __init__(self, *args: str, start_timeout: float = 20.0) -> None:
+    def __init__(
+        self, *args: str, start_timeout: float = 20.0, directory: Path = Path(__file__).parents[2]
+    ) -> None:
         # Output goes to a file: nobody has to drain a pipe, and a test can read all of it at any time.
         self._output = tempfile.NamedTemporaryFile("w+b", suffix=".emulator.log")  # noqa: SIM115 - lives as long
         python = os.environ.get("EMULATOR_PYTHON", sys.executable)
@@ -40,7 +42,7 @@ class Emulator:
             command,
             stdout=self._output,
             stderr=subprocess.STDOUT,
-            cwd=Path(__file__).parents[2],
+            cwd=directory,
         )
         self.url = self._read_ready_line(start_timeout)
         # Its own session, without proxies of the environment: the control plane is always on this machine.
