@@ -6,7 +6,7 @@ export PYTHON ?= python3
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-ingest ui test test-crash lint format bench venv clean distclean
+.PHONY: help demo demo-ingest ui test test-crash test-matrix lint format bench venv clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -29,6 +29,9 @@ test: venv ## Run the tests (ARGS="-k explore" narrows them)
 test-crash: venv ## Run the tests with the whole of the exactly-once checks
 	@.venv/bin/python -m pytest -m "crash or not crash" $(ARGS)
 
+test-matrix: venv ## Run them on every Airflow and Python claimed (ARGS=--help)
+	@.venv/bin/python -m scripts.matrix $(ARGS)
+
 lint: venv ## Check style, formatting and types
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
@@ -46,7 +49,7 @@ venv: ## Make or refresh the development environment, .venv
 	@scripts/venv .venv -e '.[dev]'
 
 clean: ## Forget the demos' state, caches and build results
-	rm -rf .demo .demo-ingest .ui build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .demo .demo-ingest .ui .matrix build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -path './.venv*' -prune -o -name __pycache__ -type d -exec rm -rf {} +
 
 distclean: clean ## clean, and the environments too

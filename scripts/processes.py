@@ -27,7 +27,15 @@ class Service:
     groups and outlive their parents, but none of them leaves the session: so it tells who belongs here.
     """
 
-    def __init__(self, name: str, command: Sequence[str], *, env: Mapping[str, str], log: Path) -> None:
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        env: Mapping[str, str],
+        log: Path,
+        directory: Path | None = None,
+    ) -> None:
         self.name = name
         self.log = log
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -35,6 +43,7 @@ class Service:
             self._child = subprocess.Popen(
                 command,
                 env=env,
+                cwd=directory,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -46,9 +55,14 @@ class Service:
     def pid(self) -> int:
         return self._child.pid
 
+    @property
+    def exit_code(self) -> int | None:
+        """None while the child runs."""
+        return self._child.poll()
+
     def check(self) -> None:
         """Raise if the child has ended by itself."""
-        if (code := self._child.poll()) is not None:
+        if (code := self.exit_code) is not None:
             raise LocalError(f"{self.name} ended with exit code {code}.\n{tail(self.log)}")
 
     def members(self) -> list[psutil.Process]:

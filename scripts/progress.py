@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -12,13 +12,13 @@ _console = Console(stderr=True, highlight=False)
 
 
 @contextmanager
-def step(text: str) -> Iterator[None]:
-    """Show that something goes on; afterwards, how long it took."""
+def step(text: str) -> Iterator[Callable[[str], None]]:
+    """Show that something goes on, and with what it yields how far it is; afterwards, how long it took."""
     began = time.monotonic()
     if not _console.is_terminal:
         tell(f"{text} ...")
-    with _console.status(text):
-        yield
+    with _console.status(text) as status:
+        yield lambda how_far: status.update(f"{text} {how_far}")
     tell(f"{text}: {time.monotonic() - began:.1f} s")
 
 
