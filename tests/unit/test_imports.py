@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from importlib.metadata import requires
 from pathlib import Path
 from typing import TypeGuard
 
@@ -15,17 +14,6 @@ import airflow_provider_aep
 
 PACKAGE = Path(airflow_provider_aep.__file__).parent
 COMPAT = PACKAGE / "_compat.py"
-# What is imported and not declared, because it cannot be missing: it comes with what is.
-COMES_WITH = {
-    "aiohttp": "apache-airflow-providers-http",
-    "asgiref": "apache-airflow-providers-http",
-    "certifi": "requests",
-    "h11": "uvicorn",
-    "urllib3": "requests",
-    "yarl": "aiohttp",
-}
-# Airflow 3.1's API server puts a stand-in where it lacks the real one.
-MAY_BE_MISSING = {"wtforms"}
 
 IMPORT_ALL = """
 import importlib, pkgutil, sys
@@ -67,16 +55,6 @@ def test_importing_sends_nothing() -> None:
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert len(done.stdout.split()) == len(list(PACKAGE.rglob("*.py"))) - 2  # the package, and a __main__
-
-
-def test_every_import_is_declared() -> None:
-    """What is imported is Python's own, declared, or brought along by what is declared."""
-    declared = {re.split(r"[^\w.-]", line)[0] for line in requires("airflow-provider-aep") or []}
-    known = {name.replace("apache-", "").replace("-", "_") for name in declared} | set(COMES_WITH)
-    found = {name.split(".")[0] for _, tree in trees() for name in imported(tree)}
-    assert found - set(sys.stdlib_module_names) - known - MAY_BE_MISSING - {PACKAGE.name} == set()
-    for name, bringer in COMES_WITH.items():
-        assert any(re.match(rf"{name}\b", line) for line in requires(bringer) or []), f"{bringer}: {name}"
 
 
 def test_one_module_knows_versions() -> None:

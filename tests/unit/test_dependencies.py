@@ -1,0 +1,42 @@
+"""What the package needs is declared, is as little as before, and fits together where it is installed."""
+
+from __future__ import annotations
+
+import sys
+
+from scripts.licences import PACKAGE, closure, find, requirements
+from tests.unit.test_imports import imported, trees
+
+# What is imported and not declared, because it cannot be missing: it comes with what is.
+COMES_WITH = {
+    "aiohttp": "apache-airflow-providers-http",
+    "asgiref": "apache-airflow-providers-http",
+    "certifi": "requests",
+    "h11": "uvicorn",
+    "urllib3": "requests",
+    "yarl": "aiohttp",
+}
+# Airflow 3.1's API server puts a stand-in where it lacks the real one.
+MAY_BE_MISSING = {"wtforms"}
+
+
+def test_every_import_is_declared() -> None:
+    """What is imported is Python's own, declared, or brought along by what is declared."""
+    declared = {one.name for extra in ("", "emulator") for one in requirements(PACKAGE, extra)}
+    modules = {name.replace("apache-airflow", "airflow").replace("-", "_") for name in declared}
+    found = {name.split(".")[0] for _, tree in trees() for name in imported(tree)}
+    ours = {"airflow_provider_aep", *COMES_WITH, *MAY_BE_MISSING}
+    assert found - set(sys.stdlib_module_names) - modules - ours == set()
+    for name, bringer in COMES_WITH.items():
+        assert name in {one.name for one in requirements(bringer)}
+
+
+def test_what_is_installed_fits_together() -> None:
+    """As `pip check` sees it: what the package brings along has the versions that it asks for."""
+    wrong = [
+        f"{name} asks for {one}, there is {there.version if there else 'none'}"
+        for name in closure([PACKAGE])
+        for one in requirements(name)
+        if not (there := find(one.name)) or not one.specifier.contains(there.version, prereleases=True)
+    ]
+    assert wrong == []
