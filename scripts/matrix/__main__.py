@@ -57,8 +57,8 @@ def _options(arguments: Sequence[str]) -> Any:
     parser.add_argument(
         "--whole",
         action="store_true",
-        help="every test in every combination, those with a real Airflow too; without it the Pythons of a "
-        "release share the integration and contract tests among them",
+        help="every test in every combination, which takes hours; without it the Pythons of an Airflow share "
+        "the quick integration and contract tests among them, and the slow ones are left out",
     )
     options = parser.parse_args(arguments)
     options.combinations = [

@@ -11,6 +11,10 @@ from pathlib import Path
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 
 
+SLOW = ("*kills.py", "*faults.py", "test_races.py", "test_canary.py", "test_start_runs.py")
+"""In tests/integration: what starts a process, with Airflow in it, for every try of a task."""
+
+
 @dataclass(frozen=True)
 class Release:
     """A row of the table: what is installed beside this provider, and uv's options for it.
@@ -77,10 +81,11 @@ def find_python(version: str) -> str | None:
 
 
 def paths(tree: Path, combination: Combination, whole: bool) -> list[str]:
-    """For pytest: all the tests; or those of the units and, of the others, this Python's share."""
+    """For pytest: all the tests; or those of the units, and of the other quick ones this Python's share."""
     if whole:
         return ["tests"]
     files = [*tree.glob("tests/integration/**/test_*.py"), *tree.glob("tests/contract/test_*.py")]
-    shared = sorted(str(path.relative_to(tree)) for path in files)
+    quick = [path for path in files if not any(path.match(f"integration/{slow}") for slow in SLOW)]
+    shared = sorted(str(path.relative_to(tree)) for path in quick)
     pythons = combination.release.pythons
     return ["tests/unit", *shared[pythons.index(combination.python) :: len(pythons)]]

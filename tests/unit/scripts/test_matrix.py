@@ -17,16 +17,14 @@ def result(release: str, python: str, **facts: object) -> Result:
 
 
 @pytest.mark.parametrize("release", RELEASES, ids=lambda release: release.name)
-def test_each_test_runs_on_each_airflow(release: Release) -> None:
+def test_each_quick_test_runs_on_each_airflow(release: Release) -> None:
     """The Pythons share those of the integration; the units' run in each."""
     ran = [paths(ROOT, Combination(release, python), whole=False) for python in release.pythons]
     assert all("tests/unit" in one for one in ran)
-    shared = sorted(path for one in ran for path in one if path != "tests/unit")
-    assert shared == sorted(
-        str(path.relative_to(ROOT))
-        for folder in ("integration", "contract")
-        for path in (ROOT / "tests" / folder).rglob("test_*.py")
-    )
+    shared = [path.removeprefix("tests/") for one in ran for path in one if path != "tests/unit"]
+    assert len(shared) == len(set(shared)) > 20
+    assert {"integration/test_sandboxes.py", "integration/emulator/test_faults.py"} <= set(shared)
+    assert not {"integration/test_kills.py", "integration/test_faults.py"} & set(shared)
     assert paths(ROOT, Combination(release, release.pythons[0]), whole=True) == ["tests"]
 
 
