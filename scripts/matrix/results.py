@@ -100,10 +100,13 @@ HEAD = ("", "Python", "Airflow", "http provider", "requests", "passed", "skipped
 
 
 def details(results: Iterable[Result]) -> str:
-    """The one in docs/reliability.md: versions, counts and dates."""
-    results = list(results)
-    commands = "\n".join(sorted({one.command for one in results}))
-    return f"```\n{commands}\n```\n\n{markdown(HEAD, map(row, results))}"
+    """The one in docs/reliability.md: versions, counts and dates, under the command that found them."""
+    by_command: dict[str, list[list[str]]] = {}
+    for one in results:
+        by_command.setdefault(one.command, []).append(row(one))
+    return "\n\n".join(
+        f"```\n{command}\n```\n\n{markdown(HEAD, rows)}" for command, rows in by_command.items()
+    )
 
 
 def row(one: Result) -> list[str]:
