@@ -97,7 +97,7 @@ def _run(workshop: Workshop, combination: Combination, options: Any) -> Result:
     result = Result(**facts, seconds=round(time.monotonic() - began))
     for name in result.failed:
         tell(f"  failed: {name}")
-    tell(f"{combination.words}: {result.verdict}, {result.passed} tests passed; {workshop.log(combination)}")
+    tell(f"{combination.words}: {result.verdict} ({result.passed} good tests), {workshop.log(combination)}")
     return result
 
 
