@@ -6,7 +6,7 @@ import contextlib
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator
+from airflow.sdk import BaseHook, BaseOperator
 from airflow.sdk.log import mask_secret
 
 try:  # 3.2; before that they stood in core
@@ -60,19 +60,33 @@ def import_lookups() -> None:
             importlib.import_module(module)
 
 
+def get_connection(conn_id: str) -> Any:
+    """An Airflow connection.
+
+    :raises AirflowNotFoundException: there is none. Outside of a task Airflow 3.1.0 says that by an
+        ImportError about its own insides
+    """
+    try:
+        return BaseHook.get_connection(conn_id)
+    except ImportError as error:
+        if "SUPERVISOR_COMMS" not in str(error):
+            raise
+    raise AirflowNotFoundException(f"There is no connection {conn_id!r}.")
+
+
 async def aget_connection(conn_id: str) -> Any:
     """An Airflow connection, looked up without blocking the event loop.
 
     From 3.3.2 on Airflow masks what it finds without blocking; before, the look-up goes to a thread, and to
     one of asgiref's: only from there does a triggerer's call find its way back to the loop.
     """
-    from airflow.sdk import BaseHook, Connection
+    from airflow.sdk import Connection
 
     if hasattr(Connection, "aextra_dejson"):
         return await BaseHook.aget_connection(conn_id)
     from asgiref.sync import sync_to_async
 
-    return await sync_to_async(BaseHook.get_connection)(conn_id)
+    return await sync_to_async(get_connection)(conn_id)
 
 
 async def amask_secret(value: str) -> None:
@@ -118,6 +132,7 @@ __all__ = [
     "amask_secret",
     "atask_state",
     "config_seconds",
+    "get_connection",
     "import_lookups",
     "mask_secret",
     "task_store",

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow.sdk import BaseHook
-
-from airflow_provider_aep._compat import AirflowNotFoundException, aget_connection
+from airflow_provider_aep._compat import AirflowNotFoundException, aget_connection, get_connection
 from airflow_provider_aep.flow_service.errors import AepConfigError
 
 
@@ -19,7 +17,7 @@ def find_connection(conn_id: str, parameter: str, title: str) -> Any:
     :raises AepConfigError: naming ``parameter``
     """
     try:
-        return BaseHook.get_connection(conn_id)
+        return get_connection(conn_id)
     except AirflowNotFoundException:
         problem = _absent(conn_id)
     except (ValueError, TypeError):

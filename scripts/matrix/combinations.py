@@ -41,7 +41,13 @@ RELEASES = (
     Release("3.2.2", "Airflow 3.2.2", ("apache-airflow==3.2.2",), as_of("2026-06-10")),
     Release("3.3", "Airflow 3.3", (), ("-c", "constraints/{python}.txt")),
     # A week after Airflow 3.1.0. On the oldest Python, for which there are wheels of all that is old.
-    Release("lowest", "lowest declared", ("--resolution", "lowest-direct"), as_of("2025-10-01"), PYTHONS[:1]),
+    Release(
+        "lowest",
+        "lowest declared",
+        ("--resolution", "lowest-direct", "-r", "pyproject.toml"),
+        as_of("2025-10-01"),
+        PYTHONS[:1],
+    ),
     Release("newest", "newest of all", pythons=PYTHONS[-1:]),
 )
 

@@ -203,7 +203,8 @@ def test_a_proxy_of_the_environment_is_used(make_hook: MakeHook, monkeypatch: py
         monkeypatch.delenv("NO_PROXY")
         monkeypatch.setenv("HTTP_PROXY", proxy.url.replace("http://", "http://me:word@"))
         assert ask() == RUN
-        assert proxy.requests[-1].headers["proxy-authorization"].startswith("Basic ")
+        # aiohttp before 3.13 says it once a connection; a tunnel, which https takes, never needs it twice
+        assert proxy.tokens[0].headers["proxy-authorization"].startswith("Basic ")
 
 
 @pytest.mark.parametrize(
