@@ -98,9 +98,10 @@ def test_the_source_distribution_holds_what_make_needs(built: Built) -> None:
 
 
 def test_the_metadata_says_what_is_promised(built: Built) -> None:
-    """Three dependencies, all of which an Airflow that speaks HTTP has; and the licence."""
+    """Few dependencies, all of which an Airflow that speaks HTTP has anyway; and the licence."""
     needed = [line for line in built.metadata.get_all("Requires-Dist", []) if "extra ==" not in line]
-    assert needed == ["apache-airflow-providers-http>=5.3", "apache-airflow>=3.1", "requests>=2.32"]
+    airflow = ["apache-airflow-providers-http>=5.3", "apache-airflow>=3.1"]
+    assert needed == [*airflow, "jsonschema>=4.19.1", "requests>=2.32", "rich>=13.6"]
     assert built.metadata["Name"] == "airflow-provider-aep"
     assert built.metadata["Version"] == __version__
     assert built.metadata["Requires-Python"] == "<3.14,>=3.10"

@@ -13,6 +13,7 @@ COMES_WITH = {
     "asgiref": "apache-airflow-providers-http",
     "certifi": "requests",
     "h11": "uvicorn",
+    "referencing": "jsonschema",
     "urllib3": "requests",
     "yarl": "aiohttp",
 }
@@ -40,3 +41,9 @@ def test_what_is_installed_fits_together() -> None:
         if not (there := find(one.name)) or not one.specifier.contains(there.version, prereleases=True)
     ]
     assert wrong == []
+
+
+def test_an_airflow_has_it_all_already() -> None:
+    """Whoever adds this provider to an Airflow that speaks HTTP installs one package."""
+    there = closure(["apache-airflow", "apache-airflow-providers-http"])
+    assert {one.name for extra in ("", "emulator") for one in requirements(PACKAGE, extra)} <= there
