@@ -175,8 +175,10 @@ class WaitsForRun(AepOperator):
             self.log.warning("Disabled dataflow %s (`disable_on_kill`).", wait.flow_id)
 
     def _resume(self, context: Any, event: Any, wait: dict[str, Any] | None) -> dict[str, Any]:
-        # `dag.test()` resumes with the event alone
-        kept = RunWait(**wait) if wait else RunWait(getattr(self, "flow_id", None), None, time.time())
+        if wait is None:  # `dag.test()` resumes with the event alone
+            wait = {"flow_id": getattr(self, "flow_id", None), "run_id": None}
+            wait["deadline"] = time.time() + DEFAULT_TIMEOUT
+        kept = RunWait(**wait)
         self.sandbox = kept.sandbox or self.sandbox
         status, run_id = read_event(event, kept)
         kept = replace(kept, run_id=kept.run_id or run_id)

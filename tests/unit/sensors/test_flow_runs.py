@@ -178,6 +178,16 @@ def test_the_deadline_stays_when_it_defers_again(server: RunServer) -> None:
     assert caught.value.trigger.deadline == first.trigger.deadline
 
 
+def test_an_event_alone_ends_no_wait(server: RunServer) -> None:
+    """`dag.test()` keeps nothing of the wait but the event: a run that goes on is no time-out."""
+    server.add("run-1")
+    event = {"status": "error", "flow_id": "flow-1", "run_id": "run-1"}
+    with pytest.raises(TaskDeferred) as caught:
+        sensor().execute_complete(context(), event=event)
+    assert caught.value.trigger.run_id == "run-1"
+    assert caught.value.trigger.deadline > time.time() + 60
+
+
 @pytest.mark.parametrize(
     "event",
     [
