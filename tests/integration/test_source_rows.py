@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-import pytest
-
 from airflow_provider_aep.flow_service import errors
-from airflow_provider_aep.flow_service.sources import AuthSpec, Source, catalogue
+from airflow_provider_aep.flow_service.sources import AuthSpec, Source
 from airflow_provider_aep.operators.connections import CreateBaseConnectionOperator
 from tests.support import canary
+from tests.support.catalogue_rows import EACH, chosen_auth
 from tests.support.connections import SetConnection, all_of
 from tests.support.creating import SPECS, connections, create, generic, posted, tap, wiretap
 from tests.support.emulator import Emulator
@@ -20,14 +19,6 @@ from tests.unit.operators.support import context, unwrapped
 
 __all__ = ["connections", "tap", "wiretap"]
 
-SHARED = {"pathfactory", "linkedin-ads"}
-"""Their documents print another source's id; on the platform it is that one's."""
-
-ROWS = [(one, auth) for one in catalogue().values() for auth in one.auth if one.key not in SHARED]
-EACH = pytest.mark.parametrize(
-    ("source", "auth"), ROWS, ids=[f"{one.key}, {auth.name}".replace(" ", "_") for one, auth in ROWS]
-)
-
 
 @EACH
 def test_each_row_is_created_from_a_generic_connection(
@@ -35,7 +26,7 @@ def test_each_row_is_created_from_a_generic_connection(
 ) -> None:
     """Spec id, authentication and parameters are the documented ones; AEP can use what was made."""
     params = generic(set_connection, auth.parameters)
-    made = create(source.title, auth_spec=auth.name if source.key == "shopify" else None)
+    made = create(source.title, auth_spec=chosen_auth((source, auth)))
     (body,) = posted(tap)
     assert body["connectionSpec"] == {"id": source.connection_spec_id, "version": "1.0"}
     assert body["auth"] == {"specName": auth.name, "params": params}
@@ -50,8 +41,7 @@ def test_each_row_is_created_from_a_connection_one_has(
     """Of its natural type, without that type's provider package."""
     natural = NATURAL[source.key, auth.name]
     set_connection("source_conn", **natural.connection)
-    wanted = auth.name if source.key == "shopify" else None
-    create(source.key, auth_params=natural.auth_params, auth_spec=wanted)
+    create(source.key, auth_params=natural.auth_params, auth_spec=chosen_auth((source, auth)))
     (body,) = posted(tap)
     assert body["auth"] == {"specName": auth.name, "params": natural.params}
 
@@ -80,10 +70,10 @@ def test_no_secret_leaves_but_in_the_body(
     auth: AuthSpec,
 ) -> None:
     """Whatever is or may be one: nothing we log, raise, push or show holds it, though the platform echoes."""
-    secrets = {name: f"Kanary{name}Q4t7{canary.SPECIAL}" for name in auth.parameters if auth.is_secret(name)}
+    secrets = {name: canary.made_for(name) for name in auth.parameters if auth.is_secret(name)}
     generic(set_connection, auth.parameters, **secrets)
     arguments = {"name": "A name", "source_conn_id": "source_conn", "source": source.key}
-    wanted = auth.name if source.key == "shopify" else None
+    wanted = chosen_auth((source, auth))
     task = CreateBaseConnectionOperator(task_id="create", auth_spec=wanted, **arguments)
     run, shown = context(), []
     echo = " ".join(form for secret in secrets.values() for form in canary.usual_spellings(secret))

@@ -21,6 +21,11 @@ PASSWORDS = (AEP_SECRET, TOKEN, PAYPAL_SECRET, OTHER_SECRET)
 CANARIES = (AEP_SECRET, TOKEN, PAYPAL_ID, PAYPAL_SECRET, OTHER_ID, OTHER_SECRET)
 
 
+def made_for(parameter: str) -> str:
+    """A secret that names the parameter it is given as."""
+    return f"Kanary{parameter}Q4t7{SPECIAL}"
+
+
 def usual_spellings(secret: str) -> list[str]:
     """As servers and libraries write it: as it is, escaped for URLs, JSON or Python, in base64."""
     plain = base64.b64encode(secret.encode()).decode()

@@ -150,10 +150,15 @@ class Workers:
         execution_timeout: float | None = None,
         on_term: str | None = None,
         kind: str = "connections.CreatePayPalConnectionOperator",
+        source_conn: dict[str, Any] | None = None,
         **operator: Any,
     ) -> Worker:
         """Start a try. `kill` and `pause` name a point: `("before", 3)` its third request, `("after", 3)`
-        that one's reply, `("return", 0)` the end of `execute`, `("start", 0)` its beginning."""
+        that one's reply, `("return", 0)` the end of `execute`, `("start", 0)` its beginning.
+        `source_conn` is the Airflow connection of that id."""
+        env = {**connections(url, ims_url or url, timeout, secret), "AIRFLOW__AEP__SETTLE": str(settle)}
+        if source_conn:
+            env["AIRFLOW_CONN_SOURCE_CONN"] = json.dumps(source_conn)
         job = {
             "store": str(store) if store else None,
             "dag_id": dag_id,
@@ -165,7 +170,7 @@ class Workers:
             "on_term": on_term,
             "kind": kind,
             "operator": {"name": NAME, **operator},
-            "env": {**connections(url, ims_url or url, timeout, secret), "AIRFLOW__AEP__SETTLE": str(settle)},
+            "env": env,
         }
         stops = [
             {"at": point[0], "n": point[1], "do": do}
