@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +12,10 @@ import pytest
 import requests
 
 from tests.support import canary
-from tests.support.emulator import CLIENT_ID, CLIENT_SECRET, ORG_ID, Emulator
+from tests.support.canary_dags import ROOT, aep_connection, ended_well, run_plan
+from tests.support.emulator import CLIENT_SECRET, Emulator
 from tests.support.emulator import PAYPAL_SECRET as EMULATOR_PAYPAL_SECRET
 from tests.support.wiretap import Sent, Wiretap
-
-ROOT = Path(__file__).parents[2]
 
 
 def echoed(*secrets: str) -> str:
@@ -163,7 +159,7 @@ def traces(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Traces]:
     with Emulator("--state", str(state)) as emulator, Wiretap(emulator.host) as tap:
         plan = {"control": emulator.url, "runs": PLAN, "connections": _connections(tap.url)}
         (directory / "plan").write_text(json.dumps(plan))
-        log = _run_plan(directory / "plan", home, dags)
+        log = run_plan(directory / "plan", home, dags)
         (directory / "plan").unlink()
         emulator.clear_faults()
         requests.delete(f"{emulator.url}/data/foundation/PlantedInTheOutput", timeout=10)
@@ -187,43 +183,16 @@ def traces(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Traces]:
 
 
 def _connections(url: str) -> dict[str, Any]:
-    extra = json.dumps({"org_id": ORG_ID, "ims_host": url, "timeout": 20})
-    aep = {"conn_type": "aep", "host": url, "login": CLIENT_ID, "password": canary.AEP_SECRET, "extra": extra}
     paypal = {"conn_type": "paypal", "login": canary.PAYPAL_ID, "password": canary.PAYPAL_SECRET}
     other = {"conn_type": "paypal", "login": canary.OTHER_ID, "password": canary.OTHER_SECRET}
-    return {"aep_default": aep, "paypal_default": paypal, "paypal_other": other}
-
-
-def _run_plan(plan: Path, home: Path, dags: Path) -> str:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
-    settings = {
-        "AIRFLOW_HOME": str(home),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__CORE__FERNET_KEY": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
-        "AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG",
-        "AIRFLOW__AEP__SETTLE": "0.1",
-        "NO_PROXY": "127.0.0.1",
-    }
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.support.canary_dags", str(plan)],
-        env={**kept, **settings},
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-        timeout=600,
-    )
-    assert done.returncode == 0, done.stdout[-5000:]
-    return done.stdout
+    return {"aep_default": aep_connection(url), "paypal_default": paypal, "paypal_other": other}
 
 
 def test_the_runs_went_as_planned(traces: Traces) -> None:
     """A search in runs that never came to the secrets would prove nothing."""
-    ended_well = [line[16:] for line in traces.log.splitlines() if line.startswith("=== ended well: ")]
-    assert ended_well == [*GOOD, "the POST is lost"]
-    assert traces.log.count("=== failed: ") + len(ended_well) == len(PLAN)
+    well = ended_well(traces.log)
+    assert well == [*GOOD, "the POST is lost"]
+    assert traces.log.count("=== failed: ") + len(well) == len(PLAN)
     bodies = "".join(sent.body for sent in traces.sent)
     for secret in (canary.PAYPAL_ID, canary.PAYPAL_SECRET, canary.OTHER_SECRET):
         assert json.dumps(secret)[1:-1] in bodies, "it was never sent"
