@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from importlib.resources import files
 from typing import Any
 
 import pytest
@@ -256,7 +257,8 @@ def test_rows_become_sources() -> None:
         "in_flowspec": "CRMToAEP(newest+old)",
     }  # fmt: skip
     (source,) = source_catalogue.catalogue([row, {**row, "auth_spec_name": "Key"}])
-    stored = json.loads(source_catalogue.TARGET.read_text("utf-8"))
+    data = files("airflow_provider_aep") / "flow_service" / "data" / "sources.json"
+    stored = json.loads(data.read_text("utf-8"))
     assert source.keys() == stored[0].keys()
     assert source["auth"][0].keys() == stored[0]["auth"][0].keys()
     assert (source["key"], source["flow_spec"], len(source["auth"])) == ("a-b", "CRMToAEP", 2)
