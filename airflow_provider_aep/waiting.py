@@ -154,7 +154,7 @@ class WaitsForRun(AepOperator):
         result = run.result()
         self.log.info("Run %s ended: %s", run.id, result)
         if run.problems:
-            named = ", ".join(scrub(problem.code) for problem in run.problems)
+            named = ", ".join(scrub(problem.code)[:60] for problem in run.problems)
             self.log.warning("It ended well enough, and names errors: %s. %s", named, self.link)
         return result
 

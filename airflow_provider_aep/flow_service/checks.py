@@ -14,6 +14,7 @@ LONGEST_MARK = 600
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_DIGITS = re.compile(r"[0-9]{1,18}")
 _SANDBOX = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,255}")
 
 
@@ -165,12 +166,18 @@ def check_seconds(value: object, parameter: str) -> float:
     raise AepConfigError(f"`{parameter}` must be a number of seconds, zero or more.", parameter=parameter)
 
 
+def whole_number(value: object) -> int | None:
+    """A whole number; a text that holds one too, since templates render to text. Else None."""
+    if isinstance(value, str) and _DIGITS.fullmatch(value.strip()):
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
 def check_count(value: object, parameter: str) -> int:
-    """A whole number, zero or more; a text that holds one too, since templates render to text."""
-    if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit():
-        value = int(value.strip()[:9])
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        return value
+    """A whole number, zero or more."""
+    number = whole_number(value)
+    if number is not None and number >= 0:
+        return number
     raise AepConfigError(f"`{parameter}` must be a whole number, zero or more.", parameter=parameter)
 
 

@@ -140,7 +140,7 @@ def error_from_reply(
             retryable=False,
         )
     document = _loads(body)
-    code = _word(_scrubbed(_code(document), scrub))
+    code = _code(document, scrub)
     text = " ".join(scrub(_text(document)).split())[:_LONGEST_TEXT]
     report = document.get("report")
     request_id = _word(report.get("request-id") if isinstance(report, dict) else None)
@@ -190,14 +190,14 @@ def _loads(body: bytes) -> dict[str, Any]:
     return document if isinstance(document, dict) else {}
 
 
-def _code(document: Mapping[str, Any]) -> str | None:
+def _code(document: Mapping[str, Any], scrub: Callable[[str], str]) -> str | None:
     """``FLOW-1404-412`` out of ``type``, ``403025`` (text or number) out of ``error_code``, or IMS's word."""
     if (code := document.get("error_code")) is not None and isinstance(code, str | int):
-        return _word(str(code))
+        return _scrubbed(_word(str(code)), scrub)
     kind = document.get("type")
     if isinstance(kind, str) and "/errors/" in kind:
-        return _word(kind.rsplit("/", 1)[1])
-    return _word(document.get("error"))
+        return _word(scrub(kind).rsplit("/", 1)[1])  # what is cut off a secret would not be known for one
+    return _scrubbed(_word(document.get("error")), scrub)
 
 
 def _text(document: Mapping[str, Any]) -> str:

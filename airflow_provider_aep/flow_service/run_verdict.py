@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -96,30 +97,35 @@ def _error(
     kind: type[AepRunError], run: Run, reason: str, link: str, scrub: Callable[[str], str]
 ) -> AepRunError:
     """Connector's error, inner code, ``ErrorCode=``, counts and link, as far as the run tells."""
+
+    def words(text: str, most: int) -> str:
+        return " ".join(scrub(text).split())[:most]  # what is cut off a secret would not be known for one
+
     outer = next((one for one in run.problems if not one.inner), None)
-    inner = [scrub(one.code) for one in run.problems if one.inner]
     named = outer or (run.problems[0] if run.problems else None)
+    code = words(named.code, 60) if named else None
+    detail = re.search(r"ErrorCode=[A-Za-z0-9_.-]{1,80}", scrub(run.detail or ""))
     of = f" of dataflow {run.flow_id}" if run.flow_id else ""
     parts = [f"Run {run.id}{of} {reason}."]
     if named:
-        said = f': "{scrub(named.message).rstrip(".")}"' if named.message else ""
-        causes = [code for code in inner if code != named.code]
-        if run.detail:
-            causes.append(f"ErrorCode={scrub(run.detail)}")
+        message = words(named.message, 300).rstrip(".")
+        said = f': "{message}"' if message else ""
+        causes = [words(one.code, 60) for one in run.problems if one.inner and one is not named]
+        if detail:
+            causes.append(detail.group())
         behind = f" (behind it: {', '.join(causes)})" if causes else ""
-        parts.append(f"{scrub(named.code)}{said}{behind}.")
+        parts.append(f"{code}{said}{behind}.")
         advice = next((_ADVICE[one.code] for one in run.problems if one.code in _ADVICE), None)
         if advice:
             parts.append(f"{advice}.")
-    elif run.detail:
-        parts.append(f"ErrorCode={scrub(run.detail)}.")
+    elif detail:
+        parts.append(f"{detail.group()}.")
     counts = (run.records_read, run.records_written, run.records_failed, run.records_skipped)
-    words = ("read", "written", "failed", "skipped")
-    told = [f"{'unknown' if n is None else n} {word}" for n, word in zip(counts, words, strict=True)]
+    fates = ("read", "written", "failed", "skipped")
+    told = [f"{'unknown' if n is None else n} {fate}" for n, fate in zip(counts, fates, strict=True)]
     parts.append(f"Records: {', '.join(told)}.")
     if link:
         parts.append(link)
-    code = named.code if named else None
     return kind(" ".join(parts), run_id=run.id, result=run.result(), code=code)
 
 

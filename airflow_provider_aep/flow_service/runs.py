@@ -38,7 +38,7 @@ _IN_MILLISECONDS = 1e11
 
 @dataclass(frozen=True)
 class Problem:
-    """One error that a run names. ``inner``: of the service behind the connector's, such as ``2200``."""
+    """One error that a run names, in its words. ``inner``: of the service behind the connector's."""
 
     code: str
     message: str = ""
@@ -232,22 +232,19 @@ def _problems(metrics: Mapping[str, Any], activities: list[Mapping[str, Any]]) -
             holder = _mapping(summary.get("extensions")) if inner else summary
             errors = holder.get("errors")
             for error in errors if isinstance(errors, list) else []:
-                code = str(_mapping(error).get("code") or "")[:60]
+                code = str(_mapping(error).get("code") or "")
                 if code and code.isprintable() and code not in seen:
                     seen.add(code)
-                    yield Problem(code, _one_line(error.get("message")), inner)
+                    message = error.get("message")
+                    yield Problem(code, message if isinstance(message, str) else "", inner)
 
 
 def _detail(metrics: Mapping[str, Any], activities: list[Mapping[str, Any]]) -> str | None:
-    """``ErrorCode=`` of an ``errorDetail``: it tells a wrong password from a network that broke."""
+    """An ``errorDetail`` with an ``ErrorCode=``: it tells a wrong password from a network that broke."""
     for part in (metrics, *activities):
         summary = _mapping(part.get("statusSummary"))
         for holder in (_mapping(summary.get("extensions")), summary):
-            found = re.search(r"ErrorCode=([A-Za-z0-9_.-]{1,80})", str(holder.get("errorDetail") or ""))
-            if found:
-                return found.group(1)
+            detail = holder.get("errorDetail")
+            if isinstance(detail, str) and "ErrorCode=" in detail:
+                return detail
     return None
-
-
-def _one_line(text: object) -> str:
-    return " ".join(text.split())[:300] if isinstance(text, str) else ""

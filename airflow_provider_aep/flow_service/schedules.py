@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
+from airflow_provider_aep.flow_service.checks import whole_number
 from airflow_provider_aep.flow_service.errors import AepConfigError
 
 FREQUENCIES = ("once", "minute", "hour", "day", "week")
@@ -95,12 +96,11 @@ def _interval(value: object, frequency: str) -> int | None:
         if value not in (None, ""):
             raise _wrong("has frequency 'once', which takes no interval")
         return None
-    if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit():
-        value = int(value.strip()[:9])
     least = SHORTEST_MINUTES if frequency == "minute" else 1
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+    interval = whole_number(value)
+    if interval is None or interval < least:
         raise _wrong(f"needs an interval, a whole number of at least {least}, with frequency {frequency!r}")
-    return value
+    return interval
 
 
 def _start(value: object, now: float) -> int:
