@@ -99,11 +99,11 @@ def find(name: str) -> Distribution | None:
 def licence(name: str) -> str:
     """As its authors say it: in an expression, or else in classifiers, or else in a line of text."""
     said = distribution(name).metadata
-    if expression := said.get("License-Expression"):
-        return str(expression)
+    if "License-Expression" in said:
+        return said["License-Expression"]
     classifiers = [one for one in said.get_all("Classifier", []) if one.startswith("License ::")]
     texts = [one.rsplit(" :: ", 1)[1] for one in classifiers] or (
-        said.get("License") or "not said"
+        "".join(said.get_all("License", [])) or "not said"
     ).splitlines()[:1]
     return " or ".join(SAME.get(text, text) for text in texts)
 
