@@ -5,14 +5,22 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support.connections import hook, logged, make_hook, paypal, set_connection, waits
 from tests.support.emulator import Emulator
 
 # Before anything imports Airflow: it makes its home and reads its configuration at once.
 os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="airflow-home-"))
+
+# No property depends on speed. `make test` tries the same few examples each time, `make test-crash` more.
+NO_HURRY: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("few", derandomize=True, **NO_HURRY)
+settings.register_profile("many", max_examples=2000, print_blob=True, **NO_HURRY)
+settings.load_profile("few")
 
 __all__ = ["emulator", "emulator_process", "hook", "logged", "make_hook", "paypal", "set_connection", "waits"]
 
