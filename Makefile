@@ -27,7 +27,7 @@ test: venv ## Run the tests (ARGS="-k explore" narrows them)
 	@.venv/bin/python -m pytest -m "not crash" $(ARGS)
 
 test-crash: venv ## Run the tests with the whole of the exactly-once checks
-	@.venv/bin/python -m pytest -m "crash or not crash" --hypothesis-profile=many $(ARGS)
+	@.venv/bin/python -m pytest -m "crash or not crash" --hypothesis-profile=many --keep-figures $(ARGS)
 
 test-matrix: venv ## Run them on every Airflow and Python claimed (ARGS=--help)
 	@.venv/bin/python -m scripts.matrix $(ARGS)

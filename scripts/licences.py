@@ -14,8 +14,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from scripts.matrix.results import markdown
-from scripts.sections import write_section
+from scripts.sections import markdown, write_section
 
 DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "dependencies.md"
 PACKAGE = "airflow-provider-aep"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from scripts.processes import LocalError
@@ -18,6 +19,13 @@ def write_section(document: Path, name: str, text: str) -> None:
     found = _find(document, name)
     begin, end = found.span("text")
     document.write_text(f"{found.string[:begin]}\n\n{text}\n\n{found.string[end:]}", "utf-8")
+
+
+def markdown(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A table."""
+    head = list(head)
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _find(document: Path, name: str) -> re.Match[str]:

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.support.connections import hook, logged, make_hook, paypal, set_connection, waits
 from tests.support.emulator import Emulator
+from tests.support.figures import figure, pytest_addoption, pytest_terminal_summary
 
 # Before anything imports Airflow: it makes its home and reads its configuration at once.
 os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="airflow-home-"))
@@ -22,7 +23,19 @@ settings.register_profile("few", derandomize=True, **NO_HURRY)
 settings.register_profile("many", max_examples=2000, print_blob=True, **NO_HURRY)
 settings.load_profile("few")
 
-__all__ = ["emulator", "emulator_process", "hook", "logged", "make_hook", "paypal", "set_connection", "waits"]
+__all__ = [
+    "emulator",
+    "emulator_process",
+    "figure",
+    "hook",
+    "logged",
+    "make_hook",
+    "paypal",
+    "pytest_addoption",
+    "pytest_terminal_summary",
+    "set_connection",
+    "waits",
+]
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 from scripts.matrix.combinations import PYTHONS, RELEASES
 from scripts.matrix.environments import SHOWN
-from scripts.sections import write_section
+from scripts.sections import markdown, write_section
 
 SECTION = "test-matrix"
 
@@ -116,10 +116,3 @@ def row(one: Result) -> list[str]:
     python = one.versions.get("python", one.python)
     numbers = [str(one.passed), str(one.skipped), f"{one.seconds / 60:.1f}"]
     return [words, python, *versions, *numbers, one.date, one.verdict]
-
-
-def markdown(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """A table."""
-    head = list(head)
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
