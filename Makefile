@@ -4,6 +4,8 @@
 SHELL := /bin/sh
 export PYTHON ?= python3
 ARGS ?=
+# Tests wait more than they work. Whole files go to one process each: they share what is costly to start.
+PARALLEL ?= -n 3 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-ingest ui test test-crash test-matrix lint format bench venv clean distclean
@@ -24,10 +26,10 @@ ui: ## All example DAGs in Airflow's web interface, to click through; Ctrl-C end
 	@.venv-demo/bin/python -m scripts.ui $(ARGS)
 
 test: venv ## Run the tests (ARGS="-k explore" narrows them)
-	@.venv/bin/python -m pytest -m "not crash" $(ARGS)
+	@.venv/bin/python -m pytest -m "not crash" $(PARALLEL) $(ARGS)
 
 test-crash: venv ## Run the tests with the whole of the exactly-once checks
-	@.venv/bin/python -m pytest -m "crash or not crash" --hypothesis-profile=many --keep-figures $(ARGS)
+	@.venv/bin/python -m pytest -m "crash or not crash" $(PARALLEL) --hypothesis-profile=many --keep-figures $(ARGS)
 
 test-matrix: venv ## Run them on every Airflow and Python claimed (ARGS=--help)
 	@.venv/bin/python -m scripts.matrix $(ARGS)

@@ -25,6 +25,8 @@ from scripts.progress import step, tell
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "docs" / "test-matrix.json"
+PARALLEL = ("-n", "2", "--dist", "loadfile")
+"""As `make test` runs them: whole files, each in one process."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -108,7 +110,7 @@ def _test(workshop: Workshop, combination: Combination, whole: bool, show: Any) 
     log = workshop.log(combination).with_suffix(".tests.log")
     pytest = Service(
         f"pytest in {combination.name}",
-        [str(workshop.python(combination)), "-m", "pytest", "-m", "not crash", f"--junit-xml={report}",
+        [str(workshop.python(combination)), "-m", "pytest", "-m", "not crash", *PARALLEL, f"--junit-xml={report}",
          *paths(workshop.tree, combination, whole)],
         env=clean_environment(os.environ),
         log=log,
