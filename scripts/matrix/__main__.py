@@ -110,8 +110,8 @@ def _test(workshop: Workshop, combination: Combination, whole: bool, show: Any) 
     log = workshop.log(combination).with_suffix(".tests.log")
     pytest = Service(
         f"pytest in {combination.name}",
-        [str(workshop.python(combination)), "-m", "pytest", "-m", "not crash", *PARALLEL, f"--junit-xml={report}",
-         *paths(workshop.tree, combination, whole)],
+        [str(workshop.python(combination)), "-m", "pytest", "-m", "not crash", *PARALLEL,
+         f"--junit-xml={report}", *paths(workshop.tree, combination, whole)],
         env=clean_environment(os.environ),
         log=log,
         directory=workshop.tree,
