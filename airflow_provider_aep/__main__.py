@@ -1,10 +1,11 @@
-"""``python -m airflow_provider_aep sources [NAME]``: as ``airflow aep``, on every version of Airflow."""
+"""``python -m airflow_provider_aep COMMAND``: as ``airflow aep``, on every version of Airflow."""
 
 from __future__ import annotations
 
 import argparse
+import importlib
 
-from airflow_provider_aep.cli import SOURCES_ARGUMENTS, SOURCES_HELP
+from airflow_provider_aep.cli import COMMANDS
 
 
 def parser() -> argparse.ArgumentParser:
@@ -13,17 +14,17 @@ def parser() -> argparse.ArgumentParser:
         prog="python -m airflow_provider_aep", description="Adobe Experience Platform."
     )
     commands = command.add_subparsers(dest="command", required=True)
-    sources = commands.add_parser("sources", help=SOURCES_HELP, description=SOURCES_HELP)
-    for flags, keywords in SOURCES_ARGUMENTS:
-        sources.add_argument(*flags, **keywords)
+    for name, (text, arguments) in COMMANDS.items():
+        own = commands.add_parser(name, help=text, description=text)
+        for flags, keywords in arguments:
+            own.add_argument(*flags, **keywords)
     return command
 
 
 def main() -> None:
     """Run the command that is named."""
-    from airflow_provider_aep.cli.sources import run
-
-    run(parser().parse_args())
+    options = parser().parse_args()
+    importlib.import_module(f"airflow_provider_aep.cli.{options.command}").run(options)
 
 
 if __name__ == "__main__":

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aep._compat import RetryDecision, RetryPolicy
 
+if TYPE_CHECKING:
+    from airflow_provider_aep.flow_service.errors import AepError
+
 LONGEST_DELAY = timedelta(hours=1)
 """``Retry-After`` is honoured up to here."""
+
+LONGEST_REASON = 500
+"""Characters that Airflow stores of a decision's reason."""
 
 
 class AepRetryPolicy(RetryPolicy):
@@ -27,11 +33,11 @@ class AepRetryPolicy(RetryPolicy):
             return RetryDecision.default()
         if not exception.retryable:
             return RetryDecision.fail(
-                reason=f"{type(exception).__name__}: a retry cannot help. {exception}"[:500]
+                reason=f"{_name(exception)}: a retry cannot help. {exception}"[:LONGEST_REASON]
             )
         if exception.retry_after:
             delay = min(timedelta(seconds=exception.retry_after), LONGEST_DELAY)
-            reason = f"{type(exception).__name__}: Adobe asked for {exception.retry_after:g} s"
+            reason = f"{_name(exception)}: asked to wait for {exception.retry_after:g} s"
             return RetryDecision.retry(delay=delay, reason=reason)
         return RetryDecision.default()
 
@@ -43,3 +49,8 @@ class AepRetryPolicy(RetryPolicy):
     def deserialize(cls, data: dict[str, Any]) -> AepRetryPolicy:  # noqa: ARG003
         """Nothing to restore."""
         return cls()
+
+
+def _name(error: AepError) -> str:
+    """Code and class, at the beginning: what comes last may be cut off."""
+    return f"{error.stable_code} {type(error).__name__}"

@@ -218,11 +218,15 @@ class WaitsForRun(AepOperator):
         what, until = wait.words, shown(wait.deadline)
         link = f" {self.link}" if self.link else ""
         if wait.run_id is None:
-            raise RunTimeoutError(f"There was no {what} until {until}: `timeout` is over.{link}")
+            raise RunTimeoutError(
+                f"There was no {what} until {until}: `timeout` is over. See whether the dataflow is enabled, "
+                f"and when its schedule starts it.{link}"
+            )
         status = f" Its status is {run.status!r}." if run is not None else ""
         raise RunTimeoutError(
             f"{what} did not end until {until}: `timeout` is over.{status} It goes on in Adobe Experience "
-            f"Platform: Flow Service cannot cancel a run.{link}",
+            f"Platform: Flow Service cannot cancel a run. Look at it there; raise `timeout` "
+            f"where one may take that long.{link}",
             run_id=wait.run_id,
             result=None if run is None else run.result(),
         )

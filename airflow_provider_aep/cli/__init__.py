@@ -22,3 +22,12 @@ SOURCES_ARGUMENTS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
     ),
 )
 """Flags and argparse's keywords, for both command lines."""
+
+ERRORS_HELP = "list the errors of this provider by their codes, or show one with its cause and what to do"
+
+ERRORS_ARGUMENTS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
+    (("code",), {"nargs": "?", "help": "a code or a class, such as AEP-E303, e303 or AepAuthError"}),
+)
+
+COMMANDS = {"sources": (SOURCES_HELP, SOURCES_ARGUMENTS), "errors": (ERRORS_HELP, ERRORS_ARGUMENTS)}
+"""Each command's help and arguments. What it does is ``run`` in the module of its name."""

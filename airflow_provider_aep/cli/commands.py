@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from airflow.cli.cli_config import ActionCommand, Arg, CLICommand, GroupCommand, lazy_load_command
 
-from airflow_provider_aep.cli import SOURCES_ARGUMENTS, SOURCES_HELP
+from airflow_provider_aep.cli import COMMANDS
 
 
 def get_commands() -> list[CLICommand]:
     """The group ``airflow aep``."""
-    sources = ActionCommand(
-        name="sources",
-        help=SOURCES_HELP,
-        func=lazy_load_command("airflow_provider_aep.cli.sources.run"),
-        args=[Arg(flags, **keywords) for flags, keywords in SOURCES_ARGUMENTS],  # type: ignore[no-untyped-call]
-    )
-    return [GroupCommand(name="aep", help="Adobe Experience Platform", subcommands=[sources])]
+    commands = [
+        ActionCommand(
+            name=name,
+            help=text,
+            func=lazy_load_command(f"airflow_provider_aep.cli.{name}.run"),
+            args=[Arg(flags, **keywords) for flags, keywords in arguments],  # type: ignore[no-untyped-call]
+        )
+        for name, (text, arguments) in COMMANDS.items()
+    ]
+    return [GroupCommand(name="aep", help="Adobe Experience Platform", subcommands=commands)]

@@ -24,7 +24,9 @@ from airflow_provider_aep.flow_service.errors import (
     AepVersionError,
     EntityExistsError,
     EntityStateError,
+    WorkerSlotError,
 )
+from airflow_provider_aep.flow_service.retry import LONGEST_WAIT
 from airflow_provider_aep.flow_service.states import Readiness
 
 MOST_UPDATES = 10
@@ -128,7 +130,7 @@ def until_ready(wanted: Wanted, entity: Entity) -> Generator[Step, Any, Entity]:
         if waited >= wanted.wait_timeout:
             raise state_error(wanted, entity, f"after {wanted.wait_timeout:g} s")
         pause = min(_POLL[min(attempt, len(_POLL) - 1)], wanted.wait_timeout - waited)
-        yield Sleep(pause)
+        yield from wait_longer(wanted, entity, pause, waited)
         waited += pause
         try:
             entity = yield Get(entity.id)
@@ -137,10 +139,23 @@ def until_ready(wanted: Wanted, entity: Entity) -> Generator[Step, Any, Entity]:
     return entity
 
 
-def state_error(wanted: Wanted, entity: Entity, since: str = "") -> EntityStateError:
+def wait_longer(wanted: Wanted, entity: Entity, pause: float, waited: float) -> Generator[Step, Any, None]:
+    """Sleep while an entity is coming or leaving; where the worker's slot gives no time, a retry goes on."""
+    try:
+        yield Sleep(pause)
+    except WorkerSlotError:
+        since = f"after {waited:g} s, and a try may not sleep longer in a worker's slot"
+        later = min(wanted.wait_timeout - waited, LONGEST_WAIT)
+        raise state_error(wanted, entity, since, retry_after=later) from None
+
+
+def state_error(
+    wanted: Wanted, entity: Entity, since: str = "", retry_after: float | None = None
+) -> EntityStateError:
+    """What is wrong with a state, and who can do what about it."""
     coming = entity.readiness is not Readiness.REFUSED
     what = (
-        "Run the task again later"
+        "Run the task again later: it goes on waiting"
         if coming
         else "Enable, publish or delete it in AEP, or choose another `name`"
     )
@@ -148,4 +163,5 @@ def state_error(wanted: Wanted, entity: Entity, since: str = "") -> EntityStateE
         f"{wanted.title} is {entity.state!r}{' ' + since if since else ''}: {entity.id}, "
         f"{entity.maker}. It cannot be used like that. {what}.",
         retryable=coming,
+        retry_after=retry_after,
     )

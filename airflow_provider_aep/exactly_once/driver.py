@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -37,9 +36,12 @@ def carry_out(
     service: Service,
     memory: Memory,
     log: Any,
-    sleep: Callable[[float], None] = time.sleep,
+    sleep: Callable[[float], None],
 ) -> Outcome:
-    """Drive a recipe to its end. Signals and time-outs pass through as they come."""
+    """Drive a recipe to its end. Signals and time-outs pass through as they come.
+
+    :param sleep: may raise :class:`WorkerSlotError`, which the recipe takes as it takes the errors of steps
+    """
     reply: Any = None
     failure: AepError | None = None
     while True:

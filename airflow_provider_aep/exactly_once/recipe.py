@@ -19,6 +19,7 @@ from airflow_provider_aep.exactly_once.adoption import (
     published,
     state_error,
     until_ready,
+    wait_longer,
 )
 from airflow_provider_aep.exactly_once.steps import (
     Decided,
@@ -158,7 +159,7 @@ def _look(wanted: Wanted, own: str | None = None) -> Generator[Step, Any, list[E
         if waited >= wanted.wait_timeout:
             raise state_error(wanted, leaving[0], f"for more than {wanted.wait_timeout:g} s")
         pause = min(5.0, 0.5 + waited)
-        yield Sleep(pause)
+        yield from wait_longer(wanted, leaving[0], pause, waited)
         waited += pause
 
 

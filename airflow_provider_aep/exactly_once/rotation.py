@@ -24,7 +24,10 @@ def replace_credentials(wanted: Wanted, entity: Entity) -> Recipe:
         try:
             entity = yield from until_ready(wanted, entity)
         except Vanished:
-            raise EntityStateError(f"{wanted.title} was deleted meanwhile: {entity.id}.") from None
+            raise EntityStateError(
+                f"{wanted.title} was deleted meanwhile: {entity.id}. Its credentials were not "
+                "replaced. See who deleted it, then create it anew."
+            ) from None
     yield from update(entity, conflicts=1, guard=partial(_check_untouched, wanted))
     yield Decided(f"Replaced the credentials of {wanted.named}, {entity.maker}", entity.id)
     return Outcome(entity.id, created=False)

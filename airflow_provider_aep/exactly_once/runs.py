@@ -7,7 +7,6 @@ asked for; where none shows, none is started again, since it would move the same
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -33,7 +32,7 @@ def start_once(
     post: Callable[[], str],
     window: tuple[float, float] | None,
     log: Any,
-    sleep: Callable[[float], None] = time.sleep,
+    sleep: Callable[[float], None],
 ) -> str:
     """The id of the one run of this order.
 
@@ -61,9 +60,15 @@ def start_once(
             run_id, failure = _post(post, notes)  # refused at the gate, with a token that is renewed by now
         if run_id is not None:
             return run_id
+    newer: list[Run] = []
     for pause in PATIENCE:
-        sleep(pause)
-        newer = _newer(look(), since, window)
+        try:
+            sleep(pause)
+            newer = _newer(look(), since, window)
+        except AepError:
+            if notes.lasts or window is not None:
+                raise  # by one of them a retry knows the run for its own
+            break
         if len(newer) == 1:
             notes.write({"id": newer[0].id})
             log.info("The reply was lost, its effect stands: run %s.", newer[0].id)

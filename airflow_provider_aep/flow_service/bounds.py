@@ -20,13 +20,13 @@ def unpacked(content: bytes, encoding: str, what: str) -> bytes:
     if not content or encoding in ("", "identity"):
         return content
     if encoding not in ("gzip", "x-gzip", "deflate"):
-        raise AepReplyError(f"{what} was answered in an encoding that was not asked for.")
+        raise AepReplyError.with_advice(f"{what} was answered in an encoding that was not asked for.")
     unzip = zlib.decompressobj(zlib.MAX_WBITS | 32)
     plain = unzip.decompress(content, MAX_REPLY + 1)
     if len(plain) > MAX_REPLY:
         raise too_large(what)
     if not unzip.eof:
-        raise AepReplyError(f"{what}: the zipped reply broke off. Try again later.")
+        raise AepReplyError.with_advice(f"{what}: the zipped reply broke off.")
     return plain
 
 
@@ -34,7 +34,16 @@ def too_large(what: str) -> AepReplyError:
     """The error of a body without end."""
     return AepReplyError(
         f"{what}: the reply is larger than {MAX_REPLY // 1024 // 1024} MiB and was not read further. "
-        "Check `host` of the AEP connection.",
+        "Something else than Adobe may answer: check `host` of the AEP connection.",
+        retryable=False,
+    )
+
+
+def endless(what: str) -> AepReplyError:
+    """The error of a list whose pages repeat themselves."""
+    return AepReplyError(
+        f"{what}: the pages of the list do not come to an end. Something in front of the service may repeat "
+        "one reply: check `host` of the AEP connection and the proxy settings.",
         retryable=False,
     )
 

@@ -66,7 +66,7 @@ def read_by_id(document: object, what: str) -> list[dict[str, Any]]:
     """Catalog answers with an object by id: its entities, each with its ``id``."""
     if isinstance(document, Mapping) and all(isinstance(item, Mapping) for item in document.values()):
         return [{**item, "id": own} for own, item in document.items()]
-    raise AepReplyError(f"{what} was answered without entities by their ids.")
+    raise AepReplyError.with_advice(f"{what} was answered without entities by their ids.")
 
 
 def read_created(document: object, what: str) -> str:
@@ -75,7 +75,7 @@ def read_created(document: object, what: str) -> str:
     match = _REFERENCE.fullmatch(reference) if isinstance(reference, str) else None
     if match:
         return match.group(1)
-    raise AepReplyError(f"{what} was answered without a dataset's id.")
+    raise AepReplyError.with_advice(f"{what} was answered without a dataset's id.")
 
 
 def schema_of(item: Mapping[str, Any]) -> str | None:

@@ -25,19 +25,26 @@ _NEW_ONE = (
     "since a dataflow does not follow changes of its ends; disable the old one first, or rows come twice"
 )
 
+_UNSEEN = (
+    "It was deleted, or the credential may not see it. Check the id, `sandbox` and the credential's "
+    "permissions"
+)
+
+_WRONG = "The request is not right as it stands. Correct what Adobe's words name; a retry cannot help"
+
 GATEWAY = {
     "403010": "The access token did not arrive. A proxy between Airflow and Adobe may strip the "
     "Authorization header: let it pass for `host`",
     "401013": "The access token is invalid or has expired, and a fresh one was refused as well. Check in the "
     "Developer Console that the credential still exists and belongs to the organization in `org_id`",
-    "403000": "The API key did not arrive. It is the client ID (`login`) of the AEP connection",
+    "403000": "The API key did not arrive. Set the client ID (`login`) of the AEP connection: it is the key",
     "403003": "The client ID (`login`) is not known as an API key. Copy it from the Developer Console and "
     "check that the project has the *Experience Platform API* added",
     "400003": "The organization did not arrive. Set `org_id` of the AEP connection",
     "403025": "The credential is not entitled for the organization in `org_id`. Check `org_id`, and add the "
     "credential to an AEP product profile in the Admin Console",
-    "403027": "The organization in `org_id` is malformed or the credential has no product profile. It looks "
-    "like 0123456789ABCDEF01234567@AdobeOrg",
+    "403027": "The organization in `org_id` is malformed or the credential has no product profile. Check "
+    "both: it looks like 0123456789ABCDEF01234567@AdobeOrg",
     "429050": "Adobe's gateway limits the rate of requests. Fewer tasks at a time help: put them in a pool",
 }
 
@@ -48,15 +55,16 @@ FLOW = {
     "1403-400": "The update came without an etag. Run the task again",
     "1404-412": "Somebody changed the entity meanwhile. Run the task again",
     "1413-400": "The platform does not offer this source any more, or not to this organization. "
-    "PayPal's source was announced to end in June 2025",
+    "PayPal's source was announced to end in June 2025. Use another source",
     "1415-400": "The source has no authentication of this name. Check `auth_spec_name`",
     "1416-400": "It can be changed or deleted only while enabled, disabled or initializing. Try again later",
     "1417-400": "It is still being set up. Try again later",
     "1418-400": "A dataflow uses this base connection. Delete the dataflow first, then its source connection",
-    "1439-400": "It was deleted, or the credential may not see it",
+    "1439-400": _UNSEEN,
     "1445-400": _NEW_ONE,
     "1300-400": _NEW_ONE,
-    "2000-401": "The token has no access to the organization in `org_id`",
+    "2000-401": "The token has no access to the organization in `org_id`. "
+    "Check that `org_id` is the credential's own",
     "2001-401": "The organization did not arrive. Set `org_id` of the AEP connection",
     "2002-401": "The organization is empty. Set `org_id` of the AEP connection",
     "2100-404": "There is no sandbox '{sandbox}', or the credential may not see it. Check `sandbox`",
@@ -70,23 +78,27 @@ FLOW = {
     "Add *Manage Sources* to its role in AEP's Permissions",
 }
 
-_ACCEPT = "Schema Registry did not get the `Accept` header it needs: a proxy may strip or replace it"
+_ACCEPT = (
+    "Schema Registry did not get the `Accept` header it needs. A proxy may strip or replace it: let it pass"
+)
 
 REGISTRY = {
     "XDM-1006-400": _ACCEPT,
     "XDM-1007-400": _ACCEPT,
     "XDM-1010-404": "It was deleted, stands in another sandbox than '{sandbox}', or the credential may not "
     "see it: add *View Schemas* to its role in AEP's Permissions",
-    "XDM-1021-400": "Fields of your own must stand under the tenant's namespace, `_` and the tenant's id",
+    "XDM-1021-400": "Fields of your own must stand under the tenant's namespace. "
+    "Put them under `_` and the tenant's id",
     "XDM-1521-400": "Titles are unique over all kinds of resources: choose another `name`",
 }
 
 IMS = {
     "invalid client_secret parameter": "The client secret (`password`) of the AEP connection is wrong, or "
-    "was deleted in the Developer Console",
+    "was deleted in the Developer Console. Copy it from there again",
     "invalid client_id parameter": "The client ID (`login`) of the AEP connection is not known to IMS at "
-    "`ims_host`",
-    "invalid_client": "IMS does not accept the client ID (`login`) with the client secret (`password`)",
+    "`ims_host`. Copy it from the Developer Console, and check `ims_host`",
+    "invalid_client": "IMS does not accept the client ID (`login`) with the client secret "
+    "(`password`). Copy both from the Developer Console again",
     "invalid_scope": "The credential does not have one of the `scopes` of the AEP connection. Leave `scopes` "
     "empty for the usual ones",
     "unsupported_grant_type": "The credential is no OAuth Server-to-Server credential. Make one of that kind "
@@ -94,15 +106,15 @@ IMS = {
 }
 
 BY_STATUS = {
-    400: "The request is not right as it stands",
+    400: _WRONG,
     401: "The credential was refused. Check client ID (`login`) and client secret (`password`)",
     403: _DENIED,
-    404: "It was deleted, or the credential may not see it",
+    404: _UNSEEN,
     412: "Somebody changed the entity meanwhile. Run the task again",
     429: "Too many requests at a time. Fewer tasks at a time help: put them in a pool",
 }
 
-SERVER = "Adobe's service failed, or is overloaded. A later try can succeed"
+SERVER = "Adobe's service failed, or is overloaded. Try again later; if it stays, look at status.adobe.com"
 
 
 def explain(status: int, code: str | None, text: str, sandbox: str, permissions: str = FOR_SOURCES) -> str:
@@ -115,6 +127,6 @@ def explain(status: int, code: str | None, text: str, sandbox: str, permissions:
         or IMS.get(text)
         or IMS.get(code or "")
         or BY_STATUS.get(status)
-        or (SERVER if status >= 500 else "The request is not right as it stands")
+        or (SERVER if status >= 500 else _WRONG)
     )
     return advice.replace("{sandbox}", sandbox).replace("{permissions}", permissions)

@@ -64,7 +64,7 @@ def read_created(document: object, what: str) -> dict[str, Any]:
         own, version = document.get("id"), document.get("version", 0)
         if isinstance(own, str) and re.fullmatch(r"[A-Za-z0-9-]{1,128}", own) and isinstance(version, int):
             return {"id": own, "version": version}
-    raise AepReplyError(f"{what} was answered without a mapping set's id.")
+    raise AepReplyError.with_advice(f"{what} was answered without a mapping set's id.")
 
 
 def check_mapping(mapping: object, columns: Sequence[str] | None, fields: Iterable[str]) -> Mapped:

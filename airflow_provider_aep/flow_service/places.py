@@ -84,7 +84,8 @@ class Place:
         found = document.get("properties") if isinstance(document, Mapping) else None
         if not isinstance(found, Mapping) or not found.get("fileType"):
             raise AepReplyError(
-                f"Flow Service did not find out how {self.path!r} is written: say it by `file`'s file_type."
+                f"Flow Service did not find out how {self.path!r} is written: its name "
+                "or its first bytes do not tell. Say it by `file`'s file_type."
             )
         properties = {key: found[key] for key in _PROPERTIES.values() if found.get(key)}
         return replace(self, data=_data(str(found["fileType"]).lower(), properties))

@@ -53,7 +53,7 @@ def next_page(body: Mapping[str, object], origin: str) -> Query | None:
     if not href:
         return None
     if not isinstance(href, str):
-        raise AepReplyError("A list's next-page link is not a text; the list cannot be read to its end.")
+        raise AepReplyError.with_advice("A list's next-page link is not a text.")
     parts = _split(href)
     if (parts.scheme or parts.netloc) and f"{parts.scheme}://{parts.netloc}".lower() != origin.lower():
         raise AepReplyError(
@@ -64,7 +64,7 @@ def next_page(body: Mapping[str, object], origin: str) -> Query | None:
         )
     query = parse_qsl(parts.query)
     if not query:
-        raise AepReplyError("A list's next-page link has no query; the list cannot be read to its end.")
+        raise AepReplyError.with_advice("A list's next-page link has no query.")
     return query
 
 
@@ -72,4 +72,4 @@ def _split(href: str):  # type: ignore[no-untyped-def]
     try:
         return urlsplit(href)
     except ValueError:
-        raise AepReplyError("A list's next-page link is no URL.") from None
+        raise AepReplyError.with_advice("A list's next-page link is no URL.") from None

@@ -97,7 +97,7 @@ def read_results(document: Mapping[str, Any], what: str) -> list[dict[str, Any]]
     results = document.get("results")
     if isinstance(results, list) and all(isinstance(item, dict) for item in results):
         return results
-    raise AepReplyError(f"{what} was answered without a list of results.")
+    raise AepReplyError.with_advice(f"{what} was answered without a list of results.")
 
 
 def next_start(document: Mapping[str, Any]) -> str | None:
@@ -117,7 +117,7 @@ def read_resource_id(document: object, what: str) -> str:
     resource_id = document.get("$id") if isinstance(document, Mapping) else None
     if isinstance(resource_id, str) and _RESOURCE_ID.fullmatch(resource_id):
         return resource_id
-    raise AepReplyError(f"{what} was answered without a resource's $id.")
+    raise AepReplyError.with_advice(f"{what} was answered without a resource's $id.")
 
 
 def created_at(item: Mapping[str, Any]) -> float:

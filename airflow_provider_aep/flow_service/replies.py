@@ -49,13 +49,9 @@ def read_json(body: bytes, content_type: str, what: str) -> Any:
         return json.loads(body)
     except (ValueError, RecursionError):
         pass
-    raise AepReplyError(f"{what} was answered with {describe(body, content_type)} instead of JSON. {_PROXY}")
-
-
-_PROXY = (
-    "A proxy or gateway may have answered in Adobe's place, or the reply broke off: check `host` of the "
-    "AEP connection and the proxy settings, or try again later."
-)
+    raise AepReplyError.with_advice(
+        f"{what} was answered with {describe(body, content_type)} instead of JSON."
+    )
 
 
 def describe(body: bytes, content_type: str) -> str:
@@ -72,7 +68,9 @@ def read_object(document: object, what: str) -> dict[str, Any]:
     """A JSON object."""
     if isinstance(document, dict):
         return document
-    raise AepReplyError(f"{what} was answered with a JSON {type(document).__name__} instead of an object.")
+    raise AepReplyError.with_advice(
+        f"{what} was answered with a JSON {type(document).__name__} instead of an object."
+    )
 
 
 def read_items(document: object, what: str) -> list[dict[str, Any]]:
@@ -80,7 +78,7 @@ def read_items(document: object, what: str) -> list[dict[str, Any]]:
     items = document.get("items") if isinstance(document, dict) else document
     if isinstance(items, list) and all(isinstance(item, dict) for item in items):
         return items
-    raise AepReplyError(f"{what} was answered without a list of items.")
+    raise AepReplyError.with_advice(f"{what} was answered without a list of items.")
 
 
 def read_item(document: object, what: str) -> dict[str, Any]:
@@ -89,7 +87,7 @@ def read_item(document: object, what: str) -> dict[str, Any]:
         return document
     items = read_items(document, what)
     if len(items) != 1:
-        raise AepReplyError(f"{what} was answered with {len(items)} items instead of one.")
+        raise AepReplyError.with_advice(f"{what} was answered with {len(items)} items instead of one.")
     return items[0]
 
 
@@ -101,7 +99,7 @@ def read_created_id(document: object, what: str) -> str:
     created = item.get("id") if isinstance(item, dict) else None
     if isinstance(created, str) and is_id(created):
         return created
-    raise AepReplyError(f"{what} was answered without an id of an entity.")
+    raise AepReplyError.with_advice(f"{what} was answered without an id of an entity.")
 
 
 def without_secrets(item: Mapping[str, Any]) -> dict[str, Any]:

@@ -32,7 +32,8 @@ ATTEMPTS = 4
 """How often one request is sent at most, the fresh token's attempt apart."""
 
 LONGEST_WAIT = 60.0
-"""Seconds that all waits of one request may last together: a worker's slot is not for sleeping."""
+"""Seconds that all waits of one request may last together, and those of an operator's try: a worker's slot is
+not for sleeping."""
 
 FIRST_WAIT = 0.5
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from airflow_provider_aep.flow_service import replies
+from airflow_provider_aep.flow_service.bounds import endless
 from airflow_provider_aep.flow_service.calls import Call
 from airflow_provider_aep.flow_service.checks import check_id
-from airflow_provider_aep.flow_service.errors import AepReplyError
 from airflow_provider_aep.flow_service.query import MAX_PAGES, PAGE_SIZE, Query, equals, next_page
 
 IDS_A_CALL = PAGE_SIZE
@@ -62,9 +62,7 @@ class Pages:
             self.call = None
             return items
         if repr(query) in self._seen or len(self._seen) + 1 >= self._most:
-            raise AepReplyError(
-                f"{self._what}: the pages of the list do not come to an end.", retryable=False
-            )
+            raise endless(self._what)
         self._seen.add(repr(query))
         self.call = Call("GET", self._path, query)
         return items

@@ -22,7 +22,8 @@ _ADVICE = {
     "CONNECTOR-2001-500": "The data were copied and could not be processed: check mapping, schema and data",
     "INGEST-1212-400": "Some records could not be ingested: check mapping, schema and data",
     "MAPPER-3700-400": "Some records could not be mapped: check the mapping set against the data",
-    "133": "There was nothing to ingest: no file of the source fell into the run's window",
+    "133": "There was nothing to ingest: no file of the source fell into the run's window. "
+    "Check that window and the source's files",
 }
 
 
@@ -115,11 +116,9 @@ def _error(
             causes.append(detail.group())
         behind = f" (behind it: {', '.join(causes)})" if causes else ""
         parts.append(f"{code}{said}{behind}.")
-        advice = next((_ADVICE[one.code] for one in run.problems if one.code in _ADVICE), None)
-        if advice:
-            parts.append(f"{advice}.")
     elif detail:
         parts.append(f"{detail.group()}.")
+    parts.append(next((f"{_ADVICE[one.code]}." for one in run.problems if one.code in _ADVICE), kind.todo))
     counts = (run.records_read, run.records_written, run.records_failed, run.records_skipped)
     fates = ("read", "written", "failed", "skipped")
     told = [f"{'unknown' if n is None else n} {fate}" for n, fate in zip(counts, fates, strict=True)]

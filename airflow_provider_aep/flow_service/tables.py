@@ -46,7 +46,7 @@ def read_columns(document: object, path: str) -> list[dict[str, Any]]:
     else:
         columns = schema.get("columns") if isinstance(schema, dict) else schema
     if not isinstance(columns, list) or not all(isinstance(one, dict) and one.get("name") for one in columns):
-        raise AepReplyError(f"Exploring {path!r} was answered without its columns.")
+        raise AepReplyError.with_advice(f"Exploring {path!r} was answered without its columns.")
     return [{"name": one["name"], "type": one.get("type"), "xdm": one.get("xdm")} for one in columns]
 
 
@@ -78,5 +78,5 @@ def read_rows(document: object, path: str) -> list[dict[str, Any]]:
     """The rows of a preview."""
     rows = document.get("data") if isinstance(document, dict) else None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise AepReplyError(f"Previewing {path!r} was answered without rows.")
+        raise AepReplyError.with_advice(f"Previewing {path!r} was answered without rows.")
     return rows

@@ -18,7 +18,7 @@ def withdrawn(source: Source, sandbox: str) -> SourceWithdrawnError:
 def _way_on(source: Source) -> str:
     heir = nearest_living(source)
     if heir is None:
-        return ""
+        return " `python -m airflow_provider_aep sources --live` lists what it offers: use another source."
     how = "the same" if _overlap(source, heir) == 1 else "a similar"
     kin = [one.title for one in _living(source) if one.category == source.category and one != heir]
     also = f"; in its category, {source.category}, there are {', '.join(kin[:3])}" if kin else ""

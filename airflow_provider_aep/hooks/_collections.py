@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from airflow_provider_aep.flow_service import entities, replies
+from airflow_provider_aep.flow_service.bounds import endless
 from airflow_provider_aep.flow_service.calls import FLOW_SERVICE, Call
-from airflow_provider_aep.flow_service.errors import AepReplyError
 from airflow_provider_aep.flow_service.query import MAX_PAGES, next_page
 from airflow_provider_aep.hooks.base import AepHook
 
@@ -66,4 +66,4 @@ class Collections(AepHook):
                 break
             seen.add(repr(query))
             call = Call(call.method, call.path, query)
-        raise AepReplyError(f"{what}: the pages of the list do not come to an end.", retryable=False)
+        raise endless(what)

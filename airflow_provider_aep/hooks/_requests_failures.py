@@ -34,7 +34,7 @@ def typed(error: Exception, what: str, limit: float, outer: BaseException | None
         return failures.not_connected(what)
     if culprits:
         if "proxy" in culprits:
-            return failures.not_connected(what, "the proxy did not let it through", "proxy")
+            return failures.no_proxy(what, "the proxy did not let it through")
         told = "the server does not speak TLS as it should" if "SSLError" in kinds else "no connection"
         return failures.not_connected(what, told)
     timeouts = {"TimeoutError", "ReadTimeoutError", "timeout"}

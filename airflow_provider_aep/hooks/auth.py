@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_aep.flow_service.auth_schemas import fitted, problems
-from airflow_provider_aep.flow_service.errors import AepConfigError
+from airflow_provider_aep.flow_service.errors import AepConfigError, SourceCredentialsError
 from airflow_provider_aep.flow_service.sources import AuthSpec, same_name
 from airflow_provider_aep.hooks.credential_map import types_of
 from airflow_provider_aep.hooks.credentials import Credentials
@@ -50,12 +50,12 @@ def settle_auth(ways: Sequence[AuthSpec], credentials: Credentials, wanted: str 
 
     :param ways: what the source takes, by the platform or by the catalogue
     :param wanted: the name of the way, where the author of the DAG has chosen
-    :raises AepConfigError: none fits, or several do; every parameter that is missing or wrong is named
+    :raises SourceCredentialsError: none fits, or several do; what is missing or wrong is named
     """
     if wanted is not None:
         ways = [_named(wanted, ways, credentials)]
     if not ways:
-        raise AepConfigError(
+        raise SourceCredentialsError(
             f"How {credentials.source} authenticates, neither this provider nor the platform says. Give "
             "`auth_spec`, and the parameters in the Airflow connection's extra.",
             parameter="auth_spec",
@@ -74,7 +74,7 @@ def _named(wanted: str, ways: Sequence[AuthSpec], credentials: Credentials) -> A
         return next((auth for auth in found if auth.name == wanted), found[0])
     if not ways:
         return AuthSpec(wanted)
-    raise AepConfigError(
+    raise SourceCredentialsError(
         f"{credentials.source} has no authentication {wanted!r:.100} (`auth_spec`). {_listed(ways)}",
         parameter="auth_spec",
     )
@@ -84,7 +84,7 @@ def _try(auth: AuthSpec, ways: Sequence[AuthSpec], credentials: Credentials) -> 
     try:
         found = credentials.parameters(auth)
     except AepConfigError as error:
-        return _Try(auth, {}, frozenset(), [str(error)], [])
+        return _Try(auth, {}, frozenset(), [error.message], [])
     params = {name: fitted(one.value, auth.properties.get(name)) for name, one in found.items()}
     used = frozenset().union(*(one.used for one in found.values()))
     stray = sorted(_parameters(ways) & credentials.explicit.keys() - set(auth.parameters))
@@ -101,17 +101,17 @@ def _parameters(ways: Sequence[AuthSpec]) -> set[str]:
     return {name for way in ways for name in way.parameters}
 
 
-def _undecided(tries: list[_Try], best: list[_Try], credentials: Credentials) -> AepConfigError:
+def _undecided(tries: list[_Try], best: list[_Try], credentials: Credentials) -> SourceCredentialsError:
     place = f"the Airflow connection {credentials.conn_id!r} (type {credentials.conn_type})"
     if best:
         names = " and ".join(repr(one.auth.name) for one in best)
-        return AepConfigError(
+        return SourceCredentialsError(
             f"For {credentials.source}, {place} fits {names} alike. Say which with `auth_spec`.",
             parameter="auth_spec",
         )
     ways = ". ".join(f"{one.auth.name!r}: {'; '.join(one.complaints)}" for one in tries)
     fits = "does not fit" if len(tries) == 1 else "fits none of its ways to authenticate."
-    return AepConfigError(
+    return SourceCredentialsError(
         f"For {credentials.source}, {place} {fits} {ways}. {' '.join(_advice(tries, credentials))}",
         parameter=credentials.parameter,
     )

@@ -33,6 +33,7 @@ from airflow_provider_aep.flow_service.errors import (
 from airflow_provider_aep.hooks.headers import FIXED_HEADERS, with_ours
 from airflow_provider_aep.hooks.line import Line, repeatedly
 from airflow_provider_aep.hooks.settings import LONGEST_TIMEOUT, Settings, choose_sandbox
+from airflow_provider_aep.hooks.slot import Slot
 
 Service = TypeVar("Service", bound="AepHook")
 
@@ -78,6 +79,15 @@ class AepHook(HttpHook):
     def sandbox(self) -> str:
         """The sandbox that every call of this hook names, for as long as it lives."""
         return choose_sandbox(self._sandbox, self.settings)
+
+    @property
+    def slot(self) -> Slot:
+        """Where everything that waits on this hook's line sleeps."""
+        return self._line.slot
+
+    def sleep_at_most(self, seconds: float) -> None:
+        """Bound all waits of this hook and its siblings together: what needs more fails for a retry."""
+        self._line.slot = Slot(seconds)
 
     @cached_property
     def _root(self) -> str:
@@ -157,13 +167,13 @@ class AepHook(HttpHook):
     ) -> requests.Response:
         what = self._words(request)
         failure, response, uncertain = repeatedly(
-            str(request.method), lambda: self._send_once(request, what, timeout), log=self.log
+            str(request.method), lambda: self._send_once(request, what, timeout), self.slot, log=self.log
         )
         # a DELETE whose reply was lost has done it when the next one finds nothing
         done = request.method == "DELETE" and uncertain and isinstance(failure, AepNotFoundError)
         if response is not None and (failure is None or done or not check):
             return response
-        raise failure or AepReplyError(f"{what} was not answered.")
+        raise failure or AepReplyError.with_advice(f"{what} was not answered.")
 
     def _send_once(
         self, request: requests.PreparedRequest, what: str, timeout: float | None

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow_provider_aep.flow_service import datasets, explanations
+from airflow_provider_aep.flow_service.bounds import endless
 from airflow_provider_aep.flow_service.errors import AepReplyError
 from airflow_provider_aep.flow_service.query import MAX_PAGES
 from airflow_provider_aep.hooks.base import AepHook
@@ -33,14 +34,16 @@ class CatalogHook(AepHook):
             found.update({str(item["id"]): item for item in items})
             if len(items) < datasets.PAGE_SIZE:
                 return [item for item in found.values() if name is None or item.get("name") == name]
-        raise AepReplyError("The pages of GET /dataSets do not come to an end.", retryable=False)
+        raise endless("GET /dataSets")
 
     def get_dataset(self, dataset_id: str) -> dict[str, Any]:
         """One dataset. :raises AepNotFoundError: gone, or not yours to see"""
         call = datasets.get_dataset(dataset_id)
         items = datasets.read_by_id(self.call(call), f"{call.method} {call.path}")
         if len(items) != 1:
-            raise AepReplyError(f"{call.method} {call.path} was answered with {len(items)} datasets.")
+            raise AepReplyError.with_advice(
+                f"{call.method} {call.path} was answered with {len(items)} datasets."
+            )
         return items[0]
 
     def create_dataset(self, *, name: str, schema_id: str, description: str | None = None) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_aep._compat import mask_secret
-from airflow_provider_aep.flow_service.errors import AepConfigError
+from airflow_provider_aep.flow_service.errors import SourceCredentialsError
 from airflow_provider_aep.flow_service.parameters import check_plain
 from airflow_provider_aep.flow_service.sources import AuthSpec, Source
 from airflow_provider_aep.hooks.credential_map import fields_of, types_of
@@ -38,7 +38,7 @@ class Credentials:
     parameter: str = "source_conn_id"
 
     def parameters(self, auth: AuthSpec) -> dict[str, Filled]:
-        """As many of a way's parameters as are there. :raises AepConfigError: one cannot be written"""
+        """What is there of a way's parameters. :raises SourceCredentialsError: one cannot be written"""
         if not auth.parameters:  # nothing is known of this way, so whatever is named goes
             return {name: Filled(value, frozenset({name})) for name, value in self.explicit.items()}
         found = {name: self._parameter(name, name in auth.required) for name in auth.parameters}
@@ -99,8 +99,9 @@ def _extra(connection: Any, conn_type: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         extra = None
     if not isinstance(extra, dict):
-        raise AepConfigError(
-            f"Connection {connection.conn_id!r}: `extra` is no JSON object.", parameter="extra"
+        raise SourceCredentialsError(
+            f"Connection {connection.conn_id!r}: `extra` is no JSON object with the source's parameters.",
+            parameter="extra",
         )
     prefix = f"extra__{conn_type}__"
     given = {key: value for key, value in extra.items() if value not in (None, "")}

@@ -26,9 +26,9 @@ class DataPrepHook(AepHook):
 
         :return: ``{"id", "version"}``
         """
-        failure, made, _ = repeatedly("GET", lambda: self._create_once(body), log=self.log)
+        failure, made, _ = repeatedly("GET", lambda: self._create_once(body), self.slot, log=self.log)
         if made is None:
-            raise failure or AepReplyError("POST /mappingSets was not answered.")
+            raise failure or AepReplyError.with_advice("POST /mappingSets was not answered.")
         return made
 
     def _create_once(self, body: Mapping[str, Any]) -> tuple[AepError | None, dict[str, Any] | None]:
@@ -44,4 +44,4 @@ class DataPrepHook(AepHook):
         document: Any = self.call(call)
         if isinstance(document, dict) and document.get("id") == mapping_set_id:
             return document
-        raise AepReplyError(f"{call.method} {call.path} was answered without the mapping set.")
+        raise AepReplyError.with_advice(f"{call.method} {call.path} was answered without the mapping set.")

@@ -120,7 +120,7 @@ class FlowServiceHook(Dataflows):
                 raise
             return False  # no document says whether a failing test is a 200 or the source's refusal
         if not isinstance(result, bool):
-            raise AepReplyError(f"{what} was answered without a result.")
+            raise AepReplyError.with_advice(f"{what} was answered without a result.")
         return result
 
     def find_connection_spec(self, connection_spec_id: str) -> ConnectionSpec | None:

@@ -47,7 +47,10 @@ def read_token(document: Mapping[str, Any], now: float) -> Token:
     """The token of IMS's reply; it is renewed 5 minutes, or a tenth of its life, before its end."""
     value = document.get("access_token")
     if not isinstance(value, str) or not value or not value.isascii() or not value.isprintable():
-        raise AepReplyError("IMS answered without an access token. Check `ims_host` of the AEP connection.")
+        raise AepReplyError(
+            "IMS answered without an access token: something else may answer there. "
+            "Check `ims_host` of the AEP connection and the proxy settings."
+        )
     seconds = _life(document.get("expires_in"))
     return Token(value, now + seconds - min(_EARLY, seconds / 10))
 

@@ -14,12 +14,13 @@ import requests
 from airflow_provider_aep.flow_service import replies
 from airflow_provider_aep.flow_service.errors import AepError, AepReplyError
 from airflow_provider_aep.flow_service.explanations import FOR_SOURCES
-from airflow_provider_aep.flow_service.retry import decide
+from airflow_provider_aep.flow_service.retry import LONGEST_WAIT, decide
 from airflow_provider_aep.hooks import ims
 from airflow_provider_aep.hooks.headers import FIXED_HEADERS
 from airflow_provider_aep.hooks.lookup import find_connection
 from airflow_provider_aep.hooks.scrub import Secrets
 from airflow_provider_aep.hooks.settings import Settings, read_settings
+from airflow_provider_aep.hooks.slot import Slot
 from airflow_provider_aep.hooks.transport import Transport
 
 Result = TypeVar("Result")
@@ -31,6 +32,7 @@ class Line:
     def __init__(self, conn_id: str) -> None:
         self.conn_id = conn_id
         self.secrets = Secrets()
+        self.slot = Slot()
         self._guard = threading.Lock()
         self._transport: Transport | None = None
 
@@ -88,9 +90,9 @@ class Line:
 
     def _fetch_token(self) -> ims.Token:
         """Ask IMS. A token request makes nothing, so it is repeated as a GET would be."""
-        failure, token, _ = repeatedly("GET", self._fetch_token_once, renewable=False)
+        failure, token, _ = repeatedly("GET", self._fetch_token_once, self.slot, renewable=False)
         if token is None:
-            raise failure or AepReplyError("IMS gave no token.")
+            raise failure or AepReplyError.with_advice("IMS gave no token.")
         self.secrets.add([token.value])
         return token
 
@@ -117,12 +119,14 @@ class Line:
 def repeatedly(
     method: str,
     once: Callable[[], tuple[AepError | None, Result]],
+    slot: Slot,
     *,
     log: Any = None,
     renewable: bool = True,
 ) -> tuple[AepError | None, Result, bool]:
     """Send as often as the table of retries says.
 
+    Where ``slot`` has no time left for a wait, the failure stands.
     Returns the last failure, the last result, and whether an earlier attempt may have had its effect.
     ``renewable``: whether ``once`` comes with a fresh token after a refused one.
     """
@@ -132,11 +136,12 @@ def repeatedly(
         if failure is None:
             return None, result, uncertain
         jitter = random.random()  # noqa: S311 - spreads waits, keeps no secret
-        again = decide(method, failure, attempt=attempt, refreshed=refreshed, waited=waited, jitter=jitter)
+        spent = max(waited, LONGEST_WAIT - slot.left)
+        again = decide(method, failure, attempt=attempt, refreshed=refreshed, waited=spent, jitter=jitter)
         if again is None:
             return failure, result, uncertain
         if log is not None:
             log.info("%s Trying again in %.1f s (attempt %d).", failure, again.wait, attempt + 1)
-        time.sleep(again.wait)
+        slot.sleep(again.wait)
         waited, uncertain = waited + again.wait, uncertain or failure.may_have_happened
         attempt, refreshed = attempt + (not again.fresh_token), refreshed or again.fresh_token

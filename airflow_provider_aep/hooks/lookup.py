@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_provider_aep._compat import AirflowNotFoundException, aget_connection, get_connection
-from airflow_provider_aep.flow_service.errors import AepConfigError
+from airflow_provider_aep.flow_service.errors import ConnectionMissingError
 
 
 def find_connection(conn_id: str, parameter: str, title: str) -> Any:
@@ -14,7 +14,7 @@ def find_connection(conn_id: str, parameter: str, title: str) -> Any:
     What is stored may not be readable, and the error of the one who tried holds all of it, secrets too: it
     is left behind.
 
-    :raises AepConfigError: naming ``parameter``
+    :raises ConnectionMissingError: naming ``parameter``
     """
     try:
         return get_connection(conn_id)
@@ -44,8 +44,8 @@ def _unreadable(conn_id: str) -> str:
     return f"The Airflow connection {conn_id!r} cannot be read: it is neither good JSON nor a good URI"
 
 
-def _complaint(problem: str, parameter: str, title: str) -> AepConfigError:
-    return AepConfigError(
+def _complaint(problem: str, parameter: str, title: str) -> ConnectionMissingError:
+    return ConnectionMissingError(
         f"{problem}. Add one of type *{title}* under this id, or pass another `{parameter}`.",
         parameter=parameter,
     )

@@ -8,7 +8,7 @@ from typing import Any
 from airflow.sdk import BaseHook
 
 from airflow_provider_aep._compat import mask_secret
-from airflow_provider_aep.flow_service.errors import AepConfigError
+from airflow_provider_aep.flow_service.errors import AepConfigError, SourceCredentialsError
 from airflow_provider_aep.hooks.forms import form_behaviour, form_widgets
 from airflow_provider_aep.hooks.lookup import find_connection
 
@@ -46,7 +46,7 @@ class PayPalHook(BaseHook):
     def auth_params(self) -> dict[str, str]:
         """:func:`read_paypal` of the connection.
 
-        :raises AepConfigError: one is missing or malformed; it is named, its value is not repeated
+        :raises SourceCredentialsError: one is missing or malformed; it is named, its value is not repeated
         """
         return read_paypal(find_connection(self.paypal_conn_id, "paypal_conn_id", "PayPal"))
 
@@ -66,7 +66,7 @@ class PayPalHook(BaseHook):
 def read_paypal(connection: Any) -> dict[str, str]:
     """``{"host", "clientId", "clientSecret"}`` as Adobe's PayPal tutorial names them, masked from here on.
 
-    :raises AepConfigError: one is missing or malformed; it is named, its value is not repeated
+    :raises SourceCredentialsError: one is missing or malformed; it is named, its value is not repeated
     """
     for secret in (connection.login, connection.password):
         if secret:
@@ -95,8 +95,8 @@ def _host(value: str | None, conn_id: str) -> str:
     return host
 
 
-def _error(problem: str, parameter: str, conn_id: str) -> AepConfigError:
-    return AepConfigError(
+def _error(problem: str, parameter: str, conn_id: str) -> SourceCredentialsError:
+    return SourceCredentialsError(
         f"Connection {conn_id!r}: {problem}. Copy it from the application's page in PayPal's developer "
         "dashboard.",
         parameter=parameter,

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from airflow_provider_aep.flow_service import explanations, registry, replies, xdm
+from airflow_provider_aep.flow_service.bounds import endless
 from airflow_provider_aep.flow_service.errors import AepReplyError
 from airflow_provider_aep.flow_service.query import MAX_PAGES
 from airflow_provider_aep.hooks.base import AepHook
@@ -30,7 +31,7 @@ class SchemaRegistryHook(AepHook):
         tenant = document.get("tenantId")
         if isinstance(tenant, str) and re.fullmatch(r"[A-Za-z0-9_-]{1,100}", tenant):
             return tenant
-        raise AepReplyError("GET /stats was answered without a tenant's id.")
+        raise AepReplyError.with_advice("GET /stats was answered without a tenant's id.")
 
     def list_resources(self, kind: str, *, title: str | None = None) -> list[dict[str, Any]]:
         """The tenant's own resources of that exact title, from every page."""
@@ -48,7 +49,7 @@ class SchemaRegistryHook(AepHook):
             if start in seen:
                 break
             seen.add(start)
-        raise AepReplyError(f"The pages of GET /tenant/{kind} do not come to an end.", retryable=False)
+        raise endless(f"GET /tenant/{kind}")
 
     def get_resource(self, kind: str, resource_id: str) -> dict[str, Any]:
         """One resource, made of references. :raises AepNotFoundError: gone, or not yours to see"""
@@ -78,5 +79,7 @@ class SchemaRegistryHook(AepHook):
         document = replies.read_object(self.call(call), f"{call.method} {call.path}")
         properties = document.get("properties")
         if not isinstance(properties, Mapping):
-            raise AepReplyError(f"{call.method} {call.path} was answered without the schema's fields.")
+            raise AepReplyError.with_advice(
+                f"{call.method} {call.path} was answered without the schema's fields."
+            )
         return dict(xdm.leaves(properties))

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from airflow_provider_aep.flow_service.checks import check_header, check_sandbox, check_text
-from airflow_provider_aep.flow_service.errors import AepConfigError
+from airflow_provider_aep.flow_service.errors import AepConfigError, ConnectionSettingError
 
 DEFAULT_HOST = "https://platform.adobe.io"
 DEFAULT_IMS = "https://ims-na1.adobelogin.com"
@@ -46,13 +46,13 @@ class Settings:
 def read_settings(connection: Any) -> Settings:
     """Check a connection (anything with ``login``, ``password``, ``host``, ``port`` and ``extra``).
 
-    :raises AepConfigError: naming the connection and the setting
+    :raises ConnectionSettingError: naming the connection and the setting
     """
     try:
         return _read(connection)
     except AepConfigError as error:
-        problem = AepConfigError(
-            f"Connection {getattr(connection, 'conn_id', None)!r}: {error}", parameter=error.parameter
+        problem = ConnectionSettingError(
+            f"Connection {getattr(connection, 'conn_id', None)!r}: {error.message}", parameter=error.parameter
         )
     raise problem
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from airflow_provider_aep.flow_service.errors import AepConfigError
+from airflow_provider_aep.flow_service.errors import SourceCredentialsError
 
 _FIELD = re.compile(r"\{(?P<absent>!?)(?P<name>[A-Za-z_][\w.]*)(=(?P<default>[^{}|]*))?(\|(?P<form>\w+))?\}")
 _UNSAFE = re.compile(r"[;\"'{}\x00-\x1f]|^\s|\s$")
@@ -28,7 +28,7 @@ class Filled:
 def fill(line: str, facts: Mapping[str, Any]) -> Filled | None:
     """The value of a line, None where one of its fields is not there.
 
-    :raises AepConfigError: a field cannot be written into a connection string; it is named, not shown
+    :raises SourceCredentialsError: a field cannot be written into a connection string; it is named, not shown
     """
     used: set[str] = set()
     texts: list[Any] = []
@@ -74,7 +74,7 @@ def lookup(facts: Mapping[str, Any], name: str) -> Any:
 
 def _check_safe(value: str, name: str) -> None:
     if _UNSAFE.search(value):
-        raise AepConfigError(
+        raise SourceCredentialsError(
             f"`{name}` of the Airflow connection holds a character that a connection string cannot carry as "
             "it is, such as `;` or a quote. Write the whole string as the source's driver wants it, and put "
             "it into the connection's extra as `connectionString`.",

@@ -93,7 +93,7 @@ class FlowEntities:
 def read_entity(item: Mapping[str, Any]) -> Entity:
     """What the recipe needs of an entity."""
     if not is_id(item.get("id")):
-        raise AepReplyError("Flow Service listed an entity without an id.")
+        raise AepReplyError.with_advice("Flow Service listed an entity without an id.")
     created = item.get("createdAt")
     known = isinstance(created, int | float) and not isinstance(created, bool)
     etag = item.get("etag")

@@ -56,4 +56,5 @@ def _once(
         post=post,
         window=window,
         log=log,
+        sleep=hook.slot.sleep,
     )

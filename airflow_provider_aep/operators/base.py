@@ -65,10 +65,16 @@ class AepOperator(BaseOperator):
 
     @cached_property
     def hook(self) -> FlowServiceHook:
-        """The hook, made when it is first needed, with what the templates rendered to."""
+        """The hook, made when it is first needed, with what the templates rendered to.
+
+        All that a try does goes by way of it, so it counts what the try sleeps in the worker's slot.
+        """
+        from airflow_provider_aep.flow_service.retry import LONGEST_WAIT
         from airflow_provider_aep.hooks.flow_service import FlowServiceHook
 
-        return FlowServiceHook(self.aep_conn_id, self.sandbox)
+        hook = FlowServiceHook(self.aep_conn_id, self.sandbox)
+        hook.sleep_at_most(LONGEST_WAIT)
+        return hook
 
 
 class CreateOperator(AepOperator):
@@ -77,7 +83,8 @@ class CreateOperator(AepOperator):
     :param if_exists: what to do where one stands: ``reuse`` it, ``update`` it, or ``fail``
     :param mark: whether what this task makes carries its mark, by which a later try knows it; without it a
         lost reply is not healed
-    :param wait_timeout: seconds to wait for an entity that is still being set up
+    :param wait_timeout: seconds to wait for an entity that is still being set up. A try sleeps through a
+        minute of them at most; then it fails for a retry, which goes on waiting
     :return: the entity's id, as XCom ``return_value``
     """
 
@@ -105,7 +112,7 @@ class CreateOperator(AepOperator):
 
         key = "aep_" + re.sub(r"[^A-Za-z0-9]+", "_", wanted.kind)  # it is part of a path
         memory = TaskMemory(context, key, wanted.identity, self.log)
-        return carry_out(create_once(wanted), service, memory, self.log)
+        return carry_out(create_once(wanted), service, memory, self.log, self.hook.slot.sleep)
 
     def plan(self, context: Any) -> tuple[Wanted, Service]:
         """What is wanted and how it is made; everything is checked here, before anything is created."""

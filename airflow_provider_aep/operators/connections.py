@@ -35,7 +35,8 @@ class CreateBaseConnectionOperator(CreateOperator):
     :param if_exists: what to do where one stands: ``reuse`` it, ``update`` its credentials and description,
         or ``fail``
     :param mark: False leaves the mark out, and with it the healing of lost replies
-    :param wait_timeout: seconds to wait for a connection that is still being set up
+    :param wait_timeout: seconds to wait for a connection that is still being set up. A try sleeps through a
+        minute of them at most; then it fails for a retry, which goes on waiting
     :return: the connection's id, as XCom ``return_value``
     """
 
@@ -211,7 +212,8 @@ class RotateCredentialsOperator(AepOperator):
         if moved := rotation.moved():
             self.log.warning("Not the credentials alone change, but %s as well.", ", ".join(moved))
         recipe = replace_credentials(rotation.wanted, rotation.entity)
-        carry_out(recipe, rotation, TaskMemory(context, "aep_rotation", {}, self.log), self.log)
+        memory = TaskMemory(context, "aep_rotation", {}, self.log)
+        carry_out(recipe, rotation, memory, self.log, self.hook.slot.sleep)
         if self.hook.test_base_connection(self.connection_id):
             return self.connection_id
         raise CredentialsRefusedError(
@@ -259,7 +261,7 @@ class DeleteConnectionOperator(AepOperator):
             except AepRequestError as error:
                 if "1418-" not in (error.code or ""):
                     raise
-                reason = str(error)
+                reason = error.message
             else:
                 self.log.info("Deleted base connection %s.", self.connection_id)
                 return

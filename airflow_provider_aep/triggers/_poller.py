@@ -114,7 +114,7 @@ class Poller:
         """Go on for another one, more slowly each time it comes to that."""
         self._durations, self._deaths = dead._durations, dead._deaths + 1
         if self._deaths > 1:
-            failure = AepError("the poller died")
+            failure = AepError.with_advice("The poller of the triggerer died.")
             self._not_before = time.monotonic() + _pacing.slowed(failure, self._deaths, _jitter())
 
     # Round by round

@@ -34,7 +34,7 @@ def test_the_dag_fails_with_what_to_do(emulator: Emulator, paypal: str) -> None:
         "nearest source that goes on, with the same authentication, is Salesforce Marketing Cloud; in its "
         "category, payments, there are Stripe, Square. In the DAG, write "
         "`source='salesforce-marketing-cloud'` in a CreateBaseConnectionOperator in place of 'paypal', and "
-        "let `source_conn_id` name an Airflow connection with its credentials."
+        "let `source_conn_id` name an Airflow connection with its credentials. [AEP-E507]"
     )
     assert not caught.value.retryable
     assert emulator.state()["connections"] == 0

@@ -78,14 +78,11 @@ def paypal(set_connection: SetConnection) -> str:
 
 @pytest.fixture
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The hooks' pauses between attempts, taken down instead of waited for."""
-    import time
-
-    from airflow_provider_aep.hooks import line
+    """All that sleeps in a worker's slot, taken down instead of waited for."""
+    from airflow_provider_aep.hooks import slot
 
     waited: list[float] = []
-    clock = SimpleNamespace(sleep=waited.append, time=time.time, monotonic=time.monotonic)
-    monkeypatch.setattr(line, "time", clock)
+    monkeypatch.setattr(slot, "time", SimpleNamespace(sleep=waited.append))
     return waited
 
 

@@ -136,7 +136,7 @@ FAMILIES = {
         404, {"timestamp": 1, "status": 404, "error": "Not Found", "path": "/"},
         errors.AepNotFoundError, None, None, "deleted"),
     "server, JSON": (
-        503, envelope("FLOW-1103-503", 503), errors.AepServerError, "FLOW-1103-503", "req-1", "later try"),
+        503, envelope("FLOW-1103-503", 503), errors.AepServerError, "FLOW-1103-503", "req-1", "again later"),
     "server, empty": (503, b"", errors.AepServerError, None, None, "an empty body"),
     "server, HTML": (
         502, b"<html>Bad gateway</html>", errors.AepServerError, None, None, "an HTML page"),

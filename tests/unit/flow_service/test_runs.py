@@ -294,7 +294,7 @@ def test_the_sentence_of_a_failed_run() -> None:
         'Run run-1 of dataflow flow-1 failed. CONNECTOR-1001-500: "Error in copying the data from ***" '
         "(behind it: 2200, ErrorCode=SftpNetworkIssue). The source could not be read: check its credentials, "
         "that it is reachable and that what the dataflow reads is still there. Records: 5 read, unknown "
-        "written, 5 failed, 0 skipped. https://experience.adobe.com/x"
+        "written, 5 failed, 0 skipped. https://experience.adobe.com/x [AEP-E401]"
     )
     assert (error.code, error.run_id, error.retryable) == ("CONNECTOR-1001-500", "run-1", False)
     assert error.result is not None

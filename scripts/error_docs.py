@@ -1,0 +1,83 @@
+"""Makes the page about the errors, `docs/errors.md`, from their classes: `python -m scripts.error_docs`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from airflow_provider_aep.cli.errors import facts
+from airflow_provider_aep.flow_service.errors import AepError, every_kind
+
+TARGET = Path(__file__).parents[1] / "docs" / "errors.md"
+
+HEAD = """\
+# Errors
+<!-- Made by `python -m scripts.error_docs`. -->
+
+Every error of this provider ends with its code, such as `[AEP-E303]`, which never changes its meaning. The
+message says what happened in the case at hand, why, and what to do; this page says it in general. On a
+worker, `python -m airflow_provider_aep errors AEP-E303` prints the same, and so does `airflow aep errors`
+from Airflow 3.2 on.
+
+In code, all are classes of `airflow_provider_aep.flow_service.errors`: `stable_code` is the code below,
+`code` Adobe's own, `retryable` whether the same call can succeed later, `retry_after` the seconds to wait
+before.
+
+**No try sleeps for more than a minute in a worker's slot**, all its waits together. What takes longer fails
+for a retry ([AEP-E600](#aep-e600), [AEP-E505](#aep-e505), or Adobe's own refusal), which goes on where it
+stopped: give a task some `retries`. Waits for runs are deferred, unless `deferrable=False` asks for the slot.
+"""
+
+FAMILIES = {
+    "0": "The root",
+    "1": "A parameter or a setting is wrong",
+    "2": "No usable reply came",
+    "3": "Adobe said no",
+    "4": "A run did not end as wanted",
+    "5": "What stands on the platform is in the way",
+    "6": "The worker's slot",
+}
+"""By the first digit of the code."""
+
+
+def page() -> str:
+    """The whole page."""
+    kinds = every_kind()
+    families = [
+        (title, [kind for kind in kinds if _family(kind) == digit]) for digit, title in FAMILIES.items()
+    ]
+    parts = [HEAD, *(_contents(title, own) for title, own in families)]
+    for title, own in families:
+        parts += [f"## {title}\n", *("\n".join(_section(kind)) for kind in own)]
+    return "\n".join(parts)
+
+
+def _family(kind: type[AepError]) -> str:
+    return kind.stable_code.partition("-E")[2][0]
+
+
+def _anchor(kind: type[AepError]) -> str:
+    return kind.docs().partition("#")[2]
+
+
+def _contents(title: str, kinds: Iterable[type[AepError]]) -> str:
+    lines = [f"**{title}**\n"]
+    lines += [f"- [{kind.stable_code}](#{_anchor(kind)}) `{kind.__name__}`: {kind.what}" for kind in kinds]
+    return "\n".join(lines) + "\n"
+
+
+def _section(kind: type[AepError]) -> Iterator[str]:
+    yield f'<a id="{_anchor(kind)}"></a>\n'
+    yield f"### {kind.stable_code} {kind.__name__}\n"
+    for heading, text in facts(kind).items():
+        yield f"- **{heading}** {text.rstrip('.')}."
+    yield ""
+
+
+def main() -> None:
+    """Write the page."""
+    TARGET.write_text(page(), "utf-8")
+
+
+if __name__ == "__main__":
+    main()
