@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from airflow_provider_aep.flow_service import errors
 from tests.support.emulator import Emulator
 from tests.support.fault_table import FINE, TABLE, Row, delete, look, post
 from tests.support.stories import FOREIGN_MARK, NOTHING_STANDS
@@ -38,6 +39,8 @@ def test_a_fault(emulator: Emulator, workers: Workers, row: Row) -> None:
         assert row.error in error["kinds"], error
         assert "AepError" in error["kinds"] or not row.error.startswith("Aep")
         assert error["retry_after"] == row.retry_after
+        if row.error.startswith("Aep"):
+            assert error["text"].endswith(f" [{getattr(errors, error["kinds"][0]).stable_code}]")
     else:
         made = worker.returned()
         assert standing(emulator) == [made]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ from airflow_provider_aep import _compat
 from airflow_provider_aep.flow_service import errors
 from airflow_provider_aep.operators import base
 from airflow_provider_aep.operators.connections import TestConnectionOperator
-from airflow_provider_aep.retry import AepRetryPolicy
+from airflow_provider_aep.retry import LONGEST_REASON, AepRetryPolicy
+from tests.support.all_operators import AN_ID, every_operator, make
 
 needs_policies = pytest.mark.skipif(
     not _compat.HAS_RETRY_POLICY, reason="retry policies came with Airflow 3.3"
@@ -22,12 +24,13 @@ HOPELESS = [
     errors.AepPermissionError("x"), errors.AepNotFoundError("x"), errors.AepVersionError("x"),
     errors.EntityExistsError("x"), errors.AmbiguousEntityError("x"), errors.EntityStateError("x"),
     errors.EntityInUseError("x"), errors.CredentialsRefusedError("x"),
-    errors.AepConnectError("x", culprit="certificate", retryable=False),
+    errors.AepCertificateError("x"),
     errors.AepReplyError("x", retryable=False),
 ]  # fmt: skip
 HOPEFUL = [
     errors.AepThrottledError("x"), errors.AepServerError("x"), errors.AepTimeoutError("x"),
-    errors.AepConnectionLostError("x"), errors.AepConnectError("x"), errors.AepReplyError("x"),
+    errors.AepConnectionLostError("x"), errors.AepConnectError("x"), errors.AepProxyError("x"),
+    errors.WorkerSlotError("x"), errors.AepReplyError("x"),
     errors.EntityStateError("x", retryable=True),
 ]  # fmt: skip
 
@@ -66,12 +69,85 @@ def test_the_policy_waits_as_asked_up_to_an_hour(wish: float, delay: float) -> N
 
 
 @needs_policies
+@pytest.mark.parametrize("kind", errors.every_kind(), ids=lambda kind: kind.__name__)
+def test_a_reason_that_is_cut_off_keeps_the_code(kind: type[errors.AepError]) -> None:
+    """Airflow stores the beginning; whoever finds it there looks the code up."""
+    reason = decide(kind("A long story. " * 100, retryable=False)).reason
+    assert len(reason) == LONGEST_REASON
+    assert reason.startswith(f"{kind.stable_code} {kind.__name__}: a retry cannot help. A long story.")
+
+
+@needs_policies
+def test_a_delay_says_for_whom() -> None:
+    """The log of the scheduler has the code as well."""
+    decision = decide(errors.AepThrottledError("x", retry_after=7))
+    assert decision.reason == "AEP-E307 AepThrottledError: asked to wait for 7 s"
+
+
+OPERATORS = every_operator()
+
+
+@needs_policies
+@pytest.mark.parametrize("name", OPERATORS)
+def test_the_policy_is_every_operators_default(name: str) -> None:
+    """Sensor and the task groups' own included; whoever gives another one gets it."""
+    assert type(make(OPERATORS[name]).retry_policy) is AepRetryPolicy
+    own = OwnPolicy()
+    assert make(OPERATORS[name], retry_policy=own).retry_policy is own
+    assert make(OPERATORS[name], default_args={"retry_policy": own}).retry_policy is own
+
+
+@needs_policies
+def test_the_policy_holds_within_a_task_group() -> None:
+    """Each of its tasks, and the group's own argument to all of them."""
+    from airflow.sdk import DAG
+
+    from airflow_provider_aep.task_groups import paypal_ingestion
+
+    given = {
+        "dataset": "Rows",
+        "schedule": {"frequency": "day", "interval": 1},
+        "delta_column": "Update_Time",
+    }
+    with DAG("plain", schedule=None) as plain:
+        paypal_ingestion(connection_id=AN_ID, table="PayPal.Orders", **given)
+    assert len(plain.tasks) > 5
+    assert {type(task.retry_policy) for task in plain.tasks} == {AepRetryPolicy}
+    with DAG("own", schedule=None, default_args={"retry_policy": OwnPolicy()}) as own:
+        paypal_ingestion(connection_id=AN_ID, table="PayPal.Orders", **given)
+    assert {type(task.retry_policy) for task in own.tasks} == {OwnPolicy}
+
+
+@needs_policies
+@pytest.mark.parametrize("error", [*HOPELESS, *HOPEFUL], ids=kind)
+def test_airflows_task_runner_does_as_the_policy_says(error: errors.AepError) -> None:
+    """By Airflow's own code: hopeless is the end whatever retries are left, with the reason stored."""
+    import structlog
+    from airflow.sdk.execution_time import task_runner
+
+    error.retry_after = 90.0
+    task = Failing(task_id="t", error=error, retries=3)
+    ti = SimpleNamespace(task=task, try_number=1, max_tries=3, _ti_context_from_server=None)
+    decision = task_runner._evaluate_retry_policy(ti, error, structlog.get_logger(), {})  # type: ignore[arg-type]
+    assert decision is not None
+    if error.retryable:
+        assert (decision.action.name, decision.retry_delay) == ("RETRY", timedelta(seconds=90))
+    else:
+        assert decision.action.name == "FAIL"
+    assert error.stable_code in str(decision.reason)
+
+
+@needs_policies
 def test_the_policy_of_an_operator_is_ours_unless_another_is_given() -> None:
     """And survives serialization, which the scheduler reads."""
     assert isinstance(TestConnectionOperator(task_id="t", connection_id="a").retry_policy, AepRetryPolicy)
     own = AepRetryPolicy()
     assert TestConnectionOperator(task_id="t", connection_id="a", retry_policy=own).retry_policy is own
     assert isinstance(AepRetryPolicy.deserialize(own.serialize()), AepRetryPolicy)
+
+
+class OwnPolicy(AepRetryPolicy):
+    """A user's."""
 
 
 class Failing(base.AepOperator):

@@ -1,0 +1,98 @@
+"""Every operator that a DAG's author may write, with arguments that make it."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Mapping
+from typing import Any
+
+import airflow_provider_aep
+
+BASES = {"AepOperator", "CreateOperator", "PlaceOperator", "SourceOperator", "WaitsForRun"}
+"""What others build on; nobody writes them in a DAG."""
+
+OPTIONAL = {
+    "CreatePayPalConnectionOperator": ("name",),
+    "CreateSourceConnectionOperator": ("connection_id", "table"),
+    "CreateMappingSetOperator": ("columns", "mapping"),
+    "CreateDataflowOperator": ("mapping_set", "schedule", "delta_column"),
+    "InspectOrderOperator": ("connection_id", "table"),
+    "InspectTableOperator": ("connection_id", "table"),
+    "PreviewTableOperator": ("connection_id", "table"),
+    "ListFilesOperator": ("connection_id",),
+    "RunDataflowOperator": ("window_start", "window_end", "delta_column"),
+    "FlowRunSensor": ("match",),
+}
+"""What an operator cannot work without, though its signature has a default."""
+
+BY_KIND: dict[str, dict[str, Any]] = {
+    "InspectOrderOperator": {"columns": None, "stream": None, "dataflow": "A dataflow", "mapping": None}
+}
+"""Values that suit one operator alone."""
+
+OWN = {"CreatePayPalConnectionOperator": {"source_conn_id"}}
+"""What its bases ask for and it gives them itself."""
+
+AN_ID = "24151d58-ffa7-4960-951d-58ffa7396097"
+VALUES: dict[str, Any] = {
+    "name": "A name",
+    "source_conn_id": "paypal_default",
+    "dataset": "A dataset",
+    "schedule": {"frequency": "day", "interval": 1},
+    "delta_column": "Create_Time",
+    "window_start": "2024-01-01",
+    "window_end": "2025-01-01",
+    "mapping": {"Product_Id": "_emulator.Product_Id"},
+    "mapping_set": "0" * 32,
+    "match": "latest",
+    "table": "PayPal.Catalog_Products",
+    "columns": [{"name": "Product_Id", "type": "string"}],
+    "schema_id": "https://ns.adobe.com/emulator/schemas/0",
+}
+"""By the names of parameters; whatever ends in `_id` is an id."""
+
+
+def every_operator() -> dict[str, type]:
+    """By name, sensor and the task groups' own included."""
+    from airflow_provider_aep.operators.base import AepOperator
+
+    for module in pkgutil.walk_packages(airflow_provider_aep.__path__, "airflow_provider_aep."):
+        if {"operators", "sensors", "task_groups"} & set(module.name.split(".")):
+            importlib.import_module(module.name)
+    found, left = {}, [AepOperator]
+    while left:
+        kind = left.pop()
+        left += kind.__subclasses__()
+        ours = kind.__module__.startswith("airflow_provider_aep.")
+        if ours and kind.__name__ not in BASES and not kind.__name__.startswith("_"):
+            found[kind.__name__] = kind
+    return dict(sorted(found.items()))
+
+
+def make(kind: type, values: Mapping[str, Any] | None = None, **more: Any) -> Any:
+    """A task of that operator; ``values`` replace those above, ``more`` is given as it is."""
+    known = {**VALUES, **(values or {}), **BY_KIND.get(kind.__name__, {})}
+    names = {*_required(kind), *OPTIONAL.get(kind.__name__, ())}
+    given = {name: known[name] if name in known else _an_id(name) for name in sorted(names)}
+    return kind(task_id="task", **{**given, **more})
+
+
+def _an_id(name: str) -> str:
+    assert name.endswith("_id"), f"VALUES says nothing of {name}"
+    return AN_ID
+
+
+def _required(kind: type) -> set[str]:
+    """The parameters without a default, wherever in the line of classes they are asked for."""
+    from airflow_provider_aep.operators.base import AepOperator
+
+    found: dict[str, bool] = {}
+    for one in kind.__mro__[: kind.__mro__.index(AepOperator)]:
+        own = one.__dict__.get("__init__")
+        for name, parameter in inspect.signature(own).parameters.items() if own else ():
+            if parameter.kind is parameter.KEYWORD_ONLY:
+                found.setdefault(name, parameter.default is parameter.empty)
+    own_accord = OWN.get(kind.__name__, set())
+    return {name for name, required in found.items() if required} - own_accord
