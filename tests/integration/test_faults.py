@@ -40,7 +40,7 @@ def test_a_fault(emulator: Emulator, workers: Workers, row: Row) -> None:
         assert "AepError" in error["kinds"] or not row.error.startswith("Aep")
         assert error["retry_after"] == row.retry_after
         if row.error.startswith("Aep"):
-            assert error["text"].endswith(f" [{getattr(errors, error["kinds"][0]).stable_code}]")
+            assert error["text"].endswith(f" [{getattr(errors, error['kinds'][0]).stable_code}]")
     else:
         made = worker.returned()
         assert standing(emulator) == [made]
