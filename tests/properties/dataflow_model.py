@@ -1,0 +1,346 @@
+"""What each step makes of dataflows and their runs, said once more and simply; see `connection_model`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from airflow_provider_aep.flow_service import errors
+from tests.properties.connection_model import NEW, Task
+from tests.properties.disturbances import (
+    AFTER,
+    DENIED,
+    EXPIRED,
+    HOUR,
+    SOON,
+    Disturbance,
+    Fault,
+    Kill,
+    Meanwhile,
+    at_place,
+    die,
+    healed,
+    refused,
+    stop,
+)
+
+LOOK, POST, ACTION = "GET /flows", "POST /flows", "POST /action"
+READ, DELETE, RUN, RUNS = "GET /flows/{id}", "DELETE ", "POST /runs", "GET /runs"
+DAY, LEAD = 86_400.0, 3600.0
+"""`LEAD`: from a create to its schedule's start. The clock advances by twice as much."""
+
+LOST, UNAVAILABLE = {"drop": True}, {"status": 503}
+SWITCHES = ("enable", "disable")
+FAULTS = [
+    *healed(LOOK),
+    refused(LOOK, 403, DENIED, "create"),
+    *healed(POST, {"status": 201, "body": {}, **AFTER}),
+    refused(POST, 403, DENIED, "create"),
+    Fault(POST, HOUR, {"create": errors.AepThrottledError}),
+    *healed(READ),
+    refused(READ, 403, DENIED, "remember", "delete", "switch", "run"),
+    # A POST is never sent twice: what came of a publish is looked at, a switch is left to the next try.
+    *[
+        Fault(ACTION, {**how, **when}, {**dict.fromkeys([*SWITCHES, *more], error), **doubt})
+        for how, error in ((LOST, errors.AepConnectionLostError), (UNAVAILABLE, errors.AepServerError))
+        for when, more, doubt in (
+            ({}, ["publish"], {"start": errors.AmbiguousRunError}),
+            (AFTER, [], {}),
+        )
+    ],
+    refused(ACTION, 403, DENIED, *SWITCHES, "publish", "start"),
+    *healed(DELETE),
+    refused(DELETE, 403, DENIED, "create", "delete"),
+    *healed(RUNS),
+    *[Fault(RUN, how, {"start": errors.AmbiguousRunError}) for how in (LOST, UNAVAILABLE, SOON)],
+    *[Fault(RUN, {**how, **AFTER}) for how in (LOST, UNAVAILABLE, SOON, EXPIRED)],
+    Fault(RUN, EXPIRED),
+    refused(RUN, 400, errors.AepRequestError, "start"),
+    refused(RUN, 403, DENIED, "start"),
+]
+RIVALS = [Meanwhile(POST, "creates"), Meanwhile(POST, "creates", after=True)]
+KILLS = [Kill(at, after) for at in (POST, ACTION, DELETE, RUN) for after in (False, True)]
+
+
+@dataclass(frozen=True)
+class Flow:
+    """A dataflow; `ends` says between which connections. `due` is when it runs next, if it does."""
+
+    id: str
+    name: str
+    ends: int
+    frequency: str
+    mark: str | None
+    state: str = "enabled"
+    start: float = field(default=0.0, compare=False)
+    due: float | None = field(default=None, compare=False)
+    begun: bool = field(default=False, compare=False)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of a flow that may be gone; `window` is what it was asked for, if it was."""
+
+    id: str
+    flow_id: str
+    state: str
+    window: int | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a create is to make."""
+
+    name: str
+    ends: int
+    frequency: str
+    if_exists: str
+
+
+@dataclass
+class Note:
+    """What a task that starts a run remembers: its order, and the run, or how many stood before."""
+
+    about: tuple[object, ...]
+    seen: int
+    run_id: str | None = None
+
+
+class Model:
+    """All flows and runs, oldest first, and what each task remembers."""
+
+    def __init__(self, now: float) -> None:
+        self.now = now
+        self.flows: list[Flow] = []
+        self.runs: list[Run] = []
+        self.memory: dict[Task, tuple[str, int, str]] = {}
+        self.notes: dict[Task, Note] = {}
+        self.rival: Flow | None = None
+
+    def find(self, id: str) -> Flow | None:
+        return next((one for one in self.flows if one.id == id), None)
+
+    def change(self, one: Flow, **changes: object) -> Flow:
+        changed = replace(one, **changes)  # type: ignore[arg-type]
+        self.flows[self.flows.index(one)] = changed
+        return changed
+
+    def runs_of(self, flow_id: str) -> list[Run]:
+        return [run for run in self.runs if run.flow_id == flow_id]
+
+    # Time
+
+    def advance(self) -> None:
+        """Everything that has begun comes to its end."""
+        self.now += 2 * LEAD
+        self.come_due()
+        self.runs = [replace(run, state="success") if run.state == "scheduled" else run for run in self.runs]
+
+    def come_due(self) -> None:
+        for one in self.flows:
+            while one.due is not None and one.due <= self.now:
+                self.runs.append(Run(NEW, one.id, "scheduled"))
+                due = None if one.frequency == "once" else one.due + DAY
+                one = self.change(one, due=due, begun=True)
+
+    def start(self, one: Flow) -> Flow:
+        """It runs from now on; what it missed of its first run at once."""
+        due: float | None = max(one.start, self.now)
+        if one.begun:
+            due = None if one.frequency == "once" else one.start + DAY * ((self.now - one.start) // DAY + 1)
+        one = self.change(one, state="enabled", due=due)
+        self.come_due()
+        return one
+
+    def start_new(self, one: Flow) -> Flow:
+        """Somebody makes one, and no draft."""
+        self.flows.append(one)
+        return self.start(one)
+
+    def fail(self, run: Run) -> None:
+        self.runs[self.runs.index(run)] = replace(run, state="failed")
+
+    def name_the_new(self, flows: list[str], runs: dict[str, list[str]]) -> list[str]:
+        """Tell the ids of new flows, and those of each flow's runs. Returns which of these are new."""
+        for made in flows:
+            self.flows = [replace(one, id=made) if one.id == NEW else one for one in self.flows]
+            self.runs = [replace(one, flow_id=made) if one.flow_id == NEW else one for one in self.runs]
+            for task, (name, tries, known) in self.memory.items():
+                self.memory[task] = (name, tries, made if known == NEW else known)
+        fresh: list[str] = []
+        for number, one in enumerate(self.runs):
+            ids = runs.get(one.flow_id, [])
+            place = self.runs_of(one.flow_id).index(one)
+            if one.id == NEW and place < len(ids):
+                self.runs[number] = replace(one, id=ids[place])
+                fresh.append(ids[place])
+        for note in self.notes.values():
+            note.run_id = fresh[0] if note.run_id == NEW and fresh else note.run_id
+        return fresh
+
+    # The steps
+
+    def create(self, task: Task, order: Order, tries: int, disturbance: Disturbance) -> str:
+        if (remembered := self.remembered(task, order, tries)) is not None:
+            stop(disturbance, READ, "remember")
+            known = self.find(remembered)
+            if known and known.ends != order.ends:
+                raise errors.EntityExistsError("between other connections")
+            if known and known.state == "enabled":
+                return known.id
+        made = self._looked(task, order, disturbance)
+        self.memory[task] = (order.name, tries, made)
+        return made
+
+    def remembered(self, task: Task, order: Order, tries: int) -> str | None:
+        *about, known = self.memory.get(task, ("", 0, ""))
+        return known if about == [order.name, tries] else None
+
+    def _looked(self, task: Task, order: Order, disturbance: Disturbance) -> str:
+        stop(disturbance, LOOK, "create")
+        same = [one for one in self.flows if one.name == order.name]
+        if any(one.ends != order.ends for one in same):
+            raise errors.EntityExistsError("between other connections")
+        if not same:
+            return self._posted(task, order, disturbance)
+        oldest, *younger = same
+        for one in same:
+            ours = one.mark is not None and (one is not oldest or one.state == "draft")
+            if one.state != "enabled" and not ours:
+                raise errors.EntityStateError(one.state)
+        left = [one for one in younger if one.mark is None]
+        for number, one in enumerate(one for one in younger if one.mark is not None):
+            if not self._removed(one, None if number else disturbance):
+                left.append(one)
+        if left and oldest.mark is None:
+            raise errors.AmbiguousEntityError("which is meant?")
+        return self._adopted(task, order, oldest, disturbance)
+
+    def _removed(self, one: Flow, disturbance: Disturbance) -> bool:
+        die(disturbance, DELETE, after=False)
+        if (fault := at_place(disturbance, Fault, DELETE)) and fault.errors:
+            return False
+        self.flows.remove(one)
+        die(disturbance, DELETE, after=True)
+        return True
+
+    def _posted(self, task: Task, order: Order, disturbance: Disturbance) -> str:
+        die(disturbance, POST, after=False)
+        stop(disturbance, POST, "create")
+        meanwhile = at_place(disturbance, Meanwhile, POST)
+        if meanwhile and not meanwhile.after:
+            return self._adopted(task, order, self._enter_rival(), None)
+        start = self.now + LEAD
+        draft = Flow(NEW, order.name, order.ends, order.frequency, task.mark, "draft", start)
+        self.flows.append(draft)
+        if meanwhile:
+            self._enter_rival()
+        die(disturbance, POST, after=True)
+        return self._published(draft, disturbance)
+
+    def _enter_rival(self) -> Flow:
+        assert self.rival is not None, "no POST was sent"
+        return self.start_new(self.rival)
+
+    def _adopted(self, task: Task, order: Order, one: Flow, disturbance: Disturbance) -> str:
+        if order.if_exists == "fail" and one.mark != task.mark:
+            raise errors.EntityExistsError("it stands already")
+        return one.id if one.state == "enabled" else self._published(one, disturbance)
+
+    def _published(self, draft: Flow, disturbance: Disturbance) -> str:
+        die(disturbance, ACTION, after=False)
+        stop(disturbance, ACTION, "publish")
+        self.start(draft)
+        die(disturbance, ACTION, after=True)
+        return draft.id
+
+    def switch(self, id: str, op: str, disturbance: Disturbance) -> str:
+        stop(disturbance, READ, "switch")
+        one = self.find(id)
+        if one is None:
+            raise errors.AepNotFoundError("there is none")
+        if one.state == f"{op}d":
+            return id
+        die(disturbance, ACTION, after=False)
+        fault = at_place(disturbance, Fault, ACTION)
+        if fault and not fault.has_effect:
+            stop(fault, ACTION, op)
+        if one.state == "draft":
+            stop(fault, ACTION, op)
+            raise errors.AepRequestError("a draft is published")
+        self.start(one) if op == "enable" else self.change(one, state="disabled", due=None)
+        stop(fault, ACTION, op)
+        die(disturbance, ACTION, after=True)
+        return id
+
+    def delete(self, id: str, missing_ok: bool, disturbance: Disturbance) -> None:
+        stop(disturbance, READ, "delete")
+        one = self.find(id)
+        if one is None:
+            if not missing_ok:
+                raise errors.AepNotFoundError("there is none")
+            return
+        die(disturbance, DELETE, after=False)
+        stop(disturbance, DELETE, "delete")
+        self.flows.remove(one)
+        die(disturbance, DELETE, after=True)
+
+    def run(self, task: Task, flow_id: str, window: int, tries: int, disturbance: Disturbance) -> str:
+        stop(disturbance, READ, "run")
+        one = self.find(flow_id)
+        if one is None:
+            raise errors.AepNotFoundError("there is none")
+        legal = one.state == "enabled" and one.frequency == "once"
+        return self._started(task, (flow_id, window, tries), flow_id, window, legal, RUN, disturbance)
+
+    def retrigger(self, task: Task, run_id: str, tries: int, disturbance: Disturbance) -> str:
+        old = next((run for run in self.runs if run.id == run_id), None)
+        if old is None:
+            raise errors.AepNotFoundError("there is none")
+        flow = self.find(old.flow_id)
+        legal = flow is not None and flow.state == "enabled" and old.state == "failed"
+        about = ("again", run_id, tries)
+        return self._started(task, about, old.flow_id, None, legal, ACTION, disturbance, old.window)
+
+    def _started(
+        self,
+        task: Task,
+        about: tuple[object, ...],
+        flow_id: str,
+        window: int | None,
+        legal: bool,
+        at: str,
+        disturbance: Disturbance,
+        own: int | None = None,
+    ) -> str:
+        """At most once for each thing that a task is about, however often it is tried."""
+        note = self.notes.get(task)
+        if note is None or note.about != about:
+            at_place(disturbance, Fault, RUNS)
+            note = self.notes[task] = Note(about, len(self.runs_of(flow_id)))
+            die(disturbance, at, after=False)
+            fault = at_place(disturbance, Fault, at)
+            if fault and "start" in fault.errors and fault.errors["start"] is not errors.AmbiguousRunError:
+                del self.notes[task]
+            stop(fault, at, "start")
+            if not legal:
+                if fault and fault.has_effect and fault.how.get("status") != 401:
+                    raise errors.AmbiguousRunError("was it started, or refused?")
+                del self.notes[task]
+                die(disturbance, at, after=True)
+                raise errors.AepRequestError("refused")
+            self.runs.append(Run(NEW, flow_id, "scheduled", window if own is None else own))
+            die(disturbance, at, after=True)
+            note.run_id = NEW
+        if note.run_id is None:
+            note.run_id = self._seen_since(note, flow_id, window)
+        return note.run_id
+
+    def _seen_since(self, note: Note, flow_id: str, window: int | None) -> str:
+        """The one run that may be the one asked for: of its window, or of none to be seen yet."""
+        newer = self.runs_of(flow_id)[note.seen :]
+        if window is not None:
+            exact = [run for run in newer if run.state != "scheduled" and run.window == window]
+            newer = exact or [run for run in newer if run.state == "scheduled" or run.window is None]
+        if len(newer) != 1:
+            raise errors.AmbiguousRunError("none, or which?")
+        return newer[0].id
