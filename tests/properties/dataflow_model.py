@@ -325,8 +325,8 @@ class Model:
             if not legal:
                 if fault and fault.has_effect and fault.how.get("status") != 401:
                     raise errors.AmbiguousRunError("was it started, or refused?")
-                del self.notes[task]
                 die(disturbance, at, after=True)
+                del self.notes[task]
                 raise errors.AepRequestError("refused")
             self.runs.append(Run(NEW, flow_id, "scheduled", window if own is None else own))
             die(disturbance, at, after=True)

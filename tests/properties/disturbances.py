@@ -101,7 +101,7 @@ def places(model: Any, step: Callable[[Any, Disturbance], Any]) -> list[str]:
 
 
 def draw(data: st.DataObject, where: list[str], known: Sequence[Fault | Meanwhile | Kill]) -> Disturbance:
-    """Now and then none; else one at a place that the step passes: of its kinds one is as likely as another."""
+    """Now and then none; else one at a place that the step passes, each kind of it as likely."""
     at = data.draw(st.sampled_from(["", *where, *where]))
     if not at:
         return None
