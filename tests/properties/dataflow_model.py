@@ -6,59 +6,11 @@ from dataclasses import dataclass, field, replace
 
 from airflow_provider_aep.flow_service import errors
 from tests.properties.connection_model import NEW, Task
-from tests.properties.disturbances import (
-    AFTER,
-    DENIED,
-    EXPIRED,
-    HOUR,
-    SOON,
-    Disturbance,
-    Fault,
-    Kill,
-    Meanwhile,
-    at_place,
-    die,
-    healed,
-    refused,
-    stop,
-)
+from tests.properties.dataflow_disturbances import ACTION, DELETE, LOOK, POST, READ, RUN, RUNS
+from tests.properties.disturbances import Disturbance, Fault, Meanwhile, at_place, die, stop
 
-LOOK, POST, ACTION = "GET /flows", "POST /flows", "POST /action"
-READ, DELETE, RUN, RUNS = "GET /flows/{id}", "DELETE ", "POST /runs", "GET /runs"
 DAY, LEAD = 86_400.0, 3600.0
 """`LEAD`: from a create to its schedule's start. The clock advances by twice as much."""
-
-LOST, UNAVAILABLE = {"drop": True}, {"status": 503}
-SWITCHES = ("enable", "disable")
-FAULTS = [
-    *healed(LOOK),
-    refused(LOOK, 403, DENIED, "create"),
-    *healed(POST, {"status": 201, "body": {}, **AFTER}),
-    refused(POST, 403, DENIED, "create"),
-    Fault(POST, HOUR, {"create": errors.AepThrottledError}),
-    *healed(READ),
-    refused(READ, 403, DENIED, "remember", "delete", "switch", "run"),
-    # A POST is never sent twice: what came of a publish is looked at, a switch is left to the next try.
-    *[
-        Fault(ACTION, {**how, **when}, {**dict.fromkeys([*SWITCHES, *more], error), **doubt})
-        for how, error in ((LOST, errors.AepConnectionLostError), (UNAVAILABLE, errors.AepServerError))
-        for when, more, doubt in (
-            ({}, ["publish"], {"start": errors.AmbiguousRunError}),
-            (AFTER, [], {}),
-        )
-    ],
-    refused(ACTION, 403, DENIED, *SWITCHES, "publish", "start"),
-    *healed(DELETE),
-    refused(DELETE, 403, DENIED, "create", "delete"),
-    *healed(RUNS),
-    *[Fault(RUN, how, {"start": errors.AmbiguousRunError}) for how in (LOST, UNAVAILABLE, SOON)],
-    *[Fault(RUN, {**how, **AFTER}) for how in (LOST, UNAVAILABLE, SOON, EXPIRED)],
-    Fault(RUN, EXPIRED),
-    refused(RUN, 400, errors.AepRequestError, "start"),
-    refused(RUN, 403, DENIED, "start"),
-]
-RIVALS = [Meanwhile(POST, "creates"), Meanwhile(POST, "creates", after=True)]
-KILLS = [Kill(at, after) for at in (POST, ACTION, DELETE, RUN) for after in (False, True)]
 
 
 @dataclass(frozen=True)
@@ -266,6 +218,7 @@ class Model:
             stop(fault, ACTION, op)
         if one.state == "draft":
             stop(fault, ACTION, op)
+            die(disturbance, ACTION, after=True)
             raise errors.AepRequestError("a draft is published")
         self.start(one) if op == "enable" else self.change(one, state="disabled", due=None)
         stop(fault, ACTION, op)

@@ -24,11 +24,22 @@ ERROR = {
     "error": "invalid_client",
     "error_description": "words",
 }
+AUTH_SPEC = {
+    "name": "Basic",
+    "type": "Basic",
+    "spec": {
+        "properties": {"host": {"type": "string"}, "pass": {"format": "password"}},
+        "required": ["host"],
+    },
+}
 GOOD: list[Any] = [
     {"items": [{"id": ID, "name": "n", "state": "enabled", "etag": '"1"', "auth": {"params": {}}}], **LINKS},
     {"items": [run_item("run-1", "flow-1", "success")]},
     {"id": ID, "etag": '"1"'},
     {"result": True},
+    {"items": [{"id": ID, "name": "n", "authSpec": [AUTH_SPEC], "attributes": {"category": "x"}}]},
+    {"items": [{"id": ID, "sourceConnectionSpecIds": [ID], "transformationSpecs": [{"name": "Mapping"}]}]},
+    {"items": [{"id": ID, "options": {"inletUrl": "https://i"}, "sourceConnectionIds": [ID]}]},
     {"items": [{"name": "T", "path": "A.T", "type": "table", "canPreview": True, "canFetchSchema": True}]},
     {"format": "flat", "schema": {"columns": [COLUMN]}, "data": [{"Id": "1"}]},
     {ID: {"name": "n", "created": 1, "schemaRef": {"id": SCHEMA, "contentType": "x"}}},

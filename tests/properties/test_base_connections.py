@@ -305,6 +305,6 @@ def test_as_the_model_says(stage: Stage, set_connection: SetConnection, figure: 
     """Whatever came before and whatever disturbs it: each step leaves, returns and raises what it must."""
     for right, secret in CREDENTIALS.items():
         set_connection(f"paypal_{right}", conn_type="paypal", login=PAYPAL_ID, password=secret)
-    bounds = settings(max_examples=settings.default.max_examples // 4, stateful_step_count=25)
+    bounds = settings(max_examples=settings.default.max_examples // 3, stateful_step_count=25)
     run_state_machine_as_test(lambda: BaseConnections(stage), settings=bounds)
     tell(figure, "base-connection", BaseConnections, stage)

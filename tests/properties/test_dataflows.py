@@ -26,7 +26,8 @@ from airflow_provider_aep.operators.dataflows import (
 )
 from tests.integration.emulator.path import CRM, Path, spec
 from tests.properties.connection_model import MARK, NEW, Task
-from tests.properties.dataflow_model import FAULTS, KILLS, LEAD, RIVALS, Flow, Model, Order, Run
+from tests.properties.dataflow_disturbances import FAULTS, KILLS, RIVALS
+from tests.properties.dataflow_model import LEAD, Flow, Model, Order, Run
 from tests.properties.disturbances import Disturbance, Killed, draw, places
 from tests.properties.stage import Stage, stage, tell
 from tests.support.figures import KeepFigure
@@ -292,6 +293,6 @@ class Dataflows(RuleBasedStateMachine):
 
 def test_as_the_model_says(stage: Stage, figure: KeepFigure) -> None:
     """Whatever came before and whatever disturbs it: no dataflow twice, and no run for one that was asked."""
-    bounds = settings(max_examples=settings.default.max_examples // 6, stateful_step_count=25)
+    bounds = settings(max_examples=settings.default.max_examples // 4, stateful_step_count=25)
     run_state_machine_as_test(lambda: Dataflows(stage), settings=bounds)
     tell(figure, "dataflow", Dataflows, stage)

@@ -18,6 +18,7 @@ from airflow_provider_aep.hooks.catalog import CatalogHook
 from airflow_provider_aep.hooks.data_prep import DataPrepHook
 from airflow_provider_aep.hooks.ims import TOKENS
 from airflow_provider_aep.hooks.schema_registry import SchemaRegistryHook
+from airflow_provider_aep.operators._entities import read_entity
 from tests.properties.replies import ID, SCHEMA, replies
 from tests.support import canary
 from tests.support.connections import MakeHook
@@ -38,6 +39,11 @@ READERS: dict[str, Callable[[Any], Any]] = {
     "a run": lambda hook: read_run(hook.get_run(ID)).result(),
     "a switched flow": lambda hook: hook.act_on_flow(ID, "enable"),
     "flow specs": lambda hook: hook.every_page(run_calls.list_runs([ID])),
+    "a flow spec": lambda hook: hook.find_flow_spec(ID),
+    "a source's spec": lambda hook: hook.find_connection_spec(ID),
+    "all sources' specs": lambda hook: hook.list_connection_specs(),
+    "the address of a stream": lambda hook: hook.find_inlet(ID),
+    "what shares a name": lambda hook: [read_entity(item) for item in hook.list_flows(name="n")],
     "datasets": lambda hook: hook.to(CatalogHook).list_datasets(),
     "a dataset": lambda hook: hook.to(CatalogHook).get_dataset(ID),
     "a created dataset": lambda hook: hook.to(CatalogHook).create_dataset(name="n", schema_id=SCHEMA),
