@@ -61,7 +61,17 @@ def describe(body: bytes, content_type: str) -> str:
         return "an empty body"
     if "html" in kind or body.lstrip()[:1] == b"<":
         return f"an HTML page ({len(body)} bytes)"
+    if _parses(body):
+        return "JSON without a message"
     return f"{len(body)} bytes of broken JSON" if "json" in kind else f"{len(body)} bytes that are no JSON"
+
+
+def _parses(body: bytes) -> bool:
+    try:
+        json.loads(body)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def read_object(document: object, what: str) -> dict[str, Any]:

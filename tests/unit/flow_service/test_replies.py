@@ -27,6 +27,12 @@ def error(status: int, body: Any, scrub: Any = str, **headers: str) -> errors.Ae
     )
 
 
+@pytest.mark.parametrize("body", [{}, [], {"title": ""}, None], ids=str)
+def test_json_that_says_nothing_is_not_called_broken(body: Any) -> None:
+    """Whoever reads the log would look for a proxy that cuts replies off."""
+    assert "and JSON without a message" in str(error(403, body, content_type="application/json"))
+
+
 def without(secret: str) -> Any:
     return lambda text: text.replace(secret, "***")
 
