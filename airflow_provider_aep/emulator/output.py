@@ -34,10 +34,10 @@ class Output:
 
     def _write(self) -> None:
         # Past `sys.stdout`: a thread stuck in its buffer, nobody reading, would abort the interpreter's exit.
-        try:
-            while (text := self._lines.get()) is not None:
-                rest = (text + "\n").encode("utf-8", "replace")
+        while (text := self._lines.get()) is not None:
+            rest = (text + "\n").encode("utf-8", "replace")
+            try:
                 while rest:
                     rest = rest[os.write(STDOUT, rest) :]
-        except OSError:
-            return  # the reader has gone
+            except OSError:
+                pass  # the reader has gone, or the disk is full: this line is lost, a later one may not be
