@@ -89,11 +89,14 @@ class WaitsForRun(AepOperator):
         :raises AepRunError: it ended otherwise than :meth:`limits` allow, or not before the deadline
         :raises AepNotFoundError: there is no such run
         """
+        from airflow_provider_aep.triggers._deadline import Deadline
+
+        until = Deadline(wait.deadline)
         while True:
             wait, run = self.look(context, wait)
             if run is not None and run.ended:
                 return self.finish(run)
-            left = wait.deadline - time.time()
+            left = until.left
             if left <= 0:
                 self._too_late(wait, run)
             if self.deferrable:

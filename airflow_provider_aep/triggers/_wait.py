@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, field
 
 from airflow_provider_aep.flow_service.run_choice import Aim
+from airflow_provider_aep.triggers._deadline import Deadline
 
 ENDED, MISSING, ERROR, TIMEOUT = "ended", "missing", "error", "timeout"
 """How a wait ends: its run did; there is no such run; something refuses; the deadline passed."""
@@ -39,6 +40,9 @@ class Wait:
     misses: int = 0
     timer: asyncio.TimerHandle | None = None
 
+    def __post_init__(self) -> None:
+        self._until = Deadline(self.deadline)
+
     def end(self, how: str) -> None:
         """The one answer. A second one changes nothing."""
         if not self.answer.done():
@@ -49,8 +53,8 @@ class Wait:
         self.answer = _future()
 
     def watch_the_deadline(self) -> None:
-        """End by the wall clock, also where the machine slept meanwhile."""
-        left = self.deadline - time.time()
+        """End in time, also where the machine slept meanwhile or its clock was set back."""
+        left = self._until.left
         if left <= 0:
             self.end(TIMEOUT)
         else:

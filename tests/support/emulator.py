@@ -28,16 +28,22 @@ SCOPES = "openid,session,AdobeID,read_organizations,additional_info.projectedPro
 class Emulator:
     """`with Emulator("--state", file) as emulator: ...`.
 
-    The environment's EMULATOR_PYTHON, if set, runs it: so its tests try it with other versions.
+    The environment's EMULATOR_PYTHON, if set, runs it: so its tests try it with other versions. `clock` is a
+    file of :mod:`tests.support.wrong_clock`.
     """
 
     def __init__(
-        self, *args: str, start_timeout: float = 20.0, directory: Path = Path(__file__).parents[2]
+        self,
+        *args: str,
+        start_timeout: float = 20.0,
+        directory: Path = Path(__file__).parents[2],
+        clock: Path | None = None,
     ) -> None:
         # Output goes to a file: nobody has to drain a pipe, and a test can read all of it at any time.
         self._output = tempfile.NamedTemporaryFile("w+b", suffix=".emulator.log")  # noqa: SIM115 - lives as long
         python = os.environ.get("EMULATOR_PYTHON", sys.executable)
-        command = [python, "-m", "airflow_provider_aep.emulator", "--port", "0", *args]
+        wrong_clock = ["tests.support.wrong_clock", str(clock)] if clock else []
+        command = [python, "-m", *wrong_clock, "airflow_provider_aep.emulator", "--port", "0", *args]
         self.process = subprocess.Popen(
             command,
             stdout=self._output,

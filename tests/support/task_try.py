@@ -13,6 +13,8 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+from tests.support import wrong_clock
+
 Job = dict[str, Any]
 PATIENCE = 120.0
 
@@ -125,6 +127,8 @@ def run(job: Job) -> dict[str, Any]:
     from airflow.sdk.execution_time.timeout import timeout
 
     os.environ.update(job["env"])
+    if job["clock"]:
+        wrong_clock.go_by(Path(job["clock"]))
     sent = install_stops(job["stops"])
     ti = TaskInstance(job)
     context: dict[str, Any] = {"run_id": job["run_id"], "ti": ti}

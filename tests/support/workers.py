@@ -151,11 +151,14 @@ class Workers:
         on_term: str | None = None,
         kind: str = "connections.CreatePayPalConnectionOperator",
         source_conn: dict[str, Any] | None = None,
+        clock: Path | None = None,
         **operator: Any,
     ) -> Worker:
         """Start a try. `kill` and `pause` name a point: `("before", 3)` its third request, `("after", 3)`
         that one's reply, `("return", 0)` the end of `execute`, `("start", 0)` its beginning.
-        `source_conn` is the Airflow connection of that id."""
+        `source_conn` is the Airflow connection of that id, `clock` a file of
+        :mod:`tests.support.wrong_clock`.
+        """
         env = {**connections(url, ims_url or url, timeout, secret), "AIRFLOW__AEP__SETTLE": str(settle)}
         if source_conn:
             env["AIRFLOW_CONN_SOURCE_CONN"] = json.dumps(source_conn)
@@ -168,6 +171,7 @@ class Workers:
             "max_tries": max_tries,
             "execution_timeout": execution_timeout,
             "on_term": on_term,
+            "clock": str(clock) if clock else None,
             "kind": kind,
             "operator": {"name": NAME, **operator},
             "env": env,
