@@ -28,8 +28,9 @@ ui: ## All example DAGs in Airflow's web interface, to click through; Ctrl-C end
 test: venv ## Run the tests (ARGS="-k explore" narrows them)
 	@.venv/bin/python -m pytest -m "not crash" $(PARALLEL) $(ARGS)
 
-test-crash: venv ## Run the tests with the whole of the exactly-once checks
-	@.venv/bin/python -m pytest -m "crash or not crash" $(PARALLEL) --hypothesis-profile=many --keep-figures $(ARGS)
+test-crash: ## Run the tests with the whole of the exactly-once checks
+	@scripts/venv .venv-crash -e '.[dev]' -r tests/e2e/requirements.txt
+	@.venv-crash/bin/python -m pytest -m "crash or not crash" $(PARALLEL) --hypothesis-profile=many --keep-figures $(ARGS)
 
 test-matrix: venv ## Run them on every Airflow and Python claimed (ARGS=--help)
 	@.venv/bin/python -m scripts.matrix $(ARGS)

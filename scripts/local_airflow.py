@@ -127,10 +127,13 @@ class LocalAirflow:
     def start_airflow(self) -> None:
         """Start the components and wait until the API answers."""
         for component in self.components:
-            self._start(
-                component, [sys.executable, "-m", "airflow", component, *ARGUMENTS.get(component, [])]
-            )
+            self.start_component(component)
         _until(self.api.answers, self, "Airflow's API server does not answer")
+
+    def start_component(self, component: str, name: str | None = None) -> Service:
+        """One process of Airflow's, or one more of it under a name of its own."""
+        command = [sys.executable, "-m", "airflow", component, *ARGUMENTS.get(component, [])]
+        return self._start(name or component, command)
 
     def start(self) -> None:
         """Everything, with the connections stored."""

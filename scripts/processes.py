@@ -35,6 +35,7 @@ class Service:
         env: Mapping[str, str],
         log: Path,
         directory: Path | None = None,
+        user: str | None = None,
     ) -> None:
         self.name = name
         self.log = log
@@ -48,6 +49,7 @@ class Service:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                user=user,
                 preexec_fn=_end_with_parent if sys.platform == "linux" else None,
             )
 

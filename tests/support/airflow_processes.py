@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 
 import psutil
 
-from scripts.local_airflow import ARGUMENTS, LocalAirflow
-from scripts.processes import Service
+from scripts.local_airflow import LocalAirflow
+from scripts.processes import Service, stop
 
 
 def tasks_talking_to(airflow: LocalAirflow, url: str) -> Iterator[psutil.Process]:
@@ -22,7 +21,7 @@ def tasks_talking_to(airflow: LocalAirflow, url: str) -> Iterator[psutil.Process
 
 def start_triggerer(airflow: LocalAirflow, name: str = "triggerer") -> Service:
     """One more."""
-    return airflow._start(name, [sys.executable, "-m", "airflow", "triggerer", *ARGUMENTS["triggerer"]])
+    return airflow.start_component("triggerer", name)
 
 
 def kill_triggerer(airflow: LocalAirflow) -> None:
@@ -31,3 +30,13 @@ def kill_triggerer(airflow: LocalAirflow) -> None:
     for process in triggerer.members():
         process.kill()
     airflow.services.remove(triggerer)
+
+
+def revive(airflow: LocalAirflow) -> list[str]:
+    """What systemd does: a component that has ended is started again, once the rest of it is gone."""
+    ended = [service for service in airflow.services if service.exit_code is not None]
+    stop(ended)
+    for service in ended:
+        airflow.services.remove(service)
+        airflow.start_component(service.name)
+    return [service.name for service in ended]
