@@ -178,3 +178,85 @@ def test_columns_that_are_missing_are_a_typed_error(columns: Any) -> None:
             tables.read_columns(document, "t")
         with pytest.raises(AepReplyError):
             tables.read_rows(document, "t")
+
+
+@pytest.mark.parametrize("pair", [("X-My.Header_1", "a b\tc"), ("x", ""), ("x", " ~")])
+def test_a_callers_headers_pass(pair: tuple[str, str]) -> None:
+    """Blanks and tabs may stand in a value."""
+    assert checks.check_header_pair(*pair) == pair
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        ("", "a"),
+        ("a b", "a"),
+        ("a:", "a"),
+        (5, "a"),
+        ("a", 5),
+        ("a", "b\nc"),
+        ("a", "\x7f"),
+        ("ä", "a"),
+        ("a", "ä"),
+    ],
+)
+def test_a_callers_headers_are_refused(pair: tuple[Any, Any]) -> None:
+    """A line break in one would be a header of somebody else's."""
+    with pytest.raises(AepConfigError, match=r"^`headers` hold a name or a value") as caught:
+        checks.check_header_pair(*pair)
+    assert caught.value.parameter == "headers"
+
+
+def test_methods_objects_and_flags() -> None:
+    """As they are meant."""
+    assert checks.check_method("get") == "GET"
+    assert checks.check_object({"a": 1}, "p") == {"a": 1}
+    assert (checks.check_flag(True, "p"), checks.check_flag(False, "p")) == (True, False)
+    assert checks.check_choice("b", "p", ("a", "b")) == "b"
+    schema = "https://ns.adobe.com/acme_1/schemas/0aF"
+    assert checks.check_schema_id(schema) == schema
+
+
+@pytest.mark.parametrize(
+    ("check", "value", "parameter", "said"),
+    [
+        (checks.check_method, "GET /x", "method", "must be an HTTP method"),
+        (checks.check_method, "", "method", "must be an HTTP method"),
+        (checks.check_method, 5, "method", "must be an HTTP method"),
+        (checks.check_object, [], "p", "not a list"),
+        (checks.check_object, {1: 2}, "p", "texts as keys"),
+        (checks.check_flag, "True", "p", "not 'True'"),
+        (checks.check_flag, 1, "p", "not 1"),
+        (checks.check_schema_id, "https://ns.adobe.com/xdm/schemas/", "schema_id", "is no schema's"),
+        (checks.check_schema_id, 5, "schema_id", "CreateSchemaOperator"),
+        (checks.check_description, "x" * 3401, "description", "at most 3400"),
+        (checks.check_description, 5, "description", "not a int"),
+        (checks.check_text, "x" * 4001, "p", "has 4001 characters; at most 4000"),
+        (checks.check_text, "\ud800", "p", "broken unicode"),
+        (checks.check_id, "x" * 81 + "/", "p", "got a str"),
+        (checks.check_id, "x" * 79 + "/", "p", "got 'xxx"),
+        (checks.check_id, "None", "p", "got 'None'"),
+        (checks.check_sandbox, "x" * 80 + "/", "sandbox", "got a str"),
+        (checks.check_sandbox, "x" * 79 + "/", "sandbox", "got 'xxx"),
+        (checks.check_sandbox, 5, "sandbox", "got a int"),
+        (checks.check_name, "None", "name", "what a template makes of nothing"),
+        (checks.check_header, "", "p", "is empty or holds blanks"),
+        (checks.check_seconds, -1, "p", "must be a number of seconds"),
+        (checks.check_count, -1, "p", "must be a whole number"),
+        (lambda value, _: checks.check_choice(value, "p", ("a", "b")), "c", "p", "is 'c'; .*'a', 'b'"),
+    ],
+)  # fmt: skip
+def test_a_refusal_says_what_is_wrong(check: Any, value: Any, parameter: str, said: str) -> None:
+    """By its parameter, in words that help, and short even where the value is long."""
+    with pytest.raises(AepConfigError, match=rf"^`{parameter}` .*{said}") as caught:
+        check(value, parameter) if parameter in ("p", "sandbox") else check(value)
+    assert caught.value.parameter == parameter
+
+
+def test_limits_are_allowed_themselves() -> None:
+    """The longest that is allowed is allowed."""
+    assert checks.check_description("x" * 3400)
+    assert checks.check_text("x" * 4000, "p")
+    assert checks.check_seconds(0, "p") == 0.0
+    assert checks.whole_number("9" * 18) == 10**18 - 1
+    assert checks.whole_number("9" * 19) is None

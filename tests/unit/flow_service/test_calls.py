@@ -1,0 +1,237 @@
+"""Each request as data: method, path, query, body and headers, as Adobe's documents print them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from airflow_provider_aep.flow_service import (
+    calls,
+    connection_specs,
+    datasets,
+    entities,
+    mappings,
+    places,
+    registry,
+    xdm,
+)
+from airflow_provider_aep.flow_service.calls import Call
+from airflow_provider_aep.flow_service.errors import AepConfigError
+
+ID = "24151d58-ffa7-4960-951d-58ffa7396097"
+GROUP = "https://ns.adobe.com/acme/mixins/0123abcd"
+LIMIT = ("limit", "100")
+REMOVE = [{"op": "remove", "path": "/x"}]
+
+
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [
+        (calls.get_connection(ID), Call("GET", f"/connections/{ID}")),
+        (calls.delete_connection(ID), Call("DELETE", f"/connections/{ID}")),
+        (calls.test_connection(ID), Call("GET", f"/connections/{ID}/test")),
+        (calls.patch_connection(ID, '"e"', REMOVE),
+         Call("PATCH", f"/connections/{ID}", [], REMOVE, {"If-Match": '"e"'})),
+        (calls.list_source_connections(ID),
+         Call("GET", "/sourceConnections", [("property", f"baseConnectionId=={ID}"), LIMIT])),
+        (calls.list_connections("a b", ID),
+         Call("GET", "/connections",
+              [("property", f"connectionSpec.id=={ID}"), ("property", "name==a b"), LIMIT])),
+        (calls.list_connections(None, None), Call("GET", "/connections", [LIMIT])),
+        (connection_specs.get_connection_spec(ID), Call("GET", f"/connectionSpecs/{ID}")),
+        (entities.list_some("flows"), Call("GET", "/flows", [LIMIT])),
+        (entities.list_some("flows", [("a.b", "c")], name="n"),
+         Call("GET", "/flows", [("property", "a.b==c"), ("property", "name==n"), LIMIT])),
+        (entities.list_some("flows", name="a,b"), Call("GET", "/flows", [LIMIT])),
+        (entities.get_one("flows", ID, "flow_id"), Call("GET", f"/flows/{ID}")),
+        (entities.create_one("flows", {"a": 1}), Call("POST", "/flows", [], {"a": 1})),
+        (entities.create_one("flows", {"a": 1}, draft=True),
+         Call("POST", "/flows", [("mode", "draft")], {"a": 1})),
+        (entities.patch_one("flows", ID, "flow_id", '"e"', REMOVE),
+         Call("PATCH", f"/flows/{ID}", [], REMOVE, {"If-Match": '"e"'})),
+        (entities.delete_one("flows", ID, "flow_id"), Call("DELETE", f"/flows/{ID}")),
+        (entities.act_on("flows", ID, "flow_id", "enable"),
+         Call("POST", f"/flows/{ID}/action", [("op", "enable")])),
+        (entities.list_flow_specs(), Call("GET", "/flowSpecs")),
+        (datasets.list_datasets("a b", 100),
+         Call("GET", "/dataSets",
+              [("name", "a b"), ("orderBy", "asc:created"),
+               ("properties", "created,description,name,schemaRef"), LIMIT, ("start", "100")])),
+        (datasets.list_datasets("a,b", 0),
+         Call("GET", "/dataSets",
+              [("orderBy", "asc:created"), ("properties", "created,description,name,schemaRef"), LIMIT,
+               ("start", "0")])),
+        (datasets.list_datasets(None, 0).query[0], ("orderBy", "asc:created")),
+        (datasets.get_dataset("5e89"),
+         Call("GET", "/dataSets/5e89", [("properties", "created,description,name,schemaRef")])),
+        (datasets.create_dataset({"name": "n"}),
+         Call("POST", "/dataSets", [("requestDataSource", "true")], {"name": "n"})),
+        (datasets.patch_dataset("5e89", {"a": 1}), Call("PATCH", "/dataSets/5e89", [], {"a": 1})),
+        (datasets.delete_dataset("5e89"), Call("DELETE", "/dataSets/5e89")),
+        (datasets.list_batches("5e89"), Call("GET", "/batches", [("dataSet", "5e89"), ("limit", "1")])),
+        (mappings.create_mapping_set({"a": 1}), Call("POST", "/mappingSets", [], {"a": 1})),
+        (mappings.get_mapping_set(ID), Call("GET", f"/mappingSets/{ID}")),
+        (registry.stats(), Call("GET", "/stats")),
+        (registry.list_resources("schemas", None, None),
+         Call("GET", "/tenant/schemas", [("orderby", "title"), ("limit", "300")],
+              headers={"Accept": "application/vnd.adobe.xed+json"})),
+        (registry.list_resources("schemas", "a b", "c"),
+         Call("GET", "/tenant/schemas",
+              [("property", "title==a b"), ("orderby", "title"), ("limit", "300"), ("start", "c")],
+              headers={"Accept": "application/vnd.adobe.xed+json"})),
+        (registry.list_resources("schemas", "a,b", None).query, [("orderby", "title"), ("limit", "300")]),
+        (registry.get_resource("fieldgroups", GROUP, "p"),
+         Call("GET", "/tenant/fieldgroups/_acme.mixins.0123abcd",
+              headers={"Accept": "application/vnd.adobe.xed+json; version=1"})),
+        (registry.get_resource("fieldgroups", GROUP, "p", accept=registry.FULL).headers,
+         {"Accept": "application/vnd.adobe.xed-full+json; version=1"}),
+        (registry.create_resource("schemas", {"a": 1}), Call("POST", "/tenant/schemas", [], {"a": 1})),
+        (registry.patch_resource("fieldgroups", GROUP, "p", REMOVE),
+         Call("PATCH", "/tenant/fieldgroups/_acme.mixins.0123abcd", [], REMOVE)),
+        (registry.delete_resource("fieldgroups", GROUP, "p"),
+         Call("DELETE", "/tenant/fieldgroups/_acme.mixins.0123abcd")),
+    ],
+)  # fmt: skip
+def test_a_request(call: object, expected: object) -> None:
+    """Nothing more, nothing less, nothing elsewhere: a filter too few finds, and a header too few changes."""
+    assert call == expected
+
+
+@pytest.mark.parametrize(
+    ("call", "parameter"),
+    [
+        (lambda bad: calls.list_connections(None, bad), "connection_spec_id"),
+        (calls.get_connection, "connection_id"),
+        (lambda bad: calls.patch_connection(bad, "e", []), "connection_id"),
+        (lambda bad: calls.patch_connection(ID, bad, []), "etag"),
+        (calls.delete_connection, "connection_id"),
+        (calls.test_connection, "connection_id"),
+        (calls.list_source_connections, "connection_id"),
+        (lambda bad: calls.explore(bad, "root", None, False), "connection_id"),
+        (lambda bad: calls.explore(None, "root", None, False, connection_spec_id=bad), "connection_spec_id"),
+        (connection_specs.get_connection_spec, "connection_spec_id"),
+        (lambda bad: entities.get_one("flows", bad, "flow_id"), "flow_id"),
+        (lambda bad: entities.patch_one("flows", bad, "flow_id", "e", []), "flow_id"),
+        (lambda bad: entities.patch_one("flows", ID, "flow_id", bad, []), "etag"),
+        (lambda bad: entities.delete_one("flows", bad, "flow_id"), "flow_id"),
+        (lambda bad: entities.act_on("flows", bad, "flow_id", "enable"), "flow_id"),
+        (datasets.get_dataset, "dataset_id"),
+        (lambda bad: datasets.patch_dataset(bad, {}), "dataset_id"),
+        (datasets.delete_dataset, "dataset_id"),
+        (datasets.list_batches, "dataset_id"),
+        (mappings.get_mapping_set, "mapping_set_id"),
+        (lambda bad: registry.get_resource("schemas", bad, "schema_id"), "schema_id"),
+        (lambda bad: registry.patch_resource("schemas", bad, "schema_id", []), "schema_id"),
+        (lambda bad: registry.delete_resource("schemas", bad, "schema_id"), "schema_id"),
+    ],
+)
+def test_what_would_change_a_request_is_refused_by_name(call: Any, parameter: str) -> None:
+    """An id that is a path calls another endpoint with our token; who wrote it must find it."""
+    with pytest.raises(AepConfigError, match=rf"^`{parameter}`") as caught:
+        call("a\r\n/../b")
+    assert caught.value.parameter == parameter
+
+
+def test_a_base_connection() -> None:
+    """The version is always sent; no description is no description."""
+    facts: dict[str, Any] = {
+        "name": "n",
+        "connection_spec_id": ID,
+        "auth_spec_name": "a",
+        "auth_params": {"k": "v"},
+        "connection_spec_version": "1.0",
+    }
+    body = {
+        "name": "n",
+        "auth": {"specName": "a", "params": {"k": "v"}},
+        "connectionSpec": {"id": ID, "version": "1.0"},
+    }
+    assert calls.create_connection(**facts, description=None) == Call("POST", "/connections", [], body)
+    assert calls.create_connection(**facts, description="d").body == {**body, "description": "d"}
+    with pytest.raises(AepConfigError) as caught:
+        calls.create_connection(**{**facts, "connection_spec_id": "a/b"}, description=None)
+    assert caught.value.parameter == "connection_spec_id"
+
+
+def test_exploring() -> None:
+    """The tutorials' query: the type in small letters, the object unless it is the root, then the rest."""
+    explore = calls.explore
+    assert explore(ID, "root", "x", False) == Call(
+        "GET", f"/connections/{ID}/explore", [("objectType", "root")]
+    )
+    assert explore(ID, "Table", "T", True, options={"fileType": "json"}).query == [
+        ("objectType", "table"),
+        ("object", "T"),
+        ("preview", "true"),
+        ("fileType", "json"),
+    ]
+    below_spec = explore(None, "file", "/a", False, connection_spec_id=ID)
+    assert below_spec == Call(
+        "GET", f"/connectionSpecs/{ID}/explore", [("objectType", "file"), ("object", "/a")]
+    )
+    assert explore(ID, "root", None, False, connection_spec_id="x").path == f"/connections/{ID}/explore"
+
+
+@pytest.mark.parametrize(
+    ("object_type", "object", "parameter", "said"),
+    [
+        ("view", "x", "object_type", "'view'; Flow Service knows root, table, folder, file, rest"),
+        ("table", " ", "object", "objectType table needs the path"),
+    ],
+)
+def test_what_cannot_be_explored(object_type: str, object: Any, parameter: str, said: str) -> None:
+    """By its parameter, with what would do."""
+    with pytest.raises(AepConfigError, match=rf"^`{parameter}` is") as caught:
+        calls.explore(ID, object_type, object, False)
+    assert said in str(caught.value)
+    assert caught.value.parameter == parameter
+
+
+def test_how_a_place_is_explored() -> None:
+    """Each kind in a way of its own; files whose form nobody said are asked about it."""
+    place = places.read_place
+    assert place({"table": "T"}).question() == ("table", "T", {})
+    assert place({"file": "/o/"}).question() == ("folder", "/o/", {})
+    assert place({"file": "/a"}).question() == ("file", "/a", {"determineProperties": "true"})
+    said = {"path": "/a", "file_type": "delimited", "column_delimiter": ";"}
+    assert place({"file": said}).question() == (
+        "file",
+        "/a",
+        {"fileType": "delimited", "columnDelimiter": ";"},
+    )
+    assert place({"resource": "orders"}).question() == (
+        "rest",
+        "json",
+        {"fileType": "json", "sourceParams": "eyJyZXNvdXJjZVBhdGgiOiAib3JkZXJzIn0="},
+    )
+
+
+def test_bodies_of_datasets_mappings_and_schemas() -> None:
+    """With a description only where there is one; a schema's is required, so it may be empty."""
+    reference = {"id": "s", "contentType": "application/vnd.adobe.xed+json;version=1"}
+    assert datasets.dataset_body("n", None, "s") == {"name": "n", "schemaRef": reference}
+    assert datasets.dataset_body("n", "d", "s") == {"name": "n", "description": "d", "schemaRef": reference}
+    assert mappings.mapping_set_body("s", {"a": "x.y"}) == {
+        "outputSchema": {
+            "schemaRef": {"id": "s", "contentType": "application/vnd.adobe.xed-full+json;version=1"}
+        },
+        "mappings": [{"sourceType": "ATTRIBUTE", "source": "a", "destination": "x.y"}],
+    }
+    body = {"type": "object", "title": "t", "description": "", "allOf": [{"$ref": "c"}, {"$ref": "g"}]}
+    assert xdm.schema_body(title="t", description=None, class_id="c", groups=["g"]) == body
+    described = xdm.schema_body(title="t", description="d", class_id="c", groups=["g"])
+    assert described == {**body, "description": "d"}
+    assert xdm.group_body(title="t", class_id="c", tenant="acme", fields={"a": {"type": "string"}}) == {
+        "type": "object",
+        "title": "t",
+        "description": "",
+        "meta:intendedToExtend": ["c"],
+        "definitions": {
+            "customFields": {
+                "type": "object",
+                "properties": {"_acme": {"type": "object", "properties": {"a": {"type": "string"}}}},
+            }
+        },
+        "allOf": [{"$ref": "#/definitions/customFields"}],
+    }

@@ -1,0 +1,238 @@
+"""What is read off the replies of Catalog, Schema Registry and Flow Service, entity by entity."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from airflow_provider_aep.flow_service import (
+    connection_specs,
+    datasets,
+    entities,
+    mappings,
+    registry,
+    replies,
+    runs,
+    tables,
+    xdm,
+)
+from airflow_provider_aep.flow_service.errors import (
+    AepConfigError,
+    AepNotFoundError,
+    AepReplyError,
+    AepRequestError,
+)
+from airflow_provider_aep.flow_service.parameters import check_plain
+
+GROUP = "https://ns.adobe.com/acme/mixins/0123abcd"
+
+
+def test_entities_by_their_ids() -> None:
+    """Catalog's way; an id inside does not go before the one it stands under."""
+    document = {"a": {"name": "x"}, "b": {"id": "other"}}
+    assert datasets.read_by_id(document, "GET") == [{"name": "x", "id": "a"}, {"id": "b"}]
+    assert datasets.read_by_id({}, "GET") == []
+    for odd in (None, [], {"a": 1}, {"a": {}, "b": None}):
+        with pytest.raises(AepReplyError, match=r"^GET /x was answered without entities"):
+            datasets.read_by_id(odd, "GET /x")
+
+
+@pytest.mark.parametrize(
+    ("item", "schema"),
+    [
+        ({}, None),
+        ({"schemaRef": None}, None),
+        ({"schemaRef": {"id": 5}}, None),
+        ({"schemaRef": {"id": "s"}}, "s"),
+    ],
+)
+def test_the_schema_of_a_dataset(item: dict[str, Any], schema: str | None) -> None:
+    """None where it is not told: then nothing is compared with it."""
+    assert datasets.schema_of(item) == schema
+
+
+def test_a_datasets_id_is_missed_by_name() -> None:
+    """The error says which request was answered so."""
+    with pytest.raises(AepReplyError, match=r"^POST /dataSets was answered without a dataset's id"):
+        datasets.read_created([], "POST /dataSets")
+
+
+def test_results_of_the_registry() -> None:
+    """A page of resources, or a typed error."""
+    assert registry.read_results({"results": [{"a": 1}]}, "GET") == [{"a": 1}]
+    for odd in ({}, {"results": None}, {"results": [1]}, {"results": {}}):
+        with pytest.raises(AepReplyError, match=r"^GET /x was answered without a list of results"):
+            registry.read_results(odd, "GET /x")
+
+
+@pytest.mark.parametrize(
+    ("created", "at"), [(5, 5.0), (1.5, 1.5), (True, math.inf), ("5", math.inf), (None, math.inf)]
+)
+def test_when_a_resource_was_made(created: object, at: float) -> None:
+    """What does not say it counts as the youngest: the oldest is kept."""
+    assert registry.created_at({"meta:registryMetadata": {"repo:createdDate": created}}) == at
+    assert registry.created_at({"meta:registryMetadata": None}) == math.inf
+
+
+def test_a_resources_id() -> None:
+    """Of a POST's reply or of a list's entry."""
+    assert registry.read_resource_id({"$id": GROUP}, "POST") == GROUP
+    with pytest.raises(AepReplyError, match=r"^POST /x was answered without a resource's \$id"):
+        registry.read_resource_id({"$id": f"{GROUP}?x"}, "POST /x")
+
+
+def test_field_groups_and_namespaces() -> None:
+    """By their ids, which name the tenant."""
+    assert xdm.check_groups((GROUP,)) == [GROUP]
+    for odd in ("x", None, [GROUP, "x"], {GROUP: 1}):
+        with pytest.raises(AepConfigError, match=r"^`field_groups`") as caught:
+            xdm.check_groups(odd)
+        assert caught.value.parameter == "field_groups"
+    assert xdm.namespace_of("https://ns.adobe.com/acme/schemas/0123") == "_acme"
+
+
+@pytest.mark.parametrize(
+    ("state", "off"), [("disabled", True), ("DISABLING", True), ("enabled", False), (None, False)]
+)
+def test_a_dataflow_that_is_off(state: object, off: bool) -> None:
+    """In whatever spelling."""
+    assert entities.is_off({"state": state}) is off
+
+
+@pytest.mark.parametrize(
+    ("item", "source"),
+    [
+        ({"sourceSpec": {}}, True),
+        ({"attributes": {"isSource": True}}, True),
+        ({"attributes": {"isSource": "false"}}, False),
+        ({"attributes": {"isSource": False}}, False),
+        ({"attributes": None}, False),
+        ({}, False),
+    ],
+)
+def test_a_spec_of_a_source(item: dict[str, Any], source: bool) -> None:
+    """Destinations and the data lake are listed as well."""
+    assert connection_specs.is_source(item) is source
+
+
+def test_how_a_connection_authenticates() -> None:
+    """As far as it is shown, which is seldom all."""
+    shown = {"auth": {"specName": "Basic", "params": {"host": "h"}}}
+    assert replies.auth_of(shown) == ("Basic", {"host": "h"})
+    for odd in ({}, {"auth": None}, {"auth": []}, {"auth": {"specName": 5, "params": "x"}}):
+        assert replies.auth_of(odd) == (None, {})
+
+
+@pytest.mark.parametrize(
+    ("error", "missing"),
+    [
+        (AepNotFoundError("x", status=404), True),
+        (AepNotFoundError("x", status=404, code="FLOW-1412-404"), True),
+        (AepNotFoundError("x", status=404, code="FLOW-2100-404"), False),
+        (AepRequestError("x", status=400, code="FLOW-1413-400"), True),
+        (AepRequestError("x", status=400, code="FLOW-1400-400"), False),
+        (AepRequestError("Please Provide a valid spec ID", status=400), True),
+        (AepRequestError("x", status=400), False),
+    ],
+)
+def test_a_spec_that_is_not_offered(error: Any, missing: bool) -> None:
+    """In all the ways it is said; a sandbox that is not there says nothing of the spec."""
+    assert replies.is_missing_spec(error) is missing
+
+
+def test_entries_of_a_source() -> None:
+    """A name or a path is enough for an entry, and stands for the other; the type is a table's."""
+    assert tables.read_tables(
+        [{"name": "n", "path": "p", "type": "FILE", "canPreview": 1, "canFetchSchema": True}, {"name": "a"},
+         {"path": "b", "type": None}, {"type": "table"}]
+    ) == [
+        {"name": "n", "path": "p", "type": "file", "can_preview": True, "can_fetch_schema": True},
+        {"name": "a", "path": "a", "type": "table", "can_preview": False, "can_fetch_schema": False},
+        {"name": "b", "path": "b", "type": "table", "can_preview": False, "can_fetch_schema": False},
+    ]  # fmt: skip
+
+
+def test_what_is_no_table_no_column_and_no_row_is_named() -> None:
+    """By the parameter, or by what was looked at."""
+    with pytest.raises(AepConfigError, match=r"^`table` is neither") as caught:
+        tables.table_path({})
+    assert caught.value.parameter == "table"
+    with pytest.raises(AepConfigError, match=r"^`columns` is no list") as caught:
+        tables.check_columns([{"name": "a"}, {}])
+    assert caught.value.parameter == "columns"
+    with pytest.raises(AepReplyError, match=r"^Exploring 'T' was answered without its columns"):
+        tables.read_columns({}, "T")
+    with pytest.raises(AepReplyError, match=r"^Previewing 'T' was answered without rows"):
+        tables.read_rows({}, "T")
+
+
+def test_a_table_by_its_entry() -> None:
+    """Its path; its name where there is none."""
+    assert tables.table_path({"path": "p", "name": "n"}) == "p"
+    assert tables.table_path({"name": "n"}) == "n"
+    assert tables.table_path("T") == "T"
+    with pytest.raises(AepConfigError):
+        tables.table_path("None")
+
+
+def test_columns_and_rows() -> None:
+    """As they came, each with all three keys."""
+    column = {"name": "a", "type": "int", "xdm": {"type": "integer"}}
+    assert tables.read_columns({"schema": {"columns": [{**column, "more": 1}]}}, "T") == [column]
+    assert tables.read_columns({"schema": [{"name": "b"}]}, "T") == [{"name": "b", "type": None, "xdm": None}]
+    assert tables.check_columns((column,)) == [column]
+    assert tables.read_rows({"data": [{"a": 1}]}, "T") == [{"a": 1}]
+    for odd in ({"data": None}, {"data": [1]}, [{"a": 1}]):
+        with pytest.raises(AepReplyError):
+            tables.read_rows(odd, "T")
+
+
+@pytest.mark.parametrize(
+    ("duration", "status", "glance"),
+    [
+        ({"startedAtUTC": 2_000, "completedAtUTC": 5_000}, "success", (True, 2_000.0, 3_000.0)),
+        ({"startedAtUTC": 2_000, "completedAtUTC": 5_000}, "inProgress", (False, 2_000.0, None)),
+        ({"startedAtUTC": 2_000}, "failed", (True, 2_000.0, None)),
+        ({"completedAtUTC": 5_000}, "failed", (True, None, None)),
+        ({}, "pending", (False, None, None)),
+    ],
+)
+def test_a_glance(duration: dict[str, Any], status: str, glance: tuple[Any, ...]) -> None:
+    """The little a poller keeps: ended, since when, how long."""
+    item = {"metrics": {"durationSummary": duration, "statusSummary": {"status": status}}}
+    assert runs.glance_at(item) == glance
+
+
+def test_a_mapping_sets_id() -> None:
+    """With its version, the first where none is told."""
+    assert mappings.read_created({"id": "a-1", "version": 2, "x": 1}, "POST") == {"id": "a-1", "version": 2}
+    assert mappings.read_created({"id": "a"}, "POST") == {"id": "a", "version": 0}
+    with pytest.raises(AepReplyError, match=r"^POST /mappingSets was answered without a mapping set's id"):
+        mappings.read_created({}, "POST /mappingSets")
+
+
+def test_columns_left_out_are_told_whole() -> None:
+    """Each with its reason."""
+    assert mappings.told({"a": "x", "b": "y"}) == "'a' (x); 'b' (y)"
+
+
+def test_parameters_of_a_dag() -> None:
+    """Plain ones, and of those what a template made something of."""
+    given = {"host": "h", "port": 0, "server": "", "domain": None, "schema": "None"}
+    assert check_plain(given, "c") == {"host": "h", "port": 0}
+    assert check_plain(None, "c") == {}
+
+
+def test_parameters_of_a_dag_hold_no_secret() -> None:
+    """Named without its value, and told where it belongs."""
+    with pytest.raises(
+        AepConfigError, match=r"^`auth_params` holds `clientSecret`, `user`, .*'my_conn'"
+    ) as caught:
+        check_plain({"clientSecret": "s3cret", "host": "h", "user": "u"}, "my_conn")
+    assert caught.value.parameter == "auth_params"
+    assert "s3cret" not in str(caught.value)
+    with pytest.raises(AepConfigError, match=r"^`auth_params`") as caught:
+        check_plain("x", "c")
+    assert caught.value.parameter == "auth_params"

@@ -1,0 +1,137 @@
+"""Schedules and windows as a DAG writes them: what they come to, and what is refused by name."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from airflow_provider_aep.flow_service.errors import AepConfigError
+from airflow_provider_aep.flow_service.schedules import LEAD, Schedule, epoch_seconds, read_schedule
+from airflow_provider_aep.flow_service.windows import read_window
+
+NOW = 1_800_000_000.0
+MOMENT = datetime(2027, 1, 15, 8, 0, tzinfo=timezone.utc)
+
+
+@pytest.mark.parametrize(
+    ("given", "params"),
+    [
+        ({}, {"frequency": "once"}),
+        ({"frequency": None, "interval": ""}, {"frequency": "once"}),
+        ({"frequency": " Day ", "interval": "1"}, {"frequency": "day", "interval": 1}),
+        ({"frequency": "minute", "interval": 15}, {"frequency": "minute", "interval": 15}),
+        ({"frequency": "hour", "interval": 1, "backfill": False},
+         {"frequency": "hour", "interval": 1, "backfill": False}),
+        ({"frequency": "week", "interval": 2, "backfill": True},
+         {"frequency": "week", "interval": 2, "backfill": True}),
+    ],
+)  # fmt: skip
+def test_what_is_sent(given: dict[str, Any], params: dict[str, Any]) -> None:
+    """Numbers as numbers, nothing that was not said, and a start a moment ahead."""
+    schedule = read_schedule({**given, "start": None}, NOW)
+    assert schedule.params() == {"startTime": int(NOW + LEAD), **params}
+    assert schedule.once is (params["frequency"] == "once")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (None, "must be a dict .*not NoneType"),
+        ("day", "must be a dict .*not str"),
+        (
+            {"frequncy": "day", "x": 1},
+            "unknown keys: frequncy, x. It knows backfill, frequency, interval, st",
+        ),
+        ({"frequency": "month"}, "'month'; it must be one of once, minute, hour, day, week"),
+        ({"frequency": "day", "interval": 1, "backfill": "yes"}, "neither True nor False"),
+        ({"frequency": "once", "backfill": False}, "takes no backfill"),
+        ({"frequency": "once", "interval": 1}, "takes no interval"),
+        ({"interval": 0}, "takes no interval"),
+        ({"frequency": "day"}, "at least 1, with frequency 'day'"),
+        ({"frequency": "day", "interval": 0}, "at least 1,"),
+        ({"frequency": "day", "interval": 1.5}, "at least 1,"),
+        ({"frequency": "minute", "interval": 14}, "at least 15, with frequency 'minute'"),
+        ({"start": "soon"}, "has a start that is neither"),
+        ({"start": False}, "has a start that is neither"),
+    ],
+)
+def test_what_is_refused(given: Any, said: str) -> None:
+    """Before anything is made, in words that say which part is wrong."""
+    with pytest.raises(AepConfigError, match=rf"^`schedule` .*{said}") as caught:
+        read_schedule(given, NOW)
+    assert caught.value.parameter == "schedule"
+
+
+def test_a_start_that_has_passed_is_refused() -> None:
+    """By the moment it names; the present second is no past."""
+    Schedule("once", None, int(NOW)).check_start(NOW)
+    with pytest.raises(AepConfigError, match=r"in the past, at 2027-01-15T07:59:59"):
+        Schedule("once", None, int(NOW) - 1).check_start(NOW)
+
+
+@pytest.mark.parametrize(
+    ("frequency", "interval", "warned"),
+    [("day", 15, True), ("week", 60, True), ("day", 14, False), ("minute", 15, False), ("hour", 15, False),
+     ("once", None, False), ("day", None, False)],
+)  # fmt: skip
+def test_what_is_seldom_meant(frequency: str, interval: int | None, warned: bool) -> None:
+    """Every fifteen days, where every fifteen minutes were wanted."""
+    warning = Schedule(frequency, interval, 0).warning()
+    assert (warning is not None) is warned
+    if warning:
+        assert f"every {interval} {frequency}s" in warning
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        (MOMENT, 1_800_000_000.0),
+        (MOMENT.replace(tzinfo=None), 1_800_000_000.0),
+        (MOMENT.astimezone(timezone(timedelta(hours=2))), 1_800_000_000.0),
+        (" 2027-01-15T08:00:00Z ", 1_800_000_000.0),
+        ("2027-01-15T10:00:00+02:00", 1_800_000_000.0),
+        ("2027-01-15T08:00:00", 1_800_000_000.0),
+        (" 1800000000 ", 1_800_000_000.0),
+        (1_800_000_000.5, 1_800_000_000.5),
+        (0, 0.0),
+        (32_503_679_999, 32_503_679_999.0),
+        (32_503_680_000, None),
+        (1_800_000_000_000, None),
+        (-1, None),
+        (True, None),
+        ("tomorrow", None),
+        ("", None),
+        (None, None),
+        ([], None),
+        (10**400, None),
+        (datetime.min, None),
+    ],
+)
+def test_a_moment_in_any_notation(value: object, seconds: float | None) -> None:
+    """The same second; milliseconds, the far future and the time before 1970 are none."""
+    assert epoch_seconds(value) == seconds
+
+
+def test_a_window() -> None:
+    """Whole seconds, in whichever notation."""
+    assert read_window(MOMENT, "1800000060") == (1_800_000_000.0, 1_800_000_060.0)
+    assert read_window(0.9, 1.9) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "parameter", "said"),
+    [
+        ("x", MOMENT, "window_start", "data_interval_start"),
+        (MOMENT, None, "window_end", "neither a datetime"),
+        (MOMENT, MOMENT, "window_end", "`window_end` is not after `window_start`"),
+        (MOMENT, MOMENT - timedelta(seconds=1), "window_end", "`window_end` is not after `window_start`"),
+    ],
+)
+def test_no_window(start: object, end: object, parameter: str, said: str) -> None:
+    """The platform would refuse it, or run over nothing."""
+    with pytest.raises(AepConfigError, match=rf"^`{parameter}`") as caught:
+        read_window(start, end)
+    assert said in str(caught.value)
+    assert caught.value.parameter == parameter
