@@ -119,19 +119,17 @@ def update(
 
 def until_ready(wanted: Wanted, entity: Entity) -> Generator[Step, Any, Entity]:
     """Wait for an entity that is still coming up, such as ``initializing`` where creation is asynchronous."""
-    waited = 0.0
+    waited, looks = 0.0, 0
     if entity.readiness is Readiness.COMING:
         yield Decided(f"{wanted.title} is {entity.state!r}; waiting for it", entity.id)
-    for attempt in range(10_000):
-        if entity.readiness is Readiness.READY:
-            break
+    while entity.readiness is not Readiness.READY:
         if entity.readiness is Readiness.REFUSED:
             raise state_error(wanted, entity)
         if waited >= wanted.wait_timeout:
             raise state_error(wanted, entity, f"after {wanted.wait_timeout:g} s")
-        pause = min(_POLL[min(attempt, len(_POLL) - 1)], wanted.wait_timeout - waited)
+        pause = min(_POLL[min(looks, len(_POLL) - 1)], wanted.wait_timeout - waited)
         yield from wait_longer(wanted, entity, pause, waited)
-        waited += pause
+        waited, looks = waited + pause, looks + 1
         try:
             entity = yield Get(entity.id)
         except AepNotFoundError:

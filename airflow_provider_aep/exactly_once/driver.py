@@ -78,6 +78,6 @@ def _perform(step: Step, service: Service, memory: Memory, log: Any, sleep: Call
             return memory.recall()
         case steps.Keep(id):
             return memory.keep(id)
-        case steps.Decided(text, id, warning):
+        case steps.Decided(text, id, warning):  # pragma: no branch - a step is one of these
             link = f": {id} {service.link(id)}" if id else ""
             return (log.warning if warning else log.info)("%s%s", text, link)

@@ -92,7 +92,8 @@ def _remember(wanted: Wanted) -> Generator[Step, Any, Outcome | None]:
 
 def _look_and_post(wanted: Wanted) -> Recipe:
     failure: AepError | None = None
-    for posts in range(MOST_POSTS + 1):
+    posts = 0
+    while True:
         standing = yield from _look_after(wanted, failure)
         own = _own(wanted, standing) if failure is not None else None
         if own is not None:
@@ -109,6 +110,7 @@ def _look_and_post(wanted: Wanted) -> Recipe:
             yield Decided(f"Step 3 (post): {error} Looking for what stands")
             if not (_may_repeat(error, posts) or error.may_have_happened):
                 break
+            posts += 1
         else:
             return (yield from _settle_own(wanted, created, healed=False))
     assert failure is not None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -17,6 +16,7 @@ from airflow_provider_aep.flow_service.errors import (
     EntityChangedError,
     EntityStateError,
 )
+from tests.support.stage import Stage
 
 WANTED = Wanted("base connection", "PayPal", {}, "update", None)
 TAKEN = AepVersionError("taken", status=412)
@@ -28,20 +28,10 @@ def shown(etag: str = "1", state: str = "enabled", **changes: Any) -> Entity:
     return Entity("a", 1.0, state, etag, "", item)
 
 
-def run(
-    entity: Entity, updates: Iterable[AepError | None], gets: Iterable[Any]
-) -> tuple[Outcome, list[s.Step]]:
+def run(entity: Entity, updates: list[AepError | None], gets: list[Any]) -> tuple[Outcome, list[s.Step]]:
     """Answer the recipe's PATCHes and GETs in turn; its outcome and its steps."""
-    recipe, answers = replace_credentials(WANTED, entity), {s.Update: iter(updates), s.Get: iter(gets)}
-    steps: list[s.Step] = []
-    reply: Any = None
-    while True:
-        try:
-            step = recipe.throw(reply) if isinstance(reply, Exception) else recipe.send(reply)
-        except StopIteration as done:
-            return done.value, steps
-        steps.append(step)
-        reply = next(answers[type(step)]) if type(step) in answers else None
+    stage = Stage(update=updates or [None], get=gets or [None])
+    return stage.play(replace_credentials(WANTED, entity)), stage.steps
 
 
 def updated(steps: list[s.Step]) -> list[Any]:

@@ -1,0 +1,314 @@
+"""The recipe of creation, turn by turn: what is asked for, in which order, and what is concluded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from airflow_provider_aep.exactly_once import Entity, Outcome, Wanted, create_once, make_mark
+from airflow_provider_aep.exactly_once import steps as s
+from airflow_provider_aep.exactly_once.recipe import MOST_POSTS, PATIENCE, SETTLING
+from airflow_provider_aep.flow_service.errors import (
+    AepAuthError,
+    AepConnectError,
+    AepNotFoundError,
+    AepRequestError,
+    AepServerError,
+    AepThrottledError,
+    AmbiguousEntityError,
+    EntityExistsError,
+    EntityStateError,
+)
+from tests.support.stage import Stage
+
+MARK = make_mark("dag", "task", "run", -1)
+OTHER = make_mark("dag", "other", "run", -1)
+GONE = AepNotFoundError("gone", status=404)
+LOST = AepServerError("lost", status=503)
+NO = AepRequestError("no", status=400)
+TOKEN = AepAuthError("token", status=401)
+
+
+def wanted(**changes: Any) -> Wanted:
+    facts: dict[str, Any] = {"kind": "flow", "name": "n", "identity": {}, "if_exists": "reuse", "mark": MARK}
+    return Wanted(**{**facts, "settle": 0.0, **changes})
+
+
+def entity(id: str, at: float = 1.0, mark: str | None = MARK, state: str = "enabled") -> Entity:
+    return Entity(id, at, state, "1", mark or "by hand")
+
+
+def create(order: Wanted, **answers: list[Any]) -> tuple[Outcome, Stage]:
+    stage = Stage(**answers)
+    return stage.play(create_once(order)), stage
+
+
+def words(stage: Stage) -> str:
+    return "\n".join(text for text, _, _ in stage.told)
+
+
+def test_nothing_stands() -> None:
+    """Remember, look, post once, look for a race, keep: in this order."""
+    outcome, stage = create(wanted(settle=1.5), look=[[], [entity("own")]], post=["own"])
+    assert outcome == Outcome("own", created=True)
+    text = "Step 4: created: the flow 'n', made by this task"
+    assert stage.steps == [
+        s.Recall(), s.Look(), s.Post(), s.Sleep(1.5), s.Look(), s.Decided(text, "own"), s.Keep("own"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("state", ["enabled", "initializing"])
+def test_what_an_earlier_try_made_is_remembered(state: str) -> None:
+    """It is read, waited for where it is still coming up, and that is the answer."""
+    outcome, stage = create(wanted(), recall=["a"], get=[entity("a", state=state), entity("a")])
+    assert outcome == Outcome("a", created=False)
+    assert not stage.asked(s.Look)
+    assert stage.told[-1] == ("Step 1 (remember): an earlier try of this task made the flow 'n'", "a", False)
+    assert stage.steps[-1] == s.Keep("a")
+
+
+@pytest.mark.parametrize(
+    "gets",
+    [[GONE], [entity("a", state="disabled")], [entity("a", state="delete-finalizing")],
+     [entity("a", state="initializing"), GONE]],
+    ids=["gone", "disabled", "leaving", "gone while it came up"],
+)  # fmt: skip
+def test_a_memory_that_no_longer_holds_is_no_answer(gets: list[Any]) -> None:
+    """The recipe looks, as if there were none."""
+    outcome, stage = create(wanted(), recall=["a"], get=gets, look=[[entity("b")]])
+    assert outcome.id == "b"
+    assert "Step 1" not in words(stage)
+
+
+def test_what_vanishes_sends_back_to_the_look_once() -> None:
+    """A second time somebody is at work who must be found."""
+    order = wanted(if_exists="update")
+    outcome, stage = create(order, look=[[entity("a")], []], update=[GONE], post=["b"], get=[entity("b")])
+    assert outcome == Outcome("b", created=True)
+    assert "The flow 'n' was deleted meanwhile; starting again at step 2" in words(stage)
+    with pytest.raises(EntityStateError, match=r"^The flow 'n' was deleted twice.*See who") as caught:
+        create(order, look=[[entity("a")]], update=[GONE])
+    assert caught.value.retryable
+
+
+def test_a_lost_reply_is_looked_for_with_patience() -> None:
+    """Its effect can take a while to show; by the mark it is known as ours, also under `fail`."""
+    own = entity("own")
+    outcome, stage = create(wanted(if_exists="fail"), look=[[], [], [], [own]], post=[LOST])
+    assert outcome == Outcome("own", created=True)
+    assert stage.slept == list(PATIENCE[:3])
+    assert len(stage.asked(s.Post)) == 1
+    assert "Step 3: its reply was lost, its effect stands: the flow 'n', made by this task" in words(stage)
+
+
+def test_without_a_mark_whatever_stands_after_a_lost_reply_is_taken() -> None:
+    """It cannot be told from somebody else's."""
+    outcome, stage = create(wanted(mark=None), look=[[], [entity("a", mark=None)]], post=[LOST])
+    assert outcome == Outcome("a", created=False)
+    assert stage.slept == [PATIENCE[0]]
+
+
+def test_posts_are_few() -> None:
+    """Each after all the patience; then the failure goes up as it is."""
+    stage = Stage(look=[[]], post=[LOST])
+    with pytest.raises(AepServerError):
+        stage.play(create_once(wanted()))
+    assert len(stage.asked(s.Post)) == MOST_POSTS
+    assert stage.slept == [*PATIENCE] * MOST_POSTS
+
+
+@pytest.mark.parametrize(
+    ("error", "posts", "looks"),
+    [
+        (NO, 1, 1),
+        (TOKEN, 2, 3),
+        (AepAuthError("no", status=403), 1, 1),
+        (AepConnectError("no"), 3, 4),
+        (AepThrottledError("slow", status=429, retry_after=2), 3, 4),
+        (AepThrottledError("slow", status=429, retry_after=600), 1, 2),
+    ],
+    ids=["400", "401", "403", "not sent", "429", "429 for long"],
+)
+def test_what_may_be_posted_again(error: Exception, posts: int, looks: int) -> None:
+    """A refused token once, since it is renewed; what never happened or is throttled; nothing else."""
+    stage = Stage(look=[[]], post=[error])
+    with pytest.raises(type(error)):
+        stage.play(create_once(wanted()))
+    assert (len(stage.asked(s.Post)), len(stage.asked(s.Look))) == (posts, looks)
+    assert f"Step 3 (post): {error} Looking for what stands" in words(stage)
+
+
+def test_what_was_never_sent_needs_no_patience() -> None:
+    """A look after a short wait is enough."""
+    stage = Stage(look=[[]], post=[AepConnectError("no")])
+    with pytest.raises(AepConnectError):
+        stage.play(create_once(wanted()))
+    assert len(stage.slept) == MOST_POSTS
+    assert all(0 < seconds <= 1 for seconds in stage.slept)
+    stage = Stage(look=[[]], post=[TOKEN, "own"], get=[entity("own")])
+    stage.play(create_once(wanted()))
+    assert stage.slept == list(SETTLING)
+
+
+def test_somebody_else_was_faster() -> None:
+    """After a lost reply that was none, theirs is what stands."""
+    with pytest.raises(EntityExistsError):
+        create(wanted(if_exists="fail"), look=[[], [entity("a", mark=OTHER)]], post=[LOST])
+    outcome, stage = create(wanted(), look=[[], [entity("a", mark=OTHER)]], post=[LOST])
+    assert outcome == Outcome("a", created=False)
+    assert stage.slept == list(PATIENCE)
+
+
+def test_what_is_leaving_is_waited_for() -> None:
+    """Longer each time; then it is told, and a retry may find it gone."""
+    leaving = entity("a", state="delete-finalizing")
+    outcome, stage = create(wanted(), look=[[leaving], [leaving], [], [entity("b")]], post=["b"])
+    assert outcome.id == "b"
+    assert stage.slept == [0.5, 1.0]
+    stage = Stage(look=[[leaving]])
+    with pytest.raises(EntityStateError, match="'delete-finalizing' for more than 20 s: a") as caught:
+        stage.play(create_once(wanted(wait_timeout=20.0)))
+    assert caught.value.retryable
+    assert stage.slept == [0.5, 1.0, 2.0, 4.0, 5.0, 5.0, 5.0]
+
+
+def test_several_are_given_time_to_settle() -> None:
+    """A race leaves two for a moment."""
+    two = [entity("a", 1), entity("b", 2)]
+    outcome, stage = create(wanted(), look=[two, two, two[:1]])
+    assert outcome.id == "a"
+    assert stage.slept == list(SETTLING[:2])
+    assert not stage.asked(s.Delete)
+
+
+def test_leftovers_of_ours_are_removed() -> None:
+    """The oldest is kept; each removal is told."""
+    three = [entity("c", 3), entity("a", 1, None), entity("b", 2, OTHER)]
+    outcome, stage = create(wanted(), look=[three])
+    assert outcome.id == "a"
+    assert stage.slept == list(SETTLING)
+    assert stage.asked(s.Dependants) == [s.Dependants("b"), s.Dependants("c")]
+    assert stage.asked(s.Delete) == [s.Delete("b"), s.Delete("c")]
+    text = "Step 2 (look): removed b, a leftover made by Airflow's dag.other; kept the flow 'n'"
+    assert (text, "a", False) in stage.told
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [{"dependants": [["x"]]}, {"dependants": [NO]}, {"delete": [NO]}],
+    ids=["in use", "cannot be told", "cannot be deleted"],
+)
+@pytest.mark.parametrize("mark", [MARK, None], ids=["ours", "by hand"])
+def test_leftovers_that_stay(answers: dict[str, list[Any]], mark: str | None) -> None:
+    """If the oldest is ours it is the answer, with a warning; else nobody guesses."""
+    two = [entity("a", 1, mark), entity("b", 2)]
+    stage = Stage(look=[two], **answers)
+    if mark is None:
+        with pytest.raises(AmbiguousEntityError, match=r"^Several stand as the flow 'n': a, b\. None"):
+            stage.play(create_once(wanted()))
+        return
+    assert stage.play(create_once(wanted())).id == "a"
+    text = "Step 2 (look): several stand as the flow 'n': a, b; the oldest is used"
+    assert (text, "a", True) in stage.told
+
+
+def test_only_what_stays_is_named() -> None:
+    """What was removed is nobody's to delete any more; what is gone already counts as removed."""
+    three = [entity("a", 1, None), entity("b", 2), entity("c", 3, None)]
+    with pytest.raises(AmbiguousEntityError, match=": a, c\\. "):
+        create(wanted(), look=[three], delete=[GONE])
+
+
+@pytest.mark.parametrize("state", ["disabled", "draft"])
+def test_what_cannot_be_used(state: str) -> None:
+    """A younger one of ours is removed; anybody else's, or the oldest, is a human's to see to."""
+    standing = [entity("a"), entity("b", 2, OTHER, state)]
+    assert create(wanted(), look=[standing])[0].id == "a"
+    for bad in ([entity("a", 1, MARK, state)], [entity("a"), entity("b", 2, None, state)]):
+        with pytest.raises(EntityStateError, match=f"'{state}'"):
+            create(wanted(), look=[bad])
+    late = [[entity("a"), entity("b", 2)]] * len(SETTLING) + [[entity("a"), entity("b", 2, None, state)]]
+    with pytest.raises(EntityStateError, match=f"'{state}': b"):
+        create(wanted(), look=late)
+
+
+def test_a_leftover_draft_is_published() -> None:
+    """Its maker died before; the same order goes on with it."""
+    draft = entity("a", 1, OTHER, "draft")
+    outcome, stage = create(wanted(drafts=True), look=[[draft]], get=[entity("a", 1, OTHER)])
+    assert outcome.id == "a"
+    assert stage.asked(s.Publish) == [s.Publish("a")]
+
+
+def test_a_race_is_lost() -> None:
+    """The older one stands; ours is deleted and theirs is the answer."""
+    own, rival = entity("own", 2), entity("rival", 1, OTHER)
+    outcome, stage = create(wanted(), look=[[], [own, rival]], post=["own"])
+    assert outcome == Outcome("rival", created=False)
+    assert stage.asked(s.Delete) == [s.Delete("own")]
+    assert "Step 4 (race): own of this task was deleted again; reused the flow 'n'" in words(stage)
+
+
+def test_of_two_of_the_same_age_all_agree_on_one() -> None:
+    """By the id, whoever looks."""
+    outcome, _ = create(wanted(), look=[[], [entity("b"), entity("a", mark=OTHER)]], post=["b"])
+    assert outcome.id == "a"
+
+
+def test_what_does_not_count_wins_no_race() -> None:
+    """A disabled one, or a human's draft, is not what was wanted."""
+    for state in ("disabled", "draft"):
+        older = entity("a", 1, None, state)
+        outcome, stage = create(wanted(drafts=True), look=[[], [older, entity("own", 2)]], post=["own"])
+        assert outcome == Outcome("own", created=True)
+        assert not stage.asked(s.Delete)
+
+
+def test_an_own_that_cannot_be_deleted_at_once_is_waited_for() -> None:
+    """What is still being set up may refuse until it stands."""
+    own, rival = entity("own", 2), entity("rival", 1, OTHER)
+    answers: dict[str, list[Any]] = {"look": [[], [own, rival]], "post": ["own"]}
+    outcome, stage = create(wanted(), **answers, delete=[NO, None], get=[own])
+    assert outcome.id == "rival"
+    assert stage.asked(s.Delete) == [s.Delete("own")] * 2
+    outcome, stage = create(wanted(), **answers, delete=[NO], get=[GONE])
+    assert outcome.id == "rival"
+    assert len(stage.asked(s.Delete)) == 1
+
+
+@pytest.mark.parametrize("get", [NO, entity("own", 2)], ids=["cannot be read", "stands"])
+def test_an_own_that_cannot_be_deleted_is_told(get: Any) -> None:
+    """A later run removes it, if the survivor is of this provider; else somebody has to."""
+    for mark in (OTHER, None):
+        stage = Stage(
+            look=[[], [entity("own", 2), entity("rival", 1, mark)]], post=["own"], delete=[NO], get=[get]
+        )
+        if mark is None:
+            said = r"^Two stand as the flow 'n': rival and own, .*Delete own"
+            with pytest.raises(AmbiguousEntityError, match=said) as caught:
+                stage.play(create_once(wanted()))
+            assert caught.value.retryable
+        else:
+            assert stage.play(create_once(wanted())).id == "rival"
+        assert stage.asked(s.Delete) == [s.Delete("own")] * 2
+        text = "Step 4 (race): own lost and could not be deleted; a later run removes it"
+        assert (text, "own", True) in stage.told
+
+
+def test_an_own_that_shows_nowhere_stands_all_the_same() -> None:
+    """Neither list nor read has caught up with the reply; as a draft it is published."""
+    outcome, stage = create(wanted(), look=[[]], post=["own"], get=[GONE])
+    assert outcome == Outcome("own", created=True)
+    assert stage.slept == list(SETTLING)
+    outcome, stage = create(wanted(drafts=True), look=[[]], post=["own"], get=[GONE, entity("own")])
+    assert outcome == Outcome("own", created=True)
+    assert stage.asked(s.Publish) == [s.Publish("own")]
+
+
+def test_an_own_that_was_deleted_by_a_rival() -> None:
+    """Theirs stands, ours is gone: that is settled."""
+    outcome, _ = create(
+        wanted(), look=[[], [entity("rival", 1, OTHER)]], post=["own"], get=[GONE], delete=[GONE]
+    )
+    assert outcome == Outcome("rival", created=False)
