@@ -35,7 +35,7 @@ class Emulator:
     def __init__(
         self,
         *args: str,
-        start_timeout: float = 20.0,
+        start_timeout: float = 120.0,
         directory: Path = Path(__file__).parents[2],
         clock: Path | None = None,
     ) -> None:
