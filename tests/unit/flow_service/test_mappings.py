@@ -110,6 +110,11 @@ def test_the_same_content_has_the_same_hash() -> None:
     assert mappings.content_hash(one) == mappings.content_hash(
         mappings.mapping_set_body("s", {"b": "y", "a": "x"})
     )
+    reordered = {
+        "mappings": [dict(reversed(mapping.items())) for mapping in one["mappings"]],
+        "outputSchema": {"schemaRef": dict(reversed(one["outputSchema"]["schemaRef"].items()))},
+    }
+    assert mappings.content_hash(one) == mappings.content_hash(reordered)
     others = [("t", {"a": "x", "b": "y"}), ("s", {"a": "x"}), ("s", {"a": "y", "b": "x"})]
     hashes = {mappings.content_hash(mappings.mapping_set_body(*other)) for other in others}
     assert len(hashes | {mappings.content_hash(one)}) == 4

@@ -96,3 +96,82 @@ def test_what_a_flow_spec_tells() -> None:
     assert not maps({"transformationSpecs": [{"name": "Copy"}]})
     assert streams({})
     assert not streams({"scheduleSpec": {}})
+
+
+def test_what_a_place_says() -> None:
+    """Kind, path, `params` and `data` of each way to name one."""
+    read, place = places.read_place, places.Place
+    table = place("table", "T", {"tableName": "T"}, {"format": "tabular"})
+    assert read({"table": "T"}) == read({"table": {"path": "T", "type": None}}) == table
+    resource = place("rest", "orders", {"resourcePath": "orders"}, {"format": "json"})
+    assert read({"resource": "orders"}) == resource
+    assert read({"table": entry("orders", "REST")}) == resource
+    assert read({"resource": {"a": 1}}) == place("rest", "resource", {"a": 1}, {"format": "json"})
+    stream = place("stream", "stream", {}, {"format": "json"})
+    assert read({"stream": True}) == stream
+    assert read({"stream": {"a": 1}, "table": None, "file": False}) == place(
+        "stream", "stream", {"a": 1}, {"format": "json"}
+    )
+    file = {"path": "/a.csv", "file_type": "Delimited", "column_delimiter": ";", "compression_type": "gzip"}
+    assert read({"file": {**file, "encoding": "utf-8", "recursive": True}}) == place(
+        "file",
+        "/a.csv",
+        {"path": "/a.csv", "type": "file", "recursive": True},
+        {
+            "format": "delimited",
+            "properties": {"columnDelimiter": ";", "compressionType": "gzip", "encoding": "utf-8"},
+        },
+    )
+    assert [read({"table": "T"}).has_delta_column, stream.has_delta_column] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("given", "parameter", "said"),
+    [
+        ({"table": None, "file": None}, "table", "`table`, `file` are all missing"),
+        ({"table": "T", "file": "/a", "stream": None}, "file", "`table`, `file` are given together"),
+        ({"file": ""}, "file", "neither a path"),
+        ({"file": "None"}, "file", "neither a path"),
+        ({"file": "a\nb"}, "file", "neither a path"),
+        ({"file": 5}, "file", "neither a path"),
+        ({"file": {"type": "file"}}, "file", "neither a path"),
+        (
+            {"file": {"path": "/a", "odd": 1, "more": 2}},
+            "file",
+            "unknown keys: more, odd. It knows column_del",
+        ),
+        ({"file": {"path": "/a", "encoding": "x"}}, "file", "but not the file_type"),
+        ({"file": {"path": "/a", "file_type": "xml"}}, "file", "'xml'; it must be one of 'delimited', "),
+        ({"file": {"path": "/a", "recursive": "yes"}}, "file", "must be True or False"),
+        ({"resource": 5}, "resource", "must be a dict"),
+        ({"resource": " "}, "resource", "must be a dict"),
+        ({"stream": 5}, "stream", "must be a dict"),
+        ({"table": {"name": "", "type": "table"}}, "table", "neither a table's path"),
+    ],
+)
+def test_what_is_no_place(given: dict[str, Any], parameter: str, said: str) -> None:
+    """By the parameter as it was written; of several, the last one."""
+    with pytest.raises(AepConfigError) as caught:
+        places.read_place(given)
+    assert said in str(caught.value)
+    assert caught.value.parameter == parameter
+
+
+def test_the_first_file_is_a_file() -> None:
+    """The rest of the place stays as it is."""
+    folder = places.read_place({"file": {"path": "/o/", "file_type": "json"}})
+    first = folder.first_file([entry("/o/a.json")])
+    assert first == places.Place("file", "/o/a.json", folder.params, {"format": "json"})
+    with pytest.raises(AepConfigError) as caught:
+        folder.first_file([])
+    assert caught.value.parameter == "file"
+
+
+def test_a_form_that_is_found_out() -> None:
+    """With what belongs to it, and nothing else of the reply."""
+    place = places.read_place({"file": "/a.csv"})
+    properties = {"fileType": "DELIMITED", "columnDelimiter": ";", "compressionType": "", "odd": 1}
+    found = place.found_out({"properties": properties})
+    assert found.data == {"format": "delimited", "properties": {"columnDelimiter": ";"}}
+    assert (found.kind, found.path, found.params) == (place.kind, place.path, place.params)
+    assert found.question() == ("file", "/a.csv", {"fileType": "delimited", "columnDelimiter": ";"})

@@ -25,6 +25,7 @@ from airflow_provider_aep.flow_service.errors import (
     AepRequestError,
 )
 from airflow_provider_aep.flow_service.parameters import check_plain
+from airflow_provider_aep.flow_service.sources import AuthSpec
 
 GROUP = "https://ns.adobe.com/acme/mixins/0123abcd"
 
@@ -236,3 +237,22 @@ def test_parameters_of_a_dag_hold_no_secret() -> None:
     with pytest.raises(AepConfigError, match=r"^`auth_params`") as caught:
         check_plain("x", "c")
     assert caught.value.parameter == "auth_params"
+
+
+def test_a_connection_spec() -> None:
+    """Id, name and every way to authenticate; what is none is passed over."""
+    ways = [{"name": "Basic", "spec": {"required": ["a"]}}, "odd", {"spec": {}}, {"name": "Bare"}]
+    read = connection_specs.read_connection_spec
+    spec = read({"id": "i", "name": "n", "authSpec": ways})
+    assert (spec.id, spec.name) == ("i", "n")
+    assert spec.auth == (AuthSpec("Basic", {"required": ["a"]}), AuthSpec("Bare", {}))
+    assert read({}) == connection_specs.ConnectionSpec("", "", ())
+
+
+def test_where_a_list_of_the_registry_goes_on() -> None:
+    """The page's own word goes before the link; what is no text is no place."""
+    link = {"_links": {"next": {"href": "?start=b"}}}
+    assert registry.next_start({"_page": {"next": "a"}, **link}) == "a"
+    assert registry.next_start({"_links": {"next": {"href": "?limit=3"}}}) is None
+    assert registry.next_start({"_page": {"next": 5}}) is None
+    assert registry.find_resource_id("nothing of the kind") is None

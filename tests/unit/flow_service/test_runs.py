@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_aep.flow_service.calls import Call
 from airflow_provider_aep.flow_service.errors import (
     AepConfigError,
     AepReplyError,
@@ -309,12 +310,14 @@ def test_the_sentence_of_a_failed_run() -> None:
         ((None, 1.5, True), "max_failed_ratio"),
         ((None, True, True), "max_failed_ratio"),
         ((None, float("nan"), True), "max_failed_ratio"),
+        ((None, "x", True), "max_failed_ratio"),
+        ((None, -0.1, True), "max_failed_ratio"),
         ((None, None, "perhaps"), "fail_on_partial"),
     ],
 )
 def test_limits_that_are_none(given: tuple[object, object, object], parameter: str) -> None:
     """Refused by name before anything is sent."""
-    with pytest.raises(AepConfigError) as caught:
+    with pytest.raises(AepConfigError, match=rf"^`{parameter}` must be") as caught:
         read_limits(*given)
     assert caught.value.parameter == parameter
 
@@ -323,31 +326,48 @@ def test_limits_as_jinja_renders_them() -> None:
     """Everything arrives as text."""
     assert read_limits("3", "0.5", "False") == Limits(3, 0.5, False)
     assert read_limits("None", "", True) == Limits()
+    assert read_limits(" None ", None, " TRUE ") == Limits()
+    assert read_limits(0, 0, False) == Limits(0, 0.0, False)
+    assert read_limits(None, "1", True) == Limits(None, 1.0, True)
 
 
 def test_the_calls() -> None:
     """IN lists and filters in the documented grammar; ids are checked before they enter a URL."""
-    assert get_run("run-1").path == "/runs/run-1"
-    assert list_runs(["a", "b"]).query == [("property", "id==a,b"), ("limit", "100")]
+    assert get_run("run-1") == Call("GET", "/runs/run-1")
+    assert list_runs(["a", "b"]) == Call("GET", "/runs", [("property", "id==a,b"), ("limit", "100")])
+    everything = Call("GET", "/runs", [("property", "flowId==f,g"), ("limit", "100")])
+    for unbounded in (None, 0.0, -1.0):
+        assert list_runs_of(["f", "g"], unbounded) == everything
+    assert len(list_runs_of(["f"], 1.0).query) == 3
     assert list_runs_of(["f"], 1_700_000_000.5).query == [
         ("property", "flowId==f"),
         ("property", "metrics.durationSummary.startedAtUTC>1700000000499"),
         ("limit", "100"),
     ]
     for bad in ("a,b", "../a", "", "a==b", None):
-        with pytest.raises(AepConfigError):
-            list_runs(["a", bad])  # type: ignore[list-item]
+        for call, parameter in ((list_runs, "run_id"), (list_runs_of, "flow_id")):
+            with pytest.raises(AepConfigError) as caught:
+                call(["a", bad])
+            assert caught.value.parameter == parameter
+    with pytest.raises(AepConfigError, match=r"^`run_id`"):
+        get_run("../a")
 
 
 def test_the_way_through_the_pages() -> None:
     """Every page is read; the token alone goes on; a foreign host is refused."""
-    pages = Pages(list_runs(["a"]), "https://platform.adobe.io")
+    first = list_runs(["a"])
+    pages = Pages(first, "https://platform.adobe.io")
+    assert pages.call is first
     link = {"_links": {"next": {"href": "/runs?continuationToken=t"}}, "items": [{"id": "1"}]}
     assert pages.take(link) == [{"id": "1"}]
-    assert pages.call is not None
-    assert pages.call.query == [("continuationToken", "t")]
+    assert pages.call == Call("GET", "/runs", [("continuationToken", "t")])
     assert pages.take({"items": [{"id": "2"}], "_links": {}}) == [{"id": "2"}]
     assert pages.call is None
+    bare = Pages(first, "https://platform.adobe.io")
+    assert bare.take([{"id": "3"}]) == [{"id": "3"}]
+    assert bare.call is None
+    with pytest.raises(AepReplyError, match=r"^GET /runs was answered without"):
+        Pages(first, "https://platform.adobe.io").take({})
     with pytest.raises(AepReplyError):
         Pages(list_runs(["a"]), "https://platform.adobe.io").take(
             {"items": [], "_links": {"next": {"href": "https://elsewhere.example/runs?a=1"}}}
@@ -359,8 +379,9 @@ def test_pages_without_end() -> None:
     pages = Pages(list_runs(["a"]), "https://platform.adobe.io", most=5)
     same = {"_links": {"next": {"href": "/runs?continuationToken=t"}}, "items": []}
     pages.take(same)
-    with pytest.raises(AepReplyError):
+    with pytest.raises(AepReplyError, match=r"^GET /runs: the pages") as caught:
         pages.take(same)
+    assert not caught.value.retryable
     pages = Pages(list_runs(["a"]), "https://platform.adobe.io", most=3)
     for number in range(2):
         pages.take({"_links": {"next": {"href": f"/runs?continuationToken={number}"}}, "items": []})

@@ -264,3 +264,41 @@ def test_rows_become_sources() -> None:
     assert (source["key"], source["flow_spec"], len(source["auth"])) == ("a-b", "CRMToAEP", 2)
     assert source["auth"][0]["secret"] == ["password"]
     assert source["auth"][0]["document"] == "help/create/crm/a-b.md@0123456789ab"
+
+
+def test_what_the_catalogue_knows_of_a_way() -> None:
+    """In whatever spelling; without a name, whether it knows any."""
+    paypal, (auth,) = find_source("paypal"), find_source("paypal").auth
+    assert paypal.knows(auth.name.upper())
+    assert not paypal.knows("Another")
+    assert paypal.knows(None)
+    assert not Source("", "x", "y").knows(None)
+    assert str(AuthSpec("a")) == "a"
+
+
+def test_a_name_that_a_template_left_empty_is_none() -> None:
+    """The id alone counts then."""
+    square = find_source("square")
+    for name in (None, "", "None", "paypal"):
+        assert sources.choose_source(name, square.connection_spec_id) == square
+
+
+def test_refusals_name_their_parameter() -> None:
+    """Whoever wrote it must find it."""
+    pathfactory = find_source("pathfactory")
+    cloud = find_source("salesforce-marketing-cloud").title
+    for refuse in (
+        lambda: sources.choose_source("data-landing-zone"),
+        lambda: connection_specs.check_owner(pathfactory, spec(pathfactory, name=cloud)),
+    ):
+        with pytest.raises(AepConfigError) as caught:
+            refuse()
+        assert caught.value.parameter == "source"
+
+
+def test_every_difference_is_named() -> None:
+    """A way that is gone does not hide what became of the next."""
+    one, two = AuthSpec("One"), AuthSpec("Two", {"properties": {"a": {}}})
+    source = Source("x", "X", "y", auth=(one, two))
+    found = connection_specs.differences(source, spec(source, AuthSpec("Two")))
+    assert found == ["it has no authentication 'One'", "'Two' has no `a`"]

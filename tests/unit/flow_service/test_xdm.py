@@ -126,6 +126,29 @@ def test_only_missing_references_are_added() -> None:
     ]
 
 
+def test_references() -> None:
+    """In either spelling, and no other parts."""
+    assert xdm.references({"allOf": [{"$ref": "c"}, {"$ref ": "g"}, {"title": "x"}, "odd"]}) == ["c", "g"]
+    assert xdm.references({"allOf": None}) == []
+
+
+def test_fields_keep_their_columns_names() -> None:
+    """As titles: that is what a person looks for."""
+    fields = xdm.fields_of([{"name": "a b", "type": "int"}, {"name": "c"}])
+    assert fields == {"a_b": {"title": "a b", "type": "integer"}, "c": {"title": "c", "type": "string"}}
+
+
+def test_a_group_of_another_shape_has_no_fields_of_ours() -> None:
+    """It was not made for columns; one that was is found beside others."""
+    for definitions in (None, [], {"a": None}, {"a": {}}, {"a": {"properties": {"_acme": 5}}}):
+        with pytest.raises(EntityExistsError, match="has no fields under _acme"):
+            xdm.added_fields({"definitions": definitions}, "acme", {"a": {"type": "number"}})
+    definitions = {"x": {"properties": {"_other": {}}}, "y": {"properties": {"_acme": {"properties": None}}}}
+    assert xdm.added_fields({"definitions": definitions}, "acme", {"a": {"type": "number"}}) == [
+        {"op": "add", "path": "/definitions/y/properties/_acme/properties/a", "value": {"type": "number"}}
+    ]
+
+
 def test_leaves() -> None:
     """Objects are ways, arrays are ends."""
     tree = {
@@ -133,6 +156,7 @@ def test_leaves() -> None:
         "d": {},
     }
     assert list(dict(xdm.leaves(tree))) == ["a.b", "a.c", "d"]
+    assert dict(xdm.leaves({"a": {"type": "string"}, "odd": 5})) == {"a": {"type": "string"}, "odd": {}}
 
 
 @pytest.mark.parametrize(
