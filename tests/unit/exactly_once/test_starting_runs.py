@@ -194,7 +194,7 @@ def test_a_lost_reply_is_no_refused_token() -> None:
 
 def test_without_a_memory_the_window_tells(caplog: pytest.LogCaptureFixture) -> None:
     """Before Airflow 3.3: a run of this very window is this task's own, the newest of several."""
-    standing = [run("x", 1.0, OTHER), run("a", 2.0, WINDOW), run("b", 3.0, WINDOW)]
+    standing = [run("x", 1.0, OTHER), run("a", 2.0, WINDOW), run("z", 2.5, WINDOW), run("b", 3.0, WINDOW)]
     order = Order(looks=[standing], posts=["never"], lasts=False)
     with caplog.at_level(logging.INFO, "test"):
         assert order.start() == "b"

@@ -25,6 +25,21 @@ FITTED = [
     ([1], "array", [1]),
     ("[", "array", "["),
     ("x", None, "x"),
+    ([1, 2], "string", "[1,2]"),
+    ("false", "boolean", False),
+    ("FALSE", "boolean", False),
+    ('{"A":"B"}', "object", {"A": "B"}),
+    ("true", "number", "true"),
+    ("1", "boolean", "1"),
+    ({"a": 1}, ["string", "object"], {"a": 1}),
+    ({"a": 1}, ["string", "number"], '{"a":1}'),
+    ([1], ["string", "array"], [1]),
+    ([1], ["string", "object"], "[1]"),
+    (1.5, ["string", "number"], 1.5),
+    (1.5, ["string", "integer"], "1.5"),
+    (True, ["string", "integer", "number"], "true"),
+    (True, ["string", "boolean"], True),
+    (1, ["string", "nonsense"], "1"),
 ]
 PROBLEMS: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
     ({"required": ["a", "b"]}, {}, ["`a` is missing", "`b` is missing"]),
@@ -72,3 +87,9 @@ def test_a_schema_that_cannot_be_read_refuses_nobody(schema: dict[str, Any]) -> 
     assert auth_schemas.problems(AuthSpec("any", {**schema, "required": ["a"]}), {"b": "x"}) == [
         "`a` is missing"
     ]
+
+
+@pytest.mark.parametrize("schema", [None, [], "string", {"type": 5}, {"type": None}], ids=repr)
+def test_a_schema_of_no_type_changes_nothing(schema: object) -> None:
+    """Platforms answer what they like; the value goes as it is."""
+    assert auth_schemas.fitted(22, schema) == 22

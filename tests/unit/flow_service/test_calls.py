@@ -203,6 +203,8 @@ def test_how_a_place_is_explored() -> None:
         "/a",
         {"fileType": "delimited", "columnDelimiter": ";"},
     )
+    bare = {"path": "/a", "file_type": "json"}
+    assert place({"file": bare}).question() == ("file", "/a", {"fileType": "json"})
     assert place({"resource": "orders"}).question() == (
         "rest",
         "json",

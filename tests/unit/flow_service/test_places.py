@@ -36,6 +36,7 @@ def test_a_path_tells_what_it_is(path: str, kind: str, folder: str) -> None:
 
 def test_what_a_list_calls_a_folder_is_one() -> None:
     """One tutorial's folders have no slash at the end."""
+    assert places.read_place({"table": entry("/a.csv", "File")}).kind == "file"
     for name in ("file", "table"):
         assert places.read_place({name: entry("/some/path", "Folder"), "resource": None}).kind == "folder"
 

@@ -16,7 +16,7 @@ from airflow_provider_aep.flow_service.errors import (
 from airflow_provider_aep.flow_service.run_calls import Pages, get_run, list_runs, list_runs_of
 from airflow_provider_aep.flow_service.run_choice import Aim, choose
 from airflow_provider_aep.flow_service.run_verdict import Limits, judge, read_limits
-from airflow_provider_aep.flow_service.runs import Phase, epoch_seconds, read_phase, read_run
+from airflow_provider_aep.flow_service.runs import Phase, Run, epoch_seconds, read_phase, read_run
 
 KEYS = [
     "run_id",
@@ -273,6 +273,23 @@ def test_a_ratio_without_a_number_of_records_read() -> None:
     assert "2.00%" in str(error)
 
 
+@pytest.mark.parametrize(
+    ("records", "share"),
+    [
+        ({"outputRecordCount": 60, "skippedRecordCount": 30, "failedRecordCount": 10}, "10.00%"),
+        ({"skippedRecordCount": 30, "failedRecordCount": 10}, "25.00%"),
+        ({"failedRecordCount": 1}, "100.00%"),
+        ({"inputRecordCount": 2, "failedRecordCount": 5}, "100.00%"),
+        ({"inputRecordCount": 2, "failedRecordCount": 1}, "50.00%"),
+        ({"inputRecordCount": 0, "failedRecordCount": 0}, None),
+    ],
+)
+def test_the_share_of_what_failed(records: dict[str, int], share: str | None) -> None:
+    """Of what was read; else of all that is known; never more than all, and none of none."""
+    error = judge(read_run(item(recordSummary=records)), Limits(max_failed_ratio=0.0))
+    assert (share in str(error)) if share else error is None
+
+
 def test_the_sentence_of_a_failed_run() -> None:
     """Connector's error, inner code, ErrorCode, counts, link; secrets scrubbed; no retry can help a wait."""
     one = item("failed", recordSummary={"inputRecordCount": 5, "failedRecordCount": 5})
@@ -387,3 +404,20 @@ def test_pages_without_end() -> None:
         pages.take({"_links": {"next": {"href": f"/runs?continuationToken={number}"}}, "items": []})
     with pytest.raises(AepReplyError):
         pages.take({"_links": {"next": {"href": "/runs?continuationToken=2"}}, "items": []})
+
+
+@pytest.mark.parametrize(
+    ("completed", "began", "since", "found"),
+    [
+        (200, 50, 100.0, True),
+        (100, 50, 100.0, True),
+        (99, 150, 100.0, False),
+        (None, 150, 100.0, True),
+        (None, 50, 100.0, False),
+        (None, None, 0.5, False),
+    ],
+)
+def test_what_counts_as_the_next_run(completed: Any, began: Any, since: float, found: bool) -> None:
+    """Told by its end; by its start where the end is not told; one that tells neither ended long ago."""
+    one = Run("a", "f", "success", Phase.GOOD, started_at=began, completed_at=completed)
+    assert (choose([one], Aim("next", since=since)) is not None) is found

@@ -121,6 +121,7 @@ def test_an_id_goes_before_a_name() -> None:
     assert choose("linkedin-ads", "abc").title == "LinkedIn Ads"
     assert choose("linkedin-ads", "abc").connection_spec_id == "abc"
     unknown = choose("paypal", "abc")
+    assert unknown == Source("", "connection spec abc", "abc")
     assert (unknown.connection_spec_id, unknown.auth, str(unknown)) == ("abc", (), "connection spec abc")
     with pytest.raises(AepConfigError, match="`connection_spec_id`"):
         choose("paypal", "../x")

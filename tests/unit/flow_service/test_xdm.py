@@ -40,6 +40,8 @@ def test_a_columns_type(column: dict[str, Any], field: dict[str, Any]) -> None:
         ("a b", "a_b"),
         ("a.b/c", "a_b_c"),
         ("_x", "x"),
+        ("-_Xy_-_", "Xy_-"),
+        ("X_a_X", "X_a_X"),
         ("$", "field"),
         ("é", "field"),
     ],
@@ -51,8 +53,9 @@ def test_a_columns_name_as_a_field(column: str, name: str) -> None:
 
 def test_two_columns_for_one_field_are_refused() -> None:
     """One of them would be lost."""
-    with pytest.raises(AepConfigError, match=r"'a b' and 'a\.b'"):
+    with pytest.raises(AepConfigError, match=r"^`columns`: 'a b' and 'a\.b'") as caught:
         xdm.fields_of([{"name": "a b"}, {"name": "a.b"}])
+    assert caught.value.parameter == "columns"
 
 
 def test_several_tables_are_merged() -> None:
