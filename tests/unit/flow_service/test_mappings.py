@@ -38,6 +38,10 @@ def test_names_are_folded(column: str, field: str) -> None:
         ("name", ["_acme.name", "person.name"], "_acme.name"),
         ("firstname", ["_acme.x.firstName", "person.name.firstName"], "_acme.x.firstName"),
         ("city", ["_acme.city", "_acme.address.city"], "_acme.city"),
+        ("homecity", ["_acme.home.city", "home.city"], "_acme.home.city"),
+        ("homecity", ["home.city", "_acme.x.homeCity"], "home.city"),
+        ("homecity", ["_acme.x.homeCity", "x.homeCity"], "_acme.x.homeCity"),
+        ("_acme.home.city", ["_acme.home.city", "home.city"], "_acme.home.city"),
     ],
 )
 def test_the_better_fit_is_taken(column: str, fields: list[str], chosen: str) -> None:
@@ -72,6 +76,31 @@ def test_nothing_that_maps_is_an_error_that_lists_all() -> None:
         mappings.map_by_name(["x", "y"], ["_acme.a", "_id"], OWN)
     assert caught.value.parameter == "mapping"
     assert all(repr(name) in str(caught.value) for name in ("x", "y", "_acme.a", "_id"))
+
+
+def test_a_field_that_is_nearly_right_is_suggested() -> None:
+    """By its last name, three of them at most; where none is near, nothing is asked."""
+    fields = ["_acme.a.Product_Id", "_acme.b.productId", "_acme.c.productid", "_acme.d.PRODUCTID", "_id"]
+    with pytest.raises(AepConfigError) as caught:
+        mappings.check_mapping({"a": "x.y.productId"}, None, fields)
+    assert str(caught.value) == (
+        "`mapping` names fields that the schema lacks: 'x.y.productId'. Did you mean '_acme.a.Product_Id', "
+        "'_acme.b.productId', '_acme.c.productid'?"
+    )
+    with pytest.raises(AepConfigError) as caught:
+        mappings.check_mapping({"a": "nope"}, None, fields)
+    assert str(caught.value) == "`mapping` names fields that the schema lacks: 'nope'."
+
+
+def test_what_is_told_is_cut_after_thirty() -> None:
+    """A table can have a thousand columns."""
+    for count, rest in ((30, "'c30'. "), (31, "'c30' and 1 more. "), (32, "'c30' and 2 more. ")):
+        columns = [f"c{number}" for number in range(1, count + 1)]
+        with pytest.raises(AepConfigError) as caught:
+            mappings.map_by_name(columns, ["_id"], OWN)
+        assert f"{rest}The schema has '_id'." in str(caught.value)
+    mapped = mappings.map_by_name(["id", "x"], ["_acme.id"], OWN)
+    assert mapped.left_out == {"x": "the schema has no such field"}
 
 
 @pytest.mark.parametrize(

@@ -131,6 +131,7 @@ def test_what_a_place_says() -> None:
     [
         ({"table": None, "file": None}, "table", "`table`, `file` are all missing"),
         ({"table": "T", "file": "/a", "stream": None}, "file", "`table`, `file` are given together"),
+        ({"table": "T", "file": "/a", "stream": True}, "stream", "`table`, `file`, `stream` are given tog"),
         ({"file": ""}, "file", "neither a path"),
         ({"file": "None"}, "file", "neither a path"),
         ({"file": "a\nb"}, "file", "neither a path"),

@@ -421,3 +421,14 @@ def test_what_counts_as_the_next_run(completed: Any, began: Any, since: float, f
     """Told by its end; by its start where the end is not told; one that tells neither ended long ago."""
     one = Run("a", "f", "success", Phase.GOOD, started_at=began, completed_at=completed)
     assert (choose([one], Aim("next", since=since)) is not None) is found
+
+
+def test_an_error_behind_the_connectors_is_named_where_there_is_no_other() -> None:
+    """Its code is cut, since it is a stranger's."""
+    one = item("failed", recordSummary={"inputRecordCount": 1})
+    one["activities"] = [{"statusSummary": {"extensions": {"errors": [{"code": "c" * 70}]}}}]
+    error = judge(read_run(one), Limits())
+    assert error is not None
+    assert error.code == "c" * 60
+    assert f"failed. {'c' * 60}. Records: " in str(error)
+    assert error.retryable is False

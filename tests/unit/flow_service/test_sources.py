@@ -303,3 +303,24 @@ def test_every_difference_is_named() -> None:
     source = Source("x", "X", "y", auth=(one, two))
     found = connection_specs.differences(source, spec(source, AuthSpec("Two")))
     assert found == ["it has no authentication 'One'", "'Two' has no `a`"]
+
+
+def test_each_row_of_the_catalogue_is_read_whole() -> None:
+    """What a document says of a source is what a DAG is checked against."""
+    package = files("airflow_provider_aep.flow_service")
+    rows = json.loads((package / "data" / "sources.json").read_text("utf-8"))
+    catalogue.cache_clear()
+    assert list(catalogue()) == [row["key"] for row in rows]
+    for row, source in zip(rows, catalogue().values(), strict=True):
+        keys = ("title", "connection_spec_id", "category", "flow_spec", "alias", "note", "document")
+        assert [getattr(source, key) for key in keys] == [row.get(key, "") for key in keys]
+        for way, auth in zip(row["auth"], source.auth, strict=True):
+            plain = ("name", "confidence", "deprecated", "note", "document")
+            assert [getattr(auth, key) for key in plain] == [way[key] for key in plain]
+            assert list(auth.required) == way["required"]
+            assert list(auth.parameters) == [*way["required"], *way["optional"]]
+            for name, schema in auth.properties.items():
+                secret = {"format": "password"} if name in way["secret"] else {}
+                default = {"default": way["defaults"][name]} if name in way["defaults"] else {}
+                types = {"type": ["string", "number", "boolean"], "minLength": 1}
+                assert schema == {**types, **secret, **default}

@@ -42,6 +42,8 @@ def test_a_columns_type(column: dict[str, Any], field: dict[str, Any]) -> None:
         ("_x", "x"),
         ("-_Xy_-_", "Xy_-"),
         ("X_a_X", "X_a_X"),
+        ("a b ", "a_b"),
+        ("a_ b\t", "a__b"),
         ("$", "field"),
         ("é", "field"),
     ],
@@ -63,8 +65,10 @@ def test_several_tables_are_merged() -> None:
     one, two = [{"name": "id", "type": "int"}, {"name": "a"}], [{"name": "id", "type": "long"}, {"name": "b"}]
     assert [column["name"] for column in xdm.merge_columns([one, two])] == ["id", "a", "b"]
     assert xdm.merge_columns(tuple(one)) == one
-    with pytest.raises(AepConfigError, match="'id'"):
+    with pytest.raises(AepConfigError, match=r"'id' has two types: integer, string \(date\)\."):
         xdm.merge_columns([one, [{"name": "id", "type": "date"}]])
+    with pytest.raises(AepConfigError, match="has a name that is no text: 5"):
+        xdm.merge_columns([{"name": 5}])
 
 
 @pytest.mark.parametrize(
