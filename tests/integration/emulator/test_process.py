@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+import psutil
 import pytest
 
 from airflow_provider_aep.emulator import server
@@ -346,11 +347,11 @@ def test_paypal_removed() -> None:
         assert spec not in crm["sourceConnectionSpecIds"]
 
 
-def test_start_is_fast() -> None:
-    """Tests start it often."""
-    started = time.monotonic()
-    with Emulator():
-        assert time.monotonic() - started < 5  # about half a second on an idle machine
+def test_start_is_cheap() -> None:
+    """Tests start it often. What it works, not how long that takes where others work, too."""
+    with Emulator() as emulator:
+        spent = psutil.Process(emulator.process.pid).cpu_times()
+        assert spent.user + spent.system < 5  # about half a second
 
 
 def test_imports_nothing_of_the_client() -> None:

@@ -105,11 +105,14 @@ def test_an_unknown_status_waits_until_the_deadline(server: RunServer) -> None:
     """Guessing is not bounded, waiting is."""
     server.add("run-1", status="pondering")
 
-    async def main() -> Any:
-        return await events(trigger(deadline=time.time() + 0.6))
+    async def main(seconds: float) -> Any:
+        return await events(trigger(deadline=time.time() + seconds))
 
-    assert run(main()) == [{"status": "timeout", "flow_id": "flow-1", "run_id": "run-1"}]
-    assert len(server.seen("/runs/")) >= 2
+    for seconds in (0.6, 6, 60):  # until the machine was fast enough for a second look
+        assert run(main(seconds)) == [{"status": "timeout", "flow_id": "flow-1", "run_id": "run-1"}]
+        if len(server.seen("/runs/")) >= 2:
+            return
+    raise AssertionError("it was not looked at again")
 
 
 def test_a_deadline_that_passed_meanwhile_fires_at_once(server: RunServer) -> None:
