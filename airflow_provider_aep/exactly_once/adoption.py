@@ -26,7 +26,7 @@ from airflow_provider_aep.flow_service.errors import (
     EntityStateError,
     WorkerSlotError,
 )
-from airflow_provider_aep.flow_service.retry import LONGEST_WAIT
+from airflow_provider_aep.flow_service.retry import LONGEST_WAIT, is_refused_token
 from airflow_provider_aep.flow_service.states import Readiness
 
 MOST_UPDATES = 10
@@ -65,19 +65,24 @@ def published(wanted: Wanted, entity: Entity, *, own: bool = False) -> Generator
     """Publish what is still a draft of ours. Whoever is second finds it published, which is as good."""
     if not (is_leftover_draft(wanted, entity) or (own and wanted.drafts and entity.is_draft)):
         return entity
-    try:
-        yield Publish(entity.id)
-    except AepError as error:
-        failure: AepError | None = error
-    else:
-        failure = None
-    try:
-        entity = yield Get(entity.id)
-    except AepNotFoundError:
-        raise Vanished from None
-    if failure is not None and entity.is_draft:
-        raise failure
-    return entity
+    failure: AepError | None = None
+    for _ in range(2):  # a refused token is renewed once
+        try:
+            yield Publish(entity.id)
+        except AepError as error:
+            failure = error
+        else:
+            failure = None
+        try:
+            entity = yield Get(entity.id)
+        except AepNotFoundError:
+            raise Vanished from None
+        if failure is None or not entity.is_draft:
+            return entity
+        if not is_refused_token(failure):
+            break
+    assert failure is not None
+    raise failure
 
 
 def update(
@@ -104,10 +109,11 @@ def update(
             yield Update(entity)
         except AepVersionError as error:
             failure, conflicts = error, conflicts - 1
+            lost = lost or error.may_have_happened  # then the change may be our own
             if conflicts < 0:
                 raise
         except AepError as error:
-            if not error.may_have_happened or isinstance(error, AepThrottledError):
+            if not (error.may_have_happened and error.retryable) or isinstance(error, AepThrottledError):
                 raise  # a 429 has been waited for by the transport, as far as it may be
             failure, lost = error, True
         else:

@@ -46,7 +46,7 @@ from airflow_provider_aep.flow_service.errors import (
     AmbiguousEntityError,
     EntityStateError,
 )
-from airflow_provider_aep.flow_service.retry import LONGEST_WAIT, wait_for
+from airflow_provider_aep.flow_service.retry import LONGEST_WAIT, is_refused_token, wait_for
 from airflow_provider_aep.flow_service.states import Readiness
 
 MOST_POSTS = 3
@@ -120,7 +120,7 @@ def _look_and_post(wanted: Wanted) -> Recipe:
 def _may_repeat(error: AepError, posts: int) -> bool:
     """Whether another post can succeed. A refused token is renewed once."""
     if isinstance(error, AepAuthError):
-        return error.status == 401 and posts <= 1
+        return is_refused_token(error) and posts <= 1
     return error.retryable and wait_for(error, 1, 0.5).wait <= LONGEST_WAIT
 
 

@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from airflow_provider_aep.exactly_once.recipe import PATIENCE
-from airflow_provider_aep.flow_service.errors import AepAuthError, AepError, AmbiguousRunError
+from airflow_provider_aep.flow_service.errors import AepError, AmbiguousRunError
+from airflow_provider_aep.flow_service.retry import is_refused_token
 from airflow_provider_aep.flow_service.runs import Run
 
 
@@ -56,8 +57,11 @@ def start_once(
         since = max((run.created_at or 0.0 for run in standing), default=0.0)
         notes.write({"since": since})
         run_id, failure = _post(post, notes)
-        if run_id is None and isinstance(failure, AepAuthError) and not _newer(look(), since, window):
+        if run_id is None and is_refused_token(failure) and not _newer(look(), since, window):
             run_id, failure = _post(post, notes)  # refused at the gate, with a token that is renewed by now
+            if run_id is None and is_refused_token(failure) and not _newer(look(), since, window):
+                notes.forget()
+                raise failure  # the credential is refused, not an old token
         if run_id is not None:
             return run_id
     newer: list[Run] = []
@@ -85,7 +89,7 @@ def _post(post: Callable[[], str], notes: Notes) -> tuple[str | None, AepError |
     try:
         run_id = post()
     except AepError as error:
-        if error.may_have_happened or (isinstance(error, AepAuthError) and error.status == 401):
+        if error.may_have_happened or is_refused_token(error):
             return None, error
         notes.forget()
         raise

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from typing import TypeGuard
 
 from airflow_provider_aep.flow_service.errors import (
     AepAuthError,
@@ -66,6 +67,11 @@ def wait_for(error: AepError, attempt: int, jitter: float) -> Again:
     """Steps that double, or the server's wish where it is longer."""
     step = FIRST_WAIT * 2 ** (attempt - 1) * (0.75 + jitter / 2)
     return Again(max(step, error.retry_after or 0.0))
+
+
+def is_refused_token(error: AepError | None) -> TypeGuard[AepAuthError]:
+    """A 401: nothing happened, and the next request comes with a fresh token."""
+    return isinstance(error, AepAuthError) and error.status == 401
 
 
 def parse_retry_after(value: str | None, now: float) -> float | None:

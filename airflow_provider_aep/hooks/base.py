@@ -173,6 +173,8 @@ class AepHook(HttpHook):
         done = request.method == "DELETE" and uncertain and isinstance(failure, AepNotFoundError)
         if response is not None and (failure is None or done or not check):
             return response
+        if failure is not None and uncertain:
+            failure.may_have_happened = True  # by an attempt whose reply was lost
         raise failure or AepReplyError.with_advice(f"{what} was not answered.")
 
     def _send_once(
