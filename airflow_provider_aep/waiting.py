@@ -171,10 +171,14 @@ class WaitsForRun(AepOperator):
             wait.flow_id,
         )
         if self.disable_on_kill and wait.flow_id:
+            from airflow_provider_aep.exactly_once import switch_once
             from airflow_provider_aep.flow_service.entities import is_off
 
-            if not is_off(self.hook.get_flow(wait.flow_id)):
-                self.hook.act_on_flow(wait.flow_id, "disable")
+            flow_id = wait.flow_id
+            switch_once(
+                lambda: is_off(self.hook.get_flow(flow_id)),
+                lambda: self.hook.act_on_flow(flow_id, "disable"),
+            )
             self.log.warning("Disabled dataflow %s (`disable_on_kill`).", wait.flow_id)
 
     def _resume(self, context: Any, event: Any, wait: dict[str, Any] | None) -> dict[str, Any]:

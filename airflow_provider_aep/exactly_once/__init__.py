@@ -12,6 +12,7 @@ from airflow_provider_aep.exactly_once.marks import find_mark, make_mark, with_m
 from airflow_provider_aep.exactly_once.recipe import create_once
 from airflow_provider_aep.exactly_once.rotation import replace_credentials
 from airflow_provider_aep.exactly_once.steps import Entity, Outcome, Wanted
+from airflow_provider_aep.exactly_once.switch import switch_once
 
 IF_EXISTS = ("reuse", "update", "fail")
 
@@ -27,5 +28,6 @@ __all__ = [
     "find_mark",
     "make_mark",
     "replace_credentials",
+    "switch_once",
     "with_mark",
 ]

@@ -66,6 +66,11 @@ def maps(flow_spec: Mapping[str, Any]) -> bool:
     return any(isinstance(one, Mapping) and one.get("name") == "Mapping" for one in known)
 
 
+def is_on(flow: Mapping[str, Any]) -> bool:
+    """Whether a dataflow is enabled, or about to be."""
+    return str(flow.get("state")).lower() in ("enabled", "enabling", "initializing", "updating")
+
+
 def is_off(flow: Mapping[str, Any]) -> bool:
     """Whether a dataflow is disabled, or about to be."""
     return str(flow.get("state")).lower() in ("disabled", "disabling")

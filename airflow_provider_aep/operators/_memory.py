@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow_provider_aep._compat import task_store
 
-_NOTES = ("id", "version", "since")
+_NOTES = ("id", "version", "since", "ends")
 
 
 class TaskMemory:

@@ -8,7 +8,7 @@ from airflow_provider_aep.links import AepDataflowLink, dataflow_url
 from airflow_provider_aep.operators.base import AepOperator, CreateOperator, none_if_blank, push_link
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from airflow_provider_aep.exactly_once import Service, Wanted
     from airflow_provider_aep.flow_service.schedules import Schedule
@@ -146,6 +146,9 @@ class CreateDataflowOperator(CreateOperator):
             agreement.check_mapping_set(found, target)
 
 
+_ENDS = ("source", "target")
+
+
 class _FlowActionOperator(AepOperator):
     """Base of what is done to one dataflow.
 
@@ -159,14 +162,15 @@ class _FlowActionOperator(AepOperator):
         super().__init__(**kwargs)
         self.flow_id = flow_id
 
-    def _switch(self, context: Any, op: str, state: str) -> str:
+    def _switch(self, context: Any, op: str, is_so: Callable[[Mapping[str, Any]], bool]) -> str:
         """Enable or disable; one that is so already is fine, so a retry is too."""
+        from airflow_provider_aep.exactly_once import switch_once
+
         push_link(self, context, AepDataflowLink.xcom_key, flow_link(self, self.flow_id))
-        if str(self.hook.get_flow(self.flow_id).get("state")).lower() == state:
-            self.log.info("Dataflow %s is %s already.", self.flow_id, state)
-        else:
-            self.hook.act_on_flow(self.flow_id, op)
-            self.log.info("Dataflow %s: %s.", self.flow_id, op)
+        acted = switch_once(
+            lambda: is_so(self.hook.get_flow(self.flow_id)), lambda: self.hook.act_on_flow(self.flow_id, op)
+        )
+        self.log.info("Dataflow %s: %s.", self.flow_id, op if acted else f"{op}d already")
         return self.flow_id
 
 
@@ -179,7 +183,9 @@ class EnableDataflowOperator(_FlowActionOperator):
 
     def act(self, context: Any) -> str:
         """``POST /flows/{id}/action?op=enable``."""
-        return self._switch(context, "enable", "enabled")
+        from airflow_provider_aep.flow_service.entities import is_on
+
+        return self._switch(context, "enable", is_on)
 
 
 class DisableDataflowOperator(_FlowActionOperator):
@@ -191,11 +197,16 @@ class DisableDataflowOperator(_FlowActionOperator):
 
     def act(self, context: Any) -> str:
         """``POST /flows/{id}/action?op=disable``."""
-        return self._switch(context, "disable", "disabled")
+        from airflow_provider_aep.flow_service.entities import is_off
+
+        return self._switch(context, "disable", is_off)
 
 
 class DeleteDataflowOperator(_FlowActionOperator):
     """Delete a dataflow, and on demand what it stood on. What it has ingested stays in the dataset.
+
+    Once the dataflow is gone, only this task knows what it stood on. Where a connection cannot be deleted
+    then, the log names what is left; a retry goes on from there on Airflow 3.3, whose tasks remember.
 
     :param flow_id: the dataflow's id
     :param missing_ok: whether it is fine that there is none (any more)
@@ -210,30 +221,51 @@ class DeleteDataflowOperator(_FlowActionOperator):
     def act(self, context: Any) -> None:
         """In the order that the service demands: the flow first."""
         from airflow_provider_aep.flow_service.errors import AepNotFoundError
+        from airflow_provider_aep.operators._memory import TaskMemory
 
+        settings = self.hook.settings
+        identity = {"org": settings.org_id, "sandbox": self.hook.sandbox, "flow": self.flow_id}
+        memory = TaskMemory(context, "aep_deleted_dataflow", identity, self.log)
+        known = ends = memory.read().get("ends")  # by an earlier try, which may have deleted the flow
         try:
             flow = self.hook.get_flow(self.flow_id)
+            ends = [(kind, end) for kind in _ENDS for end in flow.get(f"{kind}ConnectionIds") or []]
+            memory.write({"ends": ends})
             self.hook.delete_flow(self.flow_id)
+            self.log.info("Deleted dataflow %s.", self.flow_id)
         except AepNotFoundError:
-            if not self.missing_ok:
+            if not self.missing_ok and known is None:
                 raise
             self.log.info("Dataflow %s is gone already.", self.flow_id)
-            return
-        self.log.info("Deleted dataflow %s.", self.flow_id)
         if self.with_connections:
-            self._delete_ends(flow)
+            self._delete_ends(ends or [])
+        memory.forget()
 
-    def _delete_ends(self, flow: dict[str, Any]) -> None:
-        for kind in ("source", "target"):
-            for end in flow.get(f"{kind}ConnectionIds") or []:
-                users = self.hook.flows_using(**{f"{kind}_connection_id": end})
-                if users:
-                    self.log.warning(
-                        "Kept %s connection %s: dataflow %s uses it.", kind, end, ", ".join(users)
-                    )
-                    continue
-                getattr(self.hook, f"delete_{kind}_connection")(end)
-                self.log.info("Deleted %s connection %s.", kind, end)
+    def _delete_ends(self, ends: Sequence[Sequence[str]]) -> None:
+        from airflow_provider_aep.flow_service.errors import AepError
+
+        left = list(ends)
+        try:
+            while left:
+                self._delete_end(*left[0])
+                left.pop(0)
+        except AepError:
+            named = ", ".join(f"{kind} connection {end}" for kind, end in left)
+            self.log.warning("Not deleted yet: %s.", named)
+            raise
+
+    def _delete_end(self, kind: str, end: str) -> None:
+        from airflow_provider_aep.flow_service.errors import AepNotFoundError
+
+        if users := self.hook.flows_using(**{f"{kind}_connection_id": end}):
+            self.log.warning("Kept %s connection %s: dataflow %s uses it.", kind, end, ", ".join(users))
+            return
+        try:
+            getattr(self.hook, f"delete_{kind}_connection")(end)
+        except AepNotFoundError:
+            self.log.info("The %s connection %s is gone already.", kind, end)
+        else:
+            self.log.info("Deleted %s connection %s.", kind, end)
 
 
 def flow_link(operator: AepOperator, flow_id: str, run_id: str | None = None) -> str:

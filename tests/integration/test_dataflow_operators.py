@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from airflow_provider_aep.flow_service.errors import AepConfigError, EntityExistsError
+from airflow_provider_aep.flow_service.errors import (
+    AepConfigError,
+    AepNotFoundError,
+    AepPermissionError,
+    EntityExistsError,
+)
 from tests.support.emulator import Emulator
 from tests.support.pipeline import COLUMN_NAMES, Pipeline
-from tests.unit.operators.support import unwrapped
+from tests.unit.operators.support import Store, context, unwrapped
 
 TABLE = "PayPal.Catalog_Products"
 
@@ -109,6 +115,37 @@ def test_deleting_goes_in_order(emulator: Emulator, pipeline: Pipeline) -> None:
     state = emulator.state()
     assert (state["flows"], state["sourceConnections"], state["targetConnections"]) == (0, 0, 0)
     pipeline.delete(flow)
+
+
+def test_a_retry_deletes_what_an_earlier_try_left(emulator: Emulator, pipeline: Pipeline) -> None:
+    """The dataflow that named its connections is gone by then; also where a missing one is an error."""
+    flow, task = pipeline.dataflow(), context(Store())
+    for kind in ("source", "target"):
+        listed = pipeline.hook.list_entities(f"{kind}Connections")
+        emulator.fault(method="DELETE", path=listed[0]["id"], status=403, body={})
+    for _ in range(2):
+        with unwrapped(AepPermissionError):
+            pipeline.delete(flow, task, with_connections=True, missing_ok=False)
+        assert emulator.state()["flows"] == 0
+    pipeline.delete(flow, task, with_connections=True, missing_ok=False)
+    state = emulator.state()
+    assert (state["sourceConnections"], state["targetConnections"]) == (0, 0)
+    with unwrapped(AepNotFoundError):
+        pipeline.delete(flow, task, with_connections=True, missing_ok=False)
+
+
+def test_what_could_not_be_deleted_is_named(
+    emulator: Emulator, pipeline: Pipeline, logged: Callable[[], str]
+) -> None:
+    """Before Airflow 3.3 no retry knows it."""
+    flow = pipeline.dataflow()
+    (source,) = pipeline.hook.list_entities("sourceConnections")
+    (target,) = pipeline.hook.list_entities("targetConnections")
+    emulator.fault(method="DELETE", path=source["id"], status=403, body={})
+    with unwrapped(AepPermissionError):
+        pipeline.delete(flow, with_connections=True)
+    said = logged()
+    assert f"source connection {source['id']}, target connection {target['id']}" in said
 
 
 def test_disabled_and_enabled_again(pipeline: Pipeline) -> None:

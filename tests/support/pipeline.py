@@ -51,11 +51,11 @@ class Pipeline:
         }
         return str(CreateDataflowOperator(task_id="flow", **order).execute({}))
 
-    def delete(self, flow_id: str, **options: Any) -> None:
+    def delete(self, flow_id: str, task: Any = None, **options: Any) -> None:
         """Run the operator."""
         from airflow_provider_aep.operators.dataflows import DeleteDataflowOperator
 
-        DeleteDataflowOperator(task_id="delete", flow_id=flow_id, **options).execute({})
+        DeleteDataflowOperator(task_id="delete", flow_id=flow_id, **options).execute(task or {})
 
     def switch(self, flow_id: str, state: str) -> None:
         """Run the operator that leads to a state."""
