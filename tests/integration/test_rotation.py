@@ -124,40 +124,6 @@ def test_dataflows_go_on(emulator: Emulator, hook: Any) -> None:
     assert (state["connections"], state["sourceConnections"], state["flows"]) == (1, 1, 1)
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [
-        {"drop": True, "when": "after"},
-        {"drop": True},
-        {"status": 503, "when": "after"},
-        {"status": 503},
-        {"status": 504, "body": "<html>late</html>", "when": "after"},
-        {"status": 200, "body": "<html>", "when": "after"},
-        {"status": 429, "headers": {"Retry-After": "1"}},
-        {"status": 401, "body": {"error_code": "401013", "message": "Oauth token is not valid"}},
-    ],
-    ids=str,
-)
-def test_a_patch_that_fails_once_ends_well(emulator: Emulator, expired: str, fault: dict[str, Any]) -> None:
-    """Lost, refused or spoiled, with and without its effect: it is sent again, with the same values."""
-    emulator.fault(method="PATCH", path=expired, **fault)
-    assert rotate(expired) == expired
-    assert works(emulator, expired)
-    assert len(patches(emulator)) == 2
-
-
-def test_a_service_that_fails_for_good_is_an_error(
-    emulator: Emulator, expired: str, monkeypatch: Any
-) -> None:
-    """It is asked a bounded number of times, and a retry of the task may help."""
-    monkeypatch.setattr("airflow_provider_aep.exactly_once.adoption.MOST_UPDATES", 3)
-    emulator.fault(method="PATCH", path=expired, status=503, times=100)
-    with pytest.raises(errors.AepServerError) as caught:
-        rotate(expired)
-    assert caught.value.retryable
-    assert len(patches(emulator)) == 3
-
-
 def test_a_412_with_nothing_changed_is_sent_again(emulator: Emulator, expired: str) -> None:
     """The very same etag is current: whatever refused it, nobody's credentials are overwritten."""
     emulator.fault(method="PATCH", path=expired, status=412, body={})

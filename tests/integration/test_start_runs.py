@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_aep.flow_service.errors import AepRequestError, AmbiguousRunError
+from airflow_provider_aep.flow_service.errors import AmbiguousRunError
 from tests.support.emulator import Emulator
 from tests.support.pipeline import Pipeline
 from tests.unit.operators.support import Store
@@ -59,18 +59,6 @@ def test_without_a_store_the_window_tells(emulator: Emulator, hook: Any, flow: s
     assert on_demand(emulator, hook, flow) == [made]
 
 
-@pytest.mark.parametrize(
-    "fault", [{"drop": True}, {"status": 503}, {"body": "<html>"}], ids=["drop", "503", "html"]
-)
-def test_a_lost_reply_is_healed(
-    emulator: Emulator, hook: Any, flow: str, waits: Any, fault: dict[str, Any]
-) -> None:
-    """What is newer than the intent is the run that was asked for."""
-    emulator.fault(method="POST", path="/runs", when="after", **fault)
-    made = start(hook, flow, Store())
-    assert on_demand(emulator, hook, flow) == [made]
-
-
 def test_where_it_cannot_be_told_none_is_started_again(
     emulator: Emulator, hook: Any, flow: str, waits: Any
 ) -> None:
@@ -83,20 +71,3 @@ def test_where_it_cannot_be_told_none_is_started_again(
     assert on_demand(emulator, hook, flow) == []
     posts = [one for one in emulator.requests("POST", "/runs") if one["path"].endswith("/runs")]
     assert len(posts) == 1
-
-
-def test_a_refused_run_can_be_tried_again(emulator: Emulator, hook: Any, flow: str) -> None:
-    """A 400 is no doubt: the intent is forgotten with it."""
-    store = Store()
-    emulator.fault(method="POST", path="/runs", status=400)
-    with pytest.raises(AepRequestError):
-        start(hook, flow, store)
-    made = start(hook, flow, store)
-    assert on_demand(emulator, hook, flow) == [made]
-
-
-def test_a_refused_token_is_renewed(emulator: Emulator, hook: Any, flow: str) -> None:
-    """The gateway turned the request away, and no new run is to be seen: it is sent once more."""
-    emulator.fault(method="POST", path="/runs", status=401, body={"error_code": "401013", "message": "x"})
-    made = start(hook, flow, Store())
-    assert on_demand(emulator, hook, flow) == [made]
