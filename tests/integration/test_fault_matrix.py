@@ -35,6 +35,8 @@ from tests.support.raw_server import RawServer, reply, unused_port
 SEED = 5
 SHORT = 0.3
 """Seconds that the client has for a reply that never comes; every other reply has 60."""
+LONGEST = 60
+"""Seconds that a try may sleep in a worker's slot."""
 HELD: list[tuple[str, str]] = []
 
 Cell = tuple[Operation, Fault]
@@ -153,11 +155,12 @@ def test_a_cell(
     emulator: Emulator,
     lead: Lead,
     authority: Authority,
+    waits: list[float],
     monkeypatch: pytest.MonkeyPatch,
     operation: Operation,
     fault: Fault,
 ) -> None:
-    """What the table says comes of it, and of a clean retry."""
+    """What the table says comes of it, and of a clean retry; no try would sleep for more than a minute."""
     outcome = expected(operation, fault)
     attempt = operation.prepare(World(emulator))
     with failing(operation, fault, emulator, lead, authority) as front:
@@ -171,6 +174,7 @@ def test_a_cell(
         ), error
         if error is not None:
             check_facts(error, fault, outcome)
+    assert sum(waits) <= LONGEST
     lead()
     after, again = after_retry(operation, outcome)
     error = error_of(attempt)
