@@ -73,7 +73,7 @@ NATURES = {
 }
 
 CONNECT = Means("AepConnectError", True, False)
-UNTRUSTED = Means("AepConnectError", False, False)
+UNTRUSTED = Means("AepCertificateError", False, False)
 LOST = Means("AepConnectionLostError", True, True)
 TIMEOUT = Means("AepTimeoutError", True, True)
 UNREADABLE = Means("AepReplyError", True, True)

@@ -15,7 +15,6 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from airflow_provider_aep.exactly_once import driver, runs
 from airflow_provider_aep.hooks.transport import Transport
 from tests.faults.expected import CELLS, OPERATIONS, after_retry, expected
 from tests.faults.faults import FAULTS, NATURES, Fault
@@ -74,8 +73,6 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 def no_pauses(waits: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
     """Between attempts, looks and tries nothing is waited for."""
     monkeypatch.setenv("AIRFLOW__AEP__SETTLE", "0")
-    monkeypatch.setattr(driver.carry_out, "__defaults__", (waits.append,))
-    monkeypatch.setitem(runs.start_once.__kwdefaults__, "sleep", waits.append)
 
 
 Lead = Callable[..., None]

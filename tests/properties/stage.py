@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_aep.exactly_once import driver, runs
 from airflow_provider_aep.flow_service.errors import AepError
 from airflow_provider_aep.hooks import ims, specs
 from airflow_provider_aep.hooks.transport import Transport
@@ -98,8 +97,6 @@ def stage(emulator: Emulator, make_hook: MakeHook, monkeypatch: pytest.MonkeyPat
     """`aep_default` leads to the emulator; nobody waits, and every request passes by."""
     make_hook(emulator.url)
     monkeypatch.setenv("AIRFLOW__AEP__SETTLE", "0")
-    monkeypatch.setattr(driver.carry_out, "__defaults__", (lambda seconds: None,))
-    monkeypatch.setitem(runs.start_once.__kwdefaults__, "sleep", lambda seconds: None)
     stage, send = Stage(emulator), Transport.send
 
     def sending(self: Transport, request: Any, *arguments: Any, **options: Any) -> Any:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
-if TYPE_CHECKING:
-    from typing_extensions import Self
+Self = TypeVar("Self", bound="AepError")
 
 
 class AepError(Exception):
@@ -39,7 +38,7 @@ class AepError(Exception):
         self.retry_after = retry_after
 
     @classmethod
-    def with_advice(cls, happened: str, **facts: Any) -> Self:
+    def with_advice(cls: type[Self], happened: str, **facts: Any) -> Self:
         """An error of which nothing is known but what happened: why and what to do are those of its kind."""
         return cls(f"{happened} {cls.why} {cls.todo}", **facts)
 

@@ -75,7 +75,7 @@ def test_a_failure_is_the_recipes_to_decide() -> None:
         try:
             yield s.Get("gone")
         except AepNotFoundError as error:
-            replies.append(str(error))
+            replies.append(error.message)
         replies.append((yield s.Get("a")))
         return DONE
 

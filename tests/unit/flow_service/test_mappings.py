@@ -83,13 +83,13 @@ def test_a_field_that_is_nearly_right_is_suggested() -> None:
     fields = ["_acme.a.Product_Id", "_acme.b.productId", "_acme.c.productid", "_acme.d.PRODUCTID", "_id"]
     with pytest.raises(AepConfigError) as caught:
         mappings.check_mapping({"a": "x.y.productId"}, None, fields)
-    assert str(caught.value) == (
+    assert caught.value.message == (
         "`mapping` names fields that the schema lacks: 'x.y.productId'. Did you mean '_acme.a.Product_Id', "
         "'_acme.b.productId', '_acme.c.productid'?"
     )
     with pytest.raises(AepConfigError) as caught:
         mappings.check_mapping({"a": "nope"}, None, fields)
-    assert str(caught.value) == "`mapping` names fields that the schema lacks: 'nope'."
+    assert caught.value.message == ("`mapping` names fields that the schema lacks: 'nope'.")
 
 
 def test_what_is_told_is_cut_after_thirty() -> None:
