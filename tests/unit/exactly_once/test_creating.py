@@ -248,6 +248,7 @@ def test_a_race_is_lost() -> None:
     assert outcome == Outcome("rival", created=False)
     assert stage.asked(s.Delete) == [s.Delete("own")]
     assert "Step 4 (race): own of this task was deleted again; reused the flow 'n'" in words(stage)
+    assert "could not be deleted" not in words(stage)
 
 
 def test_of_two_of_the_same_age_all_agree_on_one() -> None:
@@ -272,9 +273,12 @@ def test_an_own_that_cannot_be_deleted_at_once_is_waited_for() -> None:
     outcome, stage = create(wanted(), **answers, delete=[NO, None], get=[own])
     assert outcome.id == "rival"
     assert stage.asked(s.Delete) == [s.Delete("own")] * 2
+    assert stage.asked(s.Get) == [s.Get("own")]
+    assert "could not be deleted" not in words(stage)
     outcome, stage = create(wanted(), **answers, delete=[NO], get=[GONE])
     assert outcome.id == "rival"
     assert len(stage.asked(s.Delete)) == 1
+    assert "could not be deleted" not in words(stage)
 
 
 @pytest.mark.parametrize("get", [NO, entity("own", 2)], ids=["cannot be read", "stands"])

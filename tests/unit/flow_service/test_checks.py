@@ -209,7 +209,11 @@ def test_a_callers_headers_are_refused(pair: tuple[Any, Any]) -> None:
 
 def test_methods_objects_and_flags() -> None:
     """As they are meant."""
-    assert checks.check_method("get") == "GET"
+    assert [checks.check_method(method) for method in ("get", "Patch", "DELETE")] == [
+        "GET",
+        "PATCH",
+        "DELETE",
+    ]
     assert checks.check_object({"a": 1}, "p") == {"a": 1}
     assert (checks.check_flag(True, "p"), checks.check_flag(False, "p")) == (True, False)
     assert checks.check_choice("b", "p", ("a", "b")) == "b"

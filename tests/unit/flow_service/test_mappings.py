@@ -64,6 +64,11 @@ def test_a_field_is_taken_once_and_by_its_exact_namesake() -> None:
     assert list(mapped.left_out) == ["user_id"]
 
 
+def test_an_exact_namesake_goes_first_whatever_the_alphabet_says() -> None:
+    """The other one would take its field."""
+    assert mappings.map_by_name(["A_b", "a_b"], ["_acme.a_b"], OWN).pairs == {"a_b": "_acme.a_b"}
+
+
 def test_the_order_is_the_columns() -> None:
     """So that the same table gives the same mapping set."""
     fields = ["_acme.c", "_acme.B", "_acme.a"]
@@ -131,6 +136,11 @@ def test_a_given_mapping_lists_what_it_leaves_out() -> None:
     mapped = mappings.check_mapping({"b": "_id"}, ["a", "b"], ["_id"])
     assert (mapped.pairs, list(mapped.left_out)) == ({"b": "_id"}, ["a"])
     assert mappings.check_mapping({"b": "_id"}, None, ["_id"]).left_out == {}
+
+
+def test_an_id_of_capitals() -> None:
+    """Adobe's are small so far."""
+    assert mappings.read_created({"id": "0-AZ"}, "POST")["id"] == "0-AZ"
 
 
 def test_the_same_content_has_the_same_hash() -> None:

@@ -47,6 +47,7 @@ def test_each_cell_of_the_table(method: str, failure: str) -> None:
     assert (found is not None) is (failure in AGAIN[method])
     if found is not None:
         assert found.fresh_token is (failure == "401")
+        assert found.wait == (0.0 if failure == "401" else 0.5)
 
 
 @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])

@@ -16,7 +16,7 @@ from airflow_provider_aep.flow_service.errors import (
 from airflow_provider_aep.flow_service.run_calls import Pages, get_run, list_runs, list_runs_of
 from airflow_provider_aep.flow_service.run_choice import Aim, choose
 from airflow_provider_aep.flow_service.run_verdict import Limits, judge, read_limits
-from airflow_provider_aep.flow_service.runs import Phase, Run, epoch_seconds, read_phase, read_run
+from airflow_provider_aep.flow_service.runs import Phase, Problem, Run, epoch_seconds, read_phase, read_run
 
 KEYS = [
     "run_id",
@@ -432,3 +432,52 @@ def test_an_error_behind_the_connectors_is_named_where_there_is_no_other() -> No
     assert error.code == "c" * 60
     assert f"failed. {'c' * 60}. " in error.message
     assert error.retryable is False
+
+
+def test_the_sentence_of_a_run_says_what_there_is() -> None:
+    """No dataflow, no code, no link: nothing in their place."""
+    bare = Run("r", None, "failed", Phase.BAD)
+    unknown = "unknown read, unknown written, unknown failed, unknown skipped."
+    assert str(judge(bare, Limits())) == f"Run r failed. Records: {unknown}"
+    detailed = Run("r", None, "failed", Phase.BAD, detail="x ErrorCode=A_b-1.c, y")
+    assert str(judge(detailed, Limits())) == f"Run r failed. ErrorCode=A_b-1.c. Records: {unknown}"
+    partial = Run("r", None, "partialSuccess", Phase.PARTIAL)
+    assert str(judge(partial, Limits(), link="https://x")).endswith(f"{unknown} https://x")
+
+
+def test_the_words_of_a_problem_are_cut() -> None:
+    """The connector's goes first, wherever it stands; what is behind it follows."""
+    problems = (Problem("i" * 70, "", True), Problem("o", "." + "m" * 320), Problem("j", "", True))
+    error = judge(Run("r", "f", "failed", Phase.BAD, problems=problems), Limits())
+    assert f'failed. o: ".{"m" * 299}" (behind it: {"i" * 60}, j). Records' in str(error)
+    for message, shown in (("it broke.", '"it broke"'), ("X.X", '"X.X"'), ("..", None)):
+        error = judge(Run("r", "f", "failed", Phase.BAD, problems=(Problem("o", message),)), Limits())
+        assert (f"failed. o: {shown}. Records" if shown else "failed. o. Records") in str(error)
+
+
+def test_which_run_is_newest() -> None:
+    """By its start, then by its creation, then by its id; what has not started comes last."""
+
+    def run(id: str, began: float | None, made: float | None = None) -> Run:
+        return Run(id, "f", "", Phase.RUNNING, started_at=began, created_at=made)
+
+    for runs, newest in (
+        ([run("a", 1), run("b", 3), run("c", 2)], "b"),
+        ([run("a", 3), run("b", None), run("c", 2)], "b"),
+        ([run("a", 1, 0.5), run("b", 1, 0.2), run("c", 1)], "a"),
+        ([run("b", 1), run("a", 1)], "b"),
+    ):
+        choice = choose(runs, Aim("latest"))
+        assert choice is not None
+        assert choice.run.id == newest
+
+
+def test_an_interval_without_a_start_is_a_moment() -> None:
+    """What came before it."""
+    runs = [
+        Run("whole", "f", "", Phase.GOOD, started_at=1.0, window=(0.0, 20.0)),
+        Run("late", "f", "", Phase.GOOD, started_at=2.0, window=(15.0, 20.0)),
+    ]
+    choice = choose(runs, Aim("data_interval", end=20.0))
+    assert choice is not None
+    assert choice.run.id == "late"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -33,6 +35,15 @@ def test_what_is_sent(given: dict[str, Any], params: dict[str, Any]) -> None:
     schedule = read_schedule({**given, "start": None}, NOW)
     assert schedule.params() == {"startTime": int(NOW + LEAD), **params}
     assert schedule.once is (params["frequency"] == "once")
+
+
+@pytest.mark.parametrize(
+    ("start", "begins"),
+    [(MOMENT, int(NOW)), (" 1800000001 ", int(NOW) + 1), (NOW + 2.9, int(NOW) + 2), ("", int(NOW + LEAD))],
+)
+def test_a_start_that_is_given(start: object, begins: int) -> None:
+    """In whole seconds; an empty text is none."""
+    assert read_schedule({"start": start}, NOW).start == begins
 
 
 @pytest.mark.parametrize(
@@ -84,6 +95,17 @@ def test_what_is_seldom_meant(frequency: str, interval: int | None, warned: bool
         assert f"every {interval} {frequency}s" in warning
 
 
+@pytest.fixture(params=["UTC", "Asia/Kolkata"])
+def zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Of the machine that the task happens to run on."""
+    monkeypatch.setenv("TZ", request.param)
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("zone")
 @pytest.mark.parametrize(
     ("value", "seconds"),
     [

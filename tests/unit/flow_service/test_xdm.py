@@ -64,6 +64,7 @@ def test_several_tables_are_merged() -> None:
     """A column that they share is one; of two types it is an error."""
     one, two = [{"name": "id", "type": "int"}, {"name": "a"}], [{"name": "id", "type": "long"}, {"name": "b"}]
     assert [column["name"] for column in xdm.merge_columns([one, two])] == ["id", "a", "b"]
+    assert xdm.merge_columns((one, tuple(two))) == xdm.merge_columns([one, two])
     assert xdm.merge_columns(tuple(one)) == one
     with pytest.raises(AepConfigError, match=r"'id' has two types: integer, string \(date\)\."):
         xdm.merge_columns([one, [{"name": "id", "type": "date"}]])

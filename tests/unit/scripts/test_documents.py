@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from scripts import branch_coverage
 from scripts.licences import requirements
 from scripts.matrix.results import SECTION, details, load, overview
+from scripts.mutation import report as mutation
 from scripts.processes import LocalError
 from scripts.sections import read_section, write_section
 
@@ -21,6 +23,15 @@ def test_the_tables_of_what_ran_where_show_the_results() -> None:
     """Nobody has touched them by hand, nor the results without the tables."""
     assert read_section(ROOT / "README.md", SECTION) == overview(RESULTS)
     assert read_section(ROOT / "docs" / "reliability.md", SECTION) == details(RESULTS)
+
+
+def test_the_figures_of_mutants_and_coverage_show_the_results() -> None:
+    """So do those, and the page of what survived."""
+    docs = ROOT / "docs"
+    found, run = mutation.load(docs / "mutation.json"), branch_coverage.load(docs / "coverage.json")
+    assert read_section(docs / "reliability.md", mutation.SECTION) == mutation.section(found)
+    assert (docs / mutation.SURVIVORS).read_text("utf-8") == mutation.survivors_page(found)
+    assert read_section(docs / "reliability.md", branch_coverage.SECTION) == branch_coverage.section(run)
 
 
 def test_every_dependency_is_listed() -> None:
