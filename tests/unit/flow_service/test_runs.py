@@ -1,4 +1,4 @@
-"""Runs as data: states, counts, windows, which one is meant, and whether it is good."""
+"""Runs as data: states, counts, windows, and which one is meant."""
 
 from __future__ import annotations
 
@@ -7,16 +7,10 @@ from typing import Any
 import pytest
 
 from airflow_provider_aep.flow_service.calls import Call
-from airflow_provider_aep.flow_service.errors import (
-    AepConfigError,
-    AepReplyError,
-    RunFailedError,
-    RunPartialError,
-)
+from airflow_provider_aep.flow_service.errors import AepConfigError, AepReplyError
 from airflow_provider_aep.flow_service.run_calls import Pages, get_run, list_runs, list_runs_of
 from airflow_provider_aep.flow_service.run_choice import Aim, choose
-from airflow_provider_aep.flow_service.run_verdict import Limits, judge, read_limits
-from airflow_provider_aep.flow_service.runs import Phase, Problem, Run, epoch_seconds, read_phase, read_run
+from airflow_provider_aep.flow_service.runs import Phase, Run, epoch_seconds, read_phase, read_run
 
 KEYS = [
     "run_id",
@@ -238,116 +232,6 @@ def test_an_unknown_way_to_match_is_refused() -> None:
     assert caught.value.parameter == "match"
 
 
-@pytest.mark.parametrize(
-    ("status", "failed", "limits", "kind"),
-    [
-        ("success", 0, Limits(), None),
-        ("success", 1, Limits(), RunPartialError),
-        ("success", 1, Limits(fail_on_partial=False), None),
-        ("success", 1, Limits(max_failed_records=1), None),
-        ("success", 2, Limits(max_failed_records=1), RunPartialError),
-        ("success", 1, Limits(max_failed_ratio=0.01), None),
-        ("success", 2, Limits(max_failed_ratio=0.01), RunPartialError),
-        ("success", 2, Limits(max_failed_records=5, max_failed_ratio=0.01), RunPartialError),
-        ("success", -1, Limits(max_failed_records=0), None),
-        ("partialSuccess", 1, Limits(), RunPartialError),
-        ("partialSuccess", 1, Limits(max_failed_records=9), RunPartialError),
-        ("partialSuccess", 1, Limits(fail_on_partial=False), None),
-        ("partialFailure", 1, Limits(1, None, False), None),
-        ("partialFailure", 2, Limits(1, None, False), RunPartialError),
-        ("partialSuccess", -1, Limits(1, None, False), RunPartialError),
-        ("failed", 0, Limits(999, 1.0, False), RunFailedError),
-    ],
-)
-def test_the_verdict(status: str, failed: int, limits: Limits, kind: type | None) -> None:
-    """AEP's success can carry failed records; the limits say how many are fine. A failed run never is."""
-    records = {"inputRecordCount": 100, "outputRecordCount": 90, "failedRecordCount": failed}
-    error = judge(read_run(item(status, recordSummary=records)), limits)
-    assert (error is None) if kind is None else type(error) is kind
-
-
-def test_a_ratio_without_a_number_of_records_read() -> None:
-    """It is taken of what is known."""
-    records = {"outputRecordCount": 98, "failedRecordCount": 2}
-    error = judge(read_run(item(recordSummary=records)), Limits(max_failed_ratio=0.019))
-    assert "2.00%" in str(error)
-
-
-@pytest.mark.parametrize(
-    ("records", "share"),
-    [
-        ({"outputRecordCount": 60, "skippedRecordCount": 30, "failedRecordCount": 10}, "10.00%"),
-        ({"skippedRecordCount": 30, "failedRecordCount": 10}, "25.00%"),
-        ({"failedRecordCount": 1}, "100.00%"),
-        ({"inputRecordCount": 2, "failedRecordCount": 5}, "100.00%"),
-        ({"inputRecordCount": 2, "failedRecordCount": 1}, "50.00%"),
-        ({"inputRecordCount": 0, "failedRecordCount": 0}, None),
-    ],
-)
-def test_the_share_of_what_failed(records: dict[str, int], share: str | None) -> None:
-    """Of what was read; else of all that is known; never more than all, and none of none."""
-    error = judge(read_run(item(recordSummary=records)), Limits(max_failed_ratio=0.0))
-    assert (share in str(error)) if share else error is None
-
-
-def test_the_sentence_of_a_failed_run() -> None:
-    """Connector's error, inner code, ErrorCode, counts, link; secrets scrubbed; no retry can help a wait."""
-    one = item("failed", recordSummary={"inputRecordCount": 5, "failedRecordCount": 5})
-    one["metrics"]["statusSummary"]["errors"] = [
-        {"code": "CONNECTOR-1001-500", "message": "Error in copying\nthe data from hunter2"}
-    ]
-    extensions = {
-        "errors": [{"code": "2200"}, {"code": "2200"}],
-        "errorDetail": "ErrorCode=SftpNetworkIssue,'Type=Microsoft.DataTransfer.Common",
-    }
-    one["activities"] = [{"statusSummary": {"extensions": extensions}}]
-    error = judge(
-        read_run(one),
-        Limits(),
-        link="https://experience.adobe.com/x",
-        scrub=lambda t: t.replace("hunter2", "***"),
-    )
-    assert isinstance(error, RunFailedError)
-    assert str(error) == (
-        'Run run-1 of dataflow flow-1 failed. CONNECTOR-1001-500: "Error in copying the data from ***" '
-        "(behind it: 2200, ErrorCode=SftpNetworkIssue). The source could not be read: check its credentials, "
-        "that it is reachable and that what the dataflow reads is still there. Records: 5 read, unknown "
-        "written, 5 failed, 0 skipped. https://experience.adobe.com/x [AEP-E401]"
-    )
-    assert (error.code, error.run_id, error.retryable) == ("CONNECTOR-1001-500", "run-1", False)
-    assert error.result is not None
-    assert error.result["status"] == "failed"
-
-
-@pytest.mark.parametrize(
-    ("given", "parameter"),
-    [
-        ((-1, None, True), "max_failed_records"),
-        (("many", None, True), "max_failed_records"),
-        ((None, 1.5, True), "max_failed_ratio"),
-        ((None, True, True), "max_failed_ratio"),
-        ((None, float("nan"), True), "max_failed_ratio"),
-        ((None, "x", True), "max_failed_ratio"),
-        ((None, -0.1, True), "max_failed_ratio"),
-        ((None, None, "perhaps"), "fail_on_partial"),
-    ],
-)
-def test_limits_that_are_none(given: tuple[object, object, object], parameter: str) -> None:
-    """Refused by name before anything is sent."""
-    with pytest.raises(AepConfigError, match=rf"^`{parameter}` must be") as caught:
-        read_limits(*given)
-    assert caught.value.parameter == parameter
-
-
-def test_limits_as_jinja_renders_them() -> None:
-    """Everything arrives as text."""
-    assert read_limits("3", "0.5", "False") == Limits(3, 0.5, False)
-    assert read_limits("None", "", True) == Limits()
-    assert read_limits(" None ", None, " TRUE ") == Limits()
-    assert read_limits(0, 0, False) == Limits(0, 0.0, False)
-    assert read_limits(None, "1", True) == Limits(None, 1.0, True)
-
-
 def test_the_calls() -> None:
     """IN lists and filters in the documented grammar; ids are checked before they enter a URL."""
     assert get_run("run-1") == Call("GET", "/runs/run-1")
@@ -421,38 +305,6 @@ def test_what_counts_as_the_next_run(completed: Any, began: Any, since: float, f
     """Told by its end; by its start where the end is not told; one that tells neither ended long ago."""
     one = Run("a", "f", "success", Phase.GOOD, started_at=began, completed_at=completed)
     assert (choose([one], Aim("next", since=since)) is not None) is found
-
-
-def test_an_error_behind_the_connectors_is_named_where_there_is_no_other() -> None:
-    """Its code is cut, since it is a stranger's."""
-    one = item("failed", recordSummary={"inputRecordCount": 1})
-    one["activities"] = [{"statusSummary": {"extensions": {"errors": [{"code": "c" * 70}]}}}]
-    error = judge(read_run(one), Limits())
-    assert error is not None
-    assert error.code == "c" * 60
-    assert f"failed. {'c' * 60}. " in error.message
-    assert error.retryable is False
-
-
-def test_the_sentence_of_a_run_says_what_there_is() -> None:
-    """No dataflow, no code, no link: nothing in their place."""
-    bare = Run("r", None, "failed", Phase.BAD)
-    unknown = "unknown read, unknown written, unknown failed, unknown skipped."
-    assert str(judge(bare, Limits())) == f"Run r failed. Records: {unknown}"
-    detailed = Run("r", None, "failed", Phase.BAD, detail="x ErrorCode=A_b-1.c, y")
-    assert str(judge(detailed, Limits())) == f"Run r failed. ErrorCode=A_b-1.c. Records: {unknown}"
-    partial = Run("r", None, "partialSuccess", Phase.PARTIAL)
-    assert str(judge(partial, Limits(), link="https://x")).endswith(f"{unknown} https://x")
-
-
-def test_the_words_of_a_problem_are_cut() -> None:
-    """The connector's goes first, wherever it stands; what is behind it follows."""
-    problems = (Problem("i" * 70, "", True), Problem("o", "." + "m" * 320), Problem("j", "", True))
-    error = judge(Run("r", "f", "failed", Phase.BAD, problems=problems), Limits())
-    assert f'failed. o: ".{"m" * 299}" (behind it: {"i" * 60}, j). Records' in str(error)
-    for message, shown in (("it broke.", '"it broke"'), ("X.X", '"X.X"'), ("..", None)):
-        error = judge(Run("r", "f", "failed", Phase.BAD, problems=(Problem("o", message),)), Limits())
-        assert (f"failed. o: {shown}. Records" if shown else "failed. o. Records") in str(error)
 
 
 def test_which_run_is_newest() -> None:
