@@ -316,3 +316,37 @@ def test_an_own_that_was_deleted_by_a_rival() -> None:
         wanted(), look=[[], [entity("rival", 1, OTHER)]], post=["own"], get=[GONE], delete=[GONE]
     )
     assert outcome == Outcome("rival", created=False)
+
+
+@pytest.mark.parametrize(("wish", "slept"), [(60.0, 60.0), (60.5, 0.0)])
+def test_a_wish_is_done_up_to_a_minute(wish: float, slept: float) -> None:
+    """Beyond that it is for Airflow's own retry to wait."""
+    stage = Stage(look=[[]], post=[AepThrottledError("slow", status=429, retry_after=wish), NO])
+    with pytest.raises((AepThrottledError, AepRequestError)):
+        stage.play(create_once(wanted()))
+    assert stage.slept == ([slept] if slept else [])
+
+
+def test_own_is_not_waited_for_as_one_that_leaves() -> None:
+    """What this try made counts whatever its state; another that leaves is looked at again."""
+    own = entity("own", 2, state="enabled-finalizing")
+    outcome, stage = create(wanted(), look=[[], [own]], post=["own"], get=[entity("own", 2)])
+    assert outcome == Outcome("own", created=True)
+    assert stage.slept == [0.5]
+
+
+def test_an_own_that_comes_up_is_waited_for() -> None:
+    """Its id is handed on when it can be used; so is one that stood before."""
+    coming = entity("own", state="initializing")
+    outcome, stage = create(wanted(), look=[[], [coming]], post=["own"], get=[coming, entity("own")])
+    assert outcome == Outcome("own", created=True)
+    assert "The flow 'n' is 'initializing'; waiting for it" in words(stage)
+    outcome, stage = create(wanted(), look=[[coming]], get=[entity("own")])
+    assert outcome == Outcome("own", created=False)
+    assert "The flow 'n' is 'initializing'; waiting for it" in words(stage)
+
+
+def test_a_short_settling_is_slept_too() -> None:
+    """Half a second of it as much as a long one."""
+    _, stage = create(wanted(settle=0.5), look=[[], [entity("own")]], post=["own"])
+    assert stage.slept == [0.5]

@@ -78,11 +78,13 @@ class Order:
         )
 
 
-def test_a_run_that_is_remembered_is_the_answer() -> None:
+def test_a_run_that_is_remembered_is_the_answer(caplog: pytest.LogCaptureFixture) -> None:
     """Not a request is sent."""
     order = Order(looks=[[]], notes={"id": "a", "since": 5})
-    assert order.start() == "a"
+    with caplog.at_level(logging.INFO, "test"):
+        assert order.start() == "a"
     assert order.looked == 0
+    assert "An earlier try of this task started run a." in caplog.text
 
 
 def test_the_intent_is_kept_before_the_post() -> None:

@@ -100,7 +100,7 @@ def test_links_to_another_origin_are_refused(href: str) -> None:
 )
 def test_links_that_lead_nowhere_are_typed_errors(href: Any) -> None:
     """Half a list taken for a whole one is how a second connection comes to be."""
-    with pytest.raises(AepReplyError):
+    with pytest.raises(AepReplyError, match=r"^A list's next-page link "):
         query.next_page({"_links": {"next": {"href": href}}}, ORIGIN)
 
 

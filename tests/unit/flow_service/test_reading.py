@@ -256,3 +256,23 @@ def test_where_a_list_of_the_registry_goes_on() -> None:
     assert registry.next_start({"_links": {"next": {"href": "?limit=3"}}}) is None
     assert registry.next_start({"_page": {"next": 5}}) is None
     assert registry.find_resource_id("nothing of the kind") is None
+
+
+def test_a_run_is_read_where_a_document_puts_it() -> None:
+    """Bytes read where none were written, the OpenAPI's spelling, a count left out, and no guesses."""
+    metrics = {"recordSummary": {"inputRecordCount": "0"}, "sizeSummary": {"inputBytes": 9}}
+    window = {"durationSummary": {"extensions": {"windowStart": 0, "windowEnd": 60}}}
+    item = {"id": "r", "flowId": 5, "createdAt": 2_000_000_000_000, "metrics": metrics, "activites": [window]}
+    run = runs.read_run(item)
+    assert (run.flow_id, run.created_at, run.bytes, run.window) == (None, 2e9, 9, (0.0, 60.0))
+    assert (run.records_read, run.records_failed, run.records_skipped) == (0, 0, 0)
+    assert runs.read_run({}).id == ""
+    half = {"durationSummary": {"extensions": {"windowStart": 5}}}
+    assert (
+        runs.read_run({"activities": [half, {"durationSummary": {"extensions": {"windowEnd": 5}}}]}).window
+        is None
+    )
+    odd = {"metrics": {"statusSummary": {"errors": [{"code": None}, {}, {"code": "c"}]}}}
+    assert [problem.code for problem in runs.read_run(odd).problems] == ["c"]
+    assert runs.epoch_seconds(1) == 1.0
+    assert runs.epoch_seconds(1e11) == 1e8

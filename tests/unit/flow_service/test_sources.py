@@ -107,6 +107,13 @@ def test_an_unknown_source_gets_a_suggestion(name: Any, hint: str) -> None:
     assert caught.value.parameter == "source"
 
 
+@pytest.mark.parametrize("name", ["", None, "zzzz", 5])
+def test_where_nothing_is_near_nothing_is_suggested(name: Any) -> None:
+    """A wrong hint costs more than none."""
+    with pytest.raises(AepConfigError, match=r"does not know\. `python -m"):
+        find_source(name)
+
+
 def test_no_two_sources_answer_to_a_name() -> None:
     """Which is meant must not depend on their order."""
     names = [name for source in catalogue().values() for name in source.names]
