@@ -8,10 +8,11 @@ ARGS ?=
 PARALLEL ?= -n 3 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-ingest ui test test-crash test-matrix lint format bench venv clean distclean
+.PHONY: help demo demo-ingest ui test test-crash test-matrix test-mutation coverage lint format bench \
+	venv measuring clean distclean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 demo: ## Run the PayPal DAG on a real Airflow against the emulator
 	@scripts/venv .venv-demo -e '.[emulator]'
@@ -35,6 +36,12 @@ test-crash: ## Run the tests with the whole of the exactly-once checks
 test-matrix: venv ## Run them on every Airflow and Python claimed (ARGS=--help)
 	@.venv/bin/python -m scripts.matrix $(ARGS)
 
+test-mutation: measuring ## Change what is pure in every small way; the tests must notice
+	@.venv-measuring/bin/python -m scripts.mutation $(ARGS)
+
+coverage: measuring ## Measure which lines and branches the tests run
+	@PARALLEL="$(PARALLEL)" .venv-measuring/bin/python -m scripts.branch_coverage $(ARGS)
+
 lint: venv ## Check style, formatting and types
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
@@ -48,11 +55,14 @@ bench: ## Measure this provider beside its peers
 	@scripts/venv .venv-bench -e '.[dev]' -r tests/benchmarks/requirements.txt
 	@.venv-bench/bin/python -m tests.benchmarks $(ARGS)
 
+measuring:
+	@scripts/venv .venv-measuring -e '.[dev]' -r scripts/mutation/requirements.txt
+
 venv: ## Make or refresh the development environment, .venv
 	@scripts/venv .venv -e '.[dev]'
 
 clean: ## Forget the demos' state, caches and build results
-	rm -rf .demo .demo-ingest .ui .matrix build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .demo .demo-ingest .ui .matrix mutants .coverage* build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -path './.venv*' -prune -o -name __pycache__ -type d -exec rm -rf {} +
 
 distclean: clean ## clean, and the environments too
