@@ -103,6 +103,9 @@ def test_the_first_run_of_a_dataflow() -> None:
     """Nothing stood: whatever shows is newer."""
     order = Order(looks=[[], [run("a", 0.5, WINDOW)]], posts=[LOST])
     assert order.start() == "a"
+    old = run("old", None)
+    order = Order(looks=[[old], [old, run("a", 0.5, WINDOW)]], posts=[LOST])
+    assert order.start() == "a"
 
 
 def test_a_lost_reply_whose_effect_stands(caplog: pytest.LogCaptureFixture) -> None:
@@ -142,8 +145,12 @@ def test_an_intent_that_is_remembered_starts_nothing() -> None:
 
 @pytest.mark.parametrize(
     ("shown", "said"),
-    [([], "no new runs"), ([run("a", 1.0, WINDOW), run("b", 2.0, WINDOW)], "several new runs")],
-    ids=["none", "two"],
+    [
+        ([], "no new runs"),
+        ([run("a", None)], "no new runs"),
+        ([run("a", 1.0, WINDOW), run("b", 2.0, WINDOW)], "several new runs"),
+    ],
+    ids=["none", "no time", "two"],
 )
 def test_none_is_started_again(shown: list[Run], said: str) -> None:
     """It would move the same rows twice: a human looks, and the error says where the doubt comes from."""
@@ -168,6 +175,8 @@ def test_a_refusal_is_forgotten() -> None:
 def test_a_token_that_was_refused_is_renewed_once() -> None:
     """The gate let nothing through; a second time it is the credential that is refused, not an old token."""
     order = Order(looks=[[]], posts=[TOKEN, "a"])
+    assert order.start() == "a"
+    order = Order(looks=[[], [run("other", 1.0, OTHER)]], posts=[TOKEN, "a"])
     assert order.start() == "a"
     order = Order(looks=[[], [], [run("a", 1.0, WINDOW)]], posts=[TOKEN, LOST])
     assert order.start() == "a"

@@ -316,3 +316,24 @@ def test_what_is_no_json_is_described_not_repeated(body: bytes, kind: str, words
     with pytest.raises(errors.AepReplyError, match=words) as caught:
         replies.read_json(body, kind, "GET /x")
     assert "`host`" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "advice"),
+    [
+        (400, {"type": "https://ns.adobe.com/aep/errors/XDM-1021-400"}, "under the tenant's namespace"),
+        (
+            400,
+            {"error": "invalid_client", "error_description": "invalid client_id parameter"},
+            "not known to IMS",
+        ),
+        (400, {"error": "invalid_client", "error_description": "x"}, "IMS does not accept"),
+        (400, {}, "not right as it stands"),
+        (418, {}, "not right as it stands"),
+        (500, {}, "failed, or is overloaded"),
+        (599, {}, "failed, or is overloaded"),
+    ],
+)
+def test_each_list_of_advice_is_asked(status: int, body: dict[str, Any], advice: str) -> None:
+    """By the code, by IMS's words, and at last by the status."""
+    assert advice in str(error(status, body))
