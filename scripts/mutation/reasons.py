@@ -9,17 +9,41 @@ from scripts.mutation.mutants import Survivor
 
 WORDS = "only the words of a sentence"
 SAME = "does the same"
+HINTS = "how many names a typo is answered with"
+OLD = "only Python 3.10 needs it"
+STEP = "a step of half a second, or twice that, is far from the limit of a minute"
 WEIGHT = "a weight, and another orders the catalogue alike"
 
 REASONS = (
+    ("exactly_once/adoption.py:update", "lost = None", SAME),
+    ("exactly_once/marks.py:find_mark", '"XXXX"', SAME),
+    ("exactly_once/marks.py:maker", '"XXXX"', SAME),
     ("exactly_once/marks.py:make_mark", '"UTF-8"', SAME),
+    ("exactly_once/recipe.py:_choose", "len(standing) < 1", SAME),  # one alone leaves nothing to remove
+    ("exactly_once/recipe.py:_delete_own", "initializing", SAME),  # so does any state that is not known
+    ("exactly_once/recipe.py:_delete_own", "INITIALIZING", SAME),
+    ("exactly_once/recipe.py:_look_after", "standing: list[Entity] = None", SAME),
+    ("exactly_once/recipe.py:_look_after", "rest = wait_for(", STEP),
+    ("exactly_once/recipe.py:_look_after", "0 <= rest", SAME),  # a sleep of no time
+    ("exactly_once/recipe.py:_may_repeat", "wait_for(error, ", STEP),
+    ("exactly_once/recipe.py:_standing_with_own", "standing: list[Entity] = None", SAME),
+    ("exactly_once/recipe.py:_standing_with_own", '"DRAFT"', SAME),
     ("exactly_once/rotation.py:_rest", 'key != "', SAME),  # `auth` is compared beside it
     ("flow_service/auth_schemas.py:_is_one_of", "kinds.get(kind, ", SAME),
     ("flow_service/bodies.py:read_mapping_set", '{"id": given, ', SAME),  # 0 is what a missing version is
+    ("flow_service/bounds.py:unpacked", "| 33", SAME),
+    ("flow_service/bounds.py:unpacked", "unzip.decompress(content, ", "the same error, after more memory"),
+    ("flow_service/explanations.py:explain", '"XXXX"', SAME),
+    ("flow_service/mappings.py:_rank", "else 5", SAME),
     ("flow_service/places.py:_table", '"XXXX"', SAME),
     ("flow_service/replies.py:is_missing_spec", '.partition("FLOW-")', SAME),
     ("flow_service/replies.py:is_missing_spec", '"XXXX"', SAME),
     ("flow_service/runs.py:read_phase", '"XXXX"', SAME),
+    ("flow_service/runs.py:_number", "1e+18", SAME),
+    ("flow_service/schedules.py:epoch_seconds", '.replace("', OLD),
+    ("flow_service/schedules.py:read_schedule", '"ONCE"', SAME),
+    ("flow_service/sources.py:_suggestions", "get_close_matches", HINTS),
+    ("flow_service/sources.py:_suggestions", "[:6]", HINTS),
     ("flow_service/tables.py:read_tables", '"TABLE").lower()', SAME),
     ("flow_service/tables.py:read_tables", "bool(item.get(", SAME),
     ("flow_service/withdrawal.py:nearest_living", "/ 5 +", WEIGHT),
