@@ -21,7 +21,7 @@ from _pytest.runner import runtestprotocol
 from scripts.mutation.mutants import KILLED, SURVIVED, UNTESTED
 
 AT_ONCE = os.cpu_count() or 1
-CPU_FACTOR, CPU_SECONDS, SLEEP_SECONDS = 8, 5, 120
+CPU_FACTOR, CPU_SECONDS, SLEEP_SECONDS = 8, 5, 600
 """A mutant may take so many times what its tests take, and so much longer; asleep, it may spend so long."""
 
 
@@ -63,7 +63,7 @@ def _fork(name: str, tests: list[pytest.Item], estimate: float) -> int:
         sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115 - as long as the process
         limit = int(CPU_FACTOR * estimate) + CPU_SECONDS
         resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 2))
-        signal.alarm(limit * 4 + SLEEP_SECONDS)
+        signal.alarm(limit * 20 + SLEEP_SECONDS)
         code = (
             SURVIVED
             if all(_passed(*pair) for pair in zip(tests, [*tests[1:], None], strict=True))
