@@ -10,7 +10,7 @@ from airflow_provider_aep.flow_service import errors
 def test_what_never_left() -> None:
     """Whose fault it is, and whether a later try can help."""
     error = errors.AepConnectError("No way.")
-    assert (str(error), error.culprit, error.retryable, error.may_have_happened) == (
+    assert (error.message, error.culprit, error.retryable, error.may_have_happened) == (
         "No way.",
         "host",
         True,
@@ -23,12 +23,12 @@ def test_what_never_left() -> None:
 def test_what_is_wrong_in_a_setting() -> None:
     """Its parameter, beside what every error has."""
     error = errors.AepConfigError("Wrong.", parameter="host", code="x")
-    assert (str(error), error.parameter, error.code, error.retryable) == ("Wrong.", "host", "x", False)
+    assert (error.message, error.parameter, error.code, error.retryable) == ("Wrong.", "host", "x", False)
 
 
 @pytest.mark.parametrize(("given", "retryable"), [(None, False), (True, True)])
 def test_what_became_of_a_run(given: bool | None, retryable: bool) -> None:
     """A retry of a mere wait cannot help, unless whoever waits knows better."""
     error = errors.RunFailedError("Bad.", run_id="r", result={"a": 1}, retryable=given, code="c")
-    assert (str(error), error.run_id, error.result, error.code) == ("Bad.", "r", {"a": 1}, "c")
+    assert (error.message, error.run_id, error.result, error.code) == ("Bad.", "r", {"a": 1}, "c")
     assert error.retryable is retryable

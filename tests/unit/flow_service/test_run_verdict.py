@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from airflow_provider_aep.flow_service.errors import AepConfigError, RunFailedError, RunPartialError
 from airflow_provider_aep.flow_service.run_verdict import Limits, judge, read_limits
 from airflow_provider_aep.flow_service.runs import Phase, Problem, Run, read_run
 from tests.unit.flow_service.test_runs import item
+
+ADVICE = "Mend what the run names, then start it again, by `RetryFlowRunOperator` or by clearing the task."
 
 
 @pytest.mark.parametrize(
@@ -131,22 +135,29 @@ def test_an_error_behind_the_connectors_is_named_where_there_is_no_other() -> No
     assert error.retryable is False
 
 
+def said(run: Run, **options: Any) -> str:
+    """The verdict's sentence."""
+    error = judge(run, Limits(), **options)
+    assert error is not None
+    return error.message
+
+
 def test_the_sentence_of_a_run_says_what_there_is() -> None:
     """No dataflow, no code, no link: nothing in their place."""
     bare = Run("r", None, "failed", Phase.BAD)
     unknown = "unknown read, unknown written, unknown failed, unknown skipped."
-    assert str(judge(bare, Limits())) == f"Run r failed. Records: {unknown}"
+    assert said(bare) == f"Run r failed. {ADVICE} Records: {unknown}"
     detailed = Run("r", None, "failed", Phase.BAD, detail="x ErrorCode=A_b-1.c, y")
-    assert str(judge(detailed, Limits())) == f"Run r failed. ErrorCode=A_b-1.c. Records: {unknown}"
+    assert said(detailed) == f"Run r failed. ErrorCode=A_b-1.c. {ADVICE} Records: {unknown}"
     partial = Run("r", None, "partialSuccess", Phase.PARTIAL)
-    assert str(judge(partial, Limits(), link="https://x")).endswith(f"{unknown} https://x")
+    assert said(partial, link="https://x").endswith(f"{unknown} https://x")
 
 
 def test_the_words_of_a_problem_are_cut() -> None:
     """The connector's goes first, wherever it stands; what is behind it follows."""
     problems = (Problem("i" * 70, "", True), Problem("o", "." + "m" * 320), Problem("j", "", True))
-    error = judge(Run("r", "f", "failed", Phase.BAD, problems=problems), Limits())
-    assert f'failed. o: ".{"m" * 299}" (behind it: {"i" * 60}, j). Records' in str(error)
+    text = said(Run("r", "f", "failed", Phase.BAD, problems=problems))
+    assert f'failed. o: ".{"m" * 299}" (behind it: {"i" * 60}, j). {ADVICE} Records' in text
     for message, shown in (("it broke.", '"it broke"'), ("X.X", '"X.X"'), ("..", None)):
-        error = judge(Run("r", "f", "failed", Phase.BAD, problems=(Problem("o", message),)), Limits())
-        assert (f"failed. o: {shown}. Records" if shown else "failed. o. Records") in str(error)
+        text = said(Run("r", "f", "failed", Phase.BAD, problems=(Problem("o", message),)))
+        assert f"failed. o{f': {shown}' if shown else ''}. {ADVICE} Records" in text
