@@ -72,6 +72,12 @@ class Emulator:
         """Everything printed so far, standard error included."""
         return Path(self._output.name).read_text("utf-8", "replace")
 
+    def printed(self, since: int = 0) -> bytes:
+        """That from an offset on, a line for each request that was answered: cheap to ask again and again."""
+        with Path(self._output.name).open("rb") as output:
+            output.seek(since)
+            return output.read()
+
     @property
     def host(self) -> str:
         """`HOST:PORT`."""

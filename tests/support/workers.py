@@ -22,12 +22,14 @@ PATIENCE = 120.0
 NAME = "PayPal connection"
 
 
-def wait_until(condition: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
+def wait_until(
+    condition: Callable[[], Any], what: str, seconds: float = PATIENCE, *, pause: float = 0.01
+) -> Any:
     """What `condition` answers once it is true; generous, since machines are slow at times."""
     deadline = time.monotonic() + seconds
     while not (answer := condition()):
         assert time.monotonic() < deadline, f"{what}: not within {seconds:g} s"
-        time.sleep(0.01)
+        time.sleep(pause)
     return answer
 
 
