@@ -56,7 +56,8 @@ class CrashAirflow:
                 LocalAirflow(self._directory, dags=dags, components=PARTS, environment=SETTINGS)
             )
             self.lanes = [
-                Lane(name, self.airflow, stack.enter_context(Emulator()), told) for name in self._names
+                Lane(name, self.airflow, stack.enter_context(Emulator(start_timeout=LONG)), told)
+                for name in self._names
             ]
             orders = {lane.name: (lane.order.operator, lane.order.arguments) for lane in self.lanes}
             (dags / "lanes.py").write_text(DAGS.format(told=str(told), orders=orders, tries=TRIES))

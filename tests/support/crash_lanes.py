@@ -197,9 +197,9 @@ class Turn:
         """SIGKILL for the task; first for the process that looks after it, if so wished."""
         try:
             victims = [process.parent(), process] if supervisor else [process]
-            titles = [" ".join(one.cmdline()) for one in victims if one]
-            if ended(process):
-                return  # it was faster
+            titles = [" ".join(one.cmdline()).strip() for one in victims]
+            if "" in titles:  # it is ending: it has no memory any more that its title could stand in
+                return
             assert all(title.startswith("airflow worker -- ") for title in titles), titles
             for one in victims:
                 one.kill()
