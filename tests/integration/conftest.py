@@ -1,4 +1,4 @@
-"""Fixtures of the tests that run the client in processes of its own."""
+"""Fixtures of the tests that run the client in processes of its own, and the search at each test's end."""
 
 from __future__ import annotations
 
@@ -6,7 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.canary_plugin import (
+    _what_is_read_is_searched,
+    pytest_runtest_makereport,
+    pytest_runtest_setup,
+)
 from tests.support.workers import Workers
+
+__all__ = ["_what_is_read_is_searched", "pytest_runtest_makereport", "pytest_runtest_setup"]
 
 
 @pytest.fixture(scope="session")

@@ -9,12 +9,14 @@ import pytest
 
 from airflow_provider_aep.flow_service import errors
 from airflow_provider_aep.operators.connections import RotateCredentialsOperator
+from tests.support import canary
 from tests.support.connections import MakeHook, SetConnection
 from tests.support.emulator import PAYPAL_ID, PAYPAL_SECRET, Emulator
 from tests.support.pipeline import Pipeline
 from tests.unit.operators.support import context, unwrapped
 
 Meanwhile = Callable[..., None]
+EXPIRED, MISTYPED = canary.made_for("Expired"), canary.made_for("Mistyped")
 RIGHT = {"host": "api.sandbox.paypal.com", "clientId": PAYPAL_ID, "clientSecret": PAYPAL_SECRET}
 NOT_SUPPORTED = {
     "type": "https://ns.adobe.com/aep/errors/FLOW-1300-400",
@@ -31,7 +33,7 @@ def connections(make_hook: MakeHook, emulator: Emulator, paypal: str) -> None:
 @pytest.fixture
 def expired(emulator: Emulator) -> str:
     """The id of a base connection whose credentials the source refuses."""
-    made = emulator.api().create("Payments", secret="expired", description="By hand").json()["id"]
+    made = emulator.api().create("Payments", secret=EXPIRED, description="By hand").json()["id"]
     emulator.forget_requests()
     return str(made)
 
@@ -109,7 +111,7 @@ def test_dataflows_go_on(emulator: Emulator, hook: Any) -> None:
     """One that failed for its old credentials succeeds at its next turn, under the same ids."""
     flow = Pipeline(emulator, hook).dataflow()
     (base,) = (item["id"] for item in hook.list_connections())
-    change(emulator, base, "/auth/params", {**RIGHT, "clientSecret": "expired"})
+    change(emulator, base, "/auth/params", {**RIGHT, "clientSecret": EXPIRED})
     emulator.advance(3600)
     assert [run["state"] for run in hook.list_runs(flow)] == ["failed"]
     assert rotate(base) == base
@@ -161,7 +163,7 @@ def test_somebody_elses_credentials_are_not_overwritten(
     theirs: list[tuple[str, Any]],
 ) -> None:
     """Whoever rotates at the same time by another way wins, and this task says so; no retry undoes it."""
-    set_connection("paypal_default", conn_type="paypal", login=PAYPAL_ID, password="another")
+    set_connection("paypal_default", conn_type="paypal", login=PAYPAL_ID, password=canary.made_for("Another"))
     meanwhile(lambda: [change(emulator, expired, *one) for one in theirs])
     with unwrapped(errors.EntityChangedError, match="Nothing was overwritten") as caught:
         rotate(expired)
@@ -224,7 +226,7 @@ def test_credentials_the_source_refuses_fail_the_task(
     emulator: Emulator, expired: str, set_connection: SetConnection, refusal: dict[str, Any]
 ) -> None:
     """With what stands now and what to correct; whichever way a failing test is answered."""
-    set_connection("paypal_default", conn_type="paypal", login=PAYPAL_ID, password="mistyped")
+    set_connection("paypal_default", conn_type="paypal", login=PAYPAL_ID, password=MISTYPED)
     if refusal:
         emulator.fault(method="GET", path="/test", **refusal)
     with unwrapped(errors.CredentialsRefusedError, match="'paypal_default'") as caught:
@@ -244,7 +246,7 @@ def test_one_that_is_still_being_set_up_is_waited_for(make_hook: MakeHook) -> No
     """On AWS it has no etag yet, and refuses changes (1417-400)."""
     with Emulator("--cloud", "aws") as emulator:
         make_hook(emulator.url)
-        made = emulator.api().create(secret="expired").json()["id"]
+        made = emulator.api().create(secret=EXPIRED).json()["id"]
         assert rotate(made) == made
         assert works(emulator, made)
         assert patches(emulator) == [200]
@@ -284,7 +286,7 @@ def test_what_nobody_knows_is_asked_of_the_platform(
 
 def test_another_sandbox_is_asked(emulator: Emulator) -> None:
     """An id of `dev` is not there in `prod`."""
-    made = emulator.api(sandbox="dev").create(secret="expired").json()["id"]
+    made = emulator.api(sandbox="dev").create(secret=EXPIRED).json()["id"]
     assert rotate(made, sandbox="dev") == made
     with unwrapped(errors.AepNotFoundError):
         rotate(made)

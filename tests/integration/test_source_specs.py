@@ -14,6 +14,7 @@ from airflow_provider_aep.operators.connections import (
     CreatePayPalConnectionOperator,
     RotateCredentialsOperator,
 )
+from tests.support import canary
 from tests.support.connections import SetConnection
 from tests.support.creating import SPECS, connections, create, generic, posted, tap, wiretap
 from tests.support.emulator import PAYPAL_AUTH, PAYPAL_SPEC, Emulator
@@ -21,6 +22,9 @@ from tests.support.wiretap import Wiretap
 from tests.unit.operators.support import context, unwrapped
 
 __all__ = ["connections", "tap", "wiretap"]
+
+ID, SECRET, TOKEN, LINE = map(canary.made_for, ("Id", "Secret", "Token", "Line"))
+SIGNED = "https://x/?sig=" + canary.made_for("Signature")
 
 
 def test_the_spec_is_asked_once_in_a_process(emulator: Emulator, set_connection: SetConnection) -> None:
@@ -52,7 +56,7 @@ def test_the_platform_goes_before_the_catalogue(
     auth["spec"]["properties"]["account"] = {"type": "string", "enum": ["live", "test"]}
     auth["spec"]["required"].append("account")
     emulator.control("POST", "connectionSpecs", spec)
-    set_connection("source_conn", conn_type="generic", extra={"accessToken": "t-o-k-e-n", "Account": "x"})
+    set_connection("source_conn", conn_type="generic", extra={"accessToken": TOKEN, "Account": "x"})
     with unwrapped(errors.AepConfigError, match="`account` is missing.*`Account` meant for `account`"):
         create("stripe")
     assert "needs `account`" in logged()
@@ -61,7 +65,7 @@ def test_the_platform_goes_before_the_catalogue(
     assert "s-t-r-a-n-g-e" not in logged()
     assert posted(tap) == []
     create("stripe", auth_params={"account": "test"})
-    assert posted(tap)[0]["auth"]["params"] == {"accessToken": "t-o-k-e-n", "account": "test"}
+    assert posted(tap)[0]["auth"]["params"] == {"accessToken": TOKEN, "account": "test"}
     assert "needs `account`" not in logged()
 
 
@@ -72,7 +76,7 @@ def test_an_authentication_that_was_renamed_is_sent_as_it_is_now(
     spec = spec_of(emulator, find_source("blob").connection_spec_id)
     spec["authSpec"][1]["name"] = "SAS URI Authentication"
     emulator.control("POST", "connectionSpecs", spec)
-    set_connection("source_conn", conn_type="generic", extra={"sasUri": "https://x"})
+    set_connection("source_conn", conn_type="generic", extra={"sasUri": SIGNED})
     assert create("blob", auth_spec="SasURIAuthentication")
     assert posted(tap)[0]["auth"]["specName"] == "SAS URI Authentication"
 
@@ -205,9 +209,9 @@ def test_an_id_of_another_source_is_refused(emulator: Emulator, set_connection: 
 
 @pytest.mark.parametrize(
     ("source", "extra", "told"),
-    [("mixpanel", {"host": "h", "username": "u", "password": "p-a-s-s"}, "Mixpanel (uncertain): beta"),
-     ("blob", {"sasUri": "https://x"}, "SasURIAuthentication (uncertain) of Azure Blob Storage"),
-     ("blob", {"connectionString": "a=b"}, ""), ("stripe", {"accessToken": "t-o-k-e-n"}, "")],
+    [("mixpanel", {"host": "h", "username": "u", "password": SECRET}, "Mixpanel (uncertain): beta"),
+     ("blob", {"sasUri": SIGNED}, "SasURIAuthentication (uncertain) of Azure Blob Storage"),
+     ("blob", {"connectionString": LINE}, ""), ("stripe", {"accessToken": TOKEN}, "")],
     ids=["source", "authentication", "the certain one", "certain"],
 )  # fmt: skip
 def test_what_is_uncertain_is_said_when_it_is_used(
@@ -225,11 +229,10 @@ def test_what_nobody_takes_is_said(
     set_connection: SetConnection, tap: Wiretap, logged: Callable[[], str]
 ) -> None:
     """A misspelt optional parameter would be missed by nobody; its value stays out of it."""
-    set_connection(
-        "source_conn", conn_type="generic", extra={"s3AccessKey": "k", "s3SecretKey": "s", "bucket": "bbb"}
-    )
+    keys = {"s3AccessKey": ID, "s3SecretKey": SECRET}
+    set_connection("source_conn", conn_type="generic", extra={**keys, "bucket": "bbb"})
     create("s3")
-    assert posted(tap)[0]["auth"]["params"] == {"s3AccessKey": "k", "s3SecretKey": "s"}
+    assert posted(tap)[0]["auth"]["params"] == keys
     text = logged()
     assert "`bucket`" in text
     assert "bbb" not in text
@@ -253,14 +256,14 @@ def test_other_sources_get_new_credentials_too(
     """By the catalogue; of a source it does not know, by the platform."""
     abacus = emulator.control("POST", "connectionSpecs", {"name": "Abacus", "authSpec": [BEADS]})["id"]
     cases = [
-        ("sap-commerce", None, {"clientId": "an-id", "tokenEndpoint": "t"}, "clientSecret", {"region": "eu"}),
+        ("sap-commerce", None, {"clientId": ID, "tokenEndpoint": "t"}, "clientSecret", {"region": "eu"}),
         ("paypal", abacus, {"rods": 13}, "beadKey", None),
     ]
     for source, spec_id, rest, secret, plain in cases:
         arguments = {"auth_params": plain, "name": source}
         set_connection("source_conn", conn_type="generic", extra={**rest, secret: "wrong"})
         made = create(source, connection_spec_id=spec_id, **arguments)
-        set_connection("source_conn", conn_type="generic", extra={**rest, secret: "a-new-one"})
+        set_connection("source_conn", conn_type="generic", extra={**rest, secret: SECRET})
         rotate = RotateCredentialsOperator(
             task_id="rotate", connection_id=made, source_conn_id="source_conn", auth_params=plain
         )
@@ -281,8 +284,8 @@ def test_how_to_validate_is_one_of_two(emulator: Emulator, paypal: str, value: A
 
 def test_paypal_from_a_generic_connection(tap: Wiretap, set_connection: SetConnection) -> None:
     """The host that Adobe documents as the default is sent, as by the `paypal` type."""
-    set_connection("source_conn", conn_type="http", login="an-id", password="a-secret")
+    set_connection("source_conn", conn_type="http", login=ID, password=SECRET)
     create("paypal")
-    params = {"host": "api.sandbox.paypal.com", "clientId": "an-id", "clientSecret": "a-secret"}
+    params = {"host": "api.sandbox.paypal.com", "clientId": ID, "clientSecret": SECRET}
     assert posted(tap)[0]["auth"] == {"specName": PAYPAL_AUTH, "params": params}
     assert [is_secret(name) for name in params] == [False, True, True]

@@ -14,9 +14,10 @@ import pytest
 from airflow_provider_aep.flow_service import errors
 from airflow_provider_aep.flow_service.calls import Call
 from airflow_provider_aep.hooks.aio import AsyncFlowService
+from tests.support import canary
 from tests.support import raw_server as raw
 from tests.support.certificates import Authority, make_authority
-from tests.support.connections import MakeHook, all_of
+from tests.support.connections import MakeHook
 from tests.support.emulator import CLIENT_SECRET
 from tests.support.raw_server import RawServer, reply, unused_port
 
@@ -38,8 +39,6 @@ def failing(kind: type[errors.AepError], match: str | None = None) -> Any:
     """The error of a call, which holds no secret and nothing of aiohttp's."""
     with pytest.raises(kind, match=match) as caught:
         ask()
-    for secret in (CLIENT_SECRET, raw.TOKEN):
-        assert secret not in all_of(caught.value)
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None
     return caught.value
@@ -201,7 +200,7 @@ def test_a_proxy_of_the_environment_is_used(make_hook: MakeHook, monkeypatch: py
     with RawServer(reply(200, RUN)) as proxy:
         make_hook("http://127.0.0.1:9")
         monkeypatch.delenv("NO_PROXY")
-        monkeypatch.setenv("HTTP_PROXY", proxy.url.replace("http://", "http://me:word@"))
+        monkeypatch.setenv("HTTP_PROXY", proxy.url.replace("http://", f"http://me:{canary.CORE}Word@"))
         assert ask() == RUN
         # aiohttp before 3.13 says it once a connection; a tunnel, which https takes, never needs it twice
         assert proxy.tokens[0].headers["proxy-authorization"].startswith("Basic ")

@@ -9,6 +9,7 @@ import pytest
 
 from airflow_provider_aep.flow_service import errors
 from airflow_provider_aep.operators.connections import CreatePayPalConnectionOperator, TestConnectionOperator
+from tests.support import canary
 from tests.support.connections import SetConnection
 from tests.support.creating import connections, create, tap, wiretap
 from tests.support.emulator import PAYPAL_SPEC, Emulator
@@ -46,6 +47,7 @@ def test_the_way_it_names_works(emulator: Emulator, paypal: str, set_connection:
     with unwrapped(errors.SourceWithdrawnError) as caught:
         CreatePayPalConnectionOperator(task_id="create").execute(context())
     (source,) = re.findall(r"`source='(.+?)'`", str(caught.value))
-    set_connection("source_conn", conn_type="http", host="acme", login="an-id", password="a-secret")
+    client = {"login": canary.made_for("Id"), "password": canary.made_for("Secret")}
+    set_connection("source_conn", conn_type="http", host="acme", **client)
     made = create(source)
     assert TestConnectionOperator(task_id="test", connection_id=made).execute(context())

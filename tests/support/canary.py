@@ -6,10 +6,13 @@ import base64
 import json
 import re
 import sqlite3
+from collections.abc import Collection
 from html import escape
 from pathlib import Path
 from urllib.parse import quote, quote_plus
 
+CORE = "Kanary"
+"""What every canary begins with, so that it is found whatever is done to the rest."""
 SPECIAL = "/+%&=\"'\\<>"
 AEP_SECRET = "KanaryAepSecretQ4t7" + SPECIAL
 TOKEN = "KanaryAccessTokenW8z3.a-b_c/+="
@@ -23,7 +26,40 @@ CANARIES = (AEP_SECRET, TOKEN, PAYPAL_ID, PAYPAL_SECRET, OTHER_ID, OTHER_SECRET)
 
 def made_for(parameter: str) -> str:
     """A secret that names the parameter it is given as."""
-    return f"Kanary{parameter}Q4t7{SPECIAL}"
+    return f"{CORE}{parameter}Q4t7{SPECIAL}"
+
+
+def _in_base64(word: str, offset: int) -> str:
+    """How a word looks that begins so many bytes after a multiple of three, whatever stands around it."""
+    text = base64.b64encode(b"\0" * offset + word.encode()).decode()
+    sure = (offset + len(word)) * 8 // 6  # the next character may hold bits of what follows
+    return text[(0, 2, 3)[offset] : sure]
+
+
+IN_ANY_CASE = (CORE.lower(), CORE.encode().hex())
+IN_BASE64 = tuple(_in_base64(CORE, offset) for offset in range(3))
+_VEIL = re.compile(f"((?i:{'|'.join(IN_ANY_CASE)})|{'|'.join(IN_BASE64)})(\\w{{0,9}})\\S*")
+
+
+def sightings(text: str) -> list[str]:
+    """Where a canary stands in a text, in any spelling: what stands before it, and how it begins.
+
+    Quick, and so made for much text: no other text has the core's letters by chance, and these are spelled
+    alike whatever the rest is escaped for. The whole secret is not repeated: this goes into a report.
+    """
+    lowered = text.lower()
+    places = {lowered.find(form): form for form in IN_ANY_CASE}
+    places |= {text.find(form): form for form in IN_BASE64}
+    return [
+        "".join(c if c.isprintable() else " " for c in veiled(text[max(0, at - 60) : at + len(form) + 9]))
+        for at, form in places.items()
+        if at >= 0
+    ]
+
+
+def veiled(text: str) -> str:
+    """The text with no more of each canary than one needs to know it by."""
+    return _VEIL.sub(r"\1\2...", text)
 
 
 def usual_spellings(secret: str) -> list[str]:
@@ -66,14 +102,23 @@ def without_mask_orders(log: str) -> str:
     return "\n".join(line for line in log.splitlines() if "MaskSecret(" not in line)
 
 
-def dump(database: Path) -> str:
-    """A SQLite file as text: in the file itself a value may be split over pages."""
-    with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
+def dump(database: Path, hidden: Collection[str] = ()) -> str:
+    """A SQLite file as text: in the file itself a value may be split over pages.
+
+    Of the table `connection` the columns in `hidden` are left out.
+    """
+    with sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=0.1) as connection:
         connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
         parts = []
         for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
-            for row in connection.execute(f'SELECT * FROM "{table}"'):
-                parts.append(f"{table}: {[_plain(value) for value in row]}")
+            found = connection.execute(f'SELECT * FROM "{table}"')
+            shown = [
+                number
+                for number, column in enumerate(found.description)
+                if table != "connection" or column[0] not in hidden
+            ]
+            for row in found:
+                parts.append(f"{table}: {[_plain(row[number]) for number in shown]}")
     connection.close()
     return "\n".join(parts)
 

@@ -1,7 +1,7 @@
 """Runs `airflow dags test` again and again in one process, with faults of the emulator in between.
 
-Importing Airflow takes seconds, a run then a fraction of one. The plan comes as a JSON file: the connections
-to store in the metadata database, and a list of `{"words", "dag", "conf", "faults"}`.
+Importing Airflow takes seconds, a run then a fraction of one. The plan comes as JSON on standard input: the
+connections to store in the metadata database, and a list of `{"words", "dag", "conf", "faults"}`.
 """
 
 from __future__ import annotations
@@ -15,14 +15,18 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from tests.support import canary
+from tests.support import canary, canary_watch
+from tests.support.canary_watch import LOGS, WATCH
 from tests.support.emulator import CLIENT_ID, ORG_ID
 
 ROOT = Path(__file__).parents[2]
 
 
-def run_plan(plan: Path, home: Path, dags: Path) -> str:
-    """Carry a plan out in a process of its own, and return its log: everything at DEBUG."""
+def run_plan(plan: dict[str, Any], home: Path, dags: Path) -> str:
+    """Carry a plan out in a process of its own, and return its log: everything at DEBUG.
+
+    What it leaves behind, its database first, is searched at the test's end.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
     settings = {
         "AIRFLOW_HOME": str(home),
@@ -34,7 +38,8 @@ def run_plan(plan: Path, home: Path, dags: Path) -> str:
         "NO_PROXY": "127.0.0.1",
     }
     done = subprocess.run(
-        [sys.executable, "-m", "tests.support.canary_dags", str(plan)],
+        [sys.executable, "-m", "tests.support.canary_dags"],
+        input=json.dumps(plan),
         env={**kept, **settings},
         cwd=ROOT,
         stdout=subprocess.PIPE,
@@ -43,8 +48,11 @@ def run_plan(plan: Path, home: Path, dags: Path) -> str:
         check=False,
         timeout=1800,
     )
-    assert done.returncode == 0, done.stdout[-5000:]
-    return done.stdout
+    log = canary.without_mask_orders(done.stdout)
+    WATCH.text(LOGS, log)
+    WATCH.place(lambda: canary_watch.files_under(home), lambda: True)
+    assert done.returncode == 0, log[-5000:]
+    return log
 
 
 def ended_well(log: str) -> list[str]:
@@ -99,4 +107,4 @@ def control(url: str, method: str, body: Any) -> None:
 
 
 if __name__ == "__main__":
-    main(json.loads(Path(sys.argv[1]).read_text()))
+    main(json.load(sys.stdin))

@@ -7,6 +7,7 @@ import random
 import pytest
 
 from airflow_provider_aep.flow_service.sources import AuthSpec, Source, catalogue
+from tests.support import canary
 
 SHARED = {"pathfactory", "linkedin-ads"}
 """Their documents print another source's id; on the platform it is that one's."""
@@ -30,8 +31,14 @@ def chosen_auth(row: Row) -> str | None:
 
 
 def generic_params(row: Row) -> dict[str, str]:
-    """A value for each documented parameter."""
-    return {name: f"value-of-{name}" for name in row[1].parameters}
+    """A value for each documented parameter, a canary for each secret."""
+    auth = row[1]
+    return {name: a_value(name, secret=auth.is_secret(name)) for name in auth.parameters}
+
+
+def a_value(name: str, *, secret: bool) -> str:
+    """For a parameter whose value does not matter."""
+    return canary.made_for(name) if secret else f"value-of-{name}"
 
 
 EACH = pytest.mark.parametrize(("source", "auth"), ROWS, ids=map(named, ROWS))

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_aep.flow_service.parameters import is_secret
+from tests.support.catalogue_rows import a_value
 from tests.support.connections import MakeHook, SetConnection
 from tests.support.emulator import Emulator
 from tests.support.wiretap import Wiretap
@@ -47,8 +49,11 @@ def create(source: str = "paypal", **arguments: Any) -> str:
 
 
 def generic(set_connection: SetConnection, names: Iterable[str], **more: Any) -> dict[str, str]:
-    """Make `source_conn` a generic connection that holds these parameters, and return them."""
-    params = {name: f"value-of-{name}" for name in names}
+    """Make `source_conn` a generic connection that holds these parameters, and return them.
+
+    The secrets among them are canaries.
+    """
+    params = {name: a_value(name, secret=is_secret(name)) for name in names}
     set_connection("source_conn", conn_type="generic", extra={**params, **more})
     return params
 

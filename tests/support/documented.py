@@ -9,8 +9,13 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from tests.support import canary
+from tests.support.emulator import PAYPAL_ID, PAYPAL_SECRET
+
 DATA = files("airflow_provider_aep") / "emulator" / "data" / "sources.json"
 NUMBERS = {"port": "22", "maxConcurrentConnections": "4"}
+SECRET = ("secret", "pass", "token", "connectionstring", "sas", "key", "credentials")
+NO_SECRET = ("accessTokenUrl", "tokenEndpoint", "accessKeyId", "sasKeyName")
 FLAGS = ("disableChunking", "enableSsl", "authenticationRequired", "includeDeletedObjects")
 
 
@@ -45,6 +50,11 @@ class Row:
         }
 
 
+def is_secret(name: str) -> bool:
+    """By its name, as the tutorials have no other mark."""
+    return any(word in name.lower() for word in SECRET) and name not in NO_SECRET
+
+
 def sources() -> list[dict[str, Any]]:
     """Every entry."""
     entries: list[dict[str, Any]] = json.loads(DATA.read_text("utf-8"))
@@ -64,7 +74,9 @@ def table() -> list[dict[str, Any]] | None:
 
 def _value(source: str, name: str) -> Any:
     if source == "PayPal" and name in ("clientId", "clientSecret"):
-        return {"clientId": "emulator-paypal-id", "clientSecret": "emulator-paypal-secret"}[name]
+        return {"clientId": PAYPAL_ID, "clientSecret": PAYPAL_SECRET}[name]
     if name in FLAGS:
         return True
+    if is_secret(name):
+        return canary.made_for(name)
     return NUMBERS.get(name, f"{name} of {source}")

@@ -1,27 +1,43 @@
-"""A real emulator process for tests: started on a free port, steered over its control plane."""
+"""A real emulator process for tests: started on a free port, steered over its control plane.
+
+All its secrets are canaries (:mod:`tests.support.canary_emulator`), and the watch is told where it prints,
+logs and keeps what.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import requests
 
+from tests.support import canary, canary_watch
+from tests.support.canary_watch import WATCH, Growing
+
+LAUNCHER = Path(__file__).with_name("canary_emulator.py")
 FLOW_SERVICE = "/data/foundation/flowservice"
 CLIENT_ID = "emulator-client-id"
-CLIENT_SECRET = "emulator-client-secret"
+CLIENT_SECRET = canary.AEP_SECRET
 ORG_ID = "0123456789ABCDEF01234567@AdobeOrg"
-PAYPAL_ID = "emulator-paypal-id"
-PAYPAL_SECRET = "emulator-paypal-secret"
+PAYPAL_ID = canary.PAYPAL_ID
+PAYPAL_SECRET = canary.PAYPAL_SECRET
 PAYPAL_SPEC = "221c7626-58f6-4eec-8ee2-042b0226f03b"
 PAYPAL_AUTH = "Client-Id-Secret Based Authentication"
+CANARIES = {
+    "CLIENT_SECRET": CLIENT_SECRET,
+    "PAYPAL_ID": PAYPAL_ID,
+    "PAYPAL_SECRET": PAYPAL_SECRET,
+    "TOKEN": canary.CORE + "EmulatorToken",
+}
 SCOPES = "openid,session,AdobeID,read_organizations,additional_info.projectedProductContext"
 
 
@@ -41,15 +57,18 @@ class Emulator:
     ) -> None:
         # Output goes to a file: nobody has to drain a pipe, and a test can read all of it at any time.
         self._output = tempfile.NamedTemporaryFile("w+b", suffix=".emulator.log")  # noqa: SIM115 - lives as long
+        self._notes = tempfile.NamedTemporaryFile("rb", suffix=".emulator.notes")  # noqa: SIM115 - likewise
+        self._seen = 0
         python = os.environ.get("EMULATOR_PYTHON", sys.executable)
-        wrong_clock = ["tests.support.wrong_clock", str(clock)] if clock else []
-        command = [python, "-m", *wrong_clock, "airflow_provider_aep.emulator", "--port", "0", *args]
+        wrong_clock = ["-m", "tests.support.wrong_clock", str(clock), "tests.support.canary_emulator"]
         self.process = subprocess.Popen(
-            command,
+            [python, *(wrong_clock if clock else [str(LAUNCHER)]), "--port", "0", *args],
             stdout=self._output,
             stderr=subprocess.STDOUT,
             cwd=directory,
+            env={**os.environ, "EMULATOR_CANARIES": json.dumps({**CANARIES, "notes": self._notes.name})},
         )
+        self._show(args)
         self.url = self._read_ready_line(start_timeout)
         # Its own session, without proxies of the environment: the control plane is always on this machine.
         self.http = requests.Session()
@@ -67,6 +86,41 @@ class Emulator:
         self.process.kill()
         self.process.wait()
         raise RuntimeError(f"the emulator did not start:\n{self.output()}")
+
+    # What it leaves behind
+
+    def _show(self, args: Sequence[str]) -> None:
+        """Tell the watch of every place; each is looked at once more when the process is gone."""
+        new_notes, new_output = Growing(self._notes.name), Growing(self._output.name)
+        state = Path(args[args.index("--state") + 1]) if "--state" in args else None
+
+        def read() -> Iterator[tuple[str, str]]:
+            yield canary_watch.OUTPUT, new_output()
+            yield canary_watch.REQUESTS, self._new_requests()
+            for line in new_notes().splitlines():
+                if "airflow-provider-aep/" in line:  # what else is sent here is the test's own
+                    yield canary_watch.URLS, line
+            if state:
+                yield from canary_watch.state(state)
+
+        WATCH.place(read, lambda: self.process.poll() is not None)
+
+    def _new_requests(self) -> str:
+        """What the request log shows of those that were not looked at yet, if it still answers."""
+        if self.process.poll() is not None:
+            return ""
+        try:
+            items = self.requests()
+        except requests.RequestException:  # it ends or stands still
+            return ""
+        new, self._seen = items[self._seen :], len(items)
+        return json.dumps(new)
+
+    def _look_before(self) -> None:
+        """The log is about to be forgotten."""
+        if WATCH.active:
+            WATCH.text(canary_watch.REQUESTS, self._new_requests())
+        self._seen = 0
 
     def output(self) -> str:
         """Everything printed so far, standard error included."""
@@ -114,6 +168,7 @@ class Emulator:
 
     def forget_requests(self) -> None:
         """Empty the log."""
+        self._look_before()
         self.control("DELETE", "requests")
 
     def wait_for_request(self, method: str, path: str, timeout: float = 10.0) -> dict[str, Any]:
@@ -136,6 +191,7 @@ class Emulator:
 
     def reset(self) -> None:
         """Everything as at the start."""
+        self._look_before()
         self.control("POST", "reset")
 
     # The platform, as a client that knows nothing of this project would use it
@@ -160,6 +216,7 @@ class Emulator:
 
     def stop(self) -> None:
         """SIGTERM; it must end by itself, with exit code 0."""
+        self._look_before()
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         code = self.process.wait(timeout=15)
@@ -168,6 +225,7 @@ class Emulator:
 
     def kill(self) -> None:
         """SIGKILL, as in a power cut."""
+        self._look_before()
         self.process.kill()
         self.process.wait(timeout=15)
         self.http.close()

@@ -1,6 +1,7 @@
 """For each documented source, an Airflow connection of a type one has anyway, and what becomes of it.
 
-By source and authentication: the connection, what a task adds as ``auth_params``, and ``auth.params``.
+By source and authentication: the connection, what a task adds as ``auth_params``, and ``auth.params``. The
+secrets are canaries (:mod:`tests.support.canary`), but without marks that a connection string has to quote.
 """
 
 from __future__ import annotations
@@ -10,23 +11,29 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-USER, SECRET = "a-login-7f3", "a-password-9c1"
-PEM = "-----BEGIN RSA PRIVATE KEY-----\nabc\n-----END RSA PRIVATE KEY-----"
+USER, SECRET = "KanaryUserK7f3", "KanaryPasswordK9c1"
+PEM = "-----BEGIN RSA PRIVATE KEY-----\nKanaryPem\n-----END RSA PRIVATE KEY-----"
 ACCOUNT = {"username": USER, "password": SECRET}
 CLIENT = {"clientId": USER, "clientSecret": SECRET}
-TOKENS = {"accessToken": "an-access-token", "refreshToken": "a-refresh-token"}
+TOKENS = {"accessToken": "KanaryAccessToken", "refreshToken": "KanaryRefreshToken"}
 APPLICATION = {"servicePrincipalId": USER, "servicePrincipalKey": SECRET, "tenant": "t-1"}
 AT_HOST = "host.example.com"
 GOOGLE_USER = {
     "client_id": "gid",
-    "client_secret": "gsecret",
-    "refresh_token": "gtoken",
+    "client_secret": "KanaryGoogleSecret",
+    "refresh_token": "KanaryGoogleToken",
     "type": "authorized_user",
 }
-GOOGLE_KEY = {"type": "service_account", "private_key": "pk"}
-ADS = {"developer_token": "dev", "client_id": "gid", "client_secret": "gsecret", "refresh_token": "gtoken",
-       "login_customer_id": "111", "linked_customer_id": "222"}  # fmt: skip
-SALESFORCE = {"security_token": "sec-token", "domain": "test"}
+GOOGLE_KEY = {"type": "service_account", "private_key": "KanaryPrivateKey"}
+ADS = {
+    "developer_token": "KanaryDeveloperToken",
+    "client_id": "gid",
+    "client_secret": "KanaryGoogleSecret",
+    "refresh_token": "KanaryGoogleToken",
+    "login_customer_id": "111",
+    "linked_customer_id": "222",
+}
+SALESFORCE = {"security_token": "KanarySecurityToken", "domain": "test"}
 AZURE_KEY = f"DefaultEndpointsProtocol=https;AccountName={USER};AccountKey={SECRET}"
 SNOWFLAKE = {"account": "acc", "region": "eu-1", "database": "db", "warehouse": "wh", "role": "r"}
 
@@ -77,7 +84,12 @@ NATURAL: dict[tuple[str, str], Natural] = {
     ("azure-table-storage", _STRING_BASED): Natural("wasb", {"connectionString": AZURE_KEY}),
     ("google-bigquery", _BASIC): Natural(
         "google_cloud_platform",
-        {"project": "p-1", "clientId": "gid", "clientSecret": "gsecret", "refreshToken": "gtoken"},
+        {
+            "project": "p-1",
+            "clientId": "gid",
+            "clientSecret": "KanaryGoogleSecret",
+            "refreshToken": "KanaryGoogleToken",
+        },
         {},
         {"extra__google_cloud_platform__project": "p-1", "keyfile_dict": json.dumps(GOOGLE_USER)},
     ),
@@ -169,7 +181,7 @@ NATURAL: dict[tuple[str, str], Natural] = {
         {
             "environmentUrl": "https://acme.my.salesforce.com",
             "clientId": "key",
-            "clientSecret": "consumer",
+            "clientSecret": "KanaryConsumerSecret",
             "apiVersion": "60.0",
         },
         {},
@@ -177,7 +189,7 @@ NATURAL: dict[tuple[str, str], Natural] = {
             "instance_url": "https://acme.my.salesforce.com",
             "consumer_key": "key",
             "version": "60.0",
-            "consumer_secret": "consumer",
+            "consumer_secret": "KanaryConsumerSecret",
         },
     ),
     ("salesforce", "OAuth2 JWT Token Credential"): Natural(
@@ -185,20 +197,20 @@ NATURAL: dict[tuple[str, str], Natural] = {
         {
             "instanceUrl": "https://acme.my.salesforce.com",
             "clientId": "key",
-            "clientSecret": "consumer",
-            "jwtToken": "a-jwt",
+            "clientSecret": "KanaryConsumerSecret",
+            "jwtToken": "KanaryJwt",
         },
         {},
         {
             "instance_url": "https://acme.my.salesforce.com",
             "consumer_key": "key",
-            "jwtToken": "a-jwt",
-            "consumer_secret": "consumer",
+            "jwtToken": "KanaryJwt",
+            "consumer_secret": "KanaryConsumerSecret",
         },
     ),
     ("salesforce", _BASIC): Natural(
         "salesforce",
-        {**ACCOUNT, "securityToken": "sec-token", "environmentUrl": "https://test.salesforce.com"},
+        {**ACCOUNT, "securityToken": "KanarySecurityToken", "environmentUrl": "https://test.salesforce.com"},
         {"login": USER, "password": SECRET},
         SALESFORCE,
     ),
@@ -206,14 +218,18 @@ NATURAL: dict[tuple[str, str], Natural] = {
         {**ACCOUNT, "serviceUri": f"https://{AT_HOST}"}
     ),
     ("microsoft-dynamics", _PRINCIPAL): _http(
-        {"serviceUri": f"https://{AT_HOST}", "servicePrincipalId": "app", "servicePrincipalKey": "app-key"},
-        {"servicePrincipalId": "app", "servicePrincipalKey": "app-key"},
+        {
+            "serviceUri": f"https://{AT_HOST}",
+            "servicePrincipalId": "app",
+            "servicePrincipalKey": "KanaryAppKey",
+        },
+        {"servicePrincipalId": "app", "servicePrincipalKey": "KanaryAppKey"},
         login=None,
         password=None,
     ),
     ("veeva-crm", _BASIC): Natural(
         "salesforce",
-        {**ACCOUNT, "securityToken": "sec-token", "environmentUrl": "https://test.salesforce.com"},
+        {**ACCOUNT, "securityToken": "KanarySecurityToken", "environmentUrl": "https://test.salesforce.com"},
         {"login": USER, "password": SECRET},
         SALESFORCE,
     ),
@@ -224,7 +240,7 @@ NATURAL: dict[tuple[str, str], Natural] = {
     ("oracle-service-cloud", _BASIC): _http({**ACCOUNT, "host": AT_HOST}),
     ("salesforce-service-cloud", _BASIC): Natural(
         "salesforce",
-        {**ACCOUNT, "securityToken": "sec-token"},
+        {**ACCOUNT, "securityToken": "KanarySecurityToken"},
         {"login": USER, "password": SECRET},
         SALESFORCE,
     ),
@@ -248,9 +264,14 @@ NATURAL: dict[tuple[str, str], Natural] = {
     ),
     ("amazon-s3", "Access Key"): Natural(
         "aws",
-        {"s3AccessKey": USER, "s3SecretKey": SECRET, "s3SessionToken": "st", "bucketName": "b-1"},
+        {
+            "s3AccessKey": USER,
+            "s3SecretKey": SECRET,
+            "s3SessionToken": "KanarySessionToken",
+            "bucketName": "b-1",
+        },
         {"login": USER, "password": SECRET},
-        {"aws_session_token": "st", "region_name": "eu-1"},
+        {"aws_session_token": "KanarySessionToken", "region_name": "eu-1"},
         {"bucketName": "b-1"},
     ),
     ("amazon-s3", "IAMRole Based"): Natural(
@@ -269,20 +290,20 @@ NATURAL: dict[tuple[str, str], Natural] = {
         {
             "host": AT_HOST,
             "userName": USER,
-            "passPhrase": "a-phrase",
+            "passPhrase": "KanaryPhrase",
             "privateKeyContent": base64.b64encode(PEM.encode()).decode(),
         },
         {"login": USER, "host": AT_HOST},
-        {"private_key": PEM, "private_key_passphrase": "a-phrase"},
+        {"private_key": PEM, "private_key_passphrase": "KanaryPhrase"},
     ),
     ("ftp", "Basic Authentication for FTP"): Natural(
         "ftp", {"host": AT_HOST, "userName": USER, "password": SECRET}
     ),
     ("google-cloud-storage", "Basic Authentication for google-cloud"): Natural(
         "google_cloud_platform",
-        {"accessKeyId": "hmac-id", "secretAccessKey": "hmac-key"},
+        {"accessKeyId": "hmac-id", "secretAccessKey": "KanaryHmacKey"},
         {},
-        {"project": "p-1", "accessKeyId": "hmac-id", "secretAccessKey": "hmac-key"},
+        {"project": "p-1", "accessKeyId": "hmac-id", "secretAccessKey": "KanaryHmacKey"},
     ),
     ("apache-hdfs", "Anonymous Authentication"): _http(
         {"url": "http://host.example.com:50070"}, login=None, password=None, schema="http", port=50070
@@ -312,10 +333,10 @@ NATURAL: dict[tuple[str, str], Natural] = {
         {
             "clientCustomerID": "222",
             "loginCustomerID": "111",
-            "developerToken": "dev",
+            "developerToken": "KanaryDeveloperToken",
             "clientId": "gid",
-            "clientSecret": "gsecret",
-            "refreshToken": "gtoken",
+            "clientSecret": "KanaryGoogleSecret",
+            "refreshToken": "KanaryGoogleToken",
         },
         {},
         {"google_ads_client": ADS},
@@ -366,13 +387,13 @@ NATURAL: dict[tuple[str, str], Natural] = {
     ("mailchimp-members-campaign-activity", _BASIC): _http(ACCOUNT),
     ("mailchimp-members-campaign-activity", "oAuth2RefreshCode"): _token(),
     ("oracle-netsuite-entities-activities", _CREDENTIAL): _http(
-        {**CLIENT, "accessTokenUrl": "https://t.example.com", "accessToken": "an-access-token"},
-        {"accessTokenUrl": "https://t.example.com", "accessToken": "an-access-token"},
+        {**CLIENT, "accessTokenUrl": "https://t.example.com", "accessToken": "KanaryAccessToken"},
+        {"accessTokenUrl": "https://t.example.com", "accessToken": "KanaryAccessToken"},
     ),
     ("pathfactory", _BASIC): _http({**CLIENT, "host": AT_HOST}),
     ("pinterest-ads", _REFRESH): _token(),
     ("linkedin-ads", _REFRESH): _token(host=AT_HOST),
     ("capillary-streaming-events", "OAuth generic-rest-connector"): _http(
-        {**CLIENT, "accessToken": "an-access-token"}, {"accessToken": "an-access-token"}
+        {**CLIENT, "accessToken": "KanaryAccessToken"}, {"accessToken": "KanaryAccessToken"}
     ),
 }

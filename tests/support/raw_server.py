@@ -16,10 +16,14 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from types import TracebackType
 from typing import Any
 
-TOKEN = "canary-token-0123456789"
+from tests.support import canary
+from tests.support.canary_watch import URLS, WATCH
+
+TOKEN = canary.CORE + "Token0123456789"
 TOKEN_PATH = "/ims/token/v3"
 
 
@@ -62,6 +66,12 @@ class Request:
     body: bytes
     connection: int
     head: bytes = field(repr=False, default=b"")
+
+    @property
+    def line(self) -> str:
+        """What a proxy may log: all but the body and the two headers that are for credentials."""
+        shown = {name: value for name, value in self.headers.items() if "authorization" not in name}
+        return f"{self.method} {self.path} {shown}"
 
 
 def reply(status: int = 200, body: Any = None, kind: str = "application/json", **headers: str) -> bytes:
@@ -152,6 +162,8 @@ class RawServer:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
+        for received in (self.tokens, self.requests):
+            WATCH.lines(URLS, partial(_lines, received), self._stopped.is_set)
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
         self._threads[0].start()
 
@@ -211,6 +223,10 @@ class RawServer:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+
+
+def _lines(received: list[Request]) -> list[str]:
+    return [one.line for one in received]
 
 
 def _read(stream: Any, number: int) -> Request | None:

@@ -17,8 +17,11 @@ import time
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from tests.support import canary
+from tests.support.canary_watch import URLS, WATCH
+
 SERVICE = "/data/foundation/flowservice"
-_TOKEN = {"access_token": "t" * 40, "token_type": "bearer", "expires_in": 86399}
+_TOKEN = {"access_token": canary.CORE + "RunToken" + "t" * 40, "token_type": "bearer", "expires_in": 86399}
 Answer = tuple[int, Any]
 
 
@@ -67,6 +70,8 @@ class RunServer:
         self.refuse: Answer | None = None
         self._random = random.Random(7)
         self._context = context
+        self._ended = threading.Event()
+        WATCH.lines(URLS, lambda: self.log, self._ended.is_set)
         self._port = port
         self._ready = threading.Event()
         self._writers: set[asyncio.StreamWriter] = set()
@@ -97,6 +102,7 @@ class RunServer:
     def __exit__(self, *_exc: object) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(30)
+        self._ended.set()
 
     # What it does
 

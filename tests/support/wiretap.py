@@ -1,7 +1,7 @@
 """Stands between the client and the emulator, and writes down everything as it was sent.
 
-The emulator redacts what it logs, so it cannot tell whether a secret went where it should not. It also
-knows one credential only; here the canaries are exchanged for it, so that they work like real secrets.
+The emulator redacts what it logs, so it cannot tell whether a secret went where it should not. Its tokens are
+each another; here all are exchanged for one, so that a test can order a server to echo it.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import threading
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
-from urllib.parse import parse_qsl, urlencode
 
-from tests.support import canary, emulator
+from tests.support import canary
+from tests.support.canary_watch import URLS, WATCH
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,18 @@ class Sent:
         """`ims`, or the rest."""
         return "ims" if self.url.startswith("/ims/") else "platform"
 
+    @property
+    def line(self) -> str:
+        """All but the body and the one header that is for the token."""
+        headers = {name: value for name, value in self.headers.items() if name != "authorization"}
+        return f"{self.method} {self.url} {headers}"
+
 
 class Wiretap:
     """`with Wiretap(emulator.host) as tap: ...; tap.sent`."""
 
-    exchanged: ClassVar = {canary.PAYPAL_ID: emulator.PAYPAL_ID, canary.PAYPAL_SECRET: emulator.PAYPAL_SECRET}
+    exchanged: ClassVar[dict[str, str]] = {}
+    """Values in bodies, for sources of which the emulator knows one credential only."""
 
     def __init__(self, target: str) -> None:
         self.sent: list[Sent] = []
@@ -75,20 +82,17 @@ class Wiretap:
             def log_message(self, *_args: object) -> None:
                 """Nothing: what is sent is kept, not printed."""
 
+        self._closed = threading.Event()
+        WATCH.lines(URLS, lambda: [sent.line for sent in tap.sent], self._closed.is_set)
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def exchange(self, path: str, headers: dict[str, str], body: bytes) -> tuple[dict[str, str], bytes]:
-        """Canaries out, what the emulator knows in."""
-        if path.startswith("/ims/"):
-            form = dict(parse_qsl(body.decode(), keep_blank_values=True))
-            if form.get("client_secret") == canary.AEP_SECRET:
-                form["client_secret"] = emulator.CLIENT_SECRET
-            body = urlencode(form).encode()
-        elif headers.get("authorization") == f"Bearer {canary.TOKEN}" and self.real_tokens:
+        """What the emulator knows."""
+        if headers.get("authorization") == f"Bearer {canary.TOKEN}" and self.real_tokens:
             headers = {**headers, "authorization": f"Bearer {self.real_tokens[-1]}"}
-        if body and headers.get("content-type", "").startswith("application/json"):
+        if self.exchanged and body and headers.get("content-type", "").startswith("application/json"):
             body = json.dumps(self._exchange_values(json.loads(body))).encode()
         return {**headers, "content-length": str(len(body))} if body else headers, body
 
@@ -112,5 +116,6 @@ class Wiretap:
         return self
 
     def __exit__(self, *_exc: object) -> None:
+        self._closed.set()
         self._server.shutdown()
         self._server.server_close()

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.support import canary
 from tests.support.emulator import PAYPAL_AUTH, PAYPAL_SECRET, PAYPAL_SPEC, Api, Emulator, paypal_body
 
 ETAG = re.compile(r'"[0-9a-f]{8}-0000-0200-0000-[0-9a-f]{8}0000"')
@@ -136,7 +137,7 @@ def test_refused_bodies(emulator: Emulator, api: Api, body: Any, expected: str) 
 
 def test_wrong_credentials(api: Api) -> None:
     """Taken by default; `/test` tells, and nothing can be explored."""
-    wrong = api.create(secret="canary-secret").json()["id"]
+    wrong = api.create(secret=canary.OTHER_SECRET).json()["id"]
     assert item(api, wrong)["state"] == "enabled"
     response = api("GET", f"/connections/{wrong}/test")
     assert (response.status_code, response.json()) == (200, {"result": False})

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import requests
 
+from tests.support import canary
 from tests.support.emulator import CLIENT_ID, CLIENT_SECRET, SCOPES, Emulator
 
 FORM = {
@@ -58,9 +59,9 @@ def test_token_by_urllib(emulator: Emulator) -> None:
 @pytest.mark.parametrize(
     ("change", "error"),
     [
-        ({"client_secret": "canary-1"}, ("invalid_client", "invalid client_secret parameter")),
+        ({"client_secret": canary.OTHER_SECRET}, ("invalid_client", "invalid client_secret parameter")),
         ({"client_secret": None}, ("invalid_client", "invalid client_secret parameter")),
-        ({"client_id": "canary-2"}, ("invalid_client", "invalid client_id parameter")),
+        ({"client_id": "another-id"}, ("invalid_client", "invalid client_id parameter")),
         ({"client_id": None}, ("invalid_client", "invalid client_id parameter")),
         ({"scope": "openid,nonsense"}, ("invalid_scope", None)),
         ({"scope": None}, ("invalid_scope", None)),
@@ -74,7 +75,8 @@ def test_refusals(emulator: Emulator, change: dict[str, Any], error: tuple[str, 
     response = ask(emulator, data=form)
     assert response.status_code == 400
     assert (response.json()["error"], response.json().get("error_description")) == error
-    assert "canary" not in response.text
+    assert canary.sightings(response.text) == []
+    assert "another-id" not in response.text
 
 
 def test_broken_bodies(emulator: Emulator) -> None:
