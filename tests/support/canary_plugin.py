@@ -27,11 +27,11 @@ from collections.abc import Generator
 from typing import Any
 
 import pytest
-from tests.support.figures import PROPERTY
 
 from tests.support import canary, canary_watch
 from tests.support.canary_watch import EXCEPTIONS, LOGS, WATCH
 from tests.support.connections import all_of
+from tests.support.figures import PROPERTY
 
 SEARCHED = "tests run with canaries in all secrets, and searched at their end"
 _sections = pytest.StashKey[int]()

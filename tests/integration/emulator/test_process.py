@@ -52,7 +52,7 @@ def quiet_connection(emulator_process: Emulator) -> Iterator[Quiet]:
 
 def run(*args: str) -> subprocess.CompletedProcess[str]:
     """A start that is expected to fail."""
-    return subprocess.run([*COMMAND, *args], capture_output=True, text=True, timeout=20, check=False)
+    return subprocess.run([*COMMAND, *args], capture_output=True, text=True, timeout=120, check=False)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
