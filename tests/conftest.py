@@ -16,6 +16,7 @@ from tests.support.figures import figure, pytest_addoption, pytest_terminal_summ
 
 # Before anything imports Airflow: it makes its home and reads its configuration at once.
 os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="airflow-home-"))
+os.environ.setdefault("AIRFLOW__LOGGING__LOGGING_LEVEL", "DEBUG")  # what tasks log is searched for secrets
 
 # No property depends on speed. `make test` tries the same few examples each time, `make test-crash` more.
 NO_HURRY: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}

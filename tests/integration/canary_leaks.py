@@ -68,6 +68,13 @@ class Leak(AepOperator):
         return SECRET
 
 
+class Say(AepOperator):
+    """Logs as an operator does: Airflow's versions do so in different ways."""
+
+    def act(self, context: Any) -> None:
+        self.log.debug("said %s", SECRET)
+
+
 def test_nothing(make_hook: MakeHook, emulator: Emulator) -> None:
     """What does not leak."""
     assert make_hook(emulator.url).list_connections() == []
@@ -85,6 +92,10 @@ def test_dag_run(tmp_path_factory: pytest.TempPathFactory, emulator: Emulator) -
 
 def test_logs() -> None:
     logging.getLogger("leak").debug("said %s", SECRET)
+
+
+def test_logs_of_a_task() -> None:
+    Say(task_id="say").execute(context())
 
 
 def test_what_was_read(capsys: pytest.CaptureFixture[str]) -> None:

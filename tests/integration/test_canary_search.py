@@ -16,6 +16,7 @@ LEAKS = Path(__file__).with_name("canary_leaks.py")
 FOUND = {
     "test_dag_run": {"logs", "SQLite", "XComs", "rendered fields"},
     "test_logs": {"logs"},
+    "test_logs_of_a_task": {"logs"},
     "test_what_was_read": {"logs"},
     "test_worker": {"logs"},
     "test_sqlite": {"SQLite"},

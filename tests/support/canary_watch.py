@@ -80,6 +80,7 @@ class Watch:
         self.active = False
         self._places: list[Place] = []
         self._texts: list[tuple[str, str]] = []
+        self._lines: set[str] = set()
 
     def place(self, read: Callable[[], Found], over: Callable[[], bool] = _never) -> None:
         """Look there at the end of each test, for the last time when it is over."""
@@ -108,7 +109,9 @@ class Watch:
         for place in self._places:
             texts += place.read()
         self._places = [place for place in self._places if place not in ended]
-        texts += [(ARGUMENTS, line) for line in command_lines(os.getpid())]
+        lines = set(command_lines(os.getpid()))
+        texts += [(ARGUMENTS, line) for line in lines - self._lines]
+        self._lines = lines
         return sorted({f"{channel}: {place}" for channel, text in texts for place in canary.sightings(text)})
 
 
@@ -129,7 +132,8 @@ def command_lines(pid: int | str) -> Iterator[str]:
     with suppress(OSError):
         for children in Path(f"/proc/{pid}/task").glob("*/children"):
             for child in children.read_text().split():
-                yield Path(f"/proc/{child}/cmdline").read_text("utf-8", "replace")
+                line = Path(f"/proc/{child}/cmdline").read_text("utf-8", "replace")
+                yield f"{child}: {line}"
                 yield from command_lines(child)
 
 
