@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 from collections.abc import Iterator
@@ -37,6 +38,11 @@ __all__ = [
     "set_connection",
     "waits",
 ]
+
+
+def pytest_unconfigure() -> None:
+    """Airflow logs at DEBUG as it leaves, when what pytest gave it to write to is closed."""
+    logging.raiseExceptions = False
 
 
 @pytest.fixture(scope="session")

@@ -30,7 +30,7 @@ FOUND = {
     "test_emulator_output": {"emulator output", "emulator request log", "logs"},
     "test_emulator_request_log": {"emulator request log"},
     "test_emulator_state": {"emulator state", "emulator request log"},
-    "test_urls": {"URLs", "emulator request log", "emulator output", "logs"},
+    "test_urls": {"URLs", "emulator request log", "logs"},
     "test_urls_to_a_wiretap": {"URLs", "emulator request log"},
     "test_files": {"files"},
     "test_that_fails": {"logs"},
@@ -46,8 +46,9 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     assert done.returncode == 1, done.stdout + done.stderr
     assert canary.find(done.stdout + done.stderr) == []
     return {
-        case.attrib["name"]: "".join(part.attrib["message"] for part in case.iter("failure"))
-        + "".join(part.text or "" for part in case.iter("system-out"))
+        case.attrib["name"]: "\n".join(
+            part.text or "" for kind in ("failure", "system-out") for part in case.iter(kind)
+        )
         for case in ET.parse(xml).getroot().iter("testcase")
     }
 

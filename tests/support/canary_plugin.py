@@ -43,7 +43,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """From here on everything is logged and noted."""
     root = logging.getLogger()
     item.stash[_level] = root.level
-    if item.path.parent.name != "emulator":  # there the test itself is the client, and needs no Airflow
+    if item.path.parent.name == "emulator":  # the test itself is the client, and needs no Airflow
+        root.setLevel(logging.WARNING)
+    else:
         from tests.support import canary_objects
 
         canary_objects.watch()
@@ -78,10 +80,8 @@ def pytest_runtest_makereport(
 def _fail(report: pytest.TestReport, leaks: list[str]) -> None:
     text = "\n".join([f"{report.nodeid} leaks a secret:", *leaks])
     report.sections = [(title, canary.veiled(shown)) for title, shown in report.sections]
-    if report.passed:
-        report.outcome, report.longrepr = "failed", text
-    else:
-        report.sections.append(("canaries", text))
+    reason = f"{report.longreprtext}\n" if report.failed else ""
+    report.outcome, report.longrepr = "failed", reason + text
 
 
 @pytest.fixture(autouse=True)
