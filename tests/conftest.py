@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import tempfile
 from collections.abc import Iterator
@@ -17,7 +16,6 @@ from tests.support.figures import figure, pytest_addoption, pytest_terminal_summ
 
 # Before anything imports Airflow: it makes its home and reads its configuration at once.
 os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="airflow-home-"))
-os.environ.setdefault("AIRFLOW__LOGGING__LOGGING_LEVEL", "DEBUG")  # what tasks log is searched for secrets
 
 # No property depends on speed. `make test` tries the same few examples each time, `make test-crash` more.
 NO_HURRY: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
@@ -38,11 +36,6 @@ __all__ = [
     "set_connection",
     "waits",
 ]
-
-
-def pytest_unconfigure() -> None:
-    """Airflow logs at DEBUG as it leaves, when what pytest gave it to write to is closed."""
-    logging.raiseExceptions = False
 
 
 @pytest.fixture(scope="session")

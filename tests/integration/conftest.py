@@ -10,10 +10,16 @@ from tests.support.canary_plugin import (
     _what_is_read_is_searched,
     pytest_runtest_makereport,
     pytest_runtest_setup,
+    pytest_unconfigure,
 )
 from tests.support.workers import Workers
 
-__all__ = ["_what_is_read_is_searched", "pytest_runtest_makereport", "pytest_runtest_setup"]
+__all__ = [
+    "_what_is_read_is_searched",
+    "pytest_runtest_makereport",
+    "pytest_runtest_setup",
+    "pytest_unconfigure",
+]
 
 
 @pytest.fixture(scope="session")

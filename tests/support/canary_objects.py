@@ -10,6 +10,8 @@ import importlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import pytest
+
 from tests.support.canary_watch import EXCEPTIONS, RENDERED, REPRS, TRIGGERS, WATCH, XCOMS
 from tests.support.connections import all_of
 
@@ -67,6 +69,17 @@ def watch() -> None:
         _note_each(getattr(importlib.import_module(module), name), show)
     _note_results(importlib.import_module("airflow_provider_aep.operators.base").AepOperator)
     WATCH.place(_read)
+    _log_everything()
+
+
+def _log_everything() -> None:
+    """The loggers of hooks and operators follow Airflow's configuration, not the root logger's level.
+
+    The variable stands no longer than it is read: processes that tests start would print at DEBUG, too.
+    """
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("AIRFLOW__LOGGING__LOGGING_LEVEL", "DEBUG")
+        importlib.import_module("airflow.logging_config").configure_logging()
 
 
 def _note_each(kind: Any, show: Callable[[Any], Shown]) -> None:

@@ -77,6 +77,11 @@ def pytest_runtest_makereport(
     return report
 
 
+def pytest_unconfigure() -> None:
+    """Airflow logs at DEBUG as it leaves, when what pytest gave it to write to is closed."""
+    logging.raiseExceptions = False
+
+
 def _fail(report: pytest.TestReport, leaks: list[str]) -> None:
     text = "\n".join([f"{report.nodeid} leaks a secret:", *leaks])
     report.sections = [(title, canary.veiled(shown)) for title, shown in report.sections]
