@@ -85,7 +85,7 @@ RETRIED = (
     f"where it did, and after {LONGEST_DELAY.total_seconds() / 3600:g} h at most"
 )
 FAILED = (
-    "fails the task at once: from 3.3 on by `AepRetryPolicy`, which stores the reason, below by "
+    "fails the task at once: from 3.3 on by `AepRetryPolicy`, which logs the reason, below by "
     "`AirflowFailException`, with this error as its cause"
 )
 
