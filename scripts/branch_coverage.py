@@ -89,14 +89,18 @@ def main(arguments: Sequence[str]) -> int:
     shown = subprocess.run(
         [*coverage, "json", "--quiet", "-o", "-"], env=env, cwd=ROOT, check=True, capture_output=True
     )
-    found = read(json.loads(shown.stdout), [*kept, _command(arguments)])
+    tools = {
+        name: version(package) for name, package in (("Airflow", "apache-airflow"), ("coverage", "coverage"))
+    }
+    versions = {"Python": sys.version.split()[0], **tools}
+    found = read(json.loads(shown.stdout), [*kept, _command(arguments)], versions)
     save(found, KEPT)
     write_section(ROOT / "docs" / "reliability.md", SECTION, section(found))
     _show(found)
     return 0 if found.good else 1
 
 
-def read(document: Mapping[str, Any], commands: Iterable[str]) -> Coverage:
+def read(document: Mapping[str, Any], commands: Iterable[str], versions: Mapping[str, str]) -> Coverage:
     """Coverage's report in JSON, folder by folder."""
     by_folder: dict[str, list[Part]] = {}
     for path, file in document["files"].items():
@@ -104,9 +108,7 @@ def read(document: Mapping[str, Any], commands: Iterable[str]) -> Coverage:
         folder = inner.parts[0] if len(inner.parts) > 1 else "the package's own modules"
         by_folder.setdefault(folder, []).append(_part(str(inner), file))
     parts = tuple(_sum(name, by_folder[name]) for name in sorted(by_folder))
-    versions = {"Python": sys.version.split()[0], "Airflow": version("apache-airflow")}
-    versions["coverage"] = version("coverage")
-    return Coverage(tuple(commands), datetime.now(timezone.utc).date().isoformat(), versions, parts)
+    return Coverage(tuple(commands), datetime.now(timezone.utc).date().isoformat(), dict(versions), parts)
 
 
 def _part(name: str, file: Mapping[str, Any]) -> Part:

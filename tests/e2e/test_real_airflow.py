@@ -15,7 +15,7 @@ from scripts.local_airflow import LocalAirflow
 from tests.support import canary
 from tests.support.airflow_processes import tasks_talking_to
 from tests.support.emulator import CLIENT_ID, ORG_ID
-from tests.support.wiretap import Wiretap
+from tests.support.wiretap import PublishedAccounts
 from tests.support.workers import wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -146,7 +146,7 @@ def test_the_link_while_the_task_runs(real: Installation) -> None:
 def test_no_secret_in_any_file(real: Installation) -> None:
     """Everything a real run writes, at DEBUG: task logs, service logs, the database."""
     host = real.airflow.emulator_url.removeprefix("http://")
-    with Wiretap(host) as tap:
+    with PublishedAccounts(host) as tap:
         extra = {"org_id": ORG_ID, "ims_host": tap.url}
         aep = {"conn_type": "aep", "host": tap.url, "login": CLIENT_ID, "password": canary.AEP_SECRET}
         paypal = {"conn_type": "paypal", "login": canary.PAYPAL_ID, "password": canary.PAYPAL_SECRET}

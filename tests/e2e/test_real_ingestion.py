@@ -16,7 +16,7 @@ from tests.support.airflow_processes import kill_triggerer, start_triggerer, tas
 from tests.support.emulator import CLIENT_ID, ORG_ID
 from tests.support.figures import KeepFigure
 from tests.support.source import source_rows
-from tests.support.wiretap import Wiretap
+from tests.support.wiretap import PublishedAccounts
 from tests.support.workers import wait_until
 
 LONG = 400.0
@@ -55,7 +55,7 @@ with DAG("ingestion", schedule=None, default_args={"retries": 5, "retry_delay": 
 class Installation:
     """A real Airflow whose connections hold secrets that can be told from anything else."""
 
-    def __init__(self, airflow: LocalAirflow, tap: Wiretap) -> None:
+    def __init__(self, airflow: LocalAirflow, tap: PublishedAccounts) -> None:
         self.airflow, self.tap = airflow, tap
         extra = {"org_id": ORG_ID, "ims_host": tap.url}
         aep = {"conn_type": "aep", "host": tap.url, "login": CLIENT_ID, "password": canary.AEP_SECRET}
@@ -118,7 +118,7 @@ def real(tmp_path: Path) -> Iterator[Installation]:
     settings = {"AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG", "AIRFLOW__AEP__SETTLE": "0.2"}
     with LocalAirflow(tmp_path / "airflow", dags=dags, environment=settings) as airflow:
         airflow.start()
-        with Wiretap(airflow.emulator_url.removeprefix("http://")) as tap:
+        with PublishedAccounts(airflow.emulator_url.removeprefix("http://")) as tap:
             yield Installation(airflow, tap)
 
 

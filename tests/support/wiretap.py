@@ -12,6 +12,7 @@ import threading
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
+from urllib.parse import parse_qsl, urlencode
 
 from tests.support import canary
 from tests.support.canary_watch import URLS, WATCH
@@ -119,3 +120,21 @@ class Wiretap:
         self._closed.set()
         self._server.shutdown()
         self._server.server_close()
+
+
+class PublishedAccounts(Wiretap):
+    """In front of an emulator as users start it: the canaries work like its own credentials."""
+
+    exchanged: ClassVar[dict[str, str]] = {
+        canary.PAYPAL_ID: "emulator-paypal-id",
+        canary.PAYPAL_SECRET: "emulator-paypal-secret",
+    }
+
+    def exchange(self, path: str, headers: dict[str, str], body: bytes) -> tuple[dict[str, str], bytes]:
+        """Canaries out, published credentials in."""
+        if path.startswith("/ims/"):
+            form = dict(parse_qsl(body.decode(), keep_blank_values=True))
+            if form.get("client_secret") == canary.AEP_SECRET:
+                form["client_secret"] = "emulator-client-secret"
+            body = urlencode(form).encode()
+        return super().exchange(path, headers, body)

@@ -253,7 +253,8 @@ def test_the_catalogue_is_not_loaded_at_parse() -> None:
 def test_the_catalogue_is_current() -> None:
     """What is checked in is what the script makes of the table."""
     assert TABLE is not None
-    assert source_catalogue.rendered(TABLE) == source_catalogue.TARGET.read_text("utf-8")
+    installed = files("airflow_provider_aep") / "flow_service" / "data" / "sources.json"
+    assert source_catalogue.rendered(TABLE) == installed.read_text("utf-8")
 
 
 def test_rows_become_sources() -> None:

@@ -7,6 +7,8 @@ from typing import Any
 
 from scripts.branch_coverage import load, read, row, save, section
 
+VERSIONS = {"Python": "3.11.7", "coverage": "7.10"}
+
 
 def file(lines: int, missing: list[int], branches: int, open_ends: list[list[int]]) -> dict[str, Any]:
     """One file of coverage's report in JSON."""
@@ -37,6 +39,7 @@ def test_figures_are_added_up_folder_by_folder() -> None:
             links=file(20, [7], 0, []),
         ),
         ["make coverage"],
+        VERSIONS,
     )
     assert [row(part) for part in (*found.parts, found.whole)] == [
         ["exactly_once", "20", "19", "95.0 %", "8", "5", "62.5 %"],
@@ -55,15 +58,17 @@ def test_enough_is_95_of_100_and_all_of_the_recipe() -> None:
     """Lines and branches each; a full package does not make up for a gap in the recipe."""
     whole, gap = file(100, [], 100, []), file(100, [1], 100, [])
     few = file(100, [], 100, [[1, 2]] * 11)
-    assert read(document(recipe=whole, links=gap), []).good
-    assert not read(document(recipe=gap, links=whole), []).good
-    assert not read(document(recipe=whole, links=few), []).good
+    assert read(document(recipe=whole, links=gap), [], VERSIONS).good
+    assert not read(document(recipe=gap, links=whole), [], VERSIONS).good
+    assert not read(document(recipe=whole, links=few), [], VERSIONS).good
 
 
 def test_what_is_kept_is_what_was_found(tmp_path: Path) -> None:
     """The table is made from it."""
     found = read(
-        document(recipe=file(10, [1], 4, [[2, 3]])), ["make coverage", "make coverage ARGS=tests/unit"]
+        document(recipe=file(10, [1], 4, [[2, 3]])),
+        ["make coverage", "make coverage ARGS=tests/unit"],
+        VERSIONS,
     )
     save(found, tmp_path / "kept.json")
     assert load(tmp_path / "kept.json") == found
