@@ -54,7 +54,7 @@ REPLIES = {
     "no HTTP": (closing(b"SSH-2.0-OpenSSH_9.6\r\n"), errors.AepTransportError, "broke"),
     "nonsense for a status": (closing(b"HTTP/1.1 abc Said\r\n\r\n"), errors.AepTransportError, "broke"),
     "headers without end": (raw.endless(head()[:-2], b"a: b\r\n"), errors.AepTransportError, "broke"),
-    "a header line without end": (raw.endless(head()[:-2] + b"a: ", b"b" * 99), errors.AepTransportError, ""),
+    "a header line without end": (raw.endless(head()[:-2] + b"a: ", b"b" * 99), errors.AepTransportError, "."),
     "short of its length": (
         closing(head(content_length=500, content_type="application/json") + ITEMS),
         errors.AepConnectionLostError, "broke"),
@@ -62,7 +62,7 @@ REPLIES = {
         closing(CHUNKED + b"zz\r\n" + ITEMS), errors.AepConnectionLostError, "broke"),
     "chunks cut off": (
         closing(CHUNKED + b"ff\r\n" + ITEMS), errors.AepConnectionLostError, "broke"),
-    "a negative length": (closing(head(content_length=-5) + ITEMS[:5]), errors.AepReplyError, ""),
+    "a negative length": (closing(head(content_length=-5) + ITEMS[:5]), errors.AepReplyError, "."),
     "no gzip": (reply(200, ITEMS, content_encoding="gzip"), errors.AepReplyError, "unzipped"),
     "half a gzip": (
         reply(200, gzip.compress(ITEMS)[:-12], content_encoding="gzip"), errors.AepReplyError, "broke off"),
