@@ -54,7 +54,9 @@ REPLIES = {
     "no HTTP": (closing(b"SSH-2.0-OpenSSH_9.6\r\n"), errors.AepTransportError, "broke"),
     "nonsense for a status": (closing(b"HTTP/1.1 abc Said\r\n\r\n"), errors.AepTransportError, "broke"),
     "headers without end": (raw.endless(head()[:-2], b"a: b\r\n"), errors.AepTransportError, "broke"),
-    "a header line without end": (raw.endless(head()[:-2] + b"a: ", b"b" * 99), errors.AepTransportError, "."),
+    "a header line without end": (
+        raw.endless(head()[:-2] + b"a: ", b"b" * 99), errors.AepTransportError, "."
+    ),
     "short of its length": (
         closing(head(content_length=500, content_type="application/json") + ITEMS),
         errors.AepConnectionLostError, "broke"),
