@@ -17,6 +17,7 @@ from airflow_provider_aep.exactly_once.adoption import (
     update,
 )
 from airflow_provider_aep.flow_service.errors import (
+    AepAuthError,
     AepConnectError,
     AepNotFoundError,
     AepRequestError,
@@ -25,6 +26,7 @@ from airflow_provider_aep.flow_service.errors import (
     AepVersionError,
     EntityExistsError,
     EntityStateError,
+    WorkerSlotError,
 )
 from tests.support.stage import Stage
 
@@ -200,3 +202,34 @@ def test_what_fails_while_it_comes_up_is_told() -> None:
     assert not caught.value.retryable
     with pytest.raises(Vanished):
         Stage(get=[GONE]).play(until_ready(wanted(), coming))
+
+
+@pytest.mark.parametrize(("timeout", "later"), [(3.0, 2.5), (500.0, 60.0)])
+def test_a_wait_past_the_slot_goes_on_in_a_retry(timeout: float, later: float) -> None:
+    """The error says how long was waited, and asks for the rest, a minute at most."""
+    order = wanted(wait_timeout=timeout)
+    stage = Stage(sleep=[None, WorkerSlotError("enough")], get=[entity("initializing")])
+    with pytest.raises(EntityStateError) as caught:
+        stage.play(until_ready(order, entity("initializing")))
+    assert caught.value.message == (
+        "The flow 'Payments' is 'initializing' after 0.5 s, and a try may not sleep longer in a worker's "
+        "slot: a, made by Airflow's dag.other. It cannot be used like that. Run the task again later: it goes on "
+        "waiting."
+    )
+    assert (caught.value.retryable, caught.value.retry_after) == (True, later)
+    assert caught.value.__suppress_context__
+
+
+@pytest.mark.parametrize("renewed", [True, False])
+def test_a_refused_token_is_renewed_once_for_a_publish(renewed: bool) -> None:
+    """A draft that stays one is published again with a fresh token; then it is the credential's fault."""
+    draft, old = entity("draft"), AepAuthError("old", status=401)
+    stage = Stage(publish=[old, None if renewed else old], get=[draft, entity() if renewed else draft])
+    recipe = published(wanted(drafts=True), draft)
+    if renewed:
+        assert stage.play(recipe) == entity()
+    else:
+        with pytest.raises(AepAuthError) as caught:
+            stage.play(recipe)
+        assert caught.value is old
+    assert len(stage.asked(s.Publish)) == 2

@@ -95,6 +95,18 @@ def test_field_groups_and_namespaces() -> None:
 
 
 @pytest.mark.parametrize(
+    ("state", "on"),
+    [
+        *((state, True) for state in ("enabled", "ENABLING", "initializing", "updating")),
+        *((state, False) for state in ("disabled", "draft", None)),
+    ],
+)
+def test_a_dataflow_that_is_on(state: object, on: bool) -> None:
+    """Or about to be: to enable it then is refused."""
+    assert entities.is_on({"state": state}) is on
+
+
+@pytest.mark.parametrize(
     ("state", "off"), [("disabled", True), ("DISABLING", True), ("enabled", False), (None, False)]
 )
 def test_a_dataflow_that_is_off(state: object, off: bool) -> None:
