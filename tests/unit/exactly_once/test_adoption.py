@@ -213,8 +213,8 @@ def test_a_wait_past_the_slot_goes_on_in_a_retry(timeout: float, later: float) -
         stage.play(until_ready(order, entity("initializing")))
     assert caught.value.message == (
         "The flow 'Payments' is 'initializing' after 0.5 s, and a try may not sleep longer in a worker's "
-        "slot: a, made by Airflow's dag.other. It cannot be used like that. Run the task again later: it goes "
-        "on waiting."
+        "slot: a, made by Airflow's dag.other. It cannot be used like that. Run the task again later: "
+        "it goes on waiting."
     )
     assert (caught.value.retryable, caught.value.retry_after) == (True, later)
     assert caught.value.__suppress_context__
