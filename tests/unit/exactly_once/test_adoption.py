@@ -233,3 +233,11 @@ def test_a_refused_token_is_renewed_once_for_a_publish(renewed: bool) -> None:
             stage.play(recipe)
         assert caught.value is old
     assert len(stage.asked(s.Publish)) == 2
+
+
+def test_a_publish_that_does_not_show_yet_is_no_failure() -> None:
+    """The list lags; whoever uses the draft waits for it."""
+    draft = entity("draft")
+    stage = Stage(publish=[None], get=[draft])
+    assert stage.play(published(wanted(drafts=True), draft)) == draft
+    assert len(stage.asked(s.Publish)) == 1

@@ -64,6 +64,7 @@ def test_what_an_earlier_try_made_is_remembered(state: str) -> None:
     outcome, stage = create(wanted(), recall=["a"], get=[entity("a", state=state), entity("a")])
     assert outcome == Outcome("a", created=False)
     assert not stage.asked(s.Look)
+    assert set(stage.asked(s.Get)) == {s.Get("a")}
     assert stage.told[-1] == ("Step 1 (remember): an earlier try of this task made the flow 'n'", "a", False)
     assert stage.steps[-1] == s.Keep("a")
 

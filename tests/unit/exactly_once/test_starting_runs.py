@@ -236,3 +236,37 @@ def test_a_run_that_has_not_started_is_waited_for() -> None:
     assert caught.value.retryable
     assert order.slept == list(PATIENCE)
     assert order.posts == ["never"]
+
+
+@pytest.mark.parametrize(
+    ("lasts", "window", "kind"),
+    [
+        (True, None, AepServerError),
+        (False, WINDOW, AepServerError),
+        (True, WINDOW, AepServerError),
+        (False, None, AmbiguousRunError),
+    ],
+)
+def test_a_look_that_fails_after_a_lost_reply(
+    lasts: bool, window: tuple[float, float] | None, kind: type
+) -> None:
+    """A retry finds the run by its memory or its window; where it has neither, it must not start another."""
+    order = Order(looks=[[]], posts=[LOST], lasts=lasts, window=window)
+    looks = iter([[], LOST])
+
+    def look() -> list[Run]:
+        answer = next(looks)
+        if isinstance(answer, AepError):
+            raise answer
+        return answer
+
+    order.look = look  # type: ignore[method-assign]
+    with pytest.raises(kind):
+        order.start()
+
+
+def test_a_run_that_came_of_a_refused_token_is_not_started_again() -> None:
+    """Whatever the gate said: what is newer, and of this window, is this task's own."""
+    order = Order(looks=[[], [run("a", 1.0, WINDOW)]], posts=[TOKEN, "never"])
+    assert order.start() == "a"
+    assert order.posts == ["never"]
