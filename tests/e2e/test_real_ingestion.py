@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from scripts.local_airflow import LocalAirflow
@@ -87,7 +89,8 @@ class Installation:
 
         wait_until(held, f"a POST to {path}", LONG)
         for task in tasks_talking_to(self.airflow, self.tap.url):
-            task.kill()
+            with suppress(psutil.NoSuchProcess):  # another that was just done
+                task.kill()
 
     def triggers(self) -> list[tuple[Any, ...]]:
         """As they are stored while tasks wait."""

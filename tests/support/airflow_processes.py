@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 import psutil
 
@@ -15,8 +16,14 @@ def tasks_talking_to(airflow: LocalAirflow, url: str) -> Iterator[psutil.Process
     port = int(url.rsplit(":", 1)[1])
     for service in airflow.services:
         for process in service.members() if service.name == "scheduler" else ():
-            if port in [one.raddr.port for one in process.net_connections("tcp") if one.raddr]:
+            if _talks_to(process, port):
                 yield process
+
+
+def _talks_to(process: psutil.Process, port: int) -> bool:
+    with suppress(psutil.NoSuchProcess):  # it ends by itself
+        return port in [one.raddr.port for one in process.net_connections("tcp") if one.raddr]
+    return False
 
 
 def start_triggerer(airflow: LocalAirflow, name: str = "triggerer") -> Service:
