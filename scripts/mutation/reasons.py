@@ -55,6 +55,9 @@ REASONS = (
     ("flow_service/runs.py:_status", "[:61]", LIMIT),
     ("flow_service/schedules.py:epoch_seconds", '.replace("', OLD),
     ("flow_service/schedules.py:read_schedule", '"ONCE"', SAME),
+    ("flow_service/replies.py:describe", "[:61]", LIMIT),
+    ("flow_service/sources.py:find_source", 'else "XXXX"', SAME),  # nothing is called like that
+    ("flow_service/sources.py:find_source", "(letters) or True", SAME),  # nothing is like nothing
     ("flow_service/sources.py:_suggestions", "len(letters)", HINTS),
     ("flow_service/sources.py:_suggestions", "get_close_matches", HINTS),
     ("flow_service/sources.py:_suggestions", "[:6]", HINTS),

@@ -19,6 +19,7 @@ from airflow_provider_aep.flow_service.errors import (
     AmbiguousEntityError,
     EntityExistsError,
     EntityStateError,
+    WorkerSlotError,
 )
 from tests.support.stage import Stage
 
@@ -88,9 +89,11 @@ def test_what_vanishes_sends_back_to_the_look_once() -> None:
     outcome, stage = create(order, look=[[entity("a")], []], update=[GONE], post=["b"], get=[entity("b")])
     assert outcome == Outcome("b", created=True)
     assert "The flow 'n' was deleted meanwhile; starting again at step 2" in words(stage)
+    stage = Stage(look=[[entity("a")]], update=[GONE])
     with pytest.raises(EntityStateError, match=r"^The flow 'n' was deleted twice.*See who") as caught:
-        create(order, look=[[entity("a")]], update=[GONE])
+        stage.play(create_once(order))
     assert caught.value.retryable
+    assert len(stage.asked(s.Update)) == 2
 
 
 def test_a_lost_reply_is_looked_for_with_patience() -> None:
@@ -367,3 +370,22 @@ def test_what_is_left_of_a_wish_is_slept_after_the_patience() -> None:
     with pytest.raises(AepRequestError):
         stage.play(create_once(wanted()))
     assert stage.slept == [*PATIENCE, 0.5]
+
+
+def test_what_is_leaving_past_the_slot_is_for_a_retry() -> None:
+    """Here as well as where something comes up: the error says since when, and what to come back for."""
+    leaving = entity("a", state="delete-finalizing")
+    stage = Stage(look=[[leaving]], sleep=[None, WorkerSlotError("enough")])
+    with pytest.raises(EntityStateError) as caught:
+        stage.play(create_once(wanted(wait_timeout=10.0)))
+    start = "The flow 'n' is 'delete-finalizing' after 0.5 s, and a try may not sleep longer"
+    assert caught.value.message.startswith(f"{start} in a worker's slot: a")
+    assert caught.value.retry_after == 9.5
+
+
+def test_what_is_looked_at_again_is_waited_for_where_it_leaves() -> None:
+    """Of several one may be on its way out by the second look."""
+    pair, leaving = [entity("a", 1.0), entity("b", 2.0)], entity("b", 2.0, state="delete-finalizing")
+    outcome, stage = create(wanted(), look=[pair, [entity("a", 1.0), leaving], [entity("a", 1.0)]])
+    assert outcome == Outcome("a", created=False)
+    assert len(stage.asked(s.Look)) == 3

@@ -270,3 +270,9 @@ def test_a_run_that_came_of_a_refused_token_is_not_started_again() -> None:
     order = Order(looks=[[], [run("a", 1.0, WINDOW)]], posts=[TOKEN, "never"])
     assert order.start() == "a"
     assert order.posts == ["never"]
+
+
+def test_a_strangers_run_is_no_answer_to_a_refused_token() -> None:
+    """One of another window that began meanwhile is not this task's."""
+    order = Order(looks=[[], [run("x", 1.0, OTHER)]], posts=[TOKEN, "b"])
+    assert order.start() == "b"

@@ -154,7 +154,8 @@ def test_a_call_hides_its_body() -> None:
 @pytest.mark.parametrize(
     ("state", "meaning"),
     [("enabled", "READY"), ("ENABLED", "READY"), (None, "READY"), ("initializing", "COMING"),
-     ("disabled", "REFUSED"), ("draft", "REFUSED"), ("delete-finalizing", "LEAVING"), ("strange", "COMING")],
+     ("disabled", "REFUSED"), ("draft", "REFUSED"), ("delete-finalizing", "LEAVING"), ("deleting", "LEAVING"),
+     ("deleted", "LEAVING"), ("strange", "COMING")],
 )  # fmt: skip
 def test_states_are_sorted(state: Any, meaning: str) -> None:
     """An unknown one counts as coming: waiting is bounded, guessing is not."""

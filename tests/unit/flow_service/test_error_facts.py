@@ -32,3 +32,24 @@ def test_what_became_of_a_run(given: bool | None, retryable: bool) -> None:
     error = errors.RunFailedError("Bad.", run_id="r", result={"a": 1}, retryable=given, code="c")
     assert (error.message, error.run_id, error.result, error.code) == ("Bad.", "r", {"a": 1}, "c")
     assert error.retryable is retryable
+
+
+def test_advice_goes_with_the_facts() -> None:
+    """Of which nothing is known but what happened: why and what to do are those of its kind."""
+    error = errors.AepReplyError.with_advice("Broken.", status=502)
+    assert error.message == f"Broken. {errors.AepReplyError.why} {errors.AepReplyError.todo}"
+    assert error.status == 502
+
+
+def test_what_is_to_be_corrected() -> None:
+    """Without a parameter there is no name to give."""
+    assert str(errors.AepConfigError("Wrong.")) == "Wrong. Correct it and try again. [AEP-E100]"
+
+
+def test_every_kind_is_found() -> None:
+    """However deep, and none twice."""
+    found = errors.every_kind()
+    assert {errors.AepError, errors.AepProxyError, errors.RunPartialError, errors.WorkerSlotError} <= set(
+        found
+    )
+    assert len(found) == len(set(found))

@@ -7,9 +7,16 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_aep.flow_service.errors import AepAuthError, AepError, AepReplyError, AepRequestError
+from airflow_provider_aep.flow_service.errors import (
+    AepAuthError,
+    AepError,
+    AepReplyError,
+    AepRequestError,
+    AepServerError,
+    AepThrottledError,
+)
 from airflow_provider_aep.flow_service.explanations import explain
-from airflow_provider_aep.flow_service.replies import error_from_reply
+from airflow_provider_aep.flow_service.replies import describe, error_from_reply, read_item
 
 
 def refused(document: Any, status: int = 400, body: bytes | None = None, **headers: str) -> AepError:
@@ -103,3 +110,37 @@ def test_the_report_names_the_request() -> None:
 def test_an_error_of_ims_is_the_credentials(status: int, kind: type) -> None:
     """IMS answers 400 where others answer 401."""
     assert type(refused({"error": "invalid_client"}, status)) is kind
+
+
+@pytest.mark.parametrize(("status", "kind"), [(429, AepThrottledError), (500, AepServerError)])
+def test_a_page_of_a_busy_gateway_is_its_status(status: int, kind: type) -> None:
+    """A retry helps, whatever the page looks like."""
+    assert type(refused(None, status, b"<html>", content_type="text/html")) is kind
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "words"),
+    [
+        (b"", "text/html", "an empty body"),
+        (b"busy", "text/html", "an HTML page (4 bytes)"),
+        (b" <busy", "", "an HTML page (6 bytes)"),
+        (b"{", "application/json; charset=html", "1 bytes of broken JSON"),
+        (b"{", "text/plain", "1 bytes that are no JSON"),
+        (b"{}", "text/plain", "JSON without a message"),
+    ],
+)
+def test_a_reply_is_described_unechoed(body: bytes, kind: str, words: str) -> None:
+    """By what it is, never by what it says."""
+    assert describe(body, kind) == words
+
+
+def test_an_envelope_goes_before_an_id() -> None:
+    """A list may carry an id of its own."""
+    assert read_item({"id": "list", "items": [{"id": "a"}]}, "GET /flows/a") == {"id": "a"}
+
+
+def test_a_403_names_the_permissions() -> None:
+    """Those that the service at hand asks for."""
+    reply: dict[str, Any] = {"headers": {}, "body": b"{}", "sandbox": "dev", "now": 0.0, "scrub": str}
+    error = error_from_reply(what="GET /x", status=403, permissions="*Some permission*", **reply)
+    assert "*Some permission*" in error.message
