@@ -44,6 +44,7 @@ REASONS = (
     ("flow_service/explanations.py:explain", '"XXXX"', SAME),
     ("flow_service/mappings.py:_rank", "else 5", SAME),
     ("flow_service/places.py:_table", '"XXXX"', SAME),
+    ("flow_service/replies.py:error_from_reply", '"content-type", "XXXX"', SAME),
     ("flow_service/replies.py:is_missing_spec", '.partition("FLOW-")', SAME),
     ("flow_service/replies.py:is_missing_spec", '"XXXX"', SAME),
     ("flow_service/runs.py:read_phase", '"XXXX"', SAME),

@@ -389,3 +389,9 @@ def test_what_is_looked_at_again_is_waited_for_where_it_leaves() -> None:
     outcome, stage = create(wanted(), look=[pair, [entity("a", 1.0), leaving], [entity("a", 1.0)]])
     assert outcome == Outcome("a", created=False)
     assert len(stage.asked(s.Look)) == 3
+
+
+def test_what_stands_is_told_as_found_by_the_look() -> None:
+    """The log says which step decided."""
+    _, stage = create(wanted(), look=[[entity("a")]])
+    assert words(stage).startswith("Step 2 (look) reused the flow 'n'")

@@ -276,3 +276,12 @@ def test_a_strangers_run_is_no_answer_to_a_refused_token() -> None:
     """One of another window that began meanwhile is not this task's."""
     order = Order(looks=[[], [run("x", 1.0, OTHER)]], posts=[TOKEN, "b"])
     assert order.start() == "b"
+
+
+def test_a_strangers_run_is_no_answer_to_a_refused_credential() -> None:
+    """Though one of another window began meanwhile."""
+    stranger = [run("x", 1.0, OTHER)]
+    order = Order(looks=[[], stranger, stranger], posts=[TOKEN, TOKEN, "never"])
+    with pytest.raises(AepAuthError):
+        order.start()
+    assert order.posts == ["never"]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -93,3 +96,27 @@ def test_a_schema_that_cannot_be_read_refuses_nobody(schema: dict[str, Any]) -> 
 def test_a_schema_of_no_type_changes_nothing(schema: object) -> None:
     """Platforms answer what they like; the value goes as it is."""
     assert auth_schemas.fitted(22, schema) == 22
+
+
+def test_nothing_is_fetched_for_a_reference() -> None:
+    """A platform's schema names no address that this process goes to."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.setblocking(False)
+        address = f"http://127.0.0.1:{server.getsockname()[1]}/x"
+        visitors: list[socket.socket] = []
+
+        def answer_nobody() -> None:
+            while not done.wait(0.01):
+                with suppress(BlockingIOError):
+                    visitors.append(server.accept()[0])
+                    visitors[-1].close()
+
+        done = threading.Event()
+        watcher = threading.Thread(target=answer_nobody)
+        watcher.start()
+        auth_schemas.problems(AuthSpec("any", {"properties": {"b": {"$ref": address}}}), {"b": "x"})
+        done.set()
+        watcher.join()
+        with suppress(BlockingIOError):
+            visitors.append(server.accept()[0])
+    assert visitors == []

@@ -265,3 +265,8 @@ def test_limits_are_allowed_themselves() -> None:
     assert checks.check_seconds(0, "p") == 0.0
     assert checks.whole_number("9" * 18) == 10**18 - 1
     assert checks.whole_number("9" * 19) is None
+
+
+def test_every_sign_that_is_printed_may_stand_in_a_header() -> None:
+    """From the first to the last of ASCII."""
+    assert checks.check_header("!az~", "org_id") == "!az~"
