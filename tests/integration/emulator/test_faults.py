@@ -140,11 +140,11 @@ def test_held_and_given_up(emulator: Emulator, api: Api) -> None:
     assert emulator.state()["connections"] == 0
 
 
-def test_held_over_a_reset(emulator: Emulator, api: Api) -> None:
+def test_held_over_a_reset(emulator: Emulator) -> None:
     """What was held before a reset does not act after it."""
     errors: list[Exception] = []
 
-    def create() -> None:
+    def create(api: Api) -> None:
         try:
             api.create()
         except requests.ConnectionError as error:
@@ -152,7 +152,7 @@ def test_held_over_a_reset(emulator: Emulator, api: Api) -> None:
 
     for delay in (0.5, 5, 50):  # until the machine was fast enough to be there before its end
         emulator.fault(method="POST", path="/connections", delay=delay)
-        thread = threading.Thread(target=create)
+        thread = threading.Thread(target=create, args=[emulator.api()])
         thread.start()
         emulator.wait_for_request("POST", "/connections")
         emulator.reset()
