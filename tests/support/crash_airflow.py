@@ -10,7 +10,7 @@ from typing import Any
 
 from scripts.local_airflow import LocalAirflow, connections
 from tests.support.crash_lanes import DAGS, LONG, TRIES, Lane
-from tests.support.emulator import Emulator
+from tests.support.emulator import CLIENT_SECRET, PAYPAL_ID, PAYPAL_SECRET, Emulator
 
 PARTS = ("api-server", "scheduler", "dag-processor")
 SETTINGS = {
@@ -74,8 +74,10 @@ class CrashAirflow:
         (config / "airflow_local_settings.py").write_text(PRELOADED)
         self.airflow.start_airflow()
         stored = connections(self.lanes[0].emulator.url)
+        stored["paypal_default"] |= {"login": PAYPAL_ID, "password": PAYPAL_SECRET}
         for lane in self.lanes:
-            stored[f"aep_{lane.name}"] = connections(lane.emulator.url)["aep_default"]
+            aep = connections(lane.emulator.url)["aep_default"]
+            stored[f"aep_{lane.name}"] = {**aep, "password": CLIENT_SECRET}
         self.airflow.api.store_connections(stored)
         for name in (*self._names, *self._more):
             self.airflow.api.wait_for_dag(name, "", seconds=LONG, watch=self.airflow.check)
