@@ -56,19 +56,47 @@ def start_once(
                 return found.id
         since = max((run.created_at or 0.0 for run in standing), default=0.0)
         notes.write({"since": since})
-        run_id, failure = _post(post, notes)
-        if run_id is None and is_refused_token(failure) and not _newer(look(), since, window):
-            run_id, failure = _post(post, notes)  # refused at the gate, with a token that is renewed by now
-            if run_id is None and is_refused_token(failure) and not _newer(look(), since, window):
-                notes.forget()
-                raise failure  # the credential is refused, not an old token
+        run_id, failure = _post(post, notes, lambda: _newer(look(), since, window))
         if run_id is not None:
             return run_id
-    newer: list[Run] = []
+    return _find(notes, lambda: _newer(look(), since, window), window, log, sleep, failure)
+
+
+def _post(
+    post: Callable[[], str], notes: Notes, begun: Callable[[], Sequence[Run]], *, renewed: bool = False
+) -> tuple[str | None, AepError | None]:
+    """The run's id; or None and why, where it may have been started all the same.
+
+    A refused token is renewed once: nothing came through the gate, unless a run shows. The second time it is
+    the credential that is refused.
+    """
+    try:
+        run_id = post()
+    except AepError as error:
+        if error.may_have_happened or (is_refused_token(error) and begun()):
+            return None, error
+        if is_refused_token(error) and not renewed:
+            return _post(post, notes, begun, renewed=True)
+        notes.forget()
+        raise
+    notes.write({"id": run_id})
+    return run_id, None
+
+
+def _find(
+    notes: Notes,
+    begun: Callable[[], Sequence[Run]],
+    window: tuple[float, float] | None,
+    log: Any,
+    sleep: Callable[[float], None],
+    failure: AepError | None,
+) -> str:
+    """The run whose reply was lost: the only new one."""
+    newer: Sequence[Run] = []
     for pause in PATIENCE:
         try:
             sleep(pause)
-            newer = _newer(look(), since, window)
+            newer = begun()
         except AepError:
             if notes.lasts or window is not None:
                 raise  # by one of them a retry knows the run for its own
@@ -82,19 +110,6 @@ def start_once(
         f"{'several' if newer else 'no'} new runs are to be seen. None is started again, since it would move "
         "the same rows twice. Look at the dataflow's runs in AEP; clear the task to start a new one."
     ) from failure
-
-
-def _post(post: Callable[[], str], notes: Notes) -> tuple[str | None, AepError | None]:
-    """The run's id; or None and why, where it may have been started all the same."""
-    try:
-        run_id = post()
-    except AepError as error:
-        if error.may_have_happened or is_refused_token(error):
-            return None, error
-        notes.forget()
-        raise
-    notes.write({"id": run_id})
-    return run_id, None
 
 
 def _newer(runs: Sequence[Run], since: float, window: tuple[float, float] | None) -> list[Run]:

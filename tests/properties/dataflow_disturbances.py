@@ -29,7 +29,7 @@ FAULTS = [
     Fault(POST, HOUR, {"create": errors.AepThrottledError}),
     *healed(READ),
     refused(READ, 403, DENIED, "remember", "delete", "switch", "run"),
-    # A POST is never sent twice: what came of a publish is looked at, a switch is left to the next try.
+    # A POST is not sent again by itself: what came of a publish or a switch is looked at.
     *[
         Fault(ACTION, {**how, **when}, {**dict.fromkeys([*SWITCHES, *more], error), **doubt})
         for how, error in ((LOST, errors.AepConnectionLostError), (UNAVAILABLE, errors.AepServerError))

@@ -220,8 +220,8 @@ class Model:
             stop(fault, ACTION, op)
             die(disturbance, ACTION, after=True)
             raise errors.AepRequestError("a draft is published")
+        # Whatever the answer was, the flow is looked at again, and is as it should be.
         self.start(one) if op == "enable" else self.change(one, state="disabled", due=None)
-        stop(fault, ACTION, op)
         die(disturbance, ACTION, after=True)
         return id
 
@@ -293,7 +293,8 @@ class Model:
         newer = self.runs_of(flow_id)[note.seen :]
         if window is not None:
             exact = [run for run in newer if run.state != "scheduled" and run.window == window]
-            newer = exact or [run for run in newer if run.state == "scheduled" or run.window is None]
+            # One of the schedule shows a window of its own once it has begun.
+            newer = exact or [run for run in newer if run.state == "scheduled"]
         if len(newer) != 1:
             raise errors.AmbiguousRunError("none, or which?")
         return newer[0].id
