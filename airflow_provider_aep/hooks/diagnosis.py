@@ -11,9 +11,10 @@ from airflow_provider_aep.flow_service import replies
 from airflow_provider_aep.flow_service.calls import Call
 from airflow_provider_aep.flow_service.errors import (
     AepAuthError,
-    AepConnectError,
+    AepCertificateError,
     AepError,
     AepPermissionError,
+    AepProxyError,
     AepReplyError,
     AepStatusError,
     AepTransportError,
@@ -68,9 +69,9 @@ def _unreachable(hook: AepHook, error: AepTransportError, setting: str, address:
     settings = hook.settings
     if settings.base_url == settings.ims_url:
         setting = "host` and `ims_host"
-    if isinstance(error, AepConnectError) and error.culprit == "proxy":
+    if isinstance(error, AepProxyError):
         return f"The proxy on the way to {address} (`{setting}`) refused or is not reachable: {error}"
-    if isinstance(error, AepConnectError) and error.culprit == "certificate":
+    if isinstance(error, AepCertificateError):
         return f"The certificate of {address} (`{setting}`) is not trusted: {error}"
     if isinstance(error, AepReplyError):
         return f"{address} (`{setting}`) does not answer as Adobe does: {error}"

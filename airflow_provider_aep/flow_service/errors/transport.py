@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from airflow_provider_aep.flow_service.errors.base import AepError
 
 
@@ -18,7 +20,7 @@ class AepTransportError(AepError):
 
 
 class AepConnectError(AepTransportError):
-    """The request never left. ``culprit`` is ``host``, ``certificate`` or ``proxy``."""
+    """The request never left. ``culprit`` is ``host``, or what the kinds below name."""
 
     stable_code = "AEP-E201"
     what = "A request did not leave: no connection to the server came about."
@@ -29,11 +31,7 @@ class AepConnectError(AepTransportError):
     )
 
     may_have_happened = False
-    default_culprit = "host"
-
-    def __init__(self, message: str, *, culprit: str | None = None, retryable: bool | None = None) -> None:
-        super().__init__(message, retryable=retryable)
-        self.culprit = culprit or self.default_culprit
+    culprit: ClassVar[str] = "host"
 
 
 class AepProxyError(AepConnectError):
@@ -46,7 +44,7 @@ class AepProxyError(AepConnectError):
         "Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY in the environment of workers and triggerer, and that "
         "the proxy lets `host` and `ims_host` pass."
     )
-    default_culprit = "proxy"
+    culprit = "proxy"
 
 
 class AepCertificateError(AepConnectError):
@@ -59,7 +57,7 @@ class AepCertificateError(AepConnectError):
         "Where a company proxy opens TLS, set `verify` of the AEP connection to the path of its CA bundle; "
         "else check `host` and `ims_host`. The check cannot be switched off."
     )
-    default_culprit = "certificate"
+    culprit = "certificate"
     default_retryable = False
 
 

@@ -16,7 +16,7 @@ def test_what_never_left() -> None:
         True,
         False,
     )
-    error = errors.AepConnectError("No way.", culprit="certificate", retryable=False)
+    error = errors.AepCertificateError("No way.")
     assert (error.culprit, error.retryable) == ("certificate", False)
 
 

@@ -17,7 +17,7 @@ FAILURES = {
     "timeout": errors.AepTimeoutError("x"),
     "reset": errors.AepConnectionLostError("x"),
     "503": errors.AepServerError("x", status=503),
-    "certificate": errors.AepConnectError("x", culprit="certificate", retryable=False),
+    "certificate": errors.AepCertificateError("x"),
     "400": errors.AepRequestError("x", status=400),
     "403": errors.AepPermissionError("x", status=403),
     "404": errors.AepNotFoundError("x", status=404),
