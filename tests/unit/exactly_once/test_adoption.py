@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_aep.exactly_once import Entity, Outcome, Wanted, make_mark
+from airflow_provider_aep.exactly_once import Entity, Outcome, Wanted
 from airflow_provider_aep.exactly_once import steps as s
 from airflow_provider_aep.exactly_once.adoption import (
     MOST_UPDATES,
@@ -19,7 +19,6 @@ from airflow_provider_aep.exactly_once.adoption import (
 from airflow_provider_aep.flow_service.errors import (
     AepAuthError,
     AepConnectError,
-    AepNotFoundError,
     AepRequestError,
     AepServerError,
     AepThrottledError,
@@ -29,11 +28,8 @@ from airflow_provider_aep.flow_service.errors import (
     WorkerSlotError,
 )
 from tests.support.stage import Stage
+from tests.unit.exactly_once.support import GONE, LOST, MARK, OTHER
 
-MARK = make_mark("dag", "task", "run", -1)
-OTHER = make_mark("dag", "other", "run", -1)
-GONE = AepNotFoundError("gone", status=404)
-LOST = AepServerError("lost", status=503)
 TAKEN = AepVersionError("taken", status=412)
 
 
