@@ -25,7 +25,7 @@ from scripts.progress import step, tell
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "docs" / "test-matrix.json"
-PARALLEL = ("-n", "2", "--dist", "loadfile")
+PARALLEL = ("-n", "3", "--dist", "loadfile")
 """As `make test` runs them: whole files, each in one process."""
 
 
@@ -60,7 +60,7 @@ def _options(arguments: Sequence[str]) -> Any:
         "--whole",
         action="store_true",
         help="every test in every combination, which takes hours; without it the Pythons of an Airflow share "
-        "the quick integration and contract tests among them, and the slow ones are left out",
+        "the slow tests among them, and those with a whole Airflow are left out",
     )
     options = parser.parse_args(arguments)
     options.combinations = [

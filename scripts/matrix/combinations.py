@@ -9,10 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
-
-
-SLOW = ("*kills.py", "*faults.py", "test_races.py", "test_canary.py", "test_start_runs.py")
-"""In tests/integration: what starts a process, with Airflow in it, for every try of a task."""
+SLOW = (
+    "integration/*kills.py",
+    "integration/*faults.py",
+    "integration/test_races.py",
+    "integration/test_canary.py",
+    "integration/test_start_runs.py",
+    "properties/*.py",
+)
+"""What starts a process, with Airflow in it, for every try of a task; and what tries hundreds of cases."""
 
 
 @dataclass(frozen=True)
@@ -87,11 +92,12 @@ def find_python(version: str) -> str | None:
 
 
 def paths(tree: Path, combination: Combination, whole: bool) -> list[str]:
-    """For pytest: all the tests; or those of the units, and of the other quick ones this Python's share."""
+    """For pytest: all the tests; or all the quick ones, and of the slow ones this Python's share."""
     if whole:
         return ["tests"]
-    files = [*tree.glob("tests/integration/**/test_*.py"), *tree.glob("tests/contract/test_*.py")]
-    quick = [path for path in files if not any(path.match(f"integration/{slow}") for slow in SLOW)]
-    shared = sorted(str(path.relative_to(tree)) for path in quick)
+    files = [*tree.glob("tests/integration/**/test_*.py"), *tree.glob("tests/properties/test_*.py")]
+    slow = {path for path in files if any(path.match(pattern) for pattern in SLOW)}
+    quick, shared = sorted(set(files) - slow), sorted(slow)
     pythons = combination.release.pythons
-    return ["tests/unit", *shared[pythons.index(combination.python) :: len(pythons)]]
+    chosen = [*quick, *shared[pythons.index(combination.python) :: len(pythons)]]
+    return ["tests/unit", "tests/contract", *(str(path.relative_to(tree)) for path in chosen)]
