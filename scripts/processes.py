@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import ctypes
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import psutil
+
+BELOW_EPHEMERAL = range(20_000, 32_000)
+"""Ports that Linux, macOS and Windows give to nobody who does not name them."""
 
 
 class LocalError(Exception):
@@ -110,17 +114,21 @@ def ignore_signals() -> None:
 
 
 def free_ports(count: int, *, prefer: int | None = None) -> list[int]:
-    """Different free ports of the loopback interface; the first is `prefer` if that one is free."""
+    """Different free ports of the loopback interface; the first is `prefer` if that one is free.
+
+    None of those that the system gives to whoever asks for any: one could be given away before it is bound.
+    """
+    candidates = [*([prefer] if prefer else []), *random.sample(BELOW_EPHEMERAL, len(BELOW_EPHEMERAL))]
+    ports: list[int] = []
     with ExitStack() as stack:
-        ports = []
-        for index in range(count):
+        for port in candidates:
             listener = stack.enter_context(socket.socket())
-            try:
-                listener.bind(("127.0.0.1", prefer if prefer and index == 0 else 0))
-            except OSError:
-                listener.bind(("127.0.0.1", 0))
-            ports.append(int(listener.getsockname()[1]))
-        return ports
+            with suppress(OSError):
+                listener.bind(("127.0.0.1", port))
+                ports.append(port)
+            if len(ports) == count:
+                return ports
+    raise LocalError(f"{count} free ports were not found on 127.0.0.1.")
 
 
 def tail(log: Path, lines: int = 25) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -14,7 +15,7 @@ import psutil
 import pytest
 
 from scripts.local_airflow import LocalAirflow, clean_environment
-from scripts.processes import LocalError, Service, free_ports, stop
+from scripts.processes import BELOW_EPHEMERAL, LocalError, Service, free_ports, stop
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -121,6 +122,14 @@ def test_free_ports_differ_and_the_preferred_one_may_be_taken() -> None:
     [taken] = free_ports(1)
     assert free_ports(2, prefer=taken)[0] == taken
     assert len(set(free_ports(20))) == 20
+
+
+def test_a_free_port_is_given_to_nobody_else() -> None:
+    """Whoever asks the system for any port gets another one, however long ours stays unbound."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        assert other.getsockname()[1] not in BELOW_EPHEMERAL
+    assert set(free_ports(50)) < set(BELOW_EPHEMERAL)
 
 
 @pytest.mark.parametrize(
