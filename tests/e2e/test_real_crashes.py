@@ -101,9 +101,13 @@ def test_fifty_tasks_on_one_name(real: CrashAirflow, figure: KeepFigure) -> None
     emulator.clear_faults()
     emulator.fault(method="GET", path="/connections", when="after", delay=15, times=WORKERS)
     run_id = api.trigger("crowd")
-    query = "SELECT state FROM dag_run WHERE run_id = ? AND state NOT IN ('queued', 'running')"
-    ended = wait_until(lambda: select(real.airflow, query, run_id), "the end of the crowd", LONG, pause=0.3)
-    assert ended == [("success",)]
+    query = "SELECT state FROM dag_run WHERE run_id = :run AND state NOT IN ('queued', 'running')"
+
+    def ended() -> list[tuple[str]]:
+        real.airflow.check()
+        return select(real.airflow, query, run=run_id)
+
+    assert wait_until(ended, "the end of the crowd", LONG, pause=0.3) == [("success",)]
     assert real.workers() == WORKERS
     assert len(emulator.requests("POST", "/connections")) > 1, "it was no race"
     (left,) = lane.order.standing("Wanted by all")

@@ -41,13 +41,13 @@ class Waits:
 
     def deferred(self) -> int:
         """How many are deferred."""
-        query = "SELECT count(*) FROM task_instance WHERE run_id = ? AND state = 'deferred'"
-        return int(select(self.airflow, query, self.run_id)[0][0])
+        query = "SELECT count(*) FROM task_instance WHERE run_id = :run AND state = 'deferred'"
+        return int(select(self.airflow, query, run=self.run_id)[0][0])
 
     def try_of(self, number: int) -> int:
         """Which try of it Airflow is at."""
-        query = "SELECT try_number FROM task_instance WHERE run_id = ? AND map_index = ?"
-        return int(select(self.airflow, query, self.run_id, number)[0][0])
+        query = "SELECT try_number FROM task_instance WHERE run_id = :run AND map_index = :number"
+        return int(select(self.airflow, query, run=self.run_id, number=number)[0][0])
 
     def mark(self, number: int, state: str) -> None:
         """As with the button in Airflow's UI."""

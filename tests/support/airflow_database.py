@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
+from functools import lru_cache
 from typing import Any
+
+from sqlalchemy import Engine, NullPool, create_engine, text
 
 from scripts.local_airflow import LocalAirflow
 
 
-def select(airflow: LocalAirflow, query: str, *values: object) -> list[tuple[Any, ...]]:
-    """The rows of a query."""
-    uri = f"file:{airflow.home / 'airflow.db'}?mode=ro"
-    with closing(sqlite3.connect(uri, uri=True, timeout=30)) as database:
-        return database.execute(query, values).fetchall()
+def select(airflow: LocalAirflow, query: str, **values: object) -> list[tuple[Any, ...]]:
+    """The rows of a query, whose ``:name`` stands for the value of that name."""
+    own = f"sqlite:///file:{airflow.home / 'airflow.db'}?mode=ro&uri=true&timeout=30"
+    place = airflow.environment.get("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", own)
+    with _engine(place).connect() as database:
+        return [tuple(row) for row in database.execute(text(query), values)]
+
+
+@lru_cache
+def _engine(place: str) -> Engine:
+    return create_engine(place, poolclass=NullPool)  # nothing stays open that would hinder Airflow

@@ -11,6 +11,7 @@ from typing import Any
 from scripts.local_airflow import LocalAirflow, connections
 from tests.support.crash_lanes import DAGS, LONG, TRIES, Lane
 from tests.support.emulator import CLIENT_SECRET, PAYPAL_ID, PAYPAL_SECRET, Emulator
+from tests.support.postgres import Postgres, found
 
 PARTS = ("api-server", "scheduler", "dag-processor")
 SETTINGS = {
@@ -52,8 +53,13 @@ class CrashAirflow:
         dags.mkdir()
         told.mkdir()
         with ExitStack() as stack:
+            settings = SETTINGS
+            if found(
+                "initdb"
+            ):  # without it SQLite must do, and its lock ends the scheduler of a slow machine
+                settings = {**SETTINGS, **stack.enter_context(Postgres()).settings}
             self.airflow = stack.enter_context(
-                LocalAirflow(self._directory, dags=dags, components=PARTS, environment=SETTINGS)
+                LocalAirflow(self._directory, dags=dags, components=PARTS, environment=settings)
             )
             self.lanes = [
                 Lane(name, self.airflow, stack.enter_context(Emulator(start_timeout=LONG)), told)

@@ -240,10 +240,10 @@ class Turn:
     def _over(self) -> bool:
         query = (
             "SELECT run.state, task.try_number FROM dag_run AS run JOIN task_instance AS task"
-            " USING (dag_id, run_id) WHERE dag_id = ? AND run_id = ?"
+            " USING (dag_id, run_id) WHERE dag_id = :dag AND run_id = :run"
         )
         self._lane.airflow.check()
-        [(state, tries)] = select(self._lane.airflow, query, self._lane.name, self._run_id)
+        [(state, tries)] = select(self._lane.airflow, query, dag=self._lane.name, run=self._run_id)
         self._state, self._tries = str(state), int(tries)
         return self._state in ("success", "failed")
 
