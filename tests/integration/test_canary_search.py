@@ -47,7 +47,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     assert canary.find(done.stdout + done.stderr) == []
     return {
         case.attrib["name"]: "\n".join(
-            part.text or "" for kind in ("failure", "system-out") for part in case.iter(kind)
+            part.text or "" for kind in ("error", "failure", "system-out") for part in case.iter(kind)
         )
         for case in ET.parse(xml).getroot().iter("testcase")
     }
