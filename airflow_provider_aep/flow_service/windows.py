@@ -15,7 +15,9 @@ def read_window(start: object, end: object) -> tuple[float, float]:
     """
     first, last = _moment(start, "window_start"), _moment(end, "window_end")
     if last <= first:
-        raise AepConfigError("`window_end` is not after `window_start`.", parameter="window_end")
+        raise AepConfigError(
+            "`window_end` is not after `window_start`, in whole seconds.", parameter="window_end"
+        )
     return first, last
 
 

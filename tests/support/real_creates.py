@@ -105,11 +105,16 @@ def dataflow(path: Path) -> Order:
 
 
 def run(path: Path) -> Order:
-    """Runs on demand of a one-time dataflow, each for the data interval of its DAG run."""
+    """Runs on demand of a one-time dataflow, each for a second of its own.
+
+    Not for the data interval: `@continuous` has several within a second, and windows are in whole ones.
+    """
     flow = path.flow(path.once())
     path.advance(60)  # its run of its own is over
     begin, standing = since(lambda: [item["id"] for item in path.runs(flow)])
-    arguments = {"flow_id": flow, "delta_column": "Create_Time", "wait": False}
+    second = "(data_interval_end.timestamp() * 1000) | int % 10**9"
+    window = {"window_start": f"{{{{ {second} }}}}", "window_end": f"{{{{ {second} + 1 }}}}"}
+    arguments = {"flow_id": flow, "delta_column": "Create_Time", "wait": False, **window}
     return Order("dataflows.RunDataflowOperator", arguments, standing, begin, may_ask=True)
 
 
