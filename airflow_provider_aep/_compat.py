@@ -41,14 +41,18 @@ else:
             """Stands in where Airflow has no retry policies; never consulted there."""
 
 
-def config_seconds(key: str, default: float) -> float:
-    """A number of ``[aep]`` in Airflow's configuration. Looked up when asked for, never at import."""
+CANCELLED_BY_A_USER = "__airflow_user_action__"
+"""With what a triggerer cancels a trigger whose task a user has ended (3.3)."""
+
+
+def config_seconds(key: str, default: float, section: str = "aep") -> float:
+    """A number of Airflow's configuration. Looked up when asked for, never at import."""
     try:
         from airflow.sdk.configuration import conf
     except ImportError:  # 3.1
         from airflow.configuration import conf
     try:
-        return float(conf.get("aep", key, fallback=str(default)))
+        return float(conf.get(section, key, fallback=str(default)))
     except (TypeError, ValueError):
         return float("nan")  # the caller names the setting
 
@@ -122,6 +126,7 @@ def task_store(context: Any) -> Any | None:
 
 
 __all__ = [
+    "CANCELLED_BY_A_USER",
     "HAS_RETRY_POLICY",
     "AirflowFailException",
     "AirflowNotFoundException",

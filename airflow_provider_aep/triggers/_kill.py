@@ -12,7 +12,7 @@ import random
 import time
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_aep._compat import atask_state
+from airflow_provider_aep._compat import CANCELLED_BY_A_USER, atask_state, config_seconds
 from airflow_provider_aep.flow_service import entities, replies
 from airflow_provider_aep.flow_service.errors import AepError
 from airflow_provider_aep.flow_service.run_calls import get_run
@@ -20,6 +20,8 @@ from airflow_provider_aep.flow_service.runs import glance_at
 from airflow_provider_aep.triggers._pacing import slowed
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from airflow_provider_aep.flow_service.calls import Call
     from airflow_provider_aep.hooks.aio import AsyncFlowService
 
@@ -28,14 +30,28 @@ ENDED_BY_A_USER = ("failed", "success")
 DAG run timed out or failed fast. Not None: a cleared task starts again, and needs its dataflow. All others
 say that the task still waits, or was resumed by another triggerer."""
 
+_AT_WORK: set[asyncio.Task[None]] = set()
+"""An event loop lets go of what nobody holds."""
+
 
 async def disable_for(
     task_instance: Any, service: AsyncFlowService, flow_id: str, run_id: str | None, deadline: float
 ) -> str:
     """Disable a dataflow if it is certain that a user ended the task. Says what was done, for the log.
 
-    Tries again as long as it is let: Airflow gives it ``[triggerer] on_kill_timeout`` seconds.
+    Tries again for ``[triggerer] on_kill_timeout`` seconds.
     """
+    limit = config_seconds("on_kill_timeout", 30, section="triggerer")
+    try:
+        return await asyncio.wait_for(_decide(task_instance, service, flow_id, run_id, deadline), limit)
+    except asyncio.TimeoutError:
+        within = f"within {limit:g} s, `[triggerer] on_kill_timeout`"
+        return f"Dataflow {flow_id} could not be disabled (`disable_on_kill`) {within}. Disable it in AEP."
+
+
+async def _decide(
+    task_instance: Any, service: AsyncFlowService, flow_id: str, run_id: str | None, deadline: float
+) -> str:
     kept = f"Dataflow {flow_id} stays as it is in spite of `disable_on_kill`: "
     state = await atask_state(task_instance)
     if state not in ENDED_BY_A_USER:
@@ -53,6 +69,24 @@ async def disable_for(
             failures += 1
             pause = slowed(error, failures, random.random())  # noqa: S311 - keeps no secret
         await asyncio.sleep(pause)
+
+
+async def to_its_end(work: Coroutine[Any, Any, None]) -> None:
+    """Wait for it; when the waiting is cancelled it goes on by itself.
+
+    Airflow cancels a trigger of an ended task anew with each of its looks, each second or so, and thereby the
+    ``on_kill`` that it called at the first (3.3.2): what takes longer than that would never be done.
+    """
+    task = asyncio.create_task(work)
+    _AT_WORK.add(task)
+    task.add_done_callback(_AT_WORK.discard)
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError as error:  # noqa: PERF203 - once a second
+            if error.args != (CANCELLED_BY_A_USER,):
+                raise  # the triggerer ends; or it is Python before 3.12, which drops the word
+    await task
 
 
 async def _disable(service: AsyncFlowService, flow_id: str, run_id: str | None) -> str | None:

@@ -8,7 +8,7 @@ from typing import Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_aep.flow_service.run_choice import Aim
-from airflow_provider_aep.triggers._kill import disable_for
+from airflow_provider_aep.triggers._kill import disable_for, to_its_end
 from airflow_provider_aep.triggers._pollers import wait_with_others
 from airflow_provider_aep.triggers._wait import Wait
 
@@ -107,8 +107,11 @@ class FlowRunTrigger(BaseTrigger):
             run_id or f"of dataflow {self.flow_id}",
         )
         if self.disable_on_kill and self.flow_id:
-            from airflow_provider_aep.hooks.aio import AsyncFlowService
+            await to_its_end(self._disable(self.flow_id, run_id))
 
-            service = AsyncFlowService(self.aep_conn_id, self.sandbox)
-            done = await disable_for(self.task_instance, service, self.flow_id, run_id, self.deadline)
-            self.log.warning("%s", done)
+    async def _disable(self, flow_id: str, run_id: str | None) -> None:
+        from airflow_provider_aep.hooks.aio import AsyncFlowService
+
+        service = AsyncFlowService(self.aep_conn_id, self.sandbox)
+        done = await disable_for(self.task_instance, service, flow_id, run_id, self.deadline)
+        self.log.warning("%s", done)

@@ -76,7 +76,11 @@ class Waits:
 
 
 def users(waits: Waits) -> None:
-    """Marked tasks end with their dataflows; a cleared one waits again, and its dataflow goes on."""
+    """Marked tasks end with their dataflows; a cleared one waits again, and its dataflow goes on.
+
+    AEP takes its time: longer than the triggerer's pause between two cancels.
+    """
+    waits.path.emulator.fault(path="/action", delay=5, times=2)
     waits.mark(FAILED, "failed")
     waits.mark(SUCCEEDED, "success")
     waits.clear(CLEARED)

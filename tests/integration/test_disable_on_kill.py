@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
 
@@ -61,7 +62,19 @@ def kill(
     ).serialize()
     trigger = FlowRunTrigger(**stored_kwargs)
     trigger.task_instance = TASK  # type: ignore[assignment]
-    asyncio.run(asyncio.wait_for(trigger.on_kill(), 60))
+    asyncio.run(killing(trigger))
+
+
+async def killing(trigger: FlowRunTrigger) -> None:
+    """As the triggerer does: it cancels again and again what is not over yet."""
+    on_kill = asyncio.create_task(asyncio.wait_for(trigger.on_kill(), 60))
+    while not on_kill.done():
+        await asyncio.wait([on_kill], timeout=0.05)
+        on_kill.cancel(_compat.CANCELLED_BY_A_USER)
+    with suppress(asyncio.CancelledError):
+        await on_kill
+    while left := asyncio.all_tasks() - {asyncio.current_task()}:  # a triggerer goes on
+        await asyncio.wait(left)
 
 
 @pytest.mark.parametrize("state", ["failed", "success"])
@@ -129,6 +142,28 @@ def test_a_service_in_trouble_is_asked_again(path: Path, flow: str, monkeypatch:
     kill(monkeypatch, "failed", flow)
     assert off(path, flow)
     assert len(path.emulator.requests("POST", "/action")) == 1
+
+
+def test_a_slow_service_has_its_time(
+    path: Path, flow: str, monkeypatch: pytest.MonkeyPatch, logged: Logged
+) -> None:
+    """Each reply takes longer than the triggerer's pause between two cancels."""
+    path.emulator.fault(path=f"/flows/{flow}", delay=0.3, times=2)
+    kill(monkeypatch, "failed", flow)
+    assert off(path, flow)
+    assert f"Disabled dataflow {flow}" in logged()
+
+
+def test_it_does_not_try_for_ever(
+    path: Path, flow: str, monkeypatch: pytest.MonkeyPatch, logged: Logged
+) -> None:
+    """Airflow's own limit for it holds, and what is left to do is said."""
+    monkeypatch.setenv("AIRFLOW__TRIGGERER__ON_KILL_TIMEOUT", "1")
+    path.emulator.fault(path=f"/flows/{flow}", delay=600)
+    kill(monkeypatch, "failed", flow)
+    assert "could not be disabled (`disable_on_kill`) within 1 s" in logged()
+    path.emulator.clear_faults()
+    assert not off(path, flow)
 
 
 def test_a_refusal_is_told(path: Path, flow: str, monkeypatch: pytest.MonkeyPatch, logged: Logged) -> None:
