@@ -56,13 +56,18 @@ def kill(
         return state
 
     monkeypatch.setattr(_kill, "atask_state", stored)
+    asyncio.run(killing(made_again(flow, run_id, **kwargs)))
+
+
+def made_again(flow: str, run_id: str | None = None, **kwargs: Any) -> FlowRunTrigger:
+    """As a triggerer makes it of what is stored."""
     given = {"deadline": time.time() + 600, "disable_on_kill": True, **kwargs}
     _, stored_kwargs = FlowRunTrigger(
         aep_conn_id="aep_default", flow_id=flow, run_id=run_id, **given
     ).serialize()
     trigger = FlowRunTrigger(**stored_kwargs)
     trigger.task_instance = TASK  # type: ignore[assignment]
-    asyncio.run(killing(trigger))
+    return trigger
 
 
 async def killing(trigger: FlowRunTrigger) -> None:
@@ -150,6 +155,33 @@ def test_a_slow_service_has_its_time(
     """Each reply takes longer than the triggerer's pause between two cancels."""
     path.emulator.fault(path=f"/flows/{flow}", delay=0.3, times=2)
     kill(monkeypatch, "failed", flow)
+    assert off(path, flow)
+    assert f"Disabled dataflow {flow}" in logged()
+
+
+def test_a_triggerer_that_ends_is_not_held(
+    path: Path, flow: str, monkeypatch: pytest.MonkeyPatch, logged: Logged
+) -> None:
+    """It cancels without the word of a user; what is under way goes on as long as the triggerer does."""
+
+    async def under_way(_task_instance: Any) -> str:
+        looking.set()
+        await let_go.wait()
+        return "failed"
+
+    async def ending() -> None:
+        on_kill = asyncio.create_task(made_again(flow).on_kill())
+        await looking.wait()
+        on_kill.cancel("the triggerer ends")
+        with pytest.raises(asyncio.CancelledError):
+            await on_kill
+        assert not off(path, flow)
+        let_go.set()
+        await asyncio.wait(asyncio.all_tasks() - {asyncio.current_task()})
+
+    looking, let_go = asyncio.Event(), asyncio.Event()
+    monkeypatch.setattr(_kill, "atask_state", under_way)
+    asyncio.run(ending())
     assert off(path, flow)
     assert f"Disabled dataflow {flow}" in logged()
 

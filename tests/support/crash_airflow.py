@@ -54,9 +54,8 @@ class CrashAirflow:
         told.mkdir()
         with ExitStack() as stack:
             settings = SETTINGS
-            if found(
-                "initdb"
-            ):  # without it SQLite must do, and its lock ends the scheduler of a slow machine
+            # without it SQLite must do, whose lock ends the scheduler of a slow machine
+            if found("initdb"):
                 settings = {**SETTINGS, **stack.enter_context(Postgres()).settings}
             self.airflow = stack.enter_context(
                 LocalAirflow(self._directory, dags=dags, components=PARTS, environment=settings)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_aep.exactly_once import Entity, Outcome, Wanted, create_once, make_mark
+from airflow_provider_aep.exactly_once import Entity, Outcome, Wanted, create_once
 from airflow_provider_aep.exactly_once import steps as s
 from airflow_provider_aep.flow_service.errors import (
     AepError,
@@ -16,18 +16,7 @@ from airflow_provider_aep.flow_service.errors import (
     AepThrottledError,
     EntityStateError,
 )
-
-MARK = make_mark("dag", "task", "run", -1)
-OTHER = make_mark("dag", "other", "run", -1)
-
-
-def entity(id: str, at: float, mark: str | None = MARK, state: str = "enabled") -> Entity:
-    return Entity(id, at, state, f'"{id}"', mark or "by hand")
-
-
-def wanted(**changes: Any) -> Wanted:
-    facts = {"kind": "base connection", "name": "PayPal", "identity": {}, "if_exists": "reuse", "mark": MARK}
-    return Wanted(**{**facts, "settle": 0.0, **changes})
+from tests.unit.exactly_once.support import OTHER, entity, wanted
 
 
 class Script:
