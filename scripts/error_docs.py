@@ -35,7 +35,7 @@ FAMILIES = {
     "3": "Adobe said no",
     "4": "A run did not end as wanted",
     "5": "What stands on the platform is in the way",
-    "6": "The worker's slot",
+    "6": "The worker's slot and Airflow's task state store",
 }
 """By the first digit of the code."""
 

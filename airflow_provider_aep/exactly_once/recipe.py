@@ -101,14 +101,14 @@ def _look_and_post(wanted: Wanted) -> Recipe:
         entity = yield from _choose(wanted, standing)
         if entity is not None:
             return (yield from adopt(wanted, entity, "Step 2 (look)"))
-        if failure is not None and (posts == MOST_POSTS or not _may_repeat(failure, posts)):
+        if failure is not None and (posts == MOST_POSTS or not may_repeat(failure, posts)):
             break
         try:
             created = yield Post()
         except AepError as error:
             failure = error
             yield Decided(f"Step 3 (post): {error} Looking for what stands")
-            if not (_may_repeat(error, posts) or error.may_have_happened):
+            if not (may_repeat(error, posts) or error.may_have_happened):
                 break
             posts += 1
         else:
@@ -117,7 +117,7 @@ def _look_and_post(wanted: Wanted) -> Recipe:
     raise failure
 
 
-def _may_repeat(error: AepError, posts: int) -> bool:
+def may_repeat(error: AepError, posts: int) -> bool:
     """Whether another post can succeed. A refused token is renewed once."""
     if isinstance(error, AepAuthError):
         return is_refused_token(error) and posts <= 1

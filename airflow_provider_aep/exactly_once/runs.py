@@ -1,142 +1,248 @@
 """How a run is started at most once.
 
-A run has no name, so nothing tells a second one from the first but the moment it came to be. The intent is
-kept before the POST: the newest run that stood by then. Whatever is newer afterwards is the run that was
-asked for; where none shows, none is started again, since it would move the same rows twice.
+A run has no name, and Flow Service has no idempotency key. Two things identify a run: its id, which the
+reply to the POST holds, and the window of source data that it brings in. Nothing else does. A run that shows
+no window yet can be another task's, so it is waited for until it shows one.
+
+The intent is written to the notes before the POST: the creation time of the newest run at that moment. If the
+reply is lost, only a younger run of exactly this window is the one that was asked for. If none shows, none is
+started again, since a second run would move the same rows twice. A refusal (401, 429) starts nothing: if no
+such run shows, the POST is sent again, as a create's is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
 
-from airflow_provider_aep.exactly_once.recipe import PATIENCE
-from airflow_provider_aep.flow_service.errors import AepError, AmbiguousRunError
-from airflow_provider_aep.flow_service.retry import is_refused_token
+from airflow_provider_aep.exactly_once.recipe import MOST_POSTS, PATIENCE, may_repeat
+from airflow_provider_aep.flow_service.errors import (
+    AepError,
+    AepThrottledError,
+    AmbiguousRunError,
+    TaskStoreError,
+    WorkerSlotError,
+)
+from airflow_provider_aep.flow_service.retry import LONGEST_WAIT, is_refused_token, wait_for
 from airflow_provider_aep.flow_service.runs import Run
 
 
 class Notes(Protocol):
-    """What outlives a try."""
+    """What outlives a try. ``read`` and ``write`` raise :class:`TaskStoreError` if the store fails."""
 
     @property
     def lasts(self) -> bool: ...
-    def read(self) -> dict[str, Any]: ...
+    def read(self) -> Mapping[str, Any]: ...
     def write(self, notes: Mapping[str, Any]) -> None: ...
     def forget(self) -> None: ...
 
 
+@dataclass(frozen=True)
+class RunOrder:
+    """The run that a task wants. All times in epoch seconds.
+
+    :param window: what the run brings in; None if unknown, as after a failed run that shows none
+    :param after: only a run created later can be the one; None for any
+    :param first_try: whether this is the task's first try since it was last cleared, so that no earlier try
+        can have started the run
+    """
+
+    window: tuple[float, float] | None
+    after: float | None = None
+    first_try: bool = False
+
+
+class _Shown(NamedTuple):
+    """The runs that can be the one: those of exactly the window, and those whose window is unknown."""
+
+    own: list[Run]
+    unknown: list[Run]
+
+    @property
+    def undecided(self) -> list[Run]:
+        """Those that can still show a window."""
+        return [run for run in self.unknown if not run.ended]
+
+
 def start_once(
     *,
+    order: RunOrder,
     notes: Notes,
     look: Callable[[], Sequence[Run]],
     post: Callable[[], str],
-    window: tuple[float, float] | None,
     log: Any,
     sleep: Callable[[float], None],
 ) -> str:
-    """The id of the one run of this order.
+    """Start the run of an order unless it was started already; return its id.
 
     :param look: every run of the dataflow
     :param post: start one, with one request
-    :param window: what the run shall bring in, by which it is known where there is no memory (before 3.3)
-    :raises AmbiguousRunError: one may have been started and none is to be seen
+    :param sleep: may raise :class:`WorkerSlotError`
+    :raises AmbiguousRunError: a run may have been started, and which one is unknown; retryable while a run
+        can still show its window
+    :raises TaskStoreError: the task state store failed before the POST
     """
-    known = notes.read()
-    if isinstance(known.get("id"), str):
-        log.info("An earlier try of this task started run %s.", known["id"])
-        return str(known["id"])
-    since, failure = known.get("since"), None
-    if not isinstance(since, int | float):
-        standing = look()
-        if not notes.lasts and window is not None:
-            standing = _windows_known(standing, look, sleep)
-            if found := _of_window(standing, window):
-                log.info("Run %s brings in the same window: it is this task's own.", found.id)
-                return found.id
-        since = max((run.created_at or 0.0 for run in standing), default=0.0)
-        notes.write({"since": since})
-        run_id, failure = _post(post, notes, lambda: _newer(look(), since, window))
-        if run_id is not None:
-            return run_id
-    return _find(notes, lambda: _newer(look(), since, window), window, log, sleep, failure)
+    return _Start(order, notes, look, post, log, sleep).begin()
 
 
-def _post(
-    post: Callable[[], str], notes: Notes, begun: Callable[[], Sequence[Run]], *, renewed: bool = False
-) -> tuple[str | None, AepError | None]:
-    """The run's id; or None and why, where it may have been started all the same.
+@dataclass(frozen=True)
+class _Start:
+    order: RunOrder
+    notes: Notes
+    look: Callable[[], Sequence[Run]]
+    post: Callable[[], str]
+    log: Any
+    sleep: Callable[[float], None]
 
-    A refused token is renewed once: nothing came through the gate, unless a run shows. The second time it is
-    the credential that is refused.
-    """
-    try:
-        run_id = post()
-    except AepError as error:
-        if error.may_have_happened or (is_refused_token(error) and begun()):
-            return None, error
-        if is_refused_token(error) and not renewed:
-            return _post(post, notes, begun, renewed=True)
-        notes.forget()
-        raise
-    notes.write({"id": run_id})
-    return run_id, None
+    def begin(self) -> str:
+        known = self.notes.read()
+        if isinstance(known.get("id"), str):
+            self.log.info("An earlier try of this task started run %s.", known["id"])
+            return str(known["id"])
+        since = known.get("since")
+        if isinstance(since, int | float):
+            return self._find_lost(since, None)
+        runs = self.look()
+        if (run := self._earlier(runs, known.get("cleared"))) is not None:
+            return self._keep(run.id)
+        since = max((run.created_at or 0.0 for run in runs), default=0.0)
+        self.notes.write({"since": since})
+        return self._post(since)
 
+    def _earlier(self, runs: Sequence[Run], cleared: object) -> Run | None:
+        """The run of this order that exists before the POST, the newest of several.
 
-def _find(
-    notes: Notes,
-    begun: Callable[[], Sequence[Run]],
-    window: tuple[float, float] | None,
-    log: Any,
-    sleep: Callable[[float], None],
-    failure: AepError | None,
-) -> str:
-    """The run whose reply was lost: the only new one."""
-    newer: Sequence[Run] = []
-    for pause in PATIENCE:
+        On the first try a run that ended is another task's, or one of before the clear. On a retry without a
+        store the window alone identifies a run, so this waits until every window is known.
+
+        :param cleared: the id of the run that the task started before it was cleared, if it is known
+        """
+        if self.order.first_try:
+            own = [run for run in self._shown(runs, self.order.after).own if not run.ended]
+            said = "Run %s brings in the same window at this moment, so this task joins it."
+        else:
+            floor = next((run.created_at for run in runs if run.id == cleared), self.order.after)
+            own = self._own_of_retry(runs, floor)
+            said = "Run %s brings in the same window: an earlier try of this task started it."
+        if not own:
+            return None
+        self.log.info(said, own[-1].id)
+        return own[-1]
+
+    def _own_of_retry(self, runs: Sequence[Run], floor: float | None) -> list[Run]:
+        shown = self._shown(runs, floor)
+        if self.notes.lasts:  # they would hold the intent, if a POST had been sent
+            return shown.own
+        for pause in PATIENCE:
+            if shown.own and not shown.undecided:
+                break
+            self.sleep(pause)
+            shown = self._shown(self.look(), floor)
+        if not shown.own and (shown.undecided or (shown.unknown and self.order.window is None)):
+            raise self._ambiguous(shown)
+        return shown.own
+
+    def _post(self, since: float) -> str:
+        """POST, and after a refusal POST again unless a run of this order shows."""
+        posts = 0
+        while True:
+            try:
+                return self._keep(self.post())
+            except AepError as error:
+                failure = error
+            posts += 1
+            if not (is_refused_token(failure) or isinstance(failure, AepThrottledError)):
+                if failure.may_have_happened:
+                    return self._find_lost(since, failure)
+                self.notes.forget()
+                raise failure
+            again = posts < MOST_POSTS and may_repeat(failure, posts) and self._wait_after(failure)
+            if (run_id := self._find_refused(since, failure)) is not None:
+                return run_id
+            if not again:
+                self.notes.forget()
+                raise failure
+
+    def _wait_after(self, refusal: AepError) -> bool:
+        """Wait as long as Flow Service asks; False if a try may not sleep that long."""
         try:
-            sleep(pause)
-            newer = begun()
+            if isinstance(refusal, AepThrottledError):
+                self.sleep(wait_for(refusal, 1, 0.5).wait)
+        except WorkerSlotError:
+            return False
+        return True
+
+    def _find_refused(self, since: float, failure: AepError) -> str | None:
+        """The run that was started though its POST was refused; None if there is none, as is usual."""
+        try:
+            shown = self._shown(self.look(), since)
+            for pause in PATIENCE:
+                if shown.own or not shown.undecided:
+                    break
+                self.sleep(pause)
+                shown = self._shown(self.look(), since)
         except AepError:
-            if notes.lasts or window is not None:
-                raise  # by one of them a retry knows the run for its own
-            break
-        if len(newer) == 1:
-            notes.write({"id": newer[0].id})
-            log.info("The reply was lost, its effect stands: run %s.", newer[0].id)
-            return newer[0].id
-    raise AmbiguousRunError(
-        "A run may have been started, and which one it is cannot be told: its reply was lost, and "
-        f"{'several' if newer else 'no'} new runs are to be seen. None is started again, since it would move "
-        "the same rows twice. Look at the dataflow's runs in AEP; clear the task to start a new one."
-    ) from failure
+            self.notes.forget()  # it was a refusal, so the next try can start afresh
+            raise
+        if len(shown.own) == 1:
+            return self._keep(shown.own[0].id)
+        if shown.own or shown.undecided:
+            raise self._ambiguous(shown) from failure
+        return None
 
+    def _find_lost(self, since: float, failure: AepError | None) -> str:
+        """The run whose reply was lost: the only younger one of exactly this window."""
+        shown = _Shown([], [])
+        for pause in PATIENCE:
+            try:
+                self.sleep(pause)
+                shown = self._shown(self.look(), since)
+            except AepError:
+                if self.notes.lasts or self.order.window is not None:
+                    raise  # a retry recognizes the run by one of them
+                break
+            if len(shown.own) == 1:
+                self.log.info("The reply was lost. Run %s was started by it.", shown.own[0].id)
+                return self._keep(shown.own[0].id)
+        raise self._ambiguous(shown) from failure
 
-def _newer(runs: Sequence[Run], since: float, window: tuple[float, float] | None) -> list[Run]:
-    """What came after the intent; those of exactly this window, if any says so."""
-    newer = [run for run in runs if (run.created_at or 0.0) > since]
-    exact = [run for run in newer if window is not None and run.window == window]
-    return exact or [run for run in newer if run.window is None or window is None]
+    def _shown(self, runs: Sequence[Run], floor: float | None) -> _Shown:
+        younger = [run for run in runs if floor is None or (run.created_at or 0.0) > floor]
+        if (window := self.order.window) is None:
+            return _Shown([], younger)
+        return _Shown(
+            [run for run in younger if run.window == window], [run for run in younger if run.window is None]
+        )
 
+    def _keep(self, run_id: str) -> str:
+        """Keep the id for later tries. Without it they find the run by its window."""
+        try:
+            self.notes.write({"id": run_id})
+        except TaskStoreError as error:
+            self.log.warning("%s Run %s was started and is used all the same.", error, run_id)
+        return run_id
 
-def _windows_known(
-    runs: Sequence[Run], look: Callable[[], Sequence[Run]], sleep: Callable[[float], None]
-) -> Sequence[Run]:
-    """Without a memory the window alone tells an own run, and one that has not started shows none yet."""
-    for pause in (*PATIENCE, None):
-        unknown = [run.id for run in runs if run.window is None and not run.ended]
-        if not unknown:
-            return runs
-        if pause is not None:
-            sleep(pause)
-            runs = look()
-    raise AmbiguousRunError(
-        f"The dataflow has runs that have not started, {', '.join(unknown)}, and whether one is this task's "
-        "own cannot be told yet. Run the task again later; from Airflow 3.3 on it remembers its run.",
-        retryable=True,
-    )
-
-
-def _of_window(runs: Sequence[Run], window: tuple[float, float]) -> Run | None:
-    found = [run for run in runs if run.window == window]
-    return found[-1] if found else None
+    def _ambiguous(self, shown: _Shown) -> AmbiguousRunError:
+        ids = ", ".join(run.id for run in (shown.own or shown.unknown))
+        if self.order.window is None and shown.unknown:
+            seen = f"the failed run shows no window to recognize the new one by, and newer runs exist: {ids}"
+        elif len(shown.own) > 1:
+            seen = f"several new runs bring in its window: {ids}"
+        elif shown.undecided:
+            return AmbiguousRunError(
+                "It is unknown whether this task has started a run: the dataflow has runs that show no "
+                f"window yet: {', '.join(run.id for run in shown.undecided)}. Run the task again later: it "
+                "compares their windows then.",
+                retryable=True,
+                retry_after=LONGEST_WAIT,
+            )
+        elif shown.unknown:
+            seen = f"new runs ended without showing a window: {ids}"
+        else:
+            seen = "no new run of its window shows"
+        return AmbiguousRunError(
+            f"A run may have been started, and which one is unknown: its reply was lost, and {seen}. None "
+            "is started again, since it would move the same rows twice. Look at the dataflow's runs in AEP. "
+            "Clear the task to start a new one."
+        )

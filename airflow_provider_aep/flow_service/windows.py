@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from airflow_provider_aep.flow_service.errors import AepConfigError
 from airflow_provider_aep.flow_service.schedules import epoch_seconds
 
@@ -19,6 +21,12 @@ def read_window(start: object, end: object) -> tuple[float, float]:
             "`window_end` is not after `window_start`, in whole seconds.", parameter="window_end"
         )
     return first, last
+
+
+def shown(start: float, end: float) -> str:
+    """A window in epoch seconds, as messages show it."""
+    first, last = (time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(at)) for at in (start, end))
+    return f"{first} to {last} UTC"
 
 
 def _moment(value: object, parameter: str) -> float:

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
-from airflow_provider_aep.exactly_once.runs import start_once
+from airflow_provider_aep.exactly_once.runs import RunOrder, start_once
 from airflow_provider_aep.flow_service.runs import read_run
 from airflow_provider_aep.hooks.flow_service import FlowServiceHook
 from airflow_provider_aep.operators._memory import TaskMemory
+
+
+class Started(NamedTuple):
+    """A run that this task has started; ``window`` in epoch seconds, None if it is unknown."""
+
+    flow_id: str
+    run_id: str
+    window: tuple[float, float] | None
 
 
 def start_run(
@@ -23,38 +31,58 @@ def start_run(
 ) -> str:
     """``POST /runs`` for a window, once; the same flow and window is the same order.
 
-    :raises AmbiguousRunError: a run may have been started, and it cannot be told
+    :raises AmbiguousRunError: a run may have been started, and which one is unknown
     """
     start, end = int(window[0]), int(window[1])
     params: dict[str, Any] = {"startTime": int(time.time()), "windowStartTime": start, "windowEndTime": end}
     if delta_column is not None:
         params["deltaColumn"] = delta_column
-    order = {"flow": flow_id, "window": f"{start}-{end}"}
-    return _once(hook, context, order, flow_id, window, lambda: hook.create_run(flow_id, params), log)
+    order = RunOrder(window, first_try=is_first_try(context))
+    identity = {"flow": flow_id, "window": f"{start}-{end}"}
+    return _once(hook, context, order, identity, lambda: hook.create_run(flow_id, params), log)
 
 
-def retrigger(hook: FlowServiceHook, context: Any, *, run_id: str, log: Any) -> tuple[str, str]:
-    """``POST /runs/{id}/action?op=re-trigger``, once a task instance; the ids of dataflow and new run."""
-    flow_id = str(hook.get_run(run_id).get("flowId"))
-    order = {"flow": flow_id, "run": run_id}
-    return flow_id, _once(hook, context, order, flow_id, None, lambda: hook.retrigger_run(run_id), log)
+def retrigger(hook: FlowServiceHook, context: Any, *, run_id: str, log: Any) -> Started:
+    """``POST /runs/{id}/action?op=re-trigger``, once a task instance.
+
+    :raises AmbiguousRunError: a run may have been started, and which one is unknown
+    """
+    failed = read_run(hook.get_run(run_id))
+    flow_id = str(failed.flow_id)
+    order = RunOrder(failed.window, after=failed.created_at, first_try=is_first_try(context))
+    identity = {"flow": flow_id, "run": run_id}
+    made = _once(hook, context, order, identity, lambda: hook.retrigger_run(run_id), log)
+    return Started(flow_id, made, failed.window)
+
+
+def is_first_try(context: Any) -> bool:
+    """Whether this is the first try since the task was last cleared. False where Airflow does not say.
+
+    Clearing sets ``max_tries`` to the tries so far plus ``retries``. Airflow finds the first try by the same
+    rule (``RuntimeTaskInstance.get_first_reschedule_date``).
+    """
+    ti = context.get("ti")
+    retries = getattr(getattr(ti, "task", None), "retries", None)
+    match getattr(ti, "try_number", None), getattr(ti, "max_tries", None), retries:
+        case int(number), int(most), int(configured):
+            return number == most - configured + 1
+    return False
 
 
 def _once(
     hook: FlowServiceHook,
     context: Any,
-    order: dict[str, str],
-    flow_id: str,
-    window: tuple[float, float] | None,
+    order: RunOrder,
+    identity: dict[str, str],
     post: Callable[[], str],
     log: Any,
 ) -> str:
-    identity = {"org": hook.settings.org_id, "sandbox": hook.sandbox, **order}
+    place = {"org": hook.settings.org_id, "sandbox": hook.sandbox}
     return start_once(
-        notes=TaskMemory(context, "aep_flow_run", identity, log),
-        look=lambda: [read_run(item) for item in hook.list_runs(flow_id)],
+        order=order,
+        notes=TaskMemory(context, "aep_flow_run", {**place, **identity}, log, decides=True),
+        look=lambda: [read_run(item) for item in hook.list_runs(identity["flow"])],
         post=post,
-        window=window,
         log=log,
         sleep=hook.slot.sleep,
     )

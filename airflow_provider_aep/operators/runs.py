@@ -12,6 +12,9 @@ from airflow_provider_aep.waiting import DEFAULT_TIMEOUT, WaitsForRun
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from airflow_provider_aep.flow_service.runs import Run
+    from airflow_provider_aep.operators._runs import Started
+
 
 class _StartsRun(WaitsForRun):
     """Base of what starts a run. Subclasses write :meth:`start`.
@@ -34,8 +37,8 @@ class _StartsRun(WaitsForRun):
         self.wait = wait
         self.timeout = timeout
 
-    def start(self, context: Any) -> tuple[str, str]:
-        """Start the run, at most once: the ids of dataflow and run."""
+    def start(self, context: Any) -> Started:
+        """Start the run, at most once."""
         raise NotImplementedError
 
     def act(self, context: Any) -> Any:
@@ -44,22 +47,47 @@ class _StartsRun(WaitsForRun):
 
         self.limits()
         seconds, pause = check_seconds(self.timeout, "timeout"), self.seconds_between_looks()
-        flow_id, run_id = self.start(context)
-        now = time.time()
-        wait = RunWait(flow_id, run_id, now + seconds, since=now, poll_interval=pause, grace=60)
+        flow_id, run_id, window = self.start(context)
+        now, (start, end) = time.time(), window or (None, None)
+        wait = RunWait(
+            flow_id, run_id, now + seconds, since=now, start=start, end=end, poll_interval=pause, grace=60
+        )
         self.waits_for = wait
         if not self.wait:
             self._push_links(context, wait)
             return run_id
         return self.wait_for_run(context, wait)
 
+    def finish(self, run: Run) -> dict[str, Any]:
+        """The result of a run that ended.
+
+        :raises AmbiguousRunError: the run shows another window than the one that was ordered
+        """
+        from airflow_provider_aep.flow_service.errors import AmbiguousRunError
+        from airflow_provider_aep.flow_service.windows import shown
+
+        wait = self.waits_for
+        if wait is not None and wait.end is not None and run.window is not None:
+            first, last = run.window
+            if first > (wait.start or 0.0) or last < wait.end:
+                raise AmbiguousRunError(
+                    f"Run {run.id} brought in the window {shown(first, last)}, and this task ordered "
+                    f"{shown(wait.start or 0.0, wait.end)}. The ordered window may be missing in the "
+                    "dataset. Look at the dataflow's runs in AEP. Clear the task to start a new run. "
+                    f"{self.link}"
+                )
+        return super().finish(run)
+
 
 class RunDataflowOperator(_StartsRun):
     """Run a dataflow on demand for a window of source data, at most once.
 
-    A run has no name: its identity is dataflow and window. The intent is kept before the POST, and where its
-    reply is lost and no new run shows, the task ends in ``AmbiguousRunError`` rather than move rows twice.
-    Flow Service runs on demand only dataflows with ``frequency`` ``once`` (1386-400).
+    A run has no name: dataflow and window identify it. A retry continues with the run of an earlier try. A
+    cleared task starts a new run, unless a run of the same window is under way: then it joins that run. If a
+    reply is lost and no new run of the window shows, the task fails with ``AmbiguousRunError`` rather than
+    move rows twice. On Airflow 3.3 the task state store must be readable and writable before the run is
+    started, else the task fails with ``TaskStoreError`` for a retry. Flow Service runs on demand only
+    dataflows with ``frequency`` ``once`` (1386-400).
 
     :param flow_id: the dataflow's id
     :param window_start: from when, inclusive: a datetime, an ISO text or epoch seconds
@@ -90,11 +118,11 @@ class RunDataflowOperator(_StartsRun):
         self.window_end = window_end
         self.delta_column = delta_column
 
-    def start(self, context: Any) -> tuple[str, str]:
+    def start(self, context: Any) -> Started:
         """``POST /runs``."""
         from airflow_provider_aep.flow_service.checks import check_id
         from airflow_provider_aep.flow_service.windows import read_window
-        from airflow_provider_aep.operators._runs import start_run
+        from airflow_provider_aep.operators._runs import Started, start_run
 
         flow_id = check_id(self.flow_id, "flow_id")
         window = read_window(self.window_start, self.window_end)
@@ -105,7 +133,7 @@ class RunDataflowOperator(_StartsRun):
         run_id = start_run(
             self.hook, context, flow_id=flow_id, window=window, delta_column=delta, log=self.log
         )
-        return flow_id, run_id
+        return Started(flow_id, run_id, window)
 
     def _check_column(self, flow_id: str, column: str) -> None:
         """A run by a column that there is not would start, and fail."""
@@ -118,6 +146,9 @@ class RunDataflowOperator(_StartsRun):
 class RetryFlowRunOperator(_StartsRun):
     """Run a failed run again, at most once a task instance. The failed run stays as it is.
 
+    The new run is recognized by the failed run's window, see :class:`RunDataflowOperator`. If the failed run
+    shows no window, a lost reply ends in ``AmbiguousRunError``.
+
     :param run_id: the failed run's id, or a dict that holds it as ``run_id``
     """
 
@@ -127,7 +158,7 @@ class RetryFlowRunOperator(_StartsRun):
         super().__init__(**kwargs)
         self.run_id = run_id
 
-    def start(self, context: Any) -> tuple[str, str]:
+    def start(self, context: Any) -> Started:
         """``POST /runs/{id}/action?op=re-trigger``."""
         from airflow_provider_aep.flow_service.checks import check_id
         from airflow_provider_aep.operators._runs import retrigger

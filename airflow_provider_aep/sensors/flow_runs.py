@@ -123,9 +123,13 @@ class FlowRunSensor(WaitsForRun, BaseSensorOperator):
         return wait
 
     def _since(self, context: Any, now: float) -> float:
-        """The wait's begin; where the sensor is rescheduled, the DAG run's, which stays the same."""
-        start: Any = getattr(context.get("dag_run"), "start_date", None) if self.reschedule else None
-        return float(start.timestamp()) if start is not None else now
+        """When the wait began. Of a rescheduled sensor Airflow keeps when its first poke started."""
+        if not self.reschedule or self.deferrable:
+            return now
+        ti: Any = context.get("ti")
+        kept = getattr(ti, "get_first_reschedule_date", None)
+        began = (kept(context) if kept else None) or getattr(ti, "start_date", None)
+        return now if began is None else float(began.timestamp())
 
     def _aim(self, context: Any) -> dict[str, Any]:
         if self.match != "data_interval":

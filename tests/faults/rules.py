@@ -56,7 +56,7 @@ KINDS = {
     "update": "The same change as of the etag read anew, ten times at most.",
     "switch": "One POST; after a failure a look, and what is so already is fine.",
     "delete": "As the hook's; what is not there (any more) is fine.",
-    "run": "At most one: where it cannot be told, none is started again.",
+    "run": "At most one: only a run of the same window is this task's. If none shows, none is started again.",
 }
 
 RULES: dict[str, dict[str, Outcome]] = {
@@ -186,9 +186,8 @@ RULES: dict[str, dict[str, Outcome]] = {
         "down": NOT_TOLD,
         "expired": well(2),
         "unauthorized": fails(2),
-        "throttled": NOT_TOLD,
+        "throttled": well(2),
         "throttled after": well(1),
-        "throttled long": NOT_TOLD,
         "redirected": NOT_TOLD,
     },
 }

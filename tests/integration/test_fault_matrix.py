@@ -7,14 +7,18 @@ for.
 
 from __future__ import annotations
 
+import copy
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
+from airflow_provider_aep.flow_service.runs import read_run
+from airflow_provider_aep.hooks import slot
 from airflow_provider_aep.hooks.transport import Transport
 from tests.faults.expected import CELLS, OPERATIONS, after_retry, expected
 from tests.faults.faults import FAULTS, NATURES, Fault
@@ -30,6 +34,7 @@ from tests.support.connections import MakeHook
 from tests.support.emulator import Emulator
 from tests.support.figures import KeepFigure
 from tests.support.raw_server import RawServer, reply, unused_port
+from tests.unit.operators.support import Store, context
 
 SEED = 5
 SHORT = 0.3
@@ -70,8 +75,14 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 
 @pytest.fixture(autouse=True)
-def no_pauses(waits: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Between attempts, looks and tries nothing is waited for."""
+def no_pauses(emulator: Emulator, waits: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between attempts, looks and tries nothing is waited for: the emulator's clock moves instead."""
+
+    def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        emulator.advance(seconds)
+
+    monkeypatch.setattr(slot, "time", SimpleNamespace(sleep=sleep))
     monkeypatch.setenv("AIRFLOW__AEP__SETTLE", "0")
 
 
@@ -177,6 +188,71 @@ def test_a_cell(
     error = error_of(attempt)
     assert (kind_of(error), attempt.done()) == (again, after), error
     HELD.append((operation.name, fault.name))
+
+
+STORES = {
+    "works": Store(),
+    "cannot be read": Store(refuses=("get",)),
+    "cannot be written": Store(refuses=("set",)),
+    "takes the intent and not the id": Store(refuses=("id",)),
+    "is absent": None,
+}
+"""What a task state store can do to the start of a run."""
+STARTS = [operation for operation in OPERATORS if operation.rule == "run"]
+
+
+def store_cells() -> Iterator[Any]:
+    seen: set[tuple[str, str]] = set()
+    for operation, fault in CELLS:
+        if operation in STARTS:
+            first = (operation.name, fault.nature) not in seen
+            seen.add((operation.name, fault.nature))
+            name = f"{operation.name}, {fault.name}".replace(" ", "_")
+            yield pytest.param(operation, fault, id=name, marks=() if first else pytest.mark.crash)
+
+
+@pytest.mark.parametrize("state", STORES)
+@pytest.mark.parametrize(("operation", "fault"), store_cells())
+def test_a_run_where_the_store_fails(
+    emulator: Emulator,
+    lead: Lead,
+    authority: Authority,
+    monkeypatch: pytest.MonkeyPatch,
+    operation: Operation,
+    fault: Fault,
+    state: str,
+) -> None:
+    """No second run of a window, and no run of another window taken for this task's, though one goes on."""
+    world, store = World(emulator), copy.deepcopy(STORES[state])
+    world.task = context(store)
+    attempt = operation.prepare(world)
+    before = attempt.done()
+    (flow,) = world.api("GET", "/flows").json()["items"]
+    another = (1_500_000_000, 1_600_000_000)
+    world.on_demand(flow["id"], another)
+    with failing(operation, fault, emulator, lead, authority) as front:
+        if fault.slow:
+            hurry(front, monkeypatch)
+        results = [result_of(attempt)]
+        if fails := state in ("cannot be read", "cannot be written"):
+            assert sent(front, operation) == 0
+            assert kind_of(results[0]) == "TaskStoreError" or fault.place != "reply"
+    lead()
+    if fails and store is not None:
+        store.refuses = ()
+    results += [result_of(attempt) for _ in range(2)]
+    ours = {result for result in results if isinstance(result, str)}
+    assert attempt.done() - before - 1 == len(ours) <= 1, results
+    assert len(ours) == 1 or not fails
+    emulator.advance(60)
+    assert all(read_run(world.get("runs", run)).window != another for run in ours)
+
+
+def result_of(attempt: Try) -> Any:
+    """What one try returned, or its typed error."""
+    returned: list[Any] = []
+    error = error_of(Try(lambda: returned.append(attempt.call()), attempt.done))
+    return error or returned[0]
 
 
 def kind_of(error: Any) -> str | None:

@@ -6,7 +6,12 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_aep.flow_service.errors import AepConfigError, AepError, AepRequestError
+from airflow_provider_aep.flow_service.errors import (
+    AepConfigError,
+    AepError,
+    AepRequestError,
+    AmbiguousRunError,
+)
 from tests.support.emulator import ORG_ID, Emulator
 from tests.support.pipeline import Pipeline
 from tests.unit.operators.support import Store, context, unwrapped
@@ -76,6 +81,17 @@ def test_a_failed_run_fails_and_is_run_again(emulator: Emulator, hook: Any, flow
     assert result["status"] == "success"
     assert result["run_id"] != run_id
     assert str(hook.get_run(run_id)["state"]).lower() == "failed"
+
+
+def test_the_window_is_compared_once_more(emulator: Emulator, flow: str) -> None:
+    """A run that brought something else in is no success of this task, whatever its status says."""
+    run = context(Store())
+    run_id = operator(flow, wait=False).execute(run)
+    window = {"windowStart": 1_500_000_000_000, "windowEnd": 1_600_000_000_000}
+    activity = {"id": "copyActivity", "durationSummary": {"extensions": window}}
+    emulator.control("POST", f"runs/{run_id}", {"status": "success", "activities": [activity]})
+    with unwrapped(AmbiguousRunError, match="2017-07-14 02:40:00 to 2020-09-13 12:26:40 UTC"):
+        operator(flow).execute(run)
 
 
 @pytest.mark.parametrize(

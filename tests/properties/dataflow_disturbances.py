@@ -35,16 +35,20 @@ FAULTS = [
         for how, error in ((LOST, errors.AepConnectionLostError), (UNAVAILABLE, errors.AepServerError))
         for when, more, doubt in (
             ({}, ["publish"], {"start": errors.AmbiguousRunError}),
-            (AFTER, [], {}),
+            (AFTER, [], {"start": errors.AmbiguousRunError}),
         )
     ],
     refused(ACTION, 403, DENIED, *SWITCHES, "publish", "start"),
     *healed(DELETE),
     refused(DELETE, 403, DENIED, "create", "delete"),
     *healed(RUNS),
-    *[Fault(RUN, how, {"start": errors.AmbiguousRunError}) for how in (LOST, UNAVAILABLE, SOON)],
-    *[Fault(RUN, {**how, **AFTER}) for how in (LOST, UNAVAILABLE, SOON, EXPIRED)],
-    Fault(RUN, EXPIRED),
+    *[Fault(RUN, how, {"start": errors.AmbiguousRunError}) for how in (LOST, UNAVAILABLE)],
+    # A run that has just been asked for shows no window yet, so a retry has to tell.
+    *[
+        Fault(RUN, {**how, **AFTER}, {"start": errors.AmbiguousRunError})
+        for how in (LOST, UNAVAILABLE, SOON, EXPIRED)
+    ],
+    *[Fault(RUN, how) for how in (SOON, EXPIRED)],
     refused(RUN, 400, errors.AepRequestError, "start"),
     refused(RUN, 403, DENIED, "start"),
 ]

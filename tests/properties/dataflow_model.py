@@ -35,7 +35,14 @@ class Run:
     id: str
     flow_id: str
     state: str
-    window: int | None = field(default=None, compare=False)
+    window: int | str | None = field(default=None, compare=False)
+
+    @property
+    def shown(self) -> int | str | None:
+        """What identifies its window, once it shows one: a run by schedule has a window of its own."""
+        if self.state == "scheduled":
+            return None
+        return self.id if self.window is None else self.window
 
 
 @dataclass(frozen=True)
@@ -46,6 +53,19 @@ class Order:
     ends: int
     frequency: str
     if_exists: str
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a task is to start: a run of a flow for a window, by one request, younger than one."""
+
+    about: tuple[object, ...]
+    flow_id: str
+    window: int | str | None
+    legal: bool
+    at: str
+    first: bool
+    after: str | None = None
 
 
 @dataclass
@@ -237,64 +257,63 @@ class Model:
         self.flows.remove(one)
         die(disturbance, DELETE, after=True)
 
-    def run(self, task: Task, flow_id: str, window: int, tries: int, disturbance: Disturbance) -> str:
+    def run(
+        self, task: Task, flow_id: str, window: int, tries: int, first: bool, disturbance: Disturbance
+    ) -> str:
         stop(disturbance, READ, "run")
         one = self.find(flow_id)
         if one is None:
             raise errors.AepNotFoundError("there is none")
         legal = one.state == "enabled" and one.frequency == "once"
-        return self._started(task, (flow_id, window, tries), flow_id, window, legal, RUN, disturbance)
+        start = Start((flow_id, window, tries), flow_id, window, legal, RUN, first)
+        return self._started(task, start, disturbance)
 
-    def retrigger(self, task: Task, run_id: str, tries: int, disturbance: Disturbance) -> str:
+    def retrigger(self, task: Task, run_id: str, tries: int, first: bool, disturbance: Disturbance) -> str:
         old = next((run for run in self.runs if run.id == run_id), None)
         if old is None:
             raise errors.AepNotFoundError("there is none")
         flow = self.find(old.flow_id)
         legal = flow is not None and flow.state == "enabled" and old.state == "failed"
-        about = ("again", run_id, tries)
-        return self._started(task, about, old.flow_id, None, legal, ACTION, disturbance, old.window)
+        start = Start(("again", run_id, tries), old.flow_id, old.shown, legal, ACTION, first, run_id)
+        return self._started(task, start, disturbance)
 
-    def _started(
-        self,
-        task: Task,
-        about: tuple[object, ...],
-        flow_id: str,
-        window: int | None,
-        legal: bool,
-        at: str,
-        disturbance: Disturbance,
-        own: int | None = None,
-    ) -> str:
+    def _started(self, task: Task, start: Start, disturbance: Disturbance) -> str:
         """At most once for each thing that a task is about, however often it is tried."""
         note = self.notes.get(task)
-        if note is None or note.about != about:
+        if note is None or note.about != start.about:
             at_place(disturbance, Fault, RUNS)
-            note = self.notes[task] = Note(about, len(self.runs_of(flow_id)))
-            die(disturbance, at, after=False)
-            fault = at_place(disturbance, Fault, at)
-            if fault and "start" in fault.errors and fault.errors["start"] is not errors.AmbiguousRunError:
-                del self.notes[task]
-            stop(fault, at, "start")
-            if not legal:
-                if fault and fault.has_effect and fault.how.get("status") != 401:
-                    raise errors.AmbiguousRunError("was it started, or refused?")
-                die(disturbance, at, after=True)
-                del self.notes[task]
-                raise errors.AepRequestError("refused")
-            self.runs.append(Run(NEW, flow_id, "scheduled", window if own is None else own))
-            die(disturbance, at, after=True)
-            note.run_id = NEW
+            cleared = note.run_id if note and note.about[:-1] == start.about[:-1] else None
+            if not start.first and (own := self._own(start, cleared or start.after)):
+                self.notes[task] = Note(start.about, 0, own[-1].id)
+                return own[-1].id
+            note = self.notes[task] = Note(start.about, len(self.runs_of(start.flow_id)))
+            self._post_run(task, start, note, disturbance)
         if note.run_id is None:
-            note.run_id = self._seen_since(note, flow_id, window)
+            own = self._own(start, None, note.seen)
+            if len(own) != 1:
+                raise errors.AmbiguousRunError("none, or which?")
+            note.run_id = own[0].id
         return note.run_id
 
-    def _seen_since(self, note: Note, flow_id: str, window: int | None) -> str:
-        """The one run that may be the one asked for: of its window, or of none to be seen yet."""
-        newer = self.runs_of(flow_id)[note.seen :]
-        if window is not None:
-            exact = [run for run in newer if run.state != "scheduled" and run.window == window]
-            # One of the schedule shows a window of its own once it has begun.
-            newer = exact or [run for run in newer if run.state == "scheduled"]
-        if len(newer) != 1:
-            raise errors.AmbiguousRunError("none, or which?")
-        return newer[0].id
+    def _post_run(self, task: Task, start: Start, note: Note, disturbance: Disturbance) -> None:
+        die(disturbance, start.at, after=False)
+        fault = at_place(disturbance, Fault, start.at)
+        refusal = fault is not None and fault.how.get("status") in (401, 429)
+        if not start.legal and not (fault and "start" in fault.errors and not refusal):
+            die(disturbance, start.at, after=True)
+            del self.notes[task]
+            raise errors.AepRequestError("refused")
+        if start.legal and (fault is None or fault.has_effect or "start" not in fault.errors):
+            self.runs.append(Run(NEW, start.flow_id, "scheduled", start.window))
+            die(disturbance, start.at, after=True)
+        if fault and "start" in fault.errors and fault.errors["start"] is not errors.AmbiguousRunError:
+            del self.notes[task]
+        stop(fault, start.at, "start")
+        note.run_id = NEW
+
+    def _own(self, start: Start, after: str | None, seen: int = 0) -> list[Run]:
+        """The runs of exactly the window, younger than one, oldest first."""
+        runs = self.runs_of(start.flow_id)[seen:]
+        ids = [run.id for run in runs]
+        younger = runs[ids.index(after) + 1 :] if after in ids else runs
+        return [run for run in younger if start.window is not None and run.shown == start.window]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 from hypothesis import settings
@@ -115,7 +116,7 @@ class Dataflows(RuleBasedStateMachine):
     def start_again(self, pick: int, cleared: bool, data: st.DataObject) -> None:
         task = list(self.starts)[pick % len(self.starts)]
         self.max_tries[task, "start"] += cleared
-        self.start(task, self.starts[task], data)
+        self.start(task, self.starts[task], data, first=cleared)
 
     @rule(pick=picks, op=st.sampled_from(list(SWITCHES)), data=st.data())
     def switch(self, pick: int, op: str, data: st.DataObject) -> None:
@@ -164,7 +165,9 @@ class Dataflows(RuleBasedStateMachine):
 
     # How
 
-    def start(self, task: Task, what: tuple[str, int] | str, data: st.DataObject) -> None:
+    def start(
+        self, task: Task, what: tuple[str, int] | str, data: st.DataObject, *, first: bool = True
+    ) -> None:
         """Start a run, of a flow for a window or in place of a failed one."""
         self.starts[task] = what
         tries = self.max_tries[task, "start"]
@@ -183,11 +186,12 @@ class Dataflows(RuleBasedStateMachine):
 
         def as_modelled(model: Model, disturbance: Disturbance) -> str:
             if isinstance(what, str):
-                return model.retrigger(task, what, tries, disturbance)
-            return model.run(task, *what, tries, disturbance)
+                return model.retrigger(task, what, tries, first, disturbance)
+            return model.run(task, *what, tries, first, disturbance)
 
         about = what[0] if isinstance(what, tuple) else None
-        self.step(lambda: operator.execute(self.context(task, "start")), as_modelled, data, about=about)
+        context = self.context(task, "start", first=first)
+        self.step(lambda: operator.execute(context), as_modelled, data, about=about)
 
     def step(
         self,
@@ -266,9 +270,10 @@ class Dataflows(RuleBasedStateMachine):
                 if_exists=order.if_exists,
             )
 
-    def context(self, task: Task, kind: str) -> dict[str, Any]:
+    def context(self, task: Task, kind: str, *, first: bool = True) -> dict[str, Any]:
         one = context(self.stores[task, kind], run_id=task.run_id, map_index=task.map_index)
-        one["ti"].max_tries = self.max_tries[task, kind]
+        tries = one["ti"].max_tries = self.max_tries[task, kind]
+        one["ti"].try_number, one["ti"].task = tries + 2 - first, SimpleNamespace(retries=0)
         return one
 
     def schedule(self, order: Order, start: str) -> dict[str, Any]:

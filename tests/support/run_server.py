@@ -34,7 +34,10 @@ def run_item(run_id: str, flow_id: str, status: str = "inProgress", **facts: Any
         "outputRecordCount": 100 - facts.get("failed", 0),
         "failedRecordCount": facts.get("failed", 0),
     }
-    duration = {"startedAtUTC": facts.get("started", now), **({"completedAtUTC": now} if ended else {})}
+    duration = {
+        "startedAtUTC": facts.get("started", now),
+        **({"completedAtUTC": facts.get("completed", now)} if ended else {}),
+    }
     activity = {
         "id": "copyActivity",
         "durationSummary": {**duration, "extensions": facts.get("window", {})},

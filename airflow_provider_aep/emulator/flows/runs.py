@@ -127,7 +127,11 @@ class Runs:
         ingested = old.item["metrics"].get("recordSummary", {}).get("outputRecordCount", 0)
         if status not in metrics.FAILURE and (status not in metrics.SUCCESS or ingested):
             raise flow_error("1387-400", id=old.id, state=old.item["state"])
-        run = self._engine.records.new(flow, old.hidden["plan"], self._world.clock.now())
+        plan = old.hidden["plan"]
+        start, end = plan["window"]
+        if end is None and "started" in old.hidden:  # a whole load: it reached up to its own start
+            plan = {**plan, "window": [start, old.hidden["started"] / 1000]}
+        run = self._engine.records.new(flow, plan, self._world.clock.now())
         self._engine.keep(run)
         return jsonio.reply(run.item)
 

@@ -37,7 +37,8 @@
     │   ├── SourceWithdrawnError              E507  the platform does not offer the source, or not any more
     │   ├── AmbiguousRunError                 E508  a run may have been started, and it cannot be told
     │   └── CredentialsRefusedError           E509  the source does not accept the connection's credentials
-    └── WorkerSlotError                       E600  this try has slept enough in a worker's slot
+    ├── WorkerSlotError                       E600  this try has slept enough in a worker's slot
+    └── TaskStoreError                        E601  Airflow's task state store failed where it decides
 
 Each class says in general what happened, why, and what to do, and ``docs/errors.md`` is made of that; a
 raised error says it of the case at hand, and ends with its class's code, such as ``[AEP-E204]``. A code keeps
@@ -51,7 +52,7 @@ server's wish in seconds.
 
 from __future__ import annotations
 
-from airflow_provider_aep.flow_service.errors.base import AepError, WorkerSlotError
+from airflow_provider_aep.flow_service.errors.base import AepError, TaskStoreError, WorkerSlotError
 from airflow_provider_aep.flow_service.errors.config import (
     AepConfigError,
     ConnectionMissingError,
@@ -132,6 +133,7 @@ __all__ = [
     "RunTimeoutError",
     "SourceCredentialsError",
     "SourceWithdrawnError",
+    "TaskStoreError",
     "TitleTakenError",
     "WorkerSlotError",
     "every_kind",

@@ -67,3 +67,18 @@ class WorkerSlotError(AepError):
         "task more `retries`, and put tasks that run at the same time into a pool."
     )
     default_retryable = True
+
+
+class TaskStoreError(AepError):
+    """Airflow's task state store could not be read or written, and what it holds decides what is safe."""
+
+    stable_code = "AEP-E601"
+    what = "Nothing was started: Airflow's task state store could not be read or written."
+    why = (
+        "The store tells a retry which run an earlier try has started. Without it, a second one could start."
+    )
+    todo = (
+        "Let Airflow retry. If it fails again, check Airflow's API server and metadata database, and the "
+        "backend in `[workers] state_store_backend` if one is set."
+    )
+    default_retryable = True

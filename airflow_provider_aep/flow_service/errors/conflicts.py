@@ -83,12 +83,15 @@ class SourceWithdrawnError(AepConflictError):
 
 
 class AmbiguousRunError(AepConflictError):
-    """A run may have been started and none is to be seen: starting another could move rows twice."""
+    """A run may have been started, and which one is unknown: starting another could move rows twice."""
 
     stable_code = "AEP-E508"
-    what = "Whether a run was started cannot be told, and none was started again."
-    why = "A reply was lost, and none or several new runs are to be seen; another would move rows twice."
-    todo = "Look at the dataflow's runs in AEP; clear the task to start a new one."
+    what = "It is unknown which run this task has started, and none was started again."
+    why = (
+        "A reply was lost, and no new run shows this task's window, or several do. A second run would move "
+        "the same rows twice."
+    )
+    todo = "Look at the dataflow's runs in AEP. Clear the task to start a new one."
 
 
 class CredentialsRefusedError(AepConflictError):

@@ -8,13 +8,16 @@ from typing import Any
 import pytest
 
 from airflow_provider_aep.exactly_once.recipe import PATIENCE
-from airflow_provider_aep.exactly_once.runs import start_once
+from airflow_provider_aep.exactly_once.runs import RunOrder, start_once
 from airflow_provider_aep.flow_service.errors import (
     AepAuthError,
     AepError,
     AepRequestError,
     AepServerError,
+    AepThrottledError,
     AmbiguousRunError,
+    TaskStoreError,
+    WorkerSlotError,
 )
 from airflow_provider_aep.flow_service.runs import Phase, Run
 
@@ -23,11 +26,18 @@ OTHER = (30.0, 40.0)
 LOST = AepServerError("lost", status=503)
 TOKEN = AepAuthError("token", status=401)
 REFUSED = AepRequestError("no", status=400)
+THROTTLED = AepThrottledError("slower", status=429, retry_after=7)
+BROKEN = TaskStoreError("store")
 
 
 def run(id: str, at: float | None, window: tuple[float, float] | None = None, *, ended: bool = True) -> Run:
     phase = Phase.GOOD if ended else Phase.RUNNING
     return Run(id, "flow", "success", phase, created_at=at, window=window)
+
+
+def waiting(id: str, at: float) -> Run:
+    """A run that has not started: it shows no window yet."""
+    return run(id, at, ended=False)
 
 
 class Order:
@@ -36,30 +46,42 @@ class Order:
     def __init__(
         self,
         *,
-        looks: list[list[Run]],
+        looks: list[list[Run] | AepError],
         posts: list[str | AepError] | None = None,
         notes: dict[str, Any] | None = None,
         lasts: bool = True,
         window: tuple[float, float] | None = WINDOW,
+        after: float | None = None,
+        first_try: bool = False,
+        broken: tuple[str, ...] = (),
     ) -> None:
         self.looks, self.posts, self.notes = list(looks), list(posts or []), dict(notes or {})
-        self.lasts, self.window = lasts, window
+        self.lasts, self.broken = lasts, broken
+        self.order = RunOrder(window, after, first_try)
         self.slept: list[float] = []
         self.looked = 0
         self.forgotten = False
 
     def read(self) -> dict[str, Any]:
+        if "read" in self.broken:
+            raise BROKEN
         return self.notes
 
     def write(self, notes: Any) -> None:
-        self.notes = dict(notes)
+        if not {"write", *notes}.isdisjoint(self.broken):
+            raise BROKEN
+        if self.lasts:
+            self.notes = dict(notes)
 
     def forget(self) -> None:
         self.notes, self.forgotten = {}, True
 
     def look(self) -> list[Run]:
         self.looked += 1
-        return self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
+        answer = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
+        if isinstance(answer, AepError):
+            raise answer
+        return answer
 
     def post(self) -> str:
         answer = self.posts.pop(0)
@@ -69,10 +91,10 @@ class Order:
 
     def start(self) -> str:
         return start_once(
+            order=self.order,
             notes=self,
             look=self.look,
             post=self.post,
-            window=self.window,
             log=logging.getLogger("test"),
             sleep=self.slept.append,
         )
@@ -88,7 +110,7 @@ def test_a_run_that_is_remembered_is_the_answer(caplog: pytest.LogCaptureFixture
 
 
 def test_the_intent_is_kept_before_the_post() -> None:
-    """The newest that stood: what is newer afterwards is ours. Then the id is kept."""
+    """The newest run of that moment: only a younger one can be this task's. Then the id is kept."""
     seen = []
     order = Order(looks=[[run("x", 7.0), run("y", 9.0), run("z", None)]], posts=["a"])
     post = order.post
@@ -100,42 +122,66 @@ def test_the_intent_is_kept_before_the_post() -> None:
 
 
 def test_the_first_run_of_a_dataflow() -> None:
-    """Nothing stood: whatever shows is newer."""
+    """No run existed, so any run is younger; a run without a creation time never is."""
     order = Order(looks=[[], [run("a", 0.5, WINDOW)]], posts=[LOST])
     assert order.start() == "a"
-    old = run("old", None)
+    old = run("old", None, OTHER)
     order = Order(looks=[[old], [old, run("a", 0.5, WINDOW)]], posts=[LOST])
     assert order.start() == "a"
 
 
-def test_a_lost_reply_whose_effect_stands(caplog: pytest.LogCaptureFixture) -> None:
-    """Looked for as long as the patience lasts; older ones and those of another window are not ours."""
-    before = [run("old", 5.0, WINDOW)]
+def test_a_lost_reply_whose_run_exists(caplog: pytest.LogCaptureFixture) -> None:
+    """Polled for as long as the patience lasts; older runs and runs of another window are not ours."""
+    before = [run("old", 5.0, OTHER)]
     late = [*before, run("other", 6.0, OTHER), run("a", 7.0, WINDOW)]
     order = Order(looks=[before, before, before, late], posts=[LOST])
     with caplog.at_level(logging.INFO, "test"):
         assert order.start() == "a"
     assert order.slept == list(PATIENCE[:3])
     assert order.notes == {"id": "a"}
-    assert "The reply was lost, its effect stands: run a." in caplog.text
+    assert "The reply was lost. Run a was started by it." in caplog.text
 
 
-def test_a_run_that_shows_no_window_yet_counts() -> None:
-    """It has not started; with the exact window beside it, that one is ours."""
-    order = Order(looks=[[], [run("a", 1.0)]], posts=[LOST])
+def test_a_run_that_shows_no_window_is_no_evidence() -> None:
+    """It can be another task's, so it is polled until its window shows; another one's window is refused."""
+    order = Order(looks=[[], [waiting("a", 1.0)], [run("a", 1.0, WINDOW, ended=False)]], posts=[LOST])
     assert order.start() == "a"
-    order = Order(looks=[[], [run("b", 1.0), run("a", 2.0, WINDOW)]], posts=[LOST])
+    assert order.slept == list(PATIENCE[:2])
+    order = Order(looks=[[], [waiting("b", 1.0), run("a", 2.0, WINDOW)]], posts=[LOST])
+    assert order.start() == "a"
+    order = Order(looks=[[], [waiting("x", 1.0)], [run("x", 1.0, OTHER)]], posts=[LOST, "never"])
+    with pytest.raises(AmbiguousRunError, match="no new run of its window shows") as caught:
+        order.start()
+    assert not caught.value.retryable
+    assert order.posts == ["never"]
+
+
+@pytest.mark.parametrize("notes", [{}, {"since": 0}], ids=["this try's POST", "an earlier try's"])
+def test_a_run_that_goes_on_without_a_window_leaves_it_to_a_retry(notes: dict[str, Any]) -> None:
+    """The retry finds the intent, and by then the window."""
+    order = Order(looks=[[], [waiting("a", 1.0)]], posts=[LOST, "never"], notes=notes)
+    if notes:
+        order.looks.pop(0)
+    with pytest.raises(AmbiguousRunError, match="no window yet: a") as caught:
+        order.start()
+    assert caught.value.retryable
+    assert caught.value.retry_after == 60
+    assert order.slept == list(PATIENCE)
+    order.looks = [[run("a", 1.0, WINDOW)]]
     assert order.start() == "a"
 
 
-def test_without_a_window_whatever_is_newer_is_ours() -> None:
-    """There is nothing else to know it by."""
-    order = Order(looks=[[], [run("a", 1.0, OTHER)]], posts=[LOST], window=None)
-    assert order.start() == "a"
+def test_without_a_window_no_run_is_ours() -> None:
+    """The failed run showed none, so nothing identifies its successor; a scheduled run is a stranger's."""
+    order = Order(looks=[[], [run("a", 1.0, OTHER)]], posts=[LOST, "never"], window=None)
+    with pytest.raises(AmbiguousRunError, match="shows no window to recognize the new one by") as caught:
+        order.start()
+    assert not caught.value.retryable
+    assert order.posts == ["never"]
 
 
 def test_an_intent_that_is_remembered_starts_nothing() -> None:
-    """An earlier try may have: this one only looks."""
+    """An earlier try may have started the run: this one only polls."""
     order = Order(looks=[[run("old", 5.0), run("a", 6.0, WINDOW)]], notes={"since": 5.0})
     assert order.start() == "a"
     assert order.posts == []
@@ -146,11 +192,12 @@ def test_an_intent_that_is_remembered_starts_nothing() -> None:
 @pytest.mark.parametrize(
     ("shown", "said"),
     [
-        ([], "no new runs"),
-        ([run("a", None)], "no new runs"),
-        ([run("a", 1.0, WINDOW), run("b", 2.0, WINDOW)], "several new runs"),
+        ([], "no new run of its window"),
+        ([run("a", None, WINDOW)], "no new run of its window"),
+        ([run("a", 1.0)], "ended without showing a window: a"),
+        ([run("a", 1.0, WINDOW), run("b", 2.0, WINDOW)], "several new runs bring in its window: a, b"),
     ],
-    ids=["none", "no time", "two"],
+    ids=["none", "no time", "no window", "two"],
 )
 def test_none_is_started_again(shown: list[Run], said: str) -> None:
     """It would move the same rows twice: a human looks, and the error says where the doubt comes from."""
@@ -173,7 +220,7 @@ def test_a_refusal_is_forgotten() -> None:
 
 
 def test_a_token_that_was_refused_is_renewed_once() -> None:
-    """The gate let nothing through; a second time it is the credential that is refused, not an old token."""
+    """The gateway let nothing through; a second time it is the credential that is refused, not its age."""
     order = Order(looks=[[]], posts=[TOKEN, "a"])
     assert order.start() == "a"
     order = Order(looks=[[], [run("other", 1.0, OTHER)]], posts=[TOKEN, "a"])
@@ -190,51 +237,186 @@ def test_a_token_that_was_refused_is_renewed_once() -> None:
         order.start()
 
 
+def test_a_throttled_post_is_sent_again() -> None:
+    """A 429 is a refusal: wait as asked, and if no run of this window shows, POST again, as creates do."""
+    stranger = [run("x", 1.0, OTHER)]
+    order = Order(looks=[[], stranger], posts=[THROTTLED, THROTTLED, "a"])
+    assert order.start() == "a"
+    assert order.slept == [7, 7]
+    order = Order(looks=[[]], posts=[THROTTLED, THROTTLED, THROTTLED, "never"])
+    with pytest.raises(AepThrottledError):
+        order.start()
+    assert order.posts == ["never"]
+    assert order.forgotten
+
+
+def test_a_throttled_post_that_had_its_effect() -> None:
+    """Though Flow Service said 429, the run shows: it is used, and none is started."""
+    order = Order(
+        looks=[[], [waiting("a", 1.0)], [run("a", 1.0, WINDOW, ended=False)]], posts=[THROTTLED, "never"]
+    )
+    assert order.start() == "a"
+    assert order.posts == ["never"]
+
+
+@pytest.mark.parametrize("retry_after", [61.0, 7.0], ids=["longer than a try may", "longer than is left"])
+def test_a_throttled_post_whose_wait_is_too_long(retry_after: float) -> None:
+    """The intent is forgotten, so that the retry that Airflow makes later starts the run."""
+    error = AepThrottledError("slower", status=429, retry_after=retry_after)
+    order = Order(looks=[[]], posts=[error, "a"])
+
+    def sleep(seconds: float) -> None:
+        raise WorkerSlotError("enough")
+
+    order.slept = type("Slept", (list,), {"append": lambda _self, seconds: sleep(seconds)})()
+    with pytest.raises(AepThrottledError) as caught:
+        order.start()
+    assert caught.value.retry_after == retry_after
+    assert order.notes == {}
+    order.slept = []
+    assert order.start() == "a"
+
+
+def test_a_refusal_after_which_the_list_fails() -> None:
+    """Nothing was started, so the next try starts afresh."""
+    order = Order(looks=[[], LOST, []], posts=[THROTTLED, "a"])
+    with pytest.raises(AepServerError):
+        order.start()
+    assert order.notes == {}
+    assert order.start() == "a"
+
+
+def test_a_refusal_beside_runs_of_unknown_windows() -> None:
+    """They may be another task's or this one's: polled, and left to a retry if they stay unknown."""
+    order = Order(looks=[[], [waiting("x", 1.0)], [run("x", 1.0, OTHER)]], posts=[THROTTLED, "a"])
+    assert order.start() == "a"
+    order = Order(looks=[[], [waiting("x", 1.0)]], posts=[THROTTLED, "never"])
+    with pytest.raises(AmbiguousRunError) as caught:
+        order.start()
+    assert caught.value.retryable
+    assert order.notes == {"since": 0.0}
+    assert order.posts == ["never"]
+
+
 def test_a_token_that_was_refused_after_the_effect() -> None:
-    """The look comes before the second POST."""
+    """The list is read before the second POST."""
     order = Order(looks=[[], [run("a", 1.0, WINDOW)]], posts=[TOKEN, "never"])
     assert order.start() == "a"
     assert order.posts == ["never"]
 
 
-def test_a_lost_reply_is_no_refused_token() -> None:
+def test_a_lost_reply_is_no_refusal() -> None:
     """No second POST, though nothing shows at first."""
     order = Order(looks=[[], [], [run("a", 1.0, WINDOW)]], posts=[LOST, "never"])
     assert order.start() == "a"
     assert order.posts == ["never"]
 
 
-def test_without_a_memory_the_window_tells(caplog: pytest.LogCaptureFixture) -> None:
-    """Before Airflow 3.3: a run of this very window is this task's own, the newest of several."""
-    standing = [run("x", 1.0, OTHER), run("a", 2.0, WINDOW), run("z", 2.5, WINDOW), run("b", 3.0, WINDOW)]
-    order = Order(looks=[standing], posts=["never"], lasts=False)
+@pytest.mark.parametrize("lasts", [True, False], ids=["with a store", "without"])
+def test_a_retry_looks_for_the_window(lasts: bool, caplog: pytest.LogCaptureFixture) -> None:
+    """A run of this very window is this task's own, the newest of several, whatever the store says."""
+    runs = [run("x", 1.0, OTHER), run("a", 2.0, WINDOW), run("z", 2.5, WINDOW), run("b", 3.0, OTHER)]
+    order = Order(looks=[runs], posts=["never"], lasts=lasts)
     with caplog.at_level(logging.INFO, "test"):
-        assert order.start() == "b"
+        assert order.start() == "z"
     assert order.posts == ["never"]
-    assert "Run b brings in the same window: it is this task's own." in caplog.text
+    assert "Run z brings in the same window: an earlier try of this task started it." in caplog.text
 
 
-def test_with_a_memory_the_window_tells_nothing_before_the_post() -> None:
-    """A cleared task brings the same window in again, on purpose; and none is told by no window."""
-    standing = [run("x", 2.0, WINDOW)]
-    assert Order(looks=[standing], posts=["a"]).start() == "a"
-    assert Order(looks=[standing], posts=["a"], lasts=False, window=None).start() == "a"
-    assert Order(looks=[[run("x", 2.0, OTHER)]], posts=["a"], lasts=False).start() == "a"
+@pytest.mark.parametrize("lasts", [True, False], ids=["with a store", "without"])
+def test_a_cleared_task_starts_a_new_run(lasts: bool) -> None:
+    """The first try since the clear brings the window in again, on purpose, without a wait."""
+    runs = [run("failed", 2.0, WINDOW), waiting("x", 3.0)]
+    order = Order(looks=[runs], posts=["a"], lasts=lasts, first_try=True)
+    assert order.start() == "a"
+    assert order.slept == []
 
 
-def test_a_run_that_has_not_started_is_waited_for() -> None:
-    """It shows no window yet, so whether it is ours cannot be told; one that ended without is none."""
-    waiting = [run("q", 1.0, ended=False), run("done", 0.5)]
-    order = Order(looks=[waiting, waiting, [run("q", 1.0, OTHER, ended=False)]], posts=["a"], lasts=False)
+@pytest.mark.parametrize("lasts", [True, False], ids=["with a store", "without"])
+def test_a_run_of_the_window_that_goes_on_is_joined(lasts: bool, caplog: pytest.LogCaptureFixture) -> None:
+    """A second one beside it would move the same rows twice, cleared or not."""
+    runs = [run("failed", 2.0, WINDOW), run("a", 3.0, WINDOW, ended=False)]
+    order = Order(looks=[runs], posts=["never"], lasts=lasts, first_try=True)
+    with caplog.at_level(logging.INFO, "test"):
+        assert order.start() == "a"
+    assert "Run a brings in the same window at this moment, so this task joins it." in caplog.text
+
+
+def test_a_retry_after_a_clear_does_not_take_the_run_of_before() -> None:
+    """The first try since the clear ended before it could write; the store still knows the old run."""
+    runs = [run("failed", 2.0, WINDOW)]
+    order = Order(looks=[runs], posts=["a"], notes={"cleared": "failed"})
+    assert order.start() == "a"
+    order = Order(looks=[[*runs, run("b", 3.0, WINDOW)]], posts=["never"], notes={"cleared": "failed"})
+    assert order.start() == "b"
+
+
+@pytest.mark.parametrize("lasts", [True, False], ids=["with a store", "without"])
+def test_a_retry_of_a_failed_run_looks_for_younger_ones(lasts: bool) -> None:
+    """The failed run itself has the same window."""
+    failed = run("failed", 2.0, WINDOW)
+    order = Order(looks=[[failed]], posts=["a"], lasts=lasts, after=2.0)
+    assert order.start() == "a"
+    order = Order(looks=[[failed, run("a", 3.0, WINDOW)]], posts=["never"], lasts=lasts, after=2.0)
+    assert order.start() == "a"
+
+
+def test_a_retry_without_a_store_waits_for_what_may_show() -> None:
+    """The POST of a try that was killed may just have left."""
+    order = Order(looks=[[], [], [run("a", 2.0, WINDOW)]], posts=["never"], lasts=False)
     assert order.start() == "a"
     assert order.slept == list(PATIENCE[:2])
-    order = Order(looks=[waiting], posts=["never"], lasts=False)
-    with pytest.raises(
-        AmbiguousRunError, match=r"^The dataflow has runs that have not started, q, "
-    ) as caught:
+    order = Order(looks=[[run("x", 2.0, OTHER)]], posts=["a"], lasts=False)
+    assert order.start() == "a"
+    assert order.slept == list(PATIENCE)
+
+
+def test_a_retry_without_a_store_waits_until_every_window_is_known() -> None:
+    """Whether a run is ours is unknown before; a run that ended without a window brought nothing in."""
+    shown = [waiting("q", 1.0), run("done", 0.5)]
+    known = [run("q", 1.0, WINDOW, ended=False)]
+    order = Order(looks=[shown, shown, known], posts=["never"], lasts=False)
+    assert order.start() == "q"
+    assert order.slept == list(PATIENCE[:2])
+    order = Order(looks=[shown], posts=["never"], lasts=False)
+    with pytest.raises(AmbiguousRunError, match=r"no window yet: q\.") as caught:
         order.start()
     assert caught.value.retryable
     assert order.slept == list(PATIENCE)
+    assert order.posts == ["never"]
+
+
+def test_a_retry_without_store_and_window() -> None:
+    """Any run that is younger than the failed one may be ours; if there is none, none was started."""
+    failed = run("failed", 2.0)
+    order = Order(looks=[[failed]], posts=["a"], lasts=False, window=None, after=2.0)
+    assert order.start() == "a"
+    order = Order(
+        looks=[[failed, run("x", 3.0, OTHER)]], posts=["never"], lasts=False, window=None, after=2.0
+    )
+    with pytest.raises(AmbiguousRunError) as caught:
+        order.start()
+    assert not caught.value.retryable
+
+
+@pytest.mark.parametrize("broken", ["read", "write", "since"])
+def test_a_store_that_fails_stops_before_the_post(broken: str) -> None:
+    """What it holds, or cannot take, decides whether a retry starts a second run."""
+    order = Order(looks=[[]], posts=["never"], broken=(broken,))
+    with pytest.raises(TaskStoreError) as caught:
+        order.start()
+    assert caught.value.retryable
+    assert order.posts == ["never"]
+
+
+def test_a_store_that_fails_after_the_post(caplog: pytest.LogCaptureFixture) -> None:
+    """The run is used; the retry has the intent and finds the run by its window."""
+    order = Order(looks=[[]], posts=["a", "never"], broken=("id",))
+    with caplog.at_level(logging.WARNING, "test"):
+        assert order.start() == "a"
+    assert "Run a was started and is used all the same" in caplog.text
+    order.looks = [[run("x", 0.5, OTHER), run("a", 1.0, WINDOW)]]
+    assert order.start() == "a"
     assert order.posts == ["never"]
 
 
@@ -247,35 +429,13 @@ def test_a_run_that_has_not_started_is_waited_for() -> None:
         (False, None, AmbiguousRunError),
     ],
 )
-def test_a_look_that_fails_after_a_lost_reply(
+def test_a_list_that_fails_after_a_lost_reply(
     lasts: bool, window: tuple[float, float] | None, kind: type
 ) -> None:
     """A retry finds the run by its memory or its window; where it has neither, it must not start another."""
-    order = Order(looks=[[]], posts=[LOST], lasts=lasts, window=window)
-    looks = iter([[], LOST])
-
-    def look() -> list[Run]:
-        answer = next(looks)
-        if isinstance(answer, AepError):
-            raise answer
-        return answer
-
-    order.look = look  # type: ignore[method-assign]
+    order = Order(looks=[[], LOST], posts=[LOST], lasts=lasts, window=window, first_try=True)
     with pytest.raises(kind):
         order.start()
-
-
-def test_a_run_that_came_of_a_refused_token_is_not_started_again() -> None:
-    """Whatever the gate said: what is newer, and of this window, is this task's own."""
-    order = Order(looks=[[], [run("a", 1.0, WINDOW)]], posts=[TOKEN, "never"])
-    assert order.start() == "a"
-    assert order.posts == ["never"]
-
-
-def test_a_strangers_run_is_no_answer_to_a_refused_token() -> None:
-    """One of another window that began meanwhile is not this task's."""
-    order = Order(looks=[[], [run("x", 1.0, OTHER)]], posts=[TOKEN, "b"])
-    assert order.start() == "b"
 
 
 def test_a_strangers_run_is_no_answer_to_a_refused_credential() -> None:

@@ -30,6 +30,7 @@ LEDGER = {
     "EntityInUseError": "E506", "SourceWithdrawnError": "E507", "AmbiguousRunError": "E508",
     "CredentialsRefusedError": "E509",
     "WorkerSlotError": "E600",
+    "TaskStoreError": "E601",
 }  # fmt: skip
 """Codes once given. A new class adds a line; a line never changes, nor does one go away for another class."""
 

@@ -17,14 +17,16 @@ class Store:
 
     kept: dict[str, Any] = field(default_factory=dict)
     fail: bool = False
+    refuses: tuple[str, ...] = ()
+    """`get`, `set`, or a key of what may not be set."""
 
     def get(self, key: str, default: Any = None) -> Any:
-        if self.fail:
+        if self.fail or "get" in self.refuses:
             raise RuntimeError("no state backend")
         return self.kept.get(key, self.kept.get("*", default))
 
     def set(self, key: str, value: Any) -> None:
-        if self.fail:
+        if self.fail or not {"set", *value}.isdisjoint(self.refuses):
             raise RuntimeError("no state backend")
         self.kept[key] = value
 

@@ -233,6 +233,33 @@ def test_rescheduling(server: RunServer) -> None:
     assert without(task.execute({"ti": TaskInstance()})) == RESULT
 
 
+@pytest.mark.parametrize("ended", [-600, 20, 40])
+def test_rescheduling_to_the_next_run(server: RunServer, ended: int) -> None:
+    """`match="next"` counts from the sensor's first poke, not from the DAG run's start or each poke."""
+    now = time.time()
+    first, now_poked = (dt.datetime.fromtimestamp(now + seconds, dt.timezone.utc) for seconds in (0, 30))
+
+    class TaskInstance:
+        def __init__(self, kept: Any, start_date: Any) -> None:
+            self.kept, self.start_date = kept, start_date
+
+        def xcom_push(self, key: str, value: Any) -> None: ...
+        def get_first_reschedule_date(self, context: Any) -> Any:
+            return self.kept
+
+    begun = int((now - 900) * 1000)
+    server.add("run-1", status="success", started=begun, completed=int((now + ended) * 1000))
+    dag_run = SimpleNamespace(start_date=dt.datetime.fromtimestamp(now - 3600, dt.timezone.utc))
+    task = sensor(run_id=None, match="next", mode="reschedule", deferrable=False)
+    for kept, start_date in ((None, first), (first, now_poked)):
+        poke = {"ti": TaskInstance(kept, start_date), "dag_run": dag_run}
+        if ended > 0:
+            assert task.execute(poke)["run_id"] == "run-1"
+        else:
+            with pytest.raises(AirflowRescheduleException):
+                task.execute(poke)
+
+
 INTERVAL_END = dt.datetime(2026, 10, 2, tzinfo=dt.timezone.utc)
 
 
