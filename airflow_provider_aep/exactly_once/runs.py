@@ -25,7 +25,7 @@ from airflow_provider_aep.flow_service.errors import (
     WorkerSlotError,
 )
 from airflow_provider_aep.flow_service.retry import LONGEST_WAIT, is_refused_token, wait_for
-from airflow_provider_aep.flow_service.runs import Run
+from airflow_provider_aep.flow_service.runs import Phase, Run
 
 
 class Notes(Protocol):
@@ -113,24 +113,38 @@ class _Start:
     def _earlier(self, runs: Sequence[Run], cleared: object) -> Run | None:
         """The run of this order that exists before the POST, the newest of several.
 
-        On the first try a run that ended is another task's, or one of before the clear. On a retry without a
-        store the window alone identifies a run, so this waits until every window is known.
-
         :param cleared: the id of the run that the task started before it was cleared, if it is known
         """
         if self.order.first_try:
-            own = [run for run in self._shown(runs, self.order.after).own if not run.ended]
-            said = "Run %s brings in the same window at this moment, so this task joins it."
-        else:
-            floor = next((run.created_at for run in runs if run.id == cleared), self.order.after)
-            own = self._own_of_retry(runs, floor)
-            said = "Run %s brings in the same window: an earlier try of this task started it."
-        if not own:
+            own = self._shown(runs, self.order.after).own
+            return self._still_good(own[-1]) if own else None
+        floor = next((run.created_at for run in runs if run.id == cleared), self.order.after)
+        if not (own := self._own_of_retry(runs, floor)):
             return None
-        self.log.info(said, own[-1].id)
+        self.log.info("Run %s brings in the same window: an earlier try of this task started it.", own[-1].id)
         return own[-1]
 
+    def _still_good(self, run: Run) -> Run | None:
+        """On a first try: a run of the window that makes another one needless, else None.
+
+        A run that ended is one of before the clear, or another task's. But below 3.3 Airflow can run a try
+        again from its start under the same number, if it was deferred. Without a store to tell, the rows of a
+        run that succeeded are not moved a second time.
+        """
+        if run.phase is Phase.BAD or (run.ended and self.notes.lasts):
+            return None
+        if run.ended:
+            self.log.warning(
+                "Run %s has brought in the same window already, and its result is used. Before Airflow 3.3 "
+                "it is unknown whether this task has started that run.",
+                run.id,
+            )
+        else:
+            self.log.info("Run %s brings in the same window at this moment, so this task joins it.", run.id)
+        return run
+
     def _own_of_retry(self, runs: Sequence[Run], floor: float | None) -> list[Run]:
+        """The runs of the window. Without a store it alone identifies a run: wait until all windows show."""
         shown = self._shown(runs, floor)
         if self.notes.lasts:  # they would hold the intent, if a POST had been sent
             return shown.own
@@ -209,6 +223,7 @@ class _Start:
 
     def _shown(self, runs: Sequence[Run], floor: float | None) -> _Shown:
         younger = [run for run in runs if floor is None or (run.created_at or 0.0) > floor]
+        younger.sort(key=lambda run: run.created_at or 0.0)
         if (window := self.order.window) is None:
             return _Shown([], younger)
         return _Shown(

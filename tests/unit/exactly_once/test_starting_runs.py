@@ -31,7 +31,7 @@ BROKEN = TaskStoreError("store")
 
 
 def run(id: str, at: float | None, window: tuple[float, float] | None = None, *, ended: bool = True) -> Run:
-    phase = Phase.GOOD if ended else Phase.RUNNING
+    phase = Phase.RUNNING if not ended else Phase.BAD if id.startswith("failed") else Phase.GOOD
     return Run(id, "flow", "success", phase, created_at=at, window=window)
 
 
@@ -315,7 +315,7 @@ def test_a_lost_reply_is_no_refusal() -> None:
 @pytest.mark.parametrize("lasts", [True, False], ids=["with a store", "without"])
 def test_a_retry_looks_for_the_window(lasts: bool, caplog: pytest.LogCaptureFixture) -> None:
     """A run of this very window is this task's own, the newest of several, whatever the store says."""
-    runs = [run("x", 1.0, OTHER), run("a", 2.0, WINDOW), run("z", 2.5, WINDOW), run("b", 3.0, OTHER)]
+    runs = [run("z", 2.5, WINDOW), run("x", 1.0, OTHER), run("a", 2.0, WINDOW), run("b", 3.0, OTHER)]
     order = Order(looks=[runs], posts=["never"], lasts=lasts)
     with caplog.at_level(logging.INFO, "test"):
         assert order.start() == "z"
@@ -330,6 +330,16 @@ def test_a_cleared_task_starts_a_new_run(lasts: bool) -> None:
     order = Order(looks=[runs], posts=["a"], lasts=lasts, first_try=True)
     assert order.start() == "a"
     assert order.slept == []
+
+
+def test_a_cleared_task_whose_run_succeeded(caplog: pytest.LogCaptureFixture) -> None:
+    """With a store it starts a new run. Without one, Airflow may have run the same try from its start again."""
+    runs = [run("b", 3.0, WINDOW), run("a", 2.0, WINDOW)]
+    assert Order(looks=[runs], posts=["c"], first_try=True).start() == "c"
+    order = Order(looks=[runs], posts=["never"], lasts=False, first_try=True)
+    with caplog.at_level(logging.WARNING, "test"):
+        assert order.start() == "b"
+    assert "Run b has brought in the same window already" in caplog.text
 
 
 @pytest.mark.parametrize("lasts", [True, False], ids=["with a store", "without"])
