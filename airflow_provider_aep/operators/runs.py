@@ -83,10 +83,10 @@ class RunDataflowOperator(_StartsRun):
     """Run a dataflow on demand for a window of source data, at most once.
 
     A run has no name: dataflow and window identify it. A retry continues with the run of an earlier try. A
-    cleared task starts a new run, unless a run of the same window is under way: then it joins that run. Before
-    Airflow 3.3 it also takes the result of a run of the same window that did not fail. If a
-    reply is lost and no new run of the window shows, the task fails with ``AmbiguousRunError`` rather than
-    move rows twice. On Airflow 3.3 the task state store must be readable and writable before the run is
+    cleared task starts a new run, unless a run of the same window is under way: then it joins that run.
+    Before Airflow 3.3 it also takes the result of a run of the same window that did not fail. If a reply is
+    lost and no new run of the window shows, the task fails with ``AmbiguousRunError`` rather than move rows
+    twice. On Airflow 3.3 the task state store must be readable and writable before the run is
     started, else the task fails with ``TaskStoreError`` for a retry. Flow Service runs on demand only
     dataflows with ``frequency`` ``once`` (1386-400).
 

@@ -333,7 +333,7 @@ def test_a_cleared_task_starts_a_new_run(lasts: bool) -> None:
 
 
 def test_a_cleared_task_whose_run_succeeded(caplog: pytest.LogCaptureFixture) -> None:
-    """With a store it starts a new run. Without one, Airflow may have run the same try from its start again."""
+    """With a store it starts a new run. Without one, Airflow may have run the try twice."""
     runs = [run("b", 3.0, WINDOW), run("a", 2.0, WINDOW)]
     assert Order(looks=[runs], posts=["c"], first_try=True).start() == "c"
     order = Order(looks=[runs], posts=["never"], lasts=False, first_try=True)
