@@ -19,6 +19,7 @@ from airflow_provider_aep.flow_service.errors import (
     AepStatusError,
     AepTransportError,
 )
+from airflow_provider_aep.hooks.settings import words_of_unknown
 
 if TYPE_CHECKING:
     from airflow_provider_aep.hooks.base import AepHook
@@ -53,7 +54,8 @@ def _diagnose(hook: AepHook) -> tuple[bool, str]:
         return False, _unreachable(hook, error, "host", settings.base_url)
     except AepError as error:
         return False, _refused(error, sandbox)
-    return True, f"Connected to {settings.base_url}, organization {settings.org_id}, sandbox '{sandbox}'."
+    message = f"Connected to {settings.base_url}, organization {settings.org_id}, sandbox '{sandbox}'."
+    return True, f"{message} {words_of_unknown(settings.unknown)}" if settings.unknown else message
 
 
 def _host_problem(hook: AepHook) -> str | None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
 import json
+import logging
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,13 @@ DEFAULT_SCOPES = "openid,session,AdobeID,read_organizations,additional_info.proj
 DEFAULT_TIMEOUT = 30.0
 LONGEST_TIMEOUT = 86_400.0
 
+log = logging.getLogger(__name__)
+
+_EXTRAS = ("org_id", "sandbox", "scopes", "ims_host", "timeout", "verify", "tenant")
+_FIELDS = ("login", "password", "host", "port")
+_ALIKE = 0.7
+"""How much of two names is the same if one is taken for a misspelt other: `sandox` yes, `owner` no."""
+
 _HOSTNAME = re.compile(
     r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,62}))*\.?"
 )
@@ -29,7 +38,10 @@ _HOSTNAME = re.compile(
 
 @dataclass(frozen=True)
 class Settings:
-    """What a hook needs to know. ``timeout`` in seconds; ``verify`` the path of a CA bundle or None."""
+    """What a hook needs to know. ``timeout`` in seconds; ``verify`` the path of a CA bundle or None.
+
+    :param unknown: keys of the extra that no setting has, and that look like none
+    """
 
     client_id: str
     client_secret: str = field(repr=False)
@@ -41,24 +53,39 @@ class Settings:
     timeout: float
     verify: str | None
     tenant: str | None
+    unknown: tuple[str, ...] = ()
 
 
 def read_settings(connection: Any) -> Settings:
     """Check a connection (anything with ``login``, ``password``, ``host``, ``port`` and ``extra``).
 
+    Log a warning that names the extra's unknown keys.
+
     :raises ConnectionSettingError: naming the connection and the setting
     """
+    conn_id = getattr(connection, "conn_id", None)
     try:
-        return _read(connection)
+        settings = _read(connection)
     except AepConfigError as error:
         problem = ConnectionSettingError(
-            f"Connection {getattr(connection, 'conn_id', None)!r}: {error.message}", parameter=error.parameter
+            f"Connection {conn_id!r}: {error.message}", parameter=error.parameter
         )
+    else:
+        if settings.unknown:
+            log.warning("Connection %r: %s", conn_id, words_of_unknown(settings.unknown))
+        return settings
     raise problem
+
+
+def words_of_unknown(keys: Sequence[str]) -> str:
+    """A sentence that names keys of an extra that no setting has."""
+    named = ", ".join(f"`{key:.60}`" for key in keys)
+    return f"The extra's {named} {'is' if len(keys) == 1 else 'are'} unknown and not used."
 
 
 def _read(connection: Any) -> Settings:
     extra = _extra(connection)
+    unknown = _unknown(extra)
     login = check_header(_required(connection.login, "login", "client ID"), "login")
     secret = check_text(_required(connection.password, "password", "client secret"), "password") or ""
     org_id = check_header(_required(_text(extra, "org_id"), "org_id", "organization ID"), "org_id")
@@ -78,7 +105,31 @@ def _read(connection: Any) -> Settings:
         timeout=_timeout(extra),
         verify=_verify(extra),
         tenant=_tenant(extra),
+        unknown=unknown,
     )
+
+
+def _unknown(extra: Mapping[str, Any]) -> tuple[str, ...]:
+    """The keys that no setting has. :raises AepConfigError: one looks like a misspelt or misplaced setting"""
+    unknown = tuple(key for key in extra if key not in _EXTRAS)
+    for key in unknown:
+        if _letters(key) in _FIELDS:
+            raise AepConfigError(
+                f"`{key:.60}` in the extra is not read. Fill in the connection's own field "
+                f"`{_letters(key)}`.",
+                parameter=key,
+            )
+        if near := difflib.get_close_matches(_letters(key), map(_letters, _EXTRAS), n=1, cutoff=_ALIKE):
+            meant = next(name for name in _EXTRAS if _letters(name) == near[0])
+            raise AepConfigError(
+                f"`{key:.60}` in the extra is unknown. Did you mean `{meant}`? Rename the key.", parameter=key
+            )
+    return unknown
+
+
+def _letters(key: str) -> str:
+    """The key in small letters and digits, without the prefix that Airflow 2 gave to an extra's keys."""
+    return re.sub(r"[^a-z0-9]+", "", key.lower().removeprefix("extra__aep__"))
 
 
 def choose_sandbox(own: object, settings: Settings) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -264,6 +265,49 @@ def test_a_bundle_that_is_there_is_taken(make_hook: MakeHook, tmp_path: Path) ->
     bundle = tmp_path / "ca.pem"
     bundle.touch()
     assert settings_of(make_hook, {"verify": f" {bundle} "}).verify == str(bundle)
+
+
+MISSPELT = {
+    "sandox": "sandbox",
+    "Sandbox": "sandbox",
+    "sandbox_name": "sandbox",
+    "extra__aep__sandbox": "sandbox",
+    "orgid": "org_id",
+    "ims_org_id": "org_id",
+    "imshost": "ims_host",
+    "scope": "scopes",
+    "time_out": "timeout",
+    "verify_ssl": "verify",
+    "tenant_id": "tenant",
+    "host": "host",
+    "Port": "port",
+    "password": "password",
+}
+
+
+@pytest.mark.parametrize(("key", "meant"), MISSPELT.items(), ids=MISSPELT)
+def test_a_misspelt_key_is_refused_with_a_suggestion(make_hook: MakeHook, key: str, meant: str) -> None:
+    """Ignored, `sandox` would create in another sandbox; its value may be a secret and is not repeated."""
+    hook = make_hook(extra={key: CANARY, "ims_host": None})
+    with pytest.raises(AepConfigError, match=f"'aep_default'.*`{key}`.*`{meant}`") as caught:
+        hook.list_connections()
+    assert caught.value.parameter == key
+    assert CANARY not in all_of(caught.value)
+    ok, message = hook.test_connection()
+    assert not ok
+    assert f"`{meant}`" in message
+
+
+def test_an_unknown_key_is_named_in_a_warning(make_hook: MakeHook, logged: Callable[[], str]) -> None:
+    """One that looks like no setting may be somebody's note."""
+    found = settings_of(make_hook, {"owner": CANARY, "cost_center": 5})
+    said = logged()
+    assert found.sandbox == "prod"
+    assert "The extra's `owner`, `cost_center` are unknown and not used." in said
+    assert "'aep_default'" in said
+    assert CANARY not in said
+    settings_of(make_hook, {"sandbox": "dev"})
+    assert "unknown" not in logged()
 
 
 @pytest.mark.parametrize("sandbox", [None, "", " ", "None"])

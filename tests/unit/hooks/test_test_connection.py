@@ -29,6 +29,14 @@ def test_a_right_connection_says_where_it_leads(hook: Any) -> None:
     assert "'prod'" in message
 
 
+def test_an_unknown_key_of_the_extra_is_named(make_hook: MakeHook, emulator: Emulator) -> None:
+    """Whoever tests a connection in the form sees no log."""
+    ok, message = make_hook(emulator.url, extra={"owner": "c4nary"}).test_connection()
+    assert ok
+    assert message.endswith("The extra's `owner` is unknown and not used.")
+    assert "c4nary" not in message
+
+
 WRONG = {
     "client": ({"login": "another-client"}, ["`login`"]),
     "secret": ({"password": "wr0ng-s3cret"}, ["`password`"]),
