@@ -70,6 +70,7 @@ def _evidence(row: dict[str, Any]) -> dict[str, Any]:
     return {
         "confidence": row["confidence"],
         "deprecated": row["deprecated"],
+        "retired": (row["deprecated"] or "").startswith("retired"),
         "note": row["note"],
         "document": f"{row['doc_path']}@{row['commit'][:12]}",
     }

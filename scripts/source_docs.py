@@ -30,7 +30,8 @@ airflow_provider_aep sources --live` compares the list with your platform; what 
 - **uncertain**: what Adobe's documents print of it contradicts itself, or belongs to another source. Look the
   source up on your platform before you rely on it.
 - **ends**: Adobe has announced its end, or the newest documents leave it out. Where the platform no longer
-  offers it, a task says so and names the nearest source that goes on.
+  offers it, a task says so and names other sources of its category.
+- **retired**: Adobe's documents say that the source no longer works.
 
 %(table)s
 
@@ -113,7 +114,7 @@ def _way(source: Source, auth: AuthSpec) -> Iterator[str]:
     if auth.uncertain and not source.uncertain:
         yield UNCERTAIN
     if auth.deprecated:
-        yield f"**Its end.** {auth.deprecated}."
+        yield f"**{'Retired' if auth.retired else 'Its end'}.** {auth.deprecated}."
     yield _table(("Parameter", ""), [(f"`{name}`", _kind(auth, name)) for name in auth.parameters])
     yield f"```\n{connection_line(source, auth)}\n```"
     yield from _evidence(auth)

@@ -14,7 +14,14 @@ from rich.text import Text
 
 from airflow_provider_aep.cli.comparison import compare
 from airflow_provider_aep.flow_service.errors import AepError
-from airflow_provider_aep.flow_service.sources import UNCERTAIN, AuthSpec, Source, catalogue, find_source
+from airflow_provider_aep.flow_service.sources import (
+    RETIRED,
+    UNCERTAIN,
+    AuthSpec,
+    Source,
+    catalogue,
+    find_source,
+)
 from airflow_provider_aep.hooks.credential_map import types_of
 
 NARROWEST = 120  # columns where nobody says how wide the output is
@@ -69,7 +76,8 @@ def parameters_of(auth: AuthSpec) -> str:
 
 def state(auth: AuthSpec) -> str:
     """``ok``, or what speaks against it."""
-    against = [word for word, said in ((UNCERTAIN, auth.uncertain), ("ends", auth.deprecated)) if said]
+    end = RETIRED if auth.retired else "ends"
+    against = [word for word, said in ((UNCERTAIN, auth.uncertain), (end, auth.deprecated)) if said]
     return ", ".join(against) or "ok"
 
 

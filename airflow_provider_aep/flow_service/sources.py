@@ -20,7 +20,7 @@ from airflow_provider_aep.flow_service.checks import check_id
 from airflow_provider_aep.flow_service.errors import AepConfigError
 from airflow_provider_aep.flow_service.parameters import is_secret
 
-UNCERTAIN = "uncertain"
+UNCERTAIN, RETIRED = "uncertain", "retired"
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class AuthSpec:
     :param schema: the JSON Schema of ``auth.params``
     :param confidence: ``confirmed`` where one documented request body shows id, name and parameters
     :param deprecated: what is known of its end
+    :param retired: whether that end has come, by Adobe's documents
     :param document: Adobe's tutorial, as path and commit; empty for what the platform itself says
     """
 
@@ -37,6 +38,7 @@ class AuthSpec:
     schema: Mapping[str, Any] = field(default_factory=dict, repr=False)
     confidence: str = "confirmed"
     deprecated: str | None = None
+    retired: bool = False
     note: str = ""
     document: str = ""
 
@@ -100,6 +102,11 @@ class Source:
         ends = [auth.deprecated for auth in self.auth]
         return ends[0] if ends and all(ends) else None
 
+    @property
+    def retired(self) -> bool:
+        """Whether every way to authenticate is retired."""
+        return bool(self.auth) and all(auth.retired for auth in self.auth)
+
     @cached_property
     def names(self) -> frozenset[str]:
         """How it may be called, in letters and digits."""
@@ -114,7 +121,8 @@ class Source:
         return bool(self.auth) if auth_name is None else self.documented(auth_name) is not None
 
     def __str__(self) -> str:
-        return self.title + (f" ({UNCERTAIN})" if self.uncertain else "")
+        marks = [word for word, said in ((UNCERTAIN, self.uncertain), (RETIRED, self.retired)) if said]
+        return self.title + (f" ({', '.join(marks)})" if marks else "")
 
 
 @cache
@@ -225,6 +233,7 @@ def _auth(row: Mapping[str, Any]) -> AuthSpec:
         schema={"properties": {name: parameter(name) for name in names}, "required": row["required"]},
         confidence=row["confidence"],
         deprecated=row["deprecated"],
+        retired=row["retired"],
         note=row["note"],
         document=row["document"],
     )

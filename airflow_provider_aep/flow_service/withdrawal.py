@@ -2,56 +2,56 @@
 
 from __future__ import annotations
 
+import re
+
 from airflow_provider_aep.flow_service.errors import SourceWithdrawnError
 from airflow_provider_aep.flow_service.sources import Source, catalogue
+
+_MOST = 5
+_REFERENCE = re.compile(r"\s*\([^()]*@[^()]*\)")
 
 
 def withdrawn(source: Source, sandbox: str) -> SourceWithdrawnError:
     """That the platform does not offer the source: what is known, and where to go from here."""
-    end = f" Of its end: {source.deprecated.partition(';')[0]}." if source.deprecated else ""
     return SourceWithdrawnError(
         f"The platform does not offer the source {source} (connection spec {source.connection_spec_id}) in "
-        f"sandbox {sandbox!r}, or not to this credential.{end}{_way_on(source)}"
+        f"sandbox {sandbox!r}, or not to this credential.{_end(source)}{_way_on(source)}"
     )
+
+
+def _end(source: Source) -> str:
+    """What Adobe's documents say of its end, without the places where they say it."""
+    if not source.deprecated:
+        return ""
+    said = _REFERENCE.sub("", source.deprecated)
+    return f" Adobe's documents on its end: {said if source.retired else said.partition(';')[0]}."
 
 
 def _way_on(source: Source) -> str:
-    heir = nearest_living(source)
-    if heir is None:
-        return " `python -m airflow_provider_aep sources --live` lists what it offers: use another source."
-    how = "the same" if _overlap(source, heir) == 1 else "a similar"
-    kin = [one.title for one in _living(source) if one.category == source.category and one != heir]
-    also = f"; in its category, {source.category}, there are {', '.join(kin[:3])}" if kin else ""
+    offered = " `python -m airflow_provider_aep sources --live` lists what the platform offers."
+    others = living_of_category(source)
+    if not others:
+        return f"{offered} Use another source."
+    named = ", ".join(f"{one.title} (`source={one.key!r}`)" for one in others[:_MOST])
+    more = f" and {len(others) - _MOST} more" if len(others) > _MOST else ""
     return (
-        f" The nearest source that goes on, with {how} authentication, is {heir.title}{also}. In the DAG, "
-        f"write `source={heir.key!r}` in a CreateBaseConnectionOperator in place of {source.key!r}, and let "
-        "`source_conn_id` name an Airflow connection with its credentials."
+        f" Other sources of its category, {source.category}: {named}{more}. Their data and its schema "
+        f"differ from those of {source.title}: check the dataset's schema and write a mapping. In the DAG, "
+        f"write one of them in a CreateBaseConnectionOperator in place of {source.key!r}, and let "
+        f"`source_conn_id` name an Airflow connection with its credentials.{offered}"
     )
 
 
-def nearest_living(source: Source) -> Source | None:
-    """The source, not known to end, that asks most nearly the same of its user; None where none is near."""
+def living_of_category(source: Source) -> list[Source]:
+    """The other sources of its category that are certain and not known to end, in the catalogue's order.
 
-    def nearness(other: Source) -> float:
-        same_way = {auth.name for auth in source.auth} & {auth.name for auth in other.auth}
-        return _overlap(source, other) + (other.category == source.category) / 4 + bool(same_way) / 20
-
-    best = max(_living(source), key=nearness)
-    return best if _overlap(source, best) >= 0.5 else None
-
-
-def _overlap(source: Source, other: Source) -> float:
-    """How much of two sources' parameters is the same, at best."""
-    pairs = [(set(one.parameters), set(two.parameters)) for one in source.auth for two in other.auth]
-    return max((len(a & b) / len(a | b) for a, b in pairs if a | b), default=0.0)
-
-
-def _living(source: Source) -> list[Source]:
-    """All others that are certain, and not known to end."""
+    How alike their parameters are says nothing of their data, and so is not looked at.
+    """
     return [
         one
         for one in catalogue().values()
-        if one.auth
+        if one.category == source.category
+        and one.auth
         and not (one.deprecated or one.uncertain)
         and one.connection_spec_id != source.connection_spec_id
     ]

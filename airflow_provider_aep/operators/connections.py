@@ -88,6 +88,8 @@ class CreateBaseConnectionOperator(CreateOperator):
         source = choose_source(self.source, none_if_blank(self.connection_spec_id))
         if source.uncertain:
             self.log.warning("%s: %s", source, source.auth[0].note)
+        if source.retired:
+            self.log.warning("%s: %s", source, source.deprecated)
         name = check_name(self.name)
         wanted = self.wanted(
             context,

@@ -64,8 +64,6 @@ REASONS = (
     ("flow_service/sources.py:_suggestions", "[:6]", HINTS),
     ("flow_service/tables.py:read_tables", '"TABLE").lower()', SAME),
     ("flow_service/tables.py:read_tables", "bool(item.get(", SAME),
-    ("flow_service/withdrawal.py:nearest_living", "/ 5 +", WEIGHT),
-    ("flow_service/withdrawal.py:nearest_living", "/ 21", WEIGHT),
     ("flow_service/withdrawal.py:_overlap", "if a & b", SAME),
     ("flow_service/xdm.py:check_class", '"XXXX"', SAME),
 )

@@ -126,13 +126,15 @@ MISSING = {
 def test_a_source_the_platform_withdraws(emulator: Emulator, paypal: str) -> None:
     """As on a platform that has no PayPal any more: the DAG fails with what to do."""
     emulator.control("DELETE", f"connectionSpecs/{PAYPAL_SPEC}")
-    with unwrapped(errors.SourceWithdrawnError, match="`source='salesforce-marketing-cloud'`"):
+    with unwrapped(errors.SourceWithdrawnError, match="`source='stripe'`"):
         CreatePayPalConnectionOperator(task_id="create").execute(context())
     assert emulator.state()["connections"] == 0
 
 
 @pytest.mark.parametrize("reply", MISSING.values(), ids=MISSING)
-def test_a_withdrawn_source_names_its_heir(emulator: Emulator, paypal: str, reply: dict[str, Any]) -> None:
+def test_a_withdrawn_source_names_others_of_its_category(
+    emulator: Emulator, paypal: str, reply: dict[str, Any]
+) -> None:
     """PayPal's users learn what is known of its end, and which line of the DAG to change; nothing is sent."""
     emulator.fault(method="GET", path=SPECS + PAYPAL_SPEC, **reply)
     with unwrapped(errors.SourceWithdrawnError) as caught:
@@ -141,8 +143,9 @@ def test_a_withdrawn_source_names_its_heir(emulator: Emulator, paypal: str, repl
     for words in (
         "PayPal",
         "end of June 2025",
-        "`source='salesforce-marketing-cloud'`",
-        "there are Stripe, Square",
+        "Stripe (`source='stripe'`)",
+        "Square (`source='square'`)",
+        "data and its schema differ",
     ):
         assert words in text
     assert not caught.value.retryable
@@ -211,10 +214,12 @@ def test_an_id_of_another_source_is_refused(emulator: Emulator, set_connection: 
     ("source", "extra", "told"),
     [("mixpanel", {"host": "h", "username": "u", "password": SECRET}, "Mixpanel (uncertain): beta"),
      ("blob", {"sasUri": SIGNED}, "SasURIAuthentication (uncertain) of Azure Blob Storage"),
+     ("oracle-eloqua", {"endpoint": "e", "username": "u", "password": SECRET},
+      "Oracle Eloqua (retired): retired by January 2026"),
      ("blob", {"connectionString": LINE}, ""), ("stripe", {"accessToken": TOKEN}, "")],
-    ids=["source", "authentication", "the certain one", "certain"],
+    ids=["source", "authentication", "retired", "the certain one", "certain"],
 )  # fmt: skip
-def test_what_is_uncertain_is_said_when_it_is_used(
+def test_what_is_uncertain_or_retired_is_said_when_it_is_used(
     set_connection: SetConnection, logged: Callable[[], str], source: str, extra: dict[str, Any], told: str
 ) -> None:
     """With why; who uses a placeholder's id should know it."""
@@ -222,7 +227,7 @@ def test_what_is_uncertain_is_said_when_it_is_used(
     create(source)
     text = logged()
     assert told in text
-    assert ("(uncertain)" in text) is bool(told)
+    assert ("(uncertain)" in text or "(retired)" in text) is bool(told)
 
 
 def test_what_nobody_takes_is_said(

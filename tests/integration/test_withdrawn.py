@@ -26,28 +26,32 @@ def emulator_process() -> Iterator[Emulator]:
 
 
 def test_the_dag_fails_with_what_to_do(emulator: Emulator, paypal: str) -> None:
-    """One sentence after the other: which source, what is known of its end, who is nearest, which line."""
+    """One sentence after the other: which source, what is known of its end, which others, which line."""
     with unwrapped(errors.SourceWithdrawnError) as caught:
         CreatePayPalConnectionOperator(task_id="create").execute(context())
     assert str(caught.value) == (
         f"The platform does not offer the source PayPal (connection spec {PAYPAL_SPEC}) in sandbox 'prod', "
-        'or not to this credential. Of its end: announced: "will be deprecated at the end of June 2025". The '
-        "nearest source that goes on, with the same authentication, is Salesforce Marketing Cloud; in its "
-        "category, payments, there are Stripe, Square. In the DAG, write "
-        "`source='salesforce-marketing-cloud'` in a CreateBaseConnectionOperator in place of 'paypal', and "
-        "let `source_conn_id` name an Airflow connection with its credentials. [AEP-E507]"
+        "or not to this credential. Adobe's documents on its end: announced: \"will be deprecated at the end "
+        "of June 2025\". Other sources of its category, payments: Stripe (`source='stripe'`), Square "
+        "(`source='square'`). Their data and its schema differ from those of PayPal: check the dataset's "
+        "schema and write a mapping. In the DAG, write one of them in a CreateBaseConnectionOperator in "
+        "place of 'paypal', and let `source_conn_id` name an Airflow connection with its credentials. "
+        "`python -m airflow_provider_aep sources --live` lists what the platform offers. [AEP-E507]"
     )
     assert not caught.value.retryable
     assert emulator.state()["connections"] == 0
     assert emulator.requests("POST", "/connections") == []
 
 
-def test_the_way_it_names_works(emulator: Emulator, paypal: str, set_connection: SetConnection) -> None:
+def test_the_ways_it_names_work(emulator: Emulator, paypal: str, set_connection: SetConnection) -> None:
     """With the line changed as it says, and a connection of the new source."""
     with unwrapped(errors.SourceWithdrawnError) as caught:
         CreatePayPalConnectionOperator(task_id="create").execute(context())
-    (source,) = re.findall(r"`source='(.+?)'`", str(caught.value))
+    sources = re.findall(r"`source='(.+?)'`", str(caught.value))
+    assert sources == ["stripe", "square"]
     client = {"login": canary.made_for("Id"), "password": canary.made_for("Secret")}
-    set_connection("source_conn", conn_type="http", host="acme", **client)
-    made = create(source)
-    assert TestConnectionOperator(task_id="test", connection_id=made).execute(context())
+    tokens = {name: canary.made_for(name) for name in ("accessToken", "refreshToken")}
+    set_connection("source_conn", conn_type="http", host="acme", **client, extra=tokens)
+    for source in sources:
+        made = create(source)
+        assert TestConnectionOperator(task_id="test", connection_id=made).execute(context())

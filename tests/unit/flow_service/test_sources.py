@@ -30,6 +30,7 @@ UNCERTAIN = {
 }  # fmt: skip
 GONE = {"paypal", "couchbase", "phoenix", "apache-cassandra", "zoho-crm", "oracle-service-cloud",
         "oracle-responsys", "google-ads"}  # fmt: skip
+RETIRED = {"salesforce-marketing-cloud", "oracle-eloqua"}
 
 
 def test_every_documented_row_is_there() -> None:
@@ -73,7 +74,7 @@ def test_what_is_uncertain_or_ends_says_so() -> None:
     """Documents contradict themselves; wherever such a source is shown, it must be told from the others."""
     everything = catalogue().values()
     assert {one.key for one in everything if one.uncertain} == UNCERTAIN
-    assert {one.key for one in everything if one.deprecated} == GONE
+    assert {one.key for one in everything if one.deprecated} == GONE | RETIRED
     assert all("uncertain" in str(one) and "uncertain" in repr(one) for one in everything if one.uncertain)
     sas = find_source("blob").documented("SAS URI authentication")
     assert sas is not None
@@ -186,28 +187,33 @@ def test_a_spec_that_says_little_is_read(broken: dict[str, Any]) -> None:
         assert (auth.required, auth.parameters) == ((), ())
 
 
-def test_the_nearest_living_source() -> None:
-    """Who loses PayPal goes on with what asks for the same three values; none is made up."""
-    nearest = withdrawal.nearest_living
-    assert nearest(find_source("paypal")) == find_source("Salesforce Marketing Cloud")
-    for key in GONE:
-        heir = nearest(find_source(key))
-        assert heir is None or not (heir.deprecated or heir.uncertain)
-    assert nearest(Source("", "x", "y")) is None
+def test_retired_sources_are_marked() -> None:
+    """By Adobe's documents of January 2026; wherever such a source is named, it is called so."""
+    assert {key for key, source in catalogue().items() if source.retired} == RETIRED
+    for key in RETIRED:
+        assert str(catalogue()[key]).endswith(" (retired)")
+        assert "retired by January 2026" in (catalogue()[key].deprecated or "")
+
+
+def test_no_ending_source_is_recommended() -> None:
+    """Living ones of the same category alone."""
+    for source in catalogue().values():
+        for other in withdrawal.living_of_category(source):
+            assert other.category == source.category
+            assert not any((other.deprecated, other.retired, other.uncertain))
+    assert withdrawal.living_of_category(Source("", "x", "y")) == []
 
 
 def test_withdrawn_says_where_to_go() -> None:
-    """The source, its end, the heir, the line of the DAG."""
+    """The source, its end, the living ones of its category, and that their data are others."""
     text = str(withdrawal.withdrawn(find_source("paypal"), "prod"))
-    for words in ("PayPal", PAYPAL_SPEC, "'prod'", "end of June 2025", "Salesforce Marketing Cloud"):
+    for words in ("PayPal", PAYPAL_SPEC, "'prod'", "end of June 2025"):
         assert words in text
     assert (
-        "`source='salesforce-marketing-cloud'` in a CreateBaseConnectionOperator in place of 'paypal'" in text
+        "category, payments: Stripe (`source='stripe'`), Square (`source='square'`). Their data and its"
+        in text
     )
-    assert "with the same authentication" in text
-    assert "in its category, payments, there are Stripe, Square." in text
-    zoho = str(withdrawal.withdrawn(find_source("zoho"), "prod"))
-    assert "a similar authentication" in zoho
+    assert "Marketing Cloud" not in text
     unknown = withdrawal.withdrawn(Source("", "connection spec abc", "abc"), "prod")
     assert "source=" not in str(unknown)
 
@@ -323,7 +329,7 @@ def test_each_row_of_the_catalogue_is_read_whole() -> None:
         keys = ("title", "connection_spec_id", "category", "flow_spec", "alias", "note", "document")
         assert [getattr(source, key) for key in keys] == [row.get(key, "") for key in keys]
         for way, auth in zip(row["auth"], source.auth, strict=True):
-            plain = ("name", "confidence", "deprecated", "note", "document")
+            plain = ("name", "confidence", "deprecated", "retired", "note", "document")
             assert [getattr(auth, key) for key in plain] == [way[key] for key in plain]
             assert list(auth.required) == way["required"]
             assert list(auth.parameters) == [*way["required"], *way["optional"]]

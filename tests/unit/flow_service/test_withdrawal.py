@@ -23,62 +23,50 @@ def catalogue_of(monkeypatch: pytest.MonkeyPatch, *others: Source) -> None:
     monkeypatch.setattr(withdrawal, "catalogue", lambda: {one.key: one for one in (GONE, *others)})
 
 
-@pytest.mark.parametrize(
-    ("better", "worse"),
-    [
-        (source("x", way("Other", "a", "b", "c"), category="crm"), source("y", way("Key", "a", "b"))),
-        (source("x", way("Other", "a", "b")), source("y", way("Key", "a", "b"), category="crm")),
-        (source("x", way("Key", "a", "b")), source("y", way("Other", "a", "b"))),
-        (
-            source("x", way("Other", "a", "b", "c", "d"), way("Third", "z")),
-            source("y", way("Key", "a", "b", "c", "d", "e")),
-        ),
-    ],
-    ids=["the same parameters", "its category", "its way", "its best way"],
-)
-def test_the_nearest(monkeypatch: pytest.MonkeyPatch, better: Source, worse: Source) -> None:
-    """What asks the same of its user first; then the category, then the name of the way."""
-    for others in ((better, worse), (worse, better)):
-        catalogue_of(monkeypatch, *others)
-        assert withdrawal.nearest_living(GONE) == better
+def test_no_source_is_named_for_the_likeness_of_its_parameters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two sources with the same three parameters may share nothing else."""
+    alike, other = source("alike", way("Key", "a", "b", "c"), category="crm"), source("x", way("Other", "z"))
+    catalogue_of(monkeypatch, alike, other)
+    assert withdrawal.living_of_category(GONE) == [other]
+    assert "Alike" not in str(withdrawal.withdrawn(GONE, "dev"))
 
 
-def test_near_is_half_of_the_parameters(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Less is no heir, whatever its category."""
-    half = source("half", way("Key", "a", "b", "c", "d", "e", "f"))
-    less = source("less", way("Key", "a"))
-    catalogue_of(monkeypatch, less, half)
-    assert withdrawal.nearest_living(GONE) == half
-    catalogue_of(monkeypatch, less)
-    assert withdrawal.nearest_living(GONE) is None
-
-
-def test_what_ends_itself_or_is_not_certain_is_no_heir(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_ends_itself_or_is_not_certain_is_not_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor is the same spec under another name, nor what needs no credentials."""
-    same = ("a", "b", "c")
-    twin = Source("twin", "Twin", GONE.connection_spec_id, "payments", auth=(way("Key", *same),))
-    ends, doubted = way("Key", *same, deprecated="soon"), way("Key", *same, confidence="uncertain")
-    heir = source("heir", way("Key", "a", "b"))
-    catalogue_of(monkeypatch, twin, source("ends", ends), source("doubted", doubted), source("bare"), heir)
-    assert withdrawal.nearest_living(GONE) == heir
+    twin = Source("twin", "Twin", GONE.connection_spec_id, "payments", auth=(way("Key", "a"),))
+    ends, doubted = way("Key", "a", deprecated="soon"), way("Key", "a", confidence="uncertain")
+    living = source("living", way("Key", "a"))
+    catalogue_of(monkeypatch, twin, source("ends", ends), source("doubted", doubted), source("bare"), living)
+    assert withdrawal.living_of_category(GONE) == [living]
 
 
 def test_the_way_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is known of its end, the heir, others of the category, and the line of the DAG."""
-    heir = source("heir", way("Key", "a", "b", "c"), category="crm")
-    catalogue_of(monkeypatch, heir, source("p", way("K", "z")), source("q", way("K", "z")))
+    """What is known of its end, others of the category, and the line of the DAG."""
+    catalogue_of(monkeypatch, source("p", way("K", "z")), source("q", way("K", "z")))
     head = (
         "The platform does not offer the source Gone (connection spec spec-gone) in sandbox 'dev', or not to "
     )
+    live = "`python -m airflow_provider_aep sources --live` lists what the platform offers."
     assert withdrawal.withdrawn(GONE, "dev").message == (
-        f"{head}this credential. Of its end: ends in June. The nearest source that goes on, with the same "
-        "authentication, is Heir; in its category, payments, there are P, Q. In the DAG, write "
-        "`source='heir'` in a CreateBaseConnectionOperator in place of 'gone', and let `source_conn_id` name "
-        "an Airflow connection with its credentials."
+        f"{head}this credential. Adobe's documents on its end: ends in June. Other sources of its category, "
+        "payments: P (`source='p'`), Q (`source='q'`). Their data and its schema differ from those of Gone: "
+        "check the dataset's schema and write a mapping. In the DAG, write one of them in a "
+        "CreateBaseConnectionOperator in place of 'gone', and let `source_conn_id` name an Airflow "
+        f"connection with its credentials. {live}"
     )
-    catalogue_of(monkeypatch, source("heir", way("Key", "a", "b")))
-    assert "with a similar authentication, is Heir. In the DAG" in str(withdrawal.withdrawn(GONE, "dev"))
-    catalogue_of(monkeypatch, source("far", way("Key", "z")))
-    unknown = source("lost", way("Key", "a"))
-    advice = withdrawal.withdrawn(unknown, "dev").message.partition("or not to this credential. ")[2]
-    assert advice.startswith("`python -m airflow_provider_aep sources --live` lists what it offers")
+    catalogue_of(monkeypatch, *(source(f"p{number}", way("K", "z")) for number in range(7)))
+    assert "P4 (`source='p4'`) and 2 more." in str(withdrawal.withdrawn(GONE, "dev"))
+    catalogue_of(monkeypatch)
+    assert withdrawal.withdrawn(GONE, "dev").message.endswith(f"in June. {live} Use another source.")
+    unknown = source("lost", way("Key", "a"), category="")
+    assert withdrawal.withdrawn(unknown, "dev").message.endswith(f"credential. {live} Use another source.")
+
+
+def test_a_retired_source_is_called_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With all that is known of its end, but not the documents that say it."""
+    end = 'retired by May: "no longer available" (help/a.md@0cc1; notes/b.md@1ec2); a V2 exists'
+    retired = source("old", AuthSpec("Key", deprecated=end, retired=True))
+    catalogue_of(monkeypatch)
+    text = str(withdrawal.withdrawn(retired, "dev"))
+    assert "the source Old (retired) (connection spec spec-old)" in text
+    assert 'on its end: retired by May: "no longer available"; a V2 exists. ' in text

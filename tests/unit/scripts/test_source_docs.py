@@ -54,6 +54,9 @@ def test_the_index_has_every_way_to_authenticate() -> None:
     assert len(rows) == sum(max(1, len(source.auth)) for source in SOURCES)
     for source in SOURCES:
         own = [row for row in rows if f"({source.key}.md)" in row]
-        assert [("uncertain" in row, "ends" in row) for row in own] == (
-            [(auth.uncertain, bool(auth.deprecated)) for auth in source.auth] or [(False, False)]
+        ended = [bool(auth.deprecated) and not auth.retired for auth in source.auth]
+        retired = [auth.retired for auth in source.auth]
+        uncertain = [auth.uncertain for auth in source.auth]
+        assert [("uncertain" in row, "ends" in row, "retired" in row) for row in own] == (
+            list(zip(uncertain, ended, retired, strict=True)) or [(False, False, False)]
         )
