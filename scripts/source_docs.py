@@ -40,7 +40,9 @@ airflow_provider_aep sources --live` compares the list with your platform; what 
 Each page ends with what the fields of an Airflow connection become. `{login}` stands for a field of the
 connection or a key of its extra, where dots lead into it; `{port=5432}` has a default; `{private_key|base64}`
 is another form of the field; `{url}` is made of host and port. A line with `{!tenant_id}` is passed over
-where that key is there. Of several lines the first counts whose fields are all there.
+if that key is there, and a line with `{!authenticator=snowflake}` if the key has another value. Of several
+lines the first counts whose fields are all there. A task names in one warning each field of the connection
+that nothing was made of.
 """
 
 WITHOUT_BASE_CONNECTION = {

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_aep.flow_service.auth_schemas import fitted, problems
 from airflow_provider_aep.flow_service.errors import AepConfigError, SourceCredentialsError
 from airflow_provider_aep.flow_service.sources import AuthSpec, same_name
-from airflow_provider_aep.hooks.credential_map import types_of
-from airflow_provider_aep.hooks.credentials import Credentials
+from airflow_provider_aep.hooks.credential_map import types_of, why_not
+from airflow_provider_aep.hooks.credentials import OWN_FIELDS, Credentials
 
 
 @dataclass(frozen=True)
 class Auth:
     """``auth`` of a base connection. ``repr`` leaves the parameters out.
 
-    :param ignored: what a ``generic`` connection names, and nobody takes
+    :param unused: the connection's fields that no parameter was made of, in words, with why
     """
 
     spec_name: str
     params: dict[str, Any] = field(repr=False)
-    ignored: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def settle_auth(ways: Sequence[AuthSpec], credentials: Credentials, wanted: str 
     fitting = [one for one in tries if not one.wrong and (not one.stray or wanted is not None)]
     best = [one for one in fitting if not any(one.used < other.used for other in fitting)]
     if len(best) == 1:
-        return Auth(best[0].auth.name, best[0].params, _ignored(best[0], ways, credentials))
+        return Auth(best[0].auth.name, best[0].params, tuple(_unused(best[0].used, credentials)))
     raise _undecided(tries, best, credentials)
 
 
@@ -91,10 +91,14 @@ def _try(auth: AuthSpec, ways: Sequence[AuthSpec], credentials: Credentials) -> 
     return _Try(auth, params, used, problems(auth, params), stray)
 
 
-def _ignored(chosen: _Try, ways: Sequence[AuthSpec], credentials: Credentials) -> tuple[str, ...]:
-    if credentials.conn_type != "generic":
-        return ()  # its extra has keys of its own
-    return tuple(sorted(credentials.explicit.keys() - _parameters(ways) - chosen.used))
+def _unused(used: Iterable[str], credentials: Credentials, *, all_of_them: bool = True) -> Iterator[str]:
+    """The fields that nothing is made of; or those alone of which more is to be said."""
+    for place in credentials.unused(used):
+        name = place.removeprefix("extra.")
+        why = why_not(credentials.conn_type, name)
+        if all_of_them or why:
+            where = " of the extra" if place != name and name in OWN_FIELDS else ""
+            yield f"`{name}`{where}" + (f" ({why})" if why else "")
 
 
 def _parameters(ways: Sequence[AuthSpec]) -> set[str]:
@@ -124,8 +128,16 @@ def _advice(tries: list[_Try], credentials: Credentials) -> Iterator[str]:
     if (type_ := credentials.conn_type) not in types:
         yield f"Of a connection of type {type_}, nothing else is read: try {', '.join(types)}."
     lacking = {name for one in tries for name in one.auth.required if name not in one.params}
+    ruled_out = credentials.ruled_out(lacking)
+    for rule, params in ruled_out.items():
+        made_of = dict.fromkeys(field for fields in params.values() for field in fields)
+        named, fields = (", ".join(f"`{name}`" for name in names) for names in (params, made_of))
+        yield f"`{rule}` is filled in, so {named} {'is' if len(params) == 1 else 'are'} not made of {fields}."
+    lacking -= {name for params in ruled_out.values() for name in params}
     for name, fields in credentials.made_of(lacking).items():
         yield f"`{name}` is made of its {', '.join(fields)}, where they are filled in."
+    if said := list(_unused(set().union(*(one.used for one in tries)), credentials, all_of_them=False)):
+        yield f"Not used: {', '.join(said)}."
     known = {name.lower(): name for one in tries for name in one.auth.parameters}
     for key in sorted(credentials.explicit.keys() - set(known.values())):
         if near := difflib.get_close_matches(key.replace("_", "").lower(), known, n=1):

@@ -2,7 +2,8 @@
 
 ``{login}`` is a field of the connection or a key of its extra (dots lead into it), ``{port=5432}`` one with a
 default, ``{private_key|base64}`` one in another form (see :mod:`airflow_provider_aep.hooks.templates`);
-``{!tenant_id}`` adds nothing, and rules its line out where that key is there. Of several lines the first one
+``{!tenant_id}`` adds nothing, and rules its line out where that key is there; ``{!authenticator=snowflake}``
+does so for every other value. Of several lines the first one
 counts whose fields are all there. Before them, an extra may hold any parameter under its documented name,
 unless the type itself has a field of that name.
 
@@ -65,12 +66,15 @@ _APPLICATION: Fields = {
 }
 _AWS_ID = ("{aws_access_key_id}{!role_arn}", "{login}{!role_arn}")  # a role's own keys are not in there
 _AWS_KEY = ("{aws_secret_access_key}{!role_arn}", "{password}{!role_arn}")
-_SNOWFLAKE_ACCOUNT = ("{account}.{region}", "{account}")
-_NO_KEY = "{!private_key_content}{!private_key_file}"  # with a key, the password only unlocks it
+_SNOWFLAKE_ACCOUNT = ("{account|label}.{region|region}", "{account}")  # a region replaces the account's own
+# With a key, the password only unlocks it. With other authenticators it is another secret.
+_NO_KEY = "{!private_key_content}{!private_key_file}{!authenticator=snowflake,programmatic_access_token}"
 _SNOWFLAKE_URL = (
     ".snowflakecomputing.com/?user={login|quoted}&password={password|quoted}" + _NO_KEY
     + "&db={database|quoted}&warehouse={warehouse|quoted}"
 )  # fmt: skip
+_SNOWFLAKE_ROLE = ("&role={role|quoted}", "")
+_ORACLE_USER = "User Id={login};Password={password}"
 _MYSQL = "Server={host};Port={port=3306};Database={schema};UID={login};PWD={password}"
 _SQL_SERVER = "Initial Catalog={schema};Integrated Security=False;User ID={login};Password={password}"
 
@@ -133,8 +137,11 @@ BY_SOURCE: Mapping[str, Mapping[str, Fields]] = {
     "mysql": {"mysql generic": _string(_MYSQL)},
     "oracle-db": {
         "oracle generic": _string(
-            "Host={host};Port={port=1521};Sid={sid};User Id={login};Password={password}",
-            "Host={host};Port={port=1521};Sid={schema};User Id={login};Password={password}{!service_name}",
+            "Host={host};Port={port=1521};Sid={sid};" + _ORACLE_USER + "{!service_name}",
+            "Host={host};Port={port=1521};ServiceName={service_name};" + _ORACLE_USER + "{!sid}",
+            "Host={dsn|dsn_host};Port={dsn|dsn_port};ServiceName={dsn|dsn_service};" + _ORACLE_USER,
+            "Host={dsn|dsn_host};Port={dsn|dsn_port};Sid={dsn|dsn_sid};" + _ORACLE_USER,
+            "Host={host};Port={port=1521};ServiceName={service_name};" + _ORACLE_USER + "{!dsn}",
         ),
     },
     "postgresql": {
@@ -144,7 +151,13 @@ BY_SOURCE: Mapping[str, Mapping[str, Fields]] = {
     },
     "amazon-redshift": {"redshift postgres generic": _SERVER},
     "snowflake": {
-        "snowflake": _string(*(f"jdbc:snowflake://{one}{_SNOWFLAKE_URL}" for one in _SNOWFLAKE_ACCOUNT)),
+        "snowflake": _string(
+            *(
+                f"jdbc:snowflake://{account}{_SNOWFLAKE_URL}{role}"
+                for account in _SNOWFLAKE_ACCOUNT
+                for role in _SNOWFLAKE_ROLE
+            )
+        ),
     },
     "microsoft-sql-server": {
         "mssql generic": _string(
@@ -238,6 +251,31 @@ BY_SOURCE: Mapping[str, Mapping[str, Fields]] = {
     "linkedin-ads": {"http generic": _TOKEN},
 }
 """What a type of connection gives to one source, whether or not it must be there."""
+
+
+_ON_THE_WORKER = "it is a path on the worker, which AEP cannot read"
+_NO_KEY_THEN = "AEP's authentication by key needs the key in `private_key` and its `private_key_passphrase`"
+WHY_NOT: Mapping[str, str] = {
+    "aws_session_token": "AEP has no parameter for it here, and temporary keys do not work without it",
+    "authenticator": "AEP logs in with user name and password",
+    "role_arn": "AEP assumes none of your roles: for Amazon S3, `IAMRole Based` takes `bucketName` and a role "
+    "of AEP's own, and other sources need keys",
+    "key_file": _ON_THE_WORKER,
+    "key_path": _ON_THE_WORKER,
+    "private_key_file": _ON_THE_WORKER,
+    "private_key": _NO_KEY_THEN,
+    "private_key_passphrase": _NO_KEY_THEN,
+    "oracle schema": "to Airflow it is no database: AEP needs `service_name`, `sid` or `dsn` in the extra",
+    "oracle dsn": "it is read as `host:port/service` or as a descriptor with one address",
+    "http schema": "`host` names its scheme",
+    "http port": "`host` names its port",
+}
+"""Why a field is not used, by its name or by type and name, if its name does not say enough."""
+
+
+def why_not(conn_type: str, name: str) -> str | None:
+    """Why a field of a connection is not used."""
+    return WHY_NOT.get(f"{conn_type} {name}") or WHY_NOT.get(name)
 
 
 def fields_of(source_key: str, conn_type: str) -> tuple[Lines, Lines]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from airflow_provider_aep._compat import mask_secret
@@ -14,8 +16,16 @@ from airflow_provider_aep.flow_service.parameters import check_plain
 from airflow_provider_aep.flow_service.sources import AuthSpec, Source
 from airflow_provider_aep.hooks.credential_map import fields_of, types_of
 from airflow_provider_aep.hooks.lookup import find_connection
-from airflow_provider_aep.hooks.paypal import read_paypal
-from airflow_provider_aep.hooks.templates import Filled, fill, names_in
+from airflow_provider_aep.hooks.paypal import PAYPAL_FIELDS, read_paypal
+from airflow_provider_aep.hooks.templates import (
+    Filled,
+    fill,
+    forbidden_in,
+    lookup,
+    names_in,
+    object_in,
+    without_rules,
+)
 
 OWN_FIELDS = ("login", "password", "host", "port", "schema")
 
@@ -27,28 +37,45 @@ class Credentials:
     """What one Airflow connection, and the plain ``auth_params`` of a task, give to one source.
 
     :param explicit: parameters under their documented names
-    :param facts: the connection's own fields and its extra, for the lines of the credential map
+    :param own: the connection's own fields, as far as they are filled in
+    :param extra: its extra
+    :param url: its address, made of the own fields that are named beside it
+    :param origins: the own fields that explicit parameters come from, by parameter
     """
 
     source: Source
     conn_id: str
     conn_type: str
     explicit: Mapping[str, Any] = field(repr=False)
-    facts: Mapping[str, Any] = field(repr=False)
+    own: Mapping[str, Any] = field(repr=False)
+    extra: Mapping[str, Any] = field(repr=False)
+    url: tuple[str | None, frozenset[str]] = field(repr=False)
+    origins: Mapping[str, str] = field(default_factory=dict)
     parameter: str = "source_conn_id"
+
+    @cached_property
+    def facts(self) -> Mapping[str, Any]:
+        """What the lines of the credential map are made of. An ``http`` connection's schema is a scheme."""
+        own = {
+            name: value for name, value in self.own.items() if (self.conn_type, name) != ("http", "schema")
+        }
+        return {**self.extra, **own, **({"url": self.url[0]} if self.url[0] else {})}
 
     def parameters(self, auth: AuthSpec) -> dict[str, Filled]:
         """What is there of a way's parameters. :raises SourceCredentialsError: one cannot be written"""
         if not auth.parameters:  # nothing is known of this way, so whatever is named goes
-            return {name: Filled(value, frozenset({name})) for name, value in self.explicit.items()}
+            return {name: self._explicit(name) for name in self.explicit}
         found = {name: self._parameter(name, name in auth.required) for name in auth.parameters}
         return {name: filled for name, filled in found.items() if filled is not None}
 
     def _parameter(self, name: str, required: bool) -> Filled | None:
         if name in self.explicit:
-            return Filled(self.explicit[name], frozenset({name}))
+            return self._explicit(name)
         filled = (fill(line, self.facts) for line in self._lines(name, required))
         return next((one for one in filled if one is not None), None)
+
+    def _explicit(self, name: str) -> Filled:
+        return Filled(self.explicit[name], frozenset({self.origins.get(name, f"extra.{name}")}))
 
     def _lines(self, name: str, required: bool) -> Sequence[str]:
         own, common = fields_of(self.source.key, self.conn_type)
@@ -59,11 +86,31 @@ class Credentials:
         fields = {name: names_in(lines[0]) for name in sorted(names) if (lines := self._lines(name, True))}
         return {name: some for name, some in fields.items() if len(some) > 1}
 
+    def ruled_out(self, names: Iterable[str]) -> dict[str, dict[str, list[str]]]:
+        """By a field that is filled in: the parameters that are not made for it, and of which fields."""
+        found: dict[str, dict[str, list[str]]] = {}
+        for name in sorted(names):
+            for line in self._lines(name, True):
+                with suppress(SourceCredentialsError):
+                    if fill(without_rules(line), self.facts) is not None:
+                        for rule in forbidden_in(line):
+                            if lookup(self.facts, rule) is not None:
+                                found.setdefault(rule, {}).setdefault(name, names_in(line))
+        return found
+
+    def unused(self, used: Iterable[str]) -> list[str]:
+        """The fields that nothing was made of, by their places: ``port``, ``extra.role``."""
+        places: set[str] = set()
+        for name in used:
+            own = self.url[1] if name == "url" else {name} if name in self.own else set()
+            places |= own or {name if name.startswith("extra.") else f"extra.{name}"}
+        return [*(name for name in self.own if name not in places), *_leaves("extra", self.extra, places)]
+
     @property
     def secrets(self) -> Iterator[str]:
         """What must be masked before anything is made of it."""
         named = {name for auth in self.source.auth for name in auth.parameters if auth.is_secret(name)}
-        yield from (str(self.facts[name]) for name in ("login", "password") if name in self.facts)
+        yield from (str(self.own[name]) for name in ("login", "password") if name in self.own)
         yield from (str(value) for name, value in self.explicit.items() if name in named)
         yield from _secrets_in({**self.facts, **self.explicit})
 
@@ -82,11 +129,22 @@ def read_credentials(
     conn_type = str(connection.conn_type or "generic").replace("-", "_")
     extra = _extra(connection, conn_type)
     explicit = read_paypal(connection) if source.key == conn_type == "paypal" else {}
+    origins = {name: PAYPAL_FIELDS[name] for name in explicit.keys() - plain.keys()}
     for name, value in extra.items():
         if name not in _fields_of_type(source, conn_type):
             explicit.setdefault(name, value)
-    facts = {**extra, **_own_fields(connection, conn_type)}
-    credentials = Credentials(source, conn_id, conn_type, {**explicit, **plain}, facts, parameter)
+    own = {name: getattr(connection, name) for name in OWN_FIELDS if getattr(connection, name)}
+    credentials = Credentials(
+        source,
+        conn_id,
+        conn_type,
+        {**explicit, **plain},
+        own,
+        extra,
+        _url(own, conn_type),
+        origins,
+        parameter,
+    )
     for secret in credentials.secrets:
         mask_secret(secret)
     return credentials
@@ -109,14 +167,33 @@ def _extra(connection: Any, conn_type: str) -> dict[str, Any]:
     return {**older, **{key: value for key, value in given.items() if not key.startswith(prefix)}}
 
 
-def _own_fields(connection: Any, conn_type: str) -> dict[str, Any]:
-    """The connection's own fields, as far as they are filled in. An ``http`` one's schema is a scheme."""
-    fields = {name: getattr(connection, name) for name in OWN_FIELDS if getattr(connection, name)}
-    scheme = fields.pop("schema", "https") if conn_type == "http" else "https"
-    if host := fields.get("host"):
-        port = f":{fields['port']}" if "port" in fields else ""
-        fields["url"] = host if "://" in host else f"{scheme}://{host}{port}"
-    return fields
+def _url(own: Mapping[str, Any], conn_type: str) -> tuple[str | None, frozenset[str]]:
+    """The address, and the own fields it is made of. A host may name its scheme, its port and a path."""
+    if not (host := str(own.get("host", ""))):
+        return None, frozenset()
+    schema = own.get("schema") if conn_type == "http" else None
+    scheme, _, rest = host.rpartition("://")
+    scheme = scheme or str(schema or "https")
+    authority, slash, path = rest.partition("/")
+    port = re.search(r":(\d+)$", authority)
+    if "port" in own and port is None:
+        authority += f":{own['port']}"
+    same_port = port is None or port[1] == str(own.get("port"))
+    used = {"host": True, "port": same_port, "schema": str(schema) == scheme}
+    fields = frozenset(name for name, said in used.items() if said and name in own)
+    return f"{scheme}://{authority}{slash}{path}", fields
+
+
+def _leaves(place: str, values: Mapping[str, Any], places: set[str]) -> Iterator[str]:
+    """What is not in places; of an object, the members, if some of them are."""
+    for key, value in values.items():
+        name = f"{place}.{key}"
+        if name in places:
+            continue
+        if any(one.startswith(f"{name}.") for one in places):
+            yield from _leaves(name, object_in(value), places)
+        else:
+            yield name
 
 
 def _fields_of_type(source: Source, conn_type: str) -> set[str]:

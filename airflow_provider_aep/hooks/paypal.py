@@ -14,6 +14,9 @@ from airflow_provider_aep.hooks.lookup import find_connection
 
 DEFAULT_HOST = "api.sandbox.paypal.com"
 
+PAYPAL_FIELDS = {"host": "host", "clientId": "login", "clientSecret": "password"}
+"""The connection's field of each parameter."""
+
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,62})(\.[A-Za-z0-9]([A-Za-z0-9-]{0,62}))+")
 
 

@@ -19,7 +19,10 @@ _UNSAFE = re.compile(r"[;\"'{}\x00-\x1f]|^\s|\s$")
 
 @dataclass(frozen=True)
 class Filled:
-    """A value, and the fields of the connection that went into it."""
+    """A value, and the fields of the connection that went into it.
+
+    Fields are named as in a line, those of the extra that stand for themselves as ``extra.name``.
+    """
 
     value: Any = field(repr=False)
     used: frozenset[str]
@@ -38,8 +41,9 @@ def fill(line: str, facts: Mapping[str, Any]) -> Filled | None:
         position = match.end()
         value = lookup(facts, match["name"])
         if match["absent"]:
-            if value is not None:
+            if value is not None and str(value).lower() not in (match["default"] or "").split(","):
                 return None
+            used.update({match["name"]} if value is not None else ())
             continue
         if value is None:
             value = match["default"]
@@ -58,18 +62,32 @@ def fill(line: str, facts: Mapping[str, Any]) -> Filled | None:
 
 
 def names_in(line: str) -> list[str]:
-    """The fields that a line names."""
-    return [match["name"] for match in _FIELD.finditer(line)]
+    """The fields that a line is made of."""
+    return [match["name"] for match in _FIELD.finditer(line) if not match["absent"]]
+
+
+def forbidden_in(line: str) -> list[str]:
+    """The fields that rule a line out."""
+    return [match["name"] for match in _FIELD.finditer(line) if match["absent"]]
+
+
+def without_rules(line: str) -> str:
+    """The line as if nothing ruled it out."""
+    return _FIELD.sub(lambda match: "" if match["absent"] else match.group(), line)
 
 
 def lookup(facts: Mapping[str, Any], name: str) -> Any:
     """A field, or what stands at a dotted path; None where nothing is."""
     value: Any = facts
     for key in name.split("."):
-        if isinstance(value, str):
-            value = _object(value)  # Airflow's form keeps a key file as a text
-        value = value.get(key) if isinstance(value, Mapping) else None
+        value = object_in(value).get(key)
     return None if value == "" else value
+
+
+def object_in(value: Any) -> Mapping[str, Any]:
+    """An object, also one that is kept as a text, as Airflow's form keeps a key file; empty for others."""
+    found = _object(value) if isinstance(value, str) else value
+    return found if isinstance(found, Mapping) else {}
 
 
 def _check_safe(value: str, name: str) -> None:
@@ -87,6 +105,23 @@ def _object(text: str) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError):
         return None
+
+
+_EASY = re.compile(r"(?:tcp:)?(?://)?(?P<host>[^:/()=]+)(?::(?P<port>\d+))?/(?P<service>[^:/()=]+)")
+
+
+def _dsn(part: str) -> Callable[[Any], str | None]:
+    """A part of an Oracle DSN: `host:port/service`, or a descriptor with one address."""
+
+    def read(value: Any) -> str | None:
+        text = str(value).strip()
+        if easy := _EASY.fullmatch(text):
+            return (easy.groupdict() | {"port": easy["port"] or "1521"}).get(part)
+        keys = {"service": "SERVICE_NAME"}
+        found = re.findall(rf"\(\s*{keys.get(part, part.upper())}\s*=\s*([^()\s]+)\s*\)", text, re.IGNORECASE)
+        return found[0] if len(found) == 1 else None
+
+    return read
 
 
 def _base64(value: Any) -> str:
@@ -108,5 +143,7 @@ _FORMS: Mapping[str, Callable[[Any], str | None]] = {
     "label": lambda value: re.sub(r"^\w+://", "", str(value)).partition(".")[0],
     "dfs": lambda value: str(value).replace(".blob.core.", ".dfs.core."),
     "uri": lambda value: str(value) if str(value).startswith("https://") else None,
+    "region": lambda value: None if str(value) == "us-west-2" else str(value),  # in no address of Snowflake
+    **{f"dsn_{part}": _dsn(part) for part in ("host", "port", "sid", "service")},
     "query": lambda value: None if "://" in str(value) else str(value).removeprefix("?"),
 }

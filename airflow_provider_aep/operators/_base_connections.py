@@ -53,12 +53,13 @@ class BaseConnections:
         request = self._request
         ways = self._source.auth if request.offline else ways_to_authenticate(self._hook, self._source)
         auth = settle_auth(ways, request.credentials, request.auth_spec)
-        if auth.ignored:
+        if auth.unused:
             self._hook.log.warning(
-                "The Airflow connection %r also holds %s: no parameter of %s, and not sent.",
+                "The Airflow connection %r also holds %s. %s (%r) uses none of it, and it is not sent.",
                 request.credentials.conn_id,
-                ", ".join(f"`{name}`" for name in auth.ignored),
+                ", ".join(auth.unused),
                 self._source,
+                auth.spec_name,
             )
         documented = self._source.documented(auth.spec_name)
         if documented is not None and documented.uncertain and not self._source.uncertain:

@@ -146,7 +146,7 @@ NATURAL: dict[tuple[str, str], Natural] = {
         "snowflake",
         {
             "connectionString": f"jdbc:snowflake://acc.eu-1.snowflakecomputing.com/?user={USER}"
-            f"&password={SECRET}&db=db&warehouse=wh"
+            f"&password={SECRET}&db=db&warehouse=wh&role=r"
         },
         {"login": USER, "password": SECRET, "schema": "s"},
         {f"extra__snowflake__{key}": value for key, value in SNOWFLAKE.items()},

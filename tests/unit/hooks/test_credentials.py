@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +17,7 @@ from airflow_provider_aep.hooks.credential_map import BY_SOURCE, types_of
 from airflow_provider_aep.hooks.credentials import read_credentials
 from airflow_provider_aep.hooks.templates import fill
 from tests.support.connections import SetConnection
-from tests.support.natural import NATURAL, SECRET, USER, Natural
+from tests.support.natural import GOOGLE_USER, NATURAL, PEM, SECRET, USER, Natural
 
 ROWS = [(source, auth) for source in catalogue().values() for auth in source.auth]
 IDS = [f"{source.key}, {auth.name}".replace(" ", "_") for source, auth in ROWS]
@@ -174,7 +175,8 @@ def test_a_password_in_a_url_is_quoted(settle: Settle) -> None:
 @pytest.mark.parametrize(
     ("conn_type", "source", "extra"),
     [("snowflake", "snowflake", {"private_key_content": "k"}), ("aws", "amazon-kinesis", {"role_arn": "arn"}),
-     ("wasb", "azure-blob-storage", {"tenant_id": "t"})],
+     ("wasb", "azure-blob-storage", {"tenant_id": "t"}),
+     ("snowflake", "snowflake", {"authenticator": "oauth"})],
 )  # fmt: skip
 def test_credentials_of_another_kind_are_not_sent(
     settle: Settle, conn_type: str, source: str, extra: dict[str, Any]
@@ -186,6 +188,170 @@ def test_credentials_of_another_kind_are_not_sent(
         settle(source, fields)
     del fields["extra"][next(iter(extra))]
     assert settle(source, fields).params
+
+
+@pytest.mark.parametrize(
+    ("row", "natural"), NATURAL.items(), ids=[f"{a}, {b}".replace(" ", "_") for a, b in NATURAL]
+)
+def test_each_field_is_used_or_named(settle: Settle, row: tuple[str, str], natural: Natural) -> None:
+    """Whatever the type: nothing that somebody filled in is dropped without a word, and no value is shown."""
+    key, auth_name = row
+    scheme = "https" if natural.conn_type == "http" else "schemaQ9"
+    filled = {"login": USER, "password": SECRET, "host": "hostQ9.example.com", "port": 4711, "schema": scheme}
+    connection = natural.connection
+    for name, value in filled.items():
+        connection[name] = connection.get(name) or value
+    connection["extra"] = {**connection["extra"], "stray": "strayQ9", "nested": {"a": "strayQ9"}}
+    settled = settle(key, connection, auth_name, auth_params=natural.auth_params)
+    sent, named = repr(settled.params), "; ".join(settled.unused)
+    for name in filled:
+        first = str(connection[name]).removeprefix("https://").partition(".")[0].partition("/")[0]
+        assert first in sent or f"`{name}`" in named, name
+    assert "`stray`" in named
+    assert "`nested`" in named
+    assert not [value for value in (SECRET, "Q9", "4711") if value in named]
+
+
+AT_8443 = {"conn_type": "http", "login": USER, "password": SECRET, "port": 8443}
+ADDRESSES = {
+    "scheme and port": ({"host": "https://h.example.com"}, "https://h.example.com:8443", []),
+    "scheme, path, port": ({"host": "https://h.example.com/v1"}, "https://h.example.com:8443/v1", []),
+    "path and port": ({"host": "h.example.com/v1", "schema": "http"}, "http://h.example.com:8443/v1", []),
+    "one port twice": ({"host": "h.example.com:8443"}, "https://h.example.com:8443", []),
+    "two ports": ({"host": "h.example.com:9000"}, "https://h.example.com:9000", ["`port` (`host` names"]),
+    "two schemes": (
+        {"host": "https://h.example.com", "schema": "http"},
+        "https://h.example.com:8443",
+        ["`schema` (`host` names"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("fields", "url", "unused"), ADDRESSES.values(), ids=ADDRESSES)
+def test_an_address_keeps_its_port(settle: Settle, fields: dict[str, Any], url: str, unused: Any) -> None:
+    """As Airflow's own `http` hook puts it together."""
+    settled = settle("servicenow", {**AT_8443, **fields})
+    assert settled.params["endpoint"] == url
+    assert all(some.startswith(begin) for some, begin in zip(settled.unused, unused, strict=True))
+
+
+ORACLE = {"conn_type": "oracle", "login": USER, "password": SECRET, "host": "h", "schema": "hr"}
+BY_NAME = "(CONNECT_DATA=(SERVICE_NAME=orcl)))"
+AT_DB = "(DESCRIPTION=(ADDRESS=(PROTOCOL=TCP)(HOST=db)(PORT=1522))"
+ORACLES: dict[str, tuple[dict[str, Any], str | None, set[str]]] = {
+    "sid": ({"sid": "x"}, "Host=h;Port=1521;Sid=x", {"schema"}),
+    "service": ({"service_name": "x"}, "Host=h;Port=1521;ServiceName=x", {"schema"}),
+    "dsn": ({"dsn": "db:1522/orcl"}, "Host=db;Port=1522;ServiceName=orcl", {"schema", "host"}),
+    "dsn without port": ({"dsn": "db/orcl"}, "Host=db;Port=1521;ServiceName=orcl", {"schema", "host"}),
+    "a descriptor": ({"dsn": AT_DB + BY_NAME}, "Host=db;Port=1522;ServiceName=orcl", {"schema", "host"}),
+    "a descriptor with a SID": (
+        {"dsn": AT_DB + "(CONNECT_DATA=(SID=orcl)))"},
+        "Host=db;Port=1522;Sid=orcl",
+        {"schema", "host"},
+    ),
+    "both": ({"sid": "x", "service_name": "y"}, "Host=h;Port=1521;ServiceName=y", {"schema", "sid"}),
+    "sid and dsn": ({"sid": "x", "dsn": "db/orcl"}, "Host=h;Port=1521;Sid=x", {"schema", "dsn"}),
+    "a name of tnsnames.ora": ({"dsn": "sales"}, None, {"schema", "dsn"}),
+    "two addresses": ({"dsn": AT_DB + "(ADDRESS=(HOST=db2)(PORT=1))" + BY_NAME}, None, {"schema", "dsn"}),
+    "a schema alone": ({}, None, {"schema"}),
+}
+
+
+@pytest.mark.parametrize(("extra", "string", "unused"), ORACLES.values(), ids=ORACLES)
+def test_an_oracle_connection_means_what_airflow_means(
+    settle: Settle, extra: dict[str, Any], string: str | None, unused: set[str]
+) -> None:
+    """A schema is no SID; a DSN that cannot be read is named with why."""
+    connection = {**ORACLE, "extra": extra}
+    if string is None:
+        with pytest.raises(AepConfigError, match="`connectionString` is missing") as caught:
+            settle("oracle-db", connection)
+        assert all(f"`{name}` (" in str(caught.value) for name in unused)
+        return
+    settled = settle("oracle-db", connection)
+    assert settled.params == {"connectionString": f"{string};User Id={USER};Password={SECRET}"}
+    assert {one.split("`")[1] for one in settled.unused} == unused
+
+
+FLAKE = {"database": "d", "warehouse": "w"}
+SNOWFLAKES: dict[str, tuple[dict[str, Any], str, str]] = {
+    "region": ({"account": "a", "region": "eu-1"}, "a.eu-1", ""),
+    "region twice": ({"account": "a.eu-1", "region": "eu-1"}, "a.eu-1", ""),
+    "region of its own": ({"account": "a.eu-1"}, "a.eu-1", ""),
+    "the region without a name": ({"account": "a", "region": "us-west-2"}, "a", ""),
+    "role": ({"account": "a", "role": "r&x"}, "a", "&role=r%26x"),
+    "the usual authenticator": ({"account": "a", "authenticator": "Snowflake"}, "a", ""),
+}
+
+
+@pytest.mark.parametrize(("extra", "account", "end"), SNOWFLAKES.values(), ids=SNOWFLAKES)
+def test_a_snowflake_connection_is_read_as_its_driver_does(
+    settle: Settle, extra: dict[str, Any], account: str, end: str
+) -> None:
+    """A region once, and the role."""
+    flake = {"conn_type": "snowflake", "login": USER, "password": SECRET, "extra": {**FLAKE, **extra}}
+    (string,) = settle("snowflake", flake).params.values()
+    head = f"jdbc:snowflake://{account}.snowflakecomputing.com/?user={USER}"
+    assert string == f"{head}&password={SECRET}&db=d&warehouse=w{end}"
+
+
+AWS = {"conn_type": "aws", "login": USER, "password": SECRET}
+DROPPED: dict[str, tuple[str, dict[str, Any], str]] = {
+    "a session token": (
+        "kinesis",
+        {**AWS, "extra": {"region_name": "r", "aws_session_token": "KanaryT"}},
+        "`aws_session_token` (AEP has no parameter for it here",
+    ),
+    "a key without a phrase": (
+        "sftp",
+        {"conn_type": "sftp", "login": USER, "password": SECRET, "host": "h", "extra": {"private_key": PEM}},
+        "`private_key` (AEP's authentication by key needs",
+    ),
+    "a path": (
+        "sftp",
+        {"conn_type": "sftp", "login": USER, "password": SECRET, "host": "h", "extra": {"key_file": "/k"}},
+        "`key_file` (it is a path on the worker",
+    ),
+    "a member": (
+        "bigquery",
+        {
+            "conn_type": "google_cloud_platform",
+            "extra": {"project": "p", "keyfile_dict": json.dumps({**GOOGLE_USER, "scopes": "KanaryS"})},
+        },
+        "`keyfile_dict.scopes`",
+    ),
+    "hidden by the extra": (
+        "square",
+        generic(
+            host="h2", clientId="a", clientSecret="KanaryC", accessToken="KanaryA", refreshToken="KanaryR"
+        )
+        | {"host": "h1"},
+        "`host`",
+    ),
+}
+
+
+@pytest.mark.parametrize(("source", "connection", "words"), DROPPED.values(), ids=DROPPED)
+def test_what_is_not_used_is_named_with_why(
+    settle: Settle, source: str, connection: dict[str, Any], words: str
+) -> None:
+    """Its value is never shown."""
+    unused = settle(source, connection).unused
+    assert [one for one in unused if one.startswith(words)]
+    assert "Kanary" not in "".join(unused)
+
+
+@pytest.mark.parametrize("source", ["s3", "kinesis", "google-cloud-storage"])
+def test_with_a_role_the_advice_is_about_the_role(settle: Settle, source: str) -> None:
+    """Login and password are filled in: to ask for them again would help nobody."""
+    extra = {"role_arn": "arn:aws:iam::1:role/KanaryRole", "region_name": "r"}
+    with pytest.raises(
+        AepConfigError, match=r"`role_arn` is filled in, so .* not made of `login`, `password`"
+    ) as caught:
+        settle(source, {**AWS, "extra": extra})
+    assert "is made of its" not in str(caught.value)
+    assert "AEP assumes none of your roles" in str(caught.value)
+    assert "KanaryRole" not in str(caught.value)
 
 
 def test_an_extra_that_is_no_object_is_named(set_connection: SetConnection) -> None:
