@@ -130,9 +130,9 @@ def _advice(tries: list[_Try], credentials: Credentials) -> Iterator[str]:
     lacking = {name for one in tries for name in one.auth.required if name not in one.params}
     ruled_out = credentials.ruled_out(lacking)
     for rule, params in ruled_out.items():
-        made_of = dict.fromkeys(field for fields in params.values() for field in fields)
-        named, fields = (", ".join(f"`{name}`" for name in names) for names in (params, made_of))
-        yield f"`{rule}` is filled in, so {named} {'is' if len(params) == 1 else 'are'} not made of {fields}."
+        made_of = dict.fromkeys(one for fields in params.values() for one in fields)
+        named, parts = (", ".join(f"`{name}`" for name in names) for names in (params, made_of))
+        yield f"`{rule}` is filled in, so {named} {'is' if len(params) == 1 else 'are'} not made of {parts}."
     lacking -= {name for params in ruled_out.values() for name in params}
     for name, fields in credentials.made_of(lacking).items():
         yield f"`{name}` is made of its {', '.join(fields)}, where they are filled in."

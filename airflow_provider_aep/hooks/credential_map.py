@@ -258,8 +258,8 @@ _NO_KEY_THEN = "AEP's authentication by key needs the key in `private_key` and i
 WHY_NOT: Mapping[str, str] = {
     "aws_session_token": "AEP has no parameter for it here, and temporary keys do not work without it",
     "authenticator": "AEP logs in with user name and password",
-    "role_arn": "AEP assumes none of your roles: for Amazon S3, `IAMRole Based` takes `bucketName` and a role "
-    "of AEP's own, and other sources need keys",
+    "role_arn": "AEP assumes none of your roles: for Amazon S3, `IAMRole Based` takes `bucketName` and a "
+    "role of AEP's own, and other sources need keys",
     "key_file": _ON_THE_WORKER,
     "key_path": _ON_THE_WORKER,
     "private_key_file": _ON_THE_WORKER,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,9 +11,9 @@ from typing import Any
 from airflow_provider_aep.exactly_once import Entity, Wanted, find_mark, with_mark
 from airflow_provider_aep.flow_service import replies
 from airflow_provider_aep.flow_service.checks import check_id
-from airflow_provider_aep.flow_service.errors import AepRequestError
+from airflow_provider_aep.flow_service.errors import AepRequestError, SourceCredentialsError
 from airflow_provider_aep.flow_service.parameters import is_secret
-from airflow_provider_aep.flow_service.sources import source_of
+from airflow_provider_aep.flow_service.sources import AuthSpec, same_name, source_of
 from airflow_provider_aep.flow_service.withdrawal import withdrawn
 from airflow_provider_aep.hooks.auth import Auth, settle_auth
 from airflow_provider_aep.hooks.credentials import Credentials, read_credentials
@@ -51,8 +52,7 @@ class BaseConnections:
     def auth(self) -> Auth:
         """How to authenticate. Settled only where credentials are sent: to reuse what stands, none are."""
         request = self._request
-        ways = self._source.auth if request.offline else ways_to_authenticate(self._hook, self._source)
-        auth = settle_auth(ways, request.credentials, request.auth_spec)
+        auth = settle_auth(self._ways, request.credentials, request.auth_spec)
         if auth.unused:
             self._hook.log.warning(
                 "The Airflow connection %r also holds %s. %s (%r) uses none of it, and it is not sent.",
@@ -65,6 +65,10 @@ class BaseConnections:
         if documented is not None and documented.uncertain and not self._source.uncertain:
             self._hook.log.warning("%s of %s: %s", documented, self._source, documented.note)
         return auth
+
+    @cached_property
+    def _ways(self) -> Sequence[AuthSpec]:
+        return self._source.auth if self._request.offline else ways_to_authenticate(self._hook, self._source)
 
     def look(self) -> Sequence[Entity]:
         spec_id = self._source.connection_spec_id
@@ -92,7 +96,14 @@ class BaseConnections:
             raise
 
     def update(self, entity: Entity) -> None:
-        """New credentials; a new description keeps the mark of whoever made the connection, or none."""
+        """New credentials; a new description keeps the mark of whoever made the connection, or none.
+
+        :raises SourceCredentialsError: the existing connection has another authentication type
+        """
+        item = entity.shown if "auth" in entity.shown else self._hook.read_connection(entity.id)
+        existing, _ = replies.auth_of(item)
+        if existing is not None and not same_name(existing, self.auth.spec_name):
+            raise self._another_type(entity.id, existing, self.auth.spec_name)
         operations: list[dict[str, Any]] = [
             {"op": "replace", "path": "/auth/params", "value": self.auth.params}
         ]
@@ -100,6 +111,16 @@ class BaseConnections:
             description = with_mark(self._request.description, find_mark(entity.description))
             operations.append({"op": "replace", "path": "/description", "value": description})
         self._hook.patch_connection(entity.id, entity.etag or "", operations)
+
+    def _another_type(self, id: str, existing: str, given: str) -> SourceCredentialsError:
+        credentials = self._request.credentials
+        return SourceCredentialsError(
+            f"Base connection {id} has the authentication type {existing!r}, and the Airflow connection "
+            f"{credentials.conn_id!r} holds credentials for {given!r}. The type of an existing connection "
+            f"cannot be changed, so nothing was sent. Use an Airflow connection with credentials for "
+            f"{existing!r}, or create a base connection with another `name`.",
+            parameter=credentials.parameter,
+        )
 
     def publish(self, id: str) -> None:
         """Base connections are made as such, never as drafts."""
@@ -148,6 +169,22 @@ class Rotation(BaseConnections):
             if_exists="update",
             mark=None,
         )
+
+    @cached_property
+    def auth(self) -> Auth:
+        """For the type that the connection has.
+
+        :raises SourceCredentialsError: something is missing, or the credentials are of another type
+        """
+        try:
+            return super().auth
+        except SourceCredentialsError as error:
+            existing, problem = self._request.auth_spec, error
+        with suppress(SourceCredentialsError):
+            given = settle_auth(self._ways, self._request.credentials).spec_name
+            if existing is not None and not same_name(existing, given):
+                problem = self._another_type(self.entity.id, existing, given)
+        raise problem
 
     def moved(self) -> list[str]:
         """Plain parameters that change with the credentials, such as another ``host``."""

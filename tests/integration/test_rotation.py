@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_aep.flow_service import errors
+from airflow_provider_aep.flow_service.sources import find_source
 from airflow_provider_aep.operators.connections import RotateCredentialsOperator
 from tests.support import canary
 from tests.support.connections import MakeHook, SetConnection
@@ -282,6 +283,25 @@ def test_what_nobody_knows_is_asked_of_the_platform(
         rotate(expired)
     assert len(emulator.requests("GET", item["connectionSpec"]["id"])) == 1
     assert patches(emulator) == []
+
+
+def test_credentials_of_another_type_are_refused(emulator: Emulator, set_connection: SetConnection) -> None:
+    """The type of an existing connection cannot be changed: the error names both, and nothing is sent."""
+    keys = {"s3AccessKey": canary.made_for("Access"), "s3SecretKey": canary.made_for("Secret")}
+    body = {
+        "connectionSpec": {"id": find_source("s3").connection_spec_id, "version": "1.0"},
+        "auth": {"specName": "Access Key", "params": keys},
+    }
+    made = emulator.api().create(**body).json()["id"]
+    set_connection("paypal_default", conn_type="aws", extra={"bucketName": "b-1"})
+    words = f"{made} has the authentication type 'Access Key'.*holds credentials for 'IAMRole Based'"
+    with unwrapped(errors.AepConfigError, match=words) as caught:
+        rotate(made)
+    assert caught.value.parameter == "source_conn_id"
+    assert patches(emulator) == []
+    set_connection("paypal_default", conn_type="aws", extra={"s3AccessKey": "a"})
+    with unwrapped(errors.AepConfigError, match="`s3SecretKey` is missing"):
+        rotate(made)
 
 
 def test_another_sandbox_is_asked(emulator: Emulator) -> None:

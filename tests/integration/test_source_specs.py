@@ -243,6 +243,23 @@ def test_what_nobody_takes_is_said(
     assert "bbb" not in text
 
 
+def test_an_update_keeps_the_authentication_type(
+    emulator: Emulator, set_connection: SetConnection, tap: Wiretap
+) -> None:
+    """Parameters of another type would break what works; both types are named, and nothing is sent."""
+    generic(set_connection, ["s3AccessKey", "s3SecretKey"])
+    made = create("s3")
+    generic(set_connection, ["bucketName"])
+    words = f"{made} has the authentication type 'Access Key'.*'source_conn' holds credentials for 'IAMRole"
+    with unwrapped(errors.AepConfigError, match=words) as caught:
+        create("s3", if_exists="update")
+    assert caught.value.parameter == "source_conn_id"
+    assert emulator.requests("PATCH") == []
+    generic(set_connection, ["s3AccessKey", "s3SecretKey"])
+    assert create("s3", if_exists="update") == made
+    assert len(emulator.requests("PATCH")) == 1
+
+
 def test_an_update_is_checked_as_well(emulator: Emulator, set_connection: SetConnection) -> None:
     """All of `auth.params` is replaced: one left out would be lost."""
     params = generic(set_connection, find_source("square").auth[0].required)
