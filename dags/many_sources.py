@@ -5,10 +5,10 @@ says which source got which connection, and the run fails if one got none that w
 shows wants these connections; `python -m airflow_provider_aep sources NAME` prints the line for any other:
 
 ```
-airflow connections add paypal_default --conn-type paypal --conn-login CLIENT_ID --conn-password CLIENT_SECRET
-airflow connections add square_default --conn-type generic --conn-extra '{"host": "YOUR_host", "clientId": "YOUR_clientId", "clientSecret": "YOUR_clientSecret", "accessToken": "YOUR_accessToken", "refreshToken": "YOUR_refreshToken"}'
-airflow connections add postgresql_default --conn-type generic --conn-extra '{"connectionString": "YOUR_connectionString"}'
-airflow connections add amazon_s3_default --conn-type generic --conn-extra '{"s3AccessKey": "YOUR_s3AccessKey", "s3SecretKey": "YOUR_s3SecretKey"}'
+airflow connections add paypal_default --conn-type paypal --conn-login CLIENT_ID --conn-password CLIENT_SECRET --conn-host api.paypal.com
+airflow connections add square_default --conn-type generic --conn-login YOUR_clientId --conn-password YOUR_clientSecret --conn-host YOUR_host --conn-extra '{"accessToken": "YOUR_accessToken", "refreshToken": "YOUR_refreshToken"}'
+airflow connections add postgresql_default --conn-type postgres --conn-login YOUR_LOGIN --conn-password YOUR_PASSWORD --conn-host YOUR_HOST --conn-schema YOUR_SCHEMA
+airflow connections add amazon_s3_default --conn-type aws --conn-login YOUR_s3AccessKey --conn-password YOUR_s3SecretKey
 ```
 
 On the emulator these lines do as they stand, but for PayPal: its application is `emulator-paypal-id` with

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from airflow_provider_aep.cli.comparison import compare
 from airflow_provider_aep.flow_service.errors import AepError
+from airflow_provider_aep.flow_service.parameters import sounds_secret
 from airflow_provider_aep.flow_service.sources import (
     RETIRED,
     UNCERTAIN,
@@ -22,7 +23,9 @@ from airflow_provider_aep.flow_service.sources import (
     catalogue,
     find_source,
 )
-from airflow_provider_aep.hooks.credential_map import types_of
+from airflow_provider_aep.hooks.credential_map import fields_of, types_of
+from airflow_provider_aep.hooks.credentials import OWN_FIELDS
+from airflow_provider_aep.hooks.templates import needed_in
 
 NARROWEST = 120  # columns where nobody says how wide the output is
 
@@ -111,12 +114,45 @@ def dag(source: Source) -> str:
 
 
 def connection_line(source: Source, auth: AuthSpec) -> str:
-    """``airflow connections add`` with every parameter that must be there."""
+    """``airflow connections add`` with every parameter that must be there.
+
+    Of the types that do, the one is printed that leaves the fewest secrets in the extra: Airflow hides the
+    password everywhere, an extra only under the names that it knows.
+    """
     begin = f"airflow connections add {_word(source)}_default --conn-type"
     if source.key == "paypal":
-        return f"{begin} paypal --conn-login CLIENT_ID --conn-password CLIENT_SECRET"
-    extra = json.dumps({name: f"YOUR_{name}" for name in auth.required})
-    return f"{begin} generic --conn-extra {shlex.quote(extra)}"
+        return (
+            f"{begin} paypal --conn-login CLIENT_ID --conn-password CLIENT_SECRET --conn-host api.paypal.com"
+        )
+    filled = [(one, *_filled(source, auth, one)) for one in types_of(source.key)]
+    conn_type, own, extra = min(filled, key=lambda one: sum(map(auth.is_secret, one[2])))
+    options = [f"--conn-{name} {shlex.quote(own[name])}" for name in OWN_FIELDS if name in own]
+    if extra or not own:
+        options.append(f"--conn-extra {shlex.quote(json.dumps(extra))}")
+    return " ".join([begin, conn_type, *options])
+
+
+def _filled(source: Source, auth: AuthSpec, conn_type: str) -> tuple[dict[str, str], dict[str, str]]:
+    """The own fields and the extra of a connection of that type that gives all that must be there."""
+    lines, common = fields_of(source.key, conn_type)
+    own: dict[str, str] = {}
+    extra: dict[str, str] = {}
+    for name in auth.required:
+        found = [parts for line in (*lines.get(name, ()), *common.get(name, ())) if (parts := _parts(line))]
+        fields, keys = min(found, key=lambda parts: len(parts[1]), default=([], [name]))
+        for one in fields:
+            own[one] = f"YOUR_{name}" if len(fields) == 1 and not keys else f"YOUR_{one.upper()}"
+        extra |= {key: f"YOUR_{key}" for key in keys}
+    return own, extra
+
+
+def _parts(line: str) -> tuple[list[str], list[str]] | None:
+    """The own fields and the keys of the extra that a line needs; None if it would leave a secret there."""
+    names = ["host" if name == "url" else name for name in needed_in(line)]
+    keys = [name for name in names if name not in OWN_FIELDS]
+    if not names or any("." in key or sounds_secret(key) for key in keys):
+        return None
+    return [name for name in names if name in OWN_FIELDS], keys
 
 
 def _word(source: Source) -> str:

@@ -200,7 +200,7 @@ BY_SOURCE: Mapping[str, Mapping[str, Fields]] = {
     "sftp": {"sftp ssh generic": _SFTP},
     "ftp": {"ftp": ANY_SOURCE},
     "google-cloud-storage": {
-        "google_cloud_platform aws generic": {"accessKeyId": _AWS_ID, "secretAccessKey": _AWS_KEY},
+        "aws google_cloud_platform generic": {"accessKeyId": _AWS_ID, "secretAccessKey": _AWS_KEY},
     },
     "oracle-object-storage": {
         "aws generic": {

@@ -12,7 +12,7 @@ from typing import Any
 
 from airflow_provider_aep._compat import mask_secret
 from airflow_provider_aep.flow_service.errors import SourceCredentialsError
-from airflow_provider_aep.flow_service.parameters import check_plain
+from airflow_provider_aep.flow_service.parameters import check_plain, sounds_secret
 from airflow_provider_aep.flow_service.sources import AuthSpec, Source
 from airflow_provider_aep.hooks.credential_map import fields_of, types_of
 from airflow_provider_aep.hooks.lookup import find_connection
@@ -28,8 +28,6 @@ from airflow_provider_aep.hooks.templates import (
 )
 
 OWN_FIELDS = ("login", "password", "host", "port", "schema")
-
-_SECRET_KEY = re.compile(r"secret|token|key|password|pass_?phrase|credential|string|sas", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -124,7 +122,8 @@ def read_credentials(
     :param parameter: what the connection's id is called where it is given
     :raises AepConfigError: there is no such connection, it is malformed, or a secret is where none may be
     """
-    plain = check_plain(auth_params, conn_id)
+    known = {name for auth in source.auth for name in auth.parameters}
+    plain = check_plain(auth_params, conn_id, known, str(source))
     connection = find_connection(conn_id, parameter, types_of(source.key)[0])
     conn_type = str(connection.conn_type or "generic").replace("-", "_")
     extra = _extra(connection, conn_type)
@@ -207,5 +206,5 @@ def _secrets_in(facts: Mapping[str, Any]) -> Iterator[str]:
     for key, value in facts.items():
         if isinstance(value, Mapping):
             yield from _secrets_in(value)
-        elif isinstance(value, str) and _SECRET_KEY.search(key):
+        elif isinstance(value, str) and sounds_secret(key):
             yield value

@@ -66,6 +66,11 @@ def names_in(line: str) -> list[str]:
     return [match["name"] for match in _FIELD.finditer(line) if not match["absent"]]
 
 
+def needed_in(line: str) -> list[str]:
+    """The fields that a line cannot do without."""
+    return [one["name"] for one in _FIELD.finditer(line) if not one["absent"] and one["default"] is None]
+
+
 def forbidden_in(line: str) -> list[str]:
     """The fields that rule a line out."""
     return [match["name"] for match in _FIELD.finditer(line) if match["absent"]]

@@ -128,6 +128,15 @@ class CreatePayPalConnectionOperator(CreateBaseConnectionOperator):
     def __init__(
         self, *, name: str = "PayPal connection", paypal_conn_id: str = "paypal_default", **kwargs: Any
     ) -> None:
+        if others := [name for name in ("source_conn_id", "source") if name in kwargs]:
+            from airflow_provider_aep.flow_service.errors import AepConfigError
+
+            raise AepConfigError(
+                f"CreatePayPalConnectionOperator has no `{others[0]}`: its source is PayPal, and "
+                "`paypal_conn_id` names the Airflow connection. For another source, use "
+                "CreateBaseConnectionOperator.",
+                parameter=others[0],
+            )
         super().__init__(source="paypal", name=name, source_conn_id=paypal_conn_id, **kwargs)
         self.paypal_conn_id = paypal_conn_id
 

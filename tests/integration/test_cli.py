@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shlex
 import subprocess
@@ -16,6 +17,7 @@ import pytest
 
 from airflow_provider_aep.__main__ import parser
 from airflow_provider_aep.cli import sources as command
+from airflow_provider_aep.flow_service.parameters import is_secret
 from airflow_provider_aep.flow_service.sources import Source, catalogue, find_source
 from airflow_provider_aep.get_provider_info import get_provider_info
 from airflow_provider_aep.hooks.auth import settle_auth
@@ -45,9 +47,11 @@ def lines_of(connection: str) -> tuple[str, dict[str, Any]]:
     words = shlex.split(connection)
     assert words[:3] == begin
     options = argparse.ArgumentParser()
-    for name in ("conn-type", "conn-login", "conn-password", "conn-extra"):
-        options.add_argument(f"--{name}")
+    for name in ("type", "login", "password", "host", "schema", "port", "extra"):
+        options.add_argument(f"--conn-{name}")
     given = vars(options.parse_args(words[4:]))
+    if given["conn_port"]:
+        given["conn_port"] = 4711
     return words[3], {name.removeprefix("conn_"): value for name, value in given.items() if value}
 
 
@@ -83,6 +87,29 @@ def test_what_is_printed_for_one_works(said: Said, set_connection: SetConnection
         settled = settle_auth(source.auth, credentials, task.auth_spec)
         assert settled.spec_name == (task.auth_spec or auth.name)
     assert source.uncertain is ("uncertain" in text.split("airflow connections add", maxsplit=1)[0])
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.key)
+def test_the_printed_connection_keeps_secrets_in_the_password(source: Source) -> None:
+    """Airflow hides the password everywhere, and an extra only under names it knows."""
+    for auth in source.auth:
+        _, fields = lines_of(command.connection_line(source, auth))
+        in_extra = {name for name in json.loads(fields.get("extra", "{}")) if is_secret(name)}
+        assert "password" in fields or not in_extra - NO_PASSWORD.get(source.key, set())
+
+
+NO_PASSWORD = {
+    "microsoft-dynamics": {"servicePrincipalId", "servicePrincipalKey"},
+    "azure-blob-storage": {"sasUri"},
+    "sftp": {"privateKeyContent", "passPhrase"},
+    "google-pubsub": {"credentials"},
+}
+"""What no field of an Airflow connection holds but the extra."""
+
+
+def test_the_printed_paypal_connection_is_of_the_real_paypal(said: Said) -> None:
+    """Without a host it would be PayPal's sandbox."""
+    assert "--conn-host api.paypal.com" in said("paypal")
 
 
 def test_the_printed_dag_connects(

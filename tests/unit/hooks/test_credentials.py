@@ -109,6 +109,26 @@ def test_secrets_are_refused_in_a_dag(settle: Settle, source: Any, auth: AuthSpe
         assert "a value" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("bucket", "Did you mean `bucketName`?"),
+        ("folder_path", "Did you mean `folderPath`?"),
+        ("zzz", "`zzz`. Ama"),
+    ],
+)
+def test_an_unknown_parameter_is_no_secret(settle: Settle, name: str, words: str) -> None:
+    """Sent into the extra as a secret, `bucket` would be ignored there."""
+    keys = generic(s3AccessKey="a", s3SecretKey="s")
+    with pytest.raises(
+        AepConfigError, match=f"`auth_params` holds `{name}`.*has no such parameter"
+    ) as caught:
+        settle("s3", keys, auth_params={name: "a value"})
+    assert words in str(caught.value)
+    assert "a value" not in str(caught.value)
+    assert caught.value.parameter == "auth_params"
+
+
 @pytest.mark.parametrize("empty", [None, {}, {"host": None, "port": ""}, {"host": "None"}], ids=str)
 def test_what_templates_render_to_nothing_is_nothing(settle: Settle, empty: Any) -> None:
     """`auth_params` comes out of Jinja."""

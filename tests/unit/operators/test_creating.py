@@ -27,6 +27,16 @@ def right_connections(make_hook: MakeHook, emulator: Emulator, paypal: str, monk
     monkeypatch.setenv("AIRFLOW__AEP__SETTLE", "0")
 
 
+@pytest.mark.parametrize("name", ["source_conn_id", "source"])
+def test_the_parameters_of_other_sources_are_refused_by_name(name: str) -> None:
+    """`CreateBaseConnectionOperator` calls the same thing otherwise; Python's own error tells nobody so."""
+    from airflow_provider_aep.flow_service.errors import AepConfigError
+
+    with pytest.raises(AepConfigError, match=f"no `{name}`.*`paypal_conn_id`") as caught:
+        operator(**{name: "my_paypal"})
+    assert caught.value.parameter == name
+
+
 def operator(**arguments: Any) -> CreatePayPalConnectionOperator:
     return CreatePayPalConnectionOperator(task_id="create", **arguments)
 
