@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from airflow_provider_aep._compat import mask_secret
 from airflow_provider_aep.flow_service.errors import SourceCredentialsError
-from airflow_provider_aep.flow_service.parameters import check_plain, sounds_secret
+from airflow_provider_aep.flow_service.parameters import check_plain, secret_values
 from airflow_provider_aep.flow_service.sources import AuthSpec, Source
 from airflow_provider_aep.hooks.credential_map import fields_of, types_of
 from airflow_provider_aep.hooks.lookup import find_connection
 from airflow_provider_aep.hooks.paypal import PAYPAL_FIELDS, read_paypal
+from airflow_provider_aep.hooks.scrub import Secrets
+from airflow_provider_aep.hooks.secret_parts import secrets_in
 from airflow_provider_aep.hooks.templates import (
     Filled,
     fill,
@@ -108,9 +109,11 @@ class Credentials:
     def secrets(self) -> Iterator[str]:
         """What must be masked before anything is made of it."""
         named = {name for auth in self.source.auth for name in auth.parameters if auth.is_secret(name)}
-        yield from (str(self.own[name]) for name in ("login", "password") if name in self.own)
-        yield from (str(value) for name, value in self.explicit.items() if name in named)
-        yield from _secrets_in({**self.facts, **self.explicit})
+        certain = {"login": self.own.get("login"), **{name: self.explicit.get(name) for name in named}}
+        yield from (str(value) for value in secret_values(certain) if value)
+        if password := self.own.get("password"):
+            yield str(password)
+        yield from secrets_in([self.own, self.extra, self.explicit])
 
 
 def read_credentials(
@@ -144,8 +147,7 @@ def read_credentials(
         origins,
         parameter,
     )
-    for secret in credentials.secrets:
-        mask_secret(secret)
+    Secrets().add(credentials.secrets)
     return credentials
 
 
@@ -199,12 +201,3 @@ def _fields_of_type(source: Source, conn_type: str) -> set[str]:
     """The keys of an extra that mean what the connection's type means by them."""
     own, _ = fields_of(source.key, conn_type)
     return {name for lines in own.values() for line in lines for name in names_in(line)} - set(OWN_FIELDS)
-
-
-def _secrets_in(facts: Mapping[str, Any]) -> Iterator[str]:
-    """Texts under names that sound like secrets, however deep."""
-    for key, value in facts.items():
-        if isinstance(value, Mapping):
-            yield from _secrets_in(value)
-        elif isinstance(value, str) and sounds_secret(key):
-            yield value

@@ -15,10 +15,11 @@ from airflow_provider_aep.flow_service.connection_specs import (
     read_connection_spec,
 )
 from airflow_provider_aep.flow_service.errors import AepNotFoundError, AepReplyError, AepRequestError
-from airflow_provider_aep.flow_service.parameters import is_secret
+from airflow_provider_aep.flow_service.parameters import is_secret, secret_values
 from airflow_provider_aep.hooks._dataflows import Dataflows
 from airflow_provider_aep.hooks.diagnosis import diagnose
 from airflow_provider_aep.hooks.forms import form_behaviour, form_widgets
+from airflow_provider_aep.hooks.secret_parts import secrets_in
 
 
 class FlowServiceHook(Dataflows):
@@ -179,9 +180,13 @@ class FlowServiceHook(Dataflows):
         return diagnose(self)
 
     def hide(self, auth_params: object) -> None:
-        """Register credentials of a source as secrets, all but what is plain by its name."""
+        """Register credentials of a source as secrets, all but what is plain by its name.
+
+        Out of that, only what is a secret within it, such as the signature of a URL.
+        """
         if isinstance(auth_params, Mapping):
-            auth_params = [value for key, value in auth_params.items() if is_secret(str(key))]
+            plain = [value for key, value in auth_params.items() if not is_secret(str(key))]
+            auth_params = [*secret_values(auth_params), *secrets_in(plain)]
         elif isinstance(auth_params, list):
             for one in auth_params:
                 self.hide(one)

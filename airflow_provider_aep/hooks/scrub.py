@@ -14,8 +14,12 @@ import re
 from collections.abc import Iterable
 from urllib.parse import quote, quote_plus
 
+from airflow_provider_aep.flow_service.parameters import is_flag
+from airflow_provider_aep.hooks.secret_parts import parts_of
+
 _STARS = "***"
 _DIGITS = 4  # a shorter number is no secret, and scrubbing it would eat error codes
+_LONG = 8  # of a shorter secret, the middle of its base64 could be a part of any word
 
 
 class Secrets:
@@ -24,6 +28,7 @@ class Secrets:
     def __init__(self) -> None:
         self._forms: set[str] = set()
         self._seen: set[str] = set()
+        self._pattern: re.Pattern[str] | None = None
 
     def add(self, values: Iterable[object]) -> None:
         """Register secrets, here and with Airflow's masker, under no name: by value."""
@@ -33,21 +38,28 @@ class Secrets:
             mask_secret(text)
 
     def learn(self, values: Iterable[object]) -> list[str]:
-        """Register secrets here alone; those that were not known yet, for whoever tells Airflow's masker."""
+        """Register secrets and the secrets inside them, here alone.
+
+        :return: those that were not known yet, for whoever tells Airflow's masker
+        """
         new = []
-        for text in _texts(values):
-            if text not in self._seen:
-                self._seen.add(text)
-                self._forms.update(_forms(text))
-                new.append(text)
+        for whole in _texts(values):
+            for text in () if whole in self._seen else (whole, *parts_of(whole)):
+                if text not in self._seen:
+                    self._seen.add(text)
+                    self._forms.update(_forms(text))
+                    self._pattern = None
+                    new.append(text)
         return new
 
     def scrub(self, text: str) -> str:
         """The text with every known secret in any of its usual spellings replaced by ``***``."""
-        known = sorted(self._forms, key=len, reverse=True)
-        if not known:
+        if not self._forms:
             return text
-        return re.sub("|".join(map(re.escape, known)), _STARS, text, flags=re.IGNORECASE)
+        if self._pattern is None:
+            known = sorted(self._forms, key=len, reverse=True)
+            self._pattern = re.compile("|".join(map(re.escape, known)), re.IGNORECASE)
+        return self._pattern.sub(_STARS, text)
 
     def __repr__(self) -> str:
         return f"<{len(self._seen)} secrets>"
@@ -57,7 +69,7 @@ def _texts(values: Iterable[object]) -> Iterable[str]:
     """Every text inside, however nested; numbers too, since an API may echo them as text."""
     for value in values:
         if isinstance(value, str):
-            if value:
+            if value and not is_flag(value):
                 yield value
         elif isinstance(value, dict):
             yield from _texts(value.values())
@@ -73,23 +85,36 @@ def _each_odd(text: str, spelling: str) -> str:
 
 
 def _forms(text: str) -> set[str]:
+    """How servers and libraries spell it, once or twice over."""
     raw = text.encode("utf-8", "surrogatepass")
-    plain, urlsafe = base64.b64encode(raw).decode(), base64.urlsafe_b64encode(raw).decode()
+    in_json = json.dumps(text)[1:-1]
     return {
         text,
         repr(text)[1:-1],
-        json.dumps(text)[1:-1],
+        in_json,
         json.dumps(text, ensure_ascii=False)[1:-1],
+        json.dumps(in_json)[1:-1],
         html.escape(text),
-        json.dumps(text)[1:-1].replace("/", "\\/"),
+        in_json.replace("/", "\\/"),
         _each_odd(text, "\\u{:04x}"),
         _each_odd(text, "&#x{:x};"),
         _each_odd(text, "&#{:d};"),
         quote(raw),
         quote(raw, safe=""),
+        quote(quote(raw, safe=""), safe=""),
         quote_plus(raw),
-        plain,
-        plain.rstrip("="),
-        urlsafe,
-        urlsafe.rstrip("="),
+        raw.hex(),
+        *_base64(raw),
     }
+
+
+def _base64(raw: bytes) -> Iterable[str]:
+    """In base64: by itself, and as what stands of it wherever it lies in a longer text."""
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        whole = encode(raw).decode()
+        yield from (whole, whole.rstrip("="))
+        if len(raw) >= _LONG:
+            for offset in range(3):
+                text = encode(bytes(offset) + raw).decode()
+                sure = (offset + len(raw)) * 8 // 6  # the next character holds bits of what follows
+                yield text[(0, 2, 3)[offset] : sure]

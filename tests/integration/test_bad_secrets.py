@@ -5,6 +5,7 @@ What comes out, each test's end searches: see :mod:`tests.support.canary_plugin`
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 from urllib.parse import quote_plus
 
@@ -13,7 +14,7 @@ import pytest
 from airflow_provider_aep.flow_service import errors
 from tests.support import canary
 from tests.support import raw_server as raw
-from tests.support.connections import MakeHook, chain
+from tests.support.connections import MakeHook, all_of, chain
 from tests.support.raw_server import RawServer, reply
 
 ID = "24151d58-ffa7-4960-951d-58ffa7396097"
@@ -59,6 +60,21 @@ def test_an_echo_in_any_spelling_is_scrubbed(make_hook: MakeHook, status: int, s
         for _ in ALL:
             with pytest.raises(errors.AepError):
                 create(hook)
+
+
+@pytest.mark.parametrize(("whole", "parts"), canary.WITHIN_LARGER.values(), ids=canary.WITHIN_LARGER)
+def test_an_echo_of_a_part_is_scrubbed(make_hook: MakeHook, whole: str, parts: tuple[str, ...]) -> None:
+    """A source names the password that it refuses, a gateway the line of a key that it cannot read."""
+    found = list(dict.fromkeys(echo for text in (whole, *parts) for echo in canary.echoes(text)))
+    shapes = itertools.cycle(SHAPES.values())
+    with RawServer(*(reply(400, next(shapes)(echo)) for echo in found)) as server:
+        hook = make_hook(server.url)
+        for _ in found:
+            with pytest.raises(errors.AepError) as caught:
+                hook.create_connection(
+                    name="n", connection_spec_id=ID, auth_spec_name="a", auth_params={"any": whole}
+                )
+            assert canary.sightings(all_of(caught.value)) == []
 
 
 def test_a_body_that_is_no_json_is_not_repeated(make_hook: MakeHook) -> None:

@@ -141,3 +141,67 @@ def _plain(value: object) -> object:
 def rows(database: Path, table: str) -> str:
     """One table of a SQLite file as text."""
     return "\n".join(line for line in dump(database).splitlines() if line.startswith(f"{table}: "))
+
+
+def _canary_lines(count: int, width: int = 64) -> str:
+    """The body of a key: each line begins with a canary."""
+    lines = (f"{CORE}{number:02}" + "aB3/dE6+" * width for number in range(count))
+    return "\n".join(line[:width] for line in lines)
+
+
+PEM = f"-----BEGIN PRIVATE KEY-----\n{_canary_lines(5)}\n-----END PRIVATE KEY-----\n"
+KEY_FILE = {
+    "type": "service_account",
+    "project_id": "harmless",
+    "private_key_id": "KanaryKeyIdZ7q2x",
+    "private_key": PEM,
+    "token_uri": "https://oauth2.example.com/token",
+}
+WITHIN_LARGER: dict[str, tuple[str, tuple[str, ...]]] = {
+    "a key file": (json.dumps(KEY_FILE, indent=2), (PEM, "KanaryKeyIdZ7q2x")),
+    "a PEM": (PEM, (PEM, *_canary_lines(5).split("\n"))),
+    "a PEM with other line ends": (PEM.replace("\n", "\r\n"), (PEM,)),
+    "a PEM in one line": (PEM.replace("\n", "\\n"), (PEM,)),
+    "a PEM in base64": (base64.b64encode(PEM.encode()).decode(), (PEM,)),
+    "a connection string": (
+        "Server=db.example.com;Port=3306;UID=KanaryUserF3;PWD=KanaryPwdG8s2/+;Encrypt=True",
+        ("KanaryUserF3", "KanaryPwdG8s2/+"),
+    ),
+    "a quoted password": ("Server=db;Password={KanaryPw;=H5};", ("KanaryPw;=H5",)),
+    "a storage account": (
+        "DefaultEndpointsProtocol=https;AccountName=harmless;AccountKey=KanaryKeyJ2m9n4==",
+        ("KanaryKeyJ2m9n4==",),
+    ),
+    "accounts in a list": (
+        'Server=db;AuthMech=1;CredString=[{"user": "u", "pass": "KanaryPassK4"}];',
+        ("KanaryPassK4",),
+    ),
+    "a SAS URI": (
+        "https://a.blob.core.windows.net/c?sv=2022&sp=rl&sig=KanarySigL6%2Bb%3D",
+        ("KanarySigL6%2Bb%3D", "KanarySigL6+b="),
+    ),
+    "a SAS token": ("sv=2022&sig=KanarySigM7%3D", ("KanarySigM7=",)),
+    "a JDBC address": ("jdbc:x://h/?user=root&password=KanaryPwN8%26&db=d", ("KanaryPwN8&",)),
+    "an address with a login": ("https://KanaryUserP2:KanaryPwQ9%40@h/x", ("KanaryPwQ9@", "KanaryUserP2")),
+}
+"""Larger secrets, and the secrets inside them that a server may name alone."""
+
+
+def echoes(text: str) -> list[str]:
+    """How a server may repeat a text: whole, with other line ends, in lines, and in other spellings."""
+    wholes = [
+        text,
+        text.strip(),
+        text.replace("\r\n", "\n"),
+        text.replace("\n", "\r\n"),
+        text.replace("\n", " "),
+    ]
+    found = [*wholes, *text.splitlines()]
+    for one in [*wholes, *text.splitlines()]:
+        raw = one.encode()
+        in_json = json.dumps({"auth": one})
+        found += [quote(one, safe=""), quote(one), quote(quote(one, safe=""), safe=""), in_json, repr(one)]
+        found += [json.dumps(in_json), escape(one), raw.hex()]
+        found += [base64.b64encode(b"x" * offset + raw).decode() for offset in range(3)]
+        found += [base64.urlsafe_b64encode(raw).decode(), base64.b64encode(in_json.encode()).decode()]
+    return found

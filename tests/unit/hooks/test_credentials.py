@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_aep import _compat
 from airflow_provider_aep.flow_service.errors import AepConfigError
 from airflow_provider_aep.flow_service.parameters import is_secret
 from airflow_provider_aep.flow_service.sources import AuthSpec, catalogue, find_source
@@ -16,7 +17,7 @@ from airflow_provider_aep.hooks.auth import Auth, settle_auth
 from airflow_provider_aep.hooks.credential_map import BY_SOURCE, types_of
 from airflow_provider_aep.hooks.credentials import read_credentials
 from airflow_provider_aep.hooks.templates import fill
-from tests.support.connections import SetConnection
+from tests.support.connections import MakeHook, SetConnection
 from tests.support.natural import GOOGLE_USER, NATURAL, PEM, SECRET, USER, Natural
 
 ROWS = [(source, auth) for source in catalogue().values() for auth in source.auth]
@@ -37,6 +38,14 @@ def settle(set_connection: SetConnection) -> Settle:
         return settle_auth(source.auth, read_credentials(source, "source_conn", **given), wanted)
 
     return settle_one
+
+
+@pytest.fixture
+def masked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What Airflow's masker is told."""
+    told: list[str] = []
+    monkeypatch.setattr(_compat, "mask_secret", told.append)
+    return told
 
 
 def generic(**extra: Any) -> dict[str, Any]:
@@ -394,6 +403,63 @@ def test_nothing_of_it_is_shown(set_connection: SetConnection) -> None:
     shown = repr(credentials) + repr(settled) + repr(credentials.parameters(find_source("capillary").auth[0]))
     assert all(secret not in shown for secret in (USER, SECRET, "t-o-k-e-n"))
     assert set(credentials.secrets) == {USER, SECRET, "t-o-k-e-n"}
+
+
+HARMLESS = {
+    "look_for_keys": "false",
+    "allow_host_key_change": "True",
+    "no_host_key_check": True,
+    "key_size": 2048,
+    "key_length": "2048",
+    "key_type": "rsa",
+    "token_type": "bearer",
+    "passive": "on",
+    "key_file": "/home/airflow/.ssh/id_rsa",
+    "sslkey": "/certs/client-key.pem",
+    "private_key_path": "keys/main",
+    "token_uri": "https://oauth2.example.com/token",
+    "authentication": "basic",
+    "partition_key": "customer_id",
+}
+SECRETIVE = {
+    "my_secret": "KanaryA1b2c3",
+    "passphrase": "kitten",
+    "db_password": "/odd.but/true",
+    "apiKey": "abcdefgh",
+    "client_secret_value": "KanaryD4e5f6",
+    "keyContents": "KanaryG7-h8i9",
+    "proxy": "http://kanary:KanaryJ1k2@proxy.example.com:3128",
+    "settings": '{"deep": {"refresh_token": "KanaryL3m4"}}',
+    "dsn": "Server=h;PWD=KanaryN5o6",
+}
+INSIDE = {
+    "proxy": {"KanaryJ1k2", "kanary"},
+    "settings": {"KanaryL3m4"},
+    "dsn": {"KanaryN5o6"},
+}
+
+
+def test_harmless_words_are_not_masked(
+    set_connection: SetConnection, masked: list[str], make_hook: MakeHook
+) -> None:
+    """Masked, `false` and a path would be missing all over the logs."""
+    conn = {"conn_type": "sftp", "login": "root", "password": SECRET, "host": "h"}
+    set_connection("source_conn", **conn, extra={**HARMLESS, **SECRETIVE})
+    credentials = read_credentials(find_source("sftp"), "source_conn")
+    secret = {inner for key, value in SECRETIVE.items() for inner in INSIDE.get(key, {value})}
+    assert set(masked) == {SECRET, *secret}
+    hook = make_hook()
+    hook.hide(list(credentials.secrets))
+    words = " ".join(map(str, HARMLESS.values())) + " root"
+    assert hook.scrub(words) == words
+    assert "anary" not in hook.scrub(" ".join(SECRETIVE.values()))
+
+
+def test_flags_and_common_users_are_not_masked(masked: list[str], make_hook: MakeHook) -> None:
+    """What a platform asks for beyond the catalogue may be a flag; a plain address may hold a signature."""
+    params = {"useProxy": "false", "username": "postgres", "password": SECRET, "clientId": "KanaryId1"}
+    make_hook().hide({**params, "serviceUrl": "https://h/x?sig=KanarySig2", "host": "h.example.com"})
+    assert set(masked) == {SECRET, "KanaryId1", "KanarySig2"}
 
 
 @pytest.mark.parametrize(
