@@ -89,7 +89,7 @@ def _pairs(text: str) -> Iterator[str]:
 def _logins(text: str) -> Iterator[str]:
     """User name and password in a URI, as they stand there and unquoted."""
     for match in _LOGIN.finditer(text):
-        for value in filter(None, match.groups()):
+        for value in (one for one in match.groups("") if not is_everyday("user", one)):
             yield value
             yield unquote(value)
 

@@ -51,6 +51,19 @@ with DAG("rotating", schedule=None):
         params={"to": "paypal_default"},
     )
 """
+KEY_FILE_DAG = """
+from airflow.sdk import DAG
+from airflow_provider_aep.operators import connections
+
+with DAG("key_file", schedule=None):
+    connections.CreateBaseConnectionOperator(
+        task_id="create", name="{{ params.name }}", source="google-pubsub", source_conn_id="key_file",
+        auth_spec="Project Based Authentication", params={"name": "By a key file"},
+    )
+"""
+KEY_FILE = json.dumps(canary.KEY_FILE, indent=2)
+A_LINE = canary.PEM.splitlines()[2]
+IN_PARTS = " | ".join(canary.echoes(canary.PEM) + canary.echoes(KEY_FILE))
 
 
 def fault(method: str, path: str, **more: Any) -> dict[str, Any]:
@@ -66,13 +79,17 @@ def echo(status: int, text: str = TO_CREATE) -> dict[str, Any]:
     return {"status": status, "body": {"title": text, "message": text, "error_description": text}}
 
 
+BY_KEY = {"dag": "key_file", "name": "echoed"}
 TO_OTHER = {"dag": "rotating", "to": "paypal_other"}
-GOOD = ["a cold create", "a reuse", "an update", "a rotation"]
+GOOD = ["a cold create", "a reuse", "an update", "a rotation", "a key file"]
 PLAN = [
     run("a cold create"),
     run("a reuse"),
     run("an update", dag="updating"),
     run("a rotation", dag="rotating"),
+    run("a key file", dag="key_file"),
+    run("the key file is echoed in parts", fault("POST", "/connections", **echo(400, IN_PARTS)), **BY_KEY),
+    run("a line of the key is echoed", fault("POST", "/connections", **echo(403, A_LINE)), **BY_KEY),
     run("a rotation the source refuses", **TO_OTHER),
     run("the rotation echoes", fault("PATCH", "", **echo(400, TO_ROTATE)), **TO_OTHER),
     run("the rotation is overtaken", fault("PATCH", "", **echo(412, TO_ROTATE)), **TO_OTHER),
@@ -125,6 +142,7 @@ def traces(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Traces]:
     (dags / "paypal_connection.py").write_text(text.replace('"retries": 2', '"retries": 0'))
     (dags / "updating.py").write_text(UPDATING_DAG)
     (dags / "rotating.py").write_text(ROTATING_DAG)
+    (dags / "key_file.py").write_text(KEY_FILE_DAG)
     with Emulator("--state", str(state)) as emulator, Wiretap(emulator.host) as tap:
         plan = {"control": emulator.url, "runs": PLAN, "connections": _connections(tap.url)}
         log = run_plan(plan, home, dags)
@@ -135,7 +153,10 @@ def traces(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Traces]:
 def _connections(url: str) -> dict[str, Any]:
     paypal = {"conn_type": "paypal", "login": canary.PAYPAL_ID, "password": canary.PAYPAL_SECRET}
     other = {"conn_type": "paypal", "login": canary.OTHER_ID, "password": canary.OTHER_SECRET}
-    return {"aep_default": aep_connection(url), "paypal_default": paypal, "paypal_other": other}
+    key = {"conn_type": "google_cloud_platform"}
+    key["extra"] = json.dumps({"project": "harmless", "keyfile_dict": KEY_FILE})
+    connections = {"paypal_default": paypal, "paypal_other": other, "key_file": key}
+    return {"aep_default": aep_connection(url), **connections}
 
 
 def test_the_runs_went_as_planned(traces: Traces) -> None:
@@ -144,15 +165,18 @@ def test_the_runs_went_as_planned(traces: Traces) -> None:
     assert well == [*GOOD, "the POST is lost"]
     assert traces.log.count("=== failed: ") + len(well) == len(PLAN)
     bodies = "".join(sent.body for sent in traces.sent)
-    for secret in (canary.PAYPAL_ID, canary.PAYPAL_SECRET, canary.OTHER_SECRET):
+    for secret in (canary.PAYPAL_ID, canary.PAYPAL_SECRET, canary.OTHER_SECRET, A_LINE):
         assert json.dumps(secret)[1:-1] in bodies, "it was never sent"
 
 
 def test_the_connections_are_encrypted(traces: Traces) -> None:
     """In the metadata database, under a Fernet key: there the search found none of their passwords."""
     with closing(sqlite3.connect(traces.database)) as database:
-        stored = database.execute("SELECT password, is_encrypted FROM connection").fetchall()
-    assert len(stored) == 3
+        select = "SELECT {0}, is_{1}encrypted FROM connection WHERE {0} IS NOT NULL"
+        stored = database.execute(select.format("password", "")).fetchall()
+        extras = database.execute(select.format("extra", "extra_")).fetchall()
+    assert (len(stored), len(extras)) == (3, 2)
+    stored += extras
     assert all(password.startswith("gAAAA") and encrypted for password, encrypted in stored)
 
 
