@@ -139,7 +139,8 @@ def find_source(name: object) -> Source:
         if letters in source.names:
             return source
     near = _suggestions(letters) if letters else []
-    hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+    named = [f"{key!r}" + f" ({RETIRED})" * catalogue()[key].retired for key in near]
+    hint = f" Did you mean {' or '.join(named)}?" if near else ""
     raise AepConfigError(
         f"`source` is {name!r:.100}, which this provider does not know.{hint} `python -m "
         "airflow_provider_aep sources` lists what it knows; for another one, give `connection_spec_id`.",

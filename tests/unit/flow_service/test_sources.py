@@ -195,6 +195,12 @@ def test_retired_sources_are_marked() -> None:
         assert "retired by January 2026" in (catalogue()[key].deprecated or "")
 
 
+def test_a_suggestion_says_that_a_source_is_retired() -> None:
+    """Who asks for any Oracle must not be sent to what no longer works."""
+    with pytest.raises(AepConfigError, match=r"'oracle-db' or .*'oracle-eloqua' \(retired\)"):
+        find_source("oracle")
+
+
 def test_no_ending_source_is_recommended() -> None:
     """Living ones of the same category alone."""
     for source in catalogue().values():
