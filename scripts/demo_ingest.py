@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from scripts.demos import Demo, connection_line, main
-from scripts.local_airflow import LocalAirflow
+from scripts.local_airflow import LocalAirflow, move_clock
 from scripts.progress import tell
 
 DAG = "paypal_ingestion"
@@ -16,7 +16,7 @@ A_DAY = 86_400
 def let_a_day_pass(airflow: LocalAirflow) -> None:
     """Where the dataflow stands already its next run comes due, and the table has gained rows."""
     if airflow.emulator("state")["flows"]:
-        tell("A day passes on the emulator's clock")
+        tell(f"A day passes on the emulator's clock: {move_clock(airflow.emulator_url, A_DAY)}")
         airflow.emulator("clock", "POST", {"advance": A_DAY})
 
 

@@ -157,6 +157,11 @@ class LocalAirflow:
         return service
 
 
+def move_clock(emulator_url: str, seconds: int) -> str:
+    """The command that moves the emulator's clock, for the reader to repeat."""
+    return f"curl -X POST {emulator_url}/_emulator/clock -d '{{\"advance\": {seconds}}}'"
+
+
 def connections(emulator_url: str) -> dict[str, dict[str, Any]]:
     """What the example DAGs want: the README's two, with the emulator's accounts, and some of others."""
     # The Test button of Airflow 3.3 refuses a stored connection without a port.

@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from scripts.local_airflow import LocalAirflow
+from scripts.local_airflow import LocalAirflow, move_clock
 from scripts.processes import LocalError, end_by_signal, ignore_signals
 from scripts.progress import step
 
@@ -51,6 +51,8 @@ def welcome(airflow: LocalAirflow) -> str:
 Airflow:   {airflow.api.url}  (no sign-in: you are its admin)
 Emulator:  {airflow.emulator_url}  (what it was asked: {airflow.emulator_url}/_emulator/requests)
 Logs:      {airflow.logs}
+A day on:  {move_clock(airflow.emulator_url, 86_400)}
+           (make the dataflows first: docs/emulator.md, "Use the clock")
 
 The connections that the DAGs want are stored, such as aep_default and paypal_default; start with the
 DAG paypal_connection or paypal_ingestion.

@@ -97,6 +97,7 @@ def serve(app: ASGIApp, sock: socket.socket, ready: Callable[[], None]) -> None:
         "log_config": None,
         "access_log": False,
         "server_header": False,
+        "date_header": False,  # by the emulator's clock, see `wire.py`
         "h11_max_incomplete_event_size": MAX_HEAD_BYTES,
         "timeout_keep_alive": KEEP_ALIVE_SECONDS,
         "timeout_graceful_shutdown": GRACE_SECONDS,

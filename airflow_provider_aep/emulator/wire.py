@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from email.utils import formatdate
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -63,7 +64,7 @@ class Wire:
         request = Request(scope)
         path = scope["path"]
         if path == CONTROL or path.startswith(CONTROL + "/"):
-            await _send(await self._carry_out(scope, body), send)
+            await self._reply(await self._carry_out(scope, body), send)
             return
         entry = self._world.log.add(request, body, tcp.number)
         reply = await self._answer(request, body, receive)
@@ -72,7 +73,7 @@ class Wire:
             await _hang_up(tcp, receive)
             return
         entry["status"] = reply.status
-        await _send(reply, send)
+        await self._reply(reply, send)
 
     async def _answer(self, request: Request, body: bytes, receive: Receive) -> Reply | None:
         """The reply, or None when the socket is to close unanswered."""
@@ -105,6 +106,12 @@ class Wire:
             self._output.line(f"internal error: {type(error).__name__}")
             return _error_reply(errors.flow_error("1102-500"))
         return reply
+
+    async def _reply(self, reply: Reply, send: Send) -> None:
+        """Send it, with the time of the emulator's clock: that is the platform's."""
+        if all(name.lower() != b"date" for name, _ in reply.headers):
+            reply.set_header(b"date", formatdate(self._world.clock.now(), usegmt=True).encode())
+        await _send(reply, send)
 
     def _print(self, request: Request, reply: Reply | None) -> None:
         raw_path: bytes = request.scope.get("raw_path") or b""

@@ -52,6 +52,8 @@ FLOW = {
     "1100-400": "The organization may not be entitled to this source. Ask Adobe, or pick another source",
     "1308-400": "The source refused the credentials or could not be reached. Check what the source's Airflow "
     "connection holds, and that the source lets Adobe in",
+    "1360-400": "The dataflow's start has passed. Set `start` in `schedule` to a time ahead, or leave it "
+    "out to start now",
     "1403-400": "The update came without an etag. Run the task again",
     "1404-412": "Somebody changed the entity meanwhile. Run the task again",
     "1413-400": "The platform does not offer this source any more, or not to this organization. "

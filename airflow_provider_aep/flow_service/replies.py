@@ -26,9 +26,12 @@ from airflow_provider_aep.flow_service.errors import (
     ChangeUnsupportedError,
 )
 from airflow_provider_aep.flow_service.explanations import FOR_SOURCES, explain
-from airflow_provider_aep.flow_service.retry import parse_retry_after
+from airflow_provider_aep.flow_service.retry import epoch_of_http_date, parse_retry_after
 
 _LONGEST_TEXT = 400
+_START_PASSED = "FLOW-1360-400"
+_CLOCK_TOLERANCE = 5
+"""Seconds that two clocks may differ before a message says so: a reply takes time."""
 
 _BY_STATUS: dict[int, type[AepStatusError]] = {
     401: AepAuthError,
@@ -157,6 +160,8 @@ def error_from_reply(
     words = f': "{text.rstrip(".")}"' if text else f" and {describe(body, headers.get('content-type', ''))}"
     trail = f" (request id {request_id})" if request_id else ""
     advice = explain(status, code, text, sandbox, permissions)
+    if code == _START_PASSED:
+        advice += _clock_difference(headers.get("date"), now)
     message = f"{what} was refused: {status}{said}{words}. {advice}.{trail}"
     return _class(status, code, document)(
         message,
@@ -164,6 +169,19 @@ def error_from_reply(
         code=code,
         request_id=request_id,
         retry_after=parse_retry_after(headers.get("retry-after"), now),
+    )
+
+
+def _clock_difference(date: str | None, now: float) -> str:
+    """A sentence where the clock of the service (``Date``) is ahead of this worker's, else nothing."""
+    answered = epoch_of_http_date(date)
+    ahead = 0 if answered is None else round(answered - now)
+    if ahead <= _CLOCK_TOLERANCE:
+        return ""
+    return (
+        f". The service's clock is {ahead} s ahead of this worker's, and a default start is now by this "
+        "worker's clock. Correct the worker's clock, or set `start` by the service's. The emulator's clock "
+        "is ahead after an `advance`: see *Use the clock* in docs/emulator.md"
     )
 
 

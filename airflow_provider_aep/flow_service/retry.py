@@ -81,7 +81,13 @@ def parse_retry_after(value: str | None, now: float) -> float | None:
     text = value.strip()
     if text.isascii() and text.isdigit():
         return float(text[:9])
+    moment = epoch_of_http_date(text)
+    return None if moment is None else max(0.0, moment - now)
+
+
+def epoch_of_http_date(text: str | None) -> float | None:
+    """Epoch seconds of a header such as ``Date``; None where it is missing or no date."""
     try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - now)
+        return parsedate_to_datetime(text or "").timestamp()
     except (ValueError, TypeError, IndexError, OverflowError, OSError):
         return None

@@ -11,6 +11,7 @@ from airflow_provider_aep.flow_service.errors import (
     AepConfigError,
     AepNotFoundError,
     AepPermissionError,
+    AepRequestError,
     EntityExistsError,
 )
 from tests.support.emulator import Emulator
@@ -100,6 +101,17 @@ def test_a_wrong_order_is_named_before_anything_is_made(
         pipeline.dataflow(**wrong)
     assert caught.value.parameter == parameter
     assert emulator.state()["flows"] == 0
+
+
+def test_a_default_start_after_the_emulators_clock_was_moved(emulator: Emulator, pipeline: Pipeline) -> None:
+    """The message blames the clocks and names the way out, which works."""
+    emulator.advance(86_400)
+    with unwrapped(AepRequestError, match=r"86[34]\d\d s ahead of this worker's") as caught:
+        pipeline.dataflow()
+    assert caught.value.code == "FLOW-1360-400"
+    assert "docs/emulator.md" in str(caught.value)
+    start = emulator.control("GET", "clock")["now"] + 60
+    assert pipeline.dataflow(schedule={"frequency": "day", "interval": 1, "start": start})
 
 
 def test_a_start_that_has_passed_is_fine_where_the_dataflow_stands(pipeline: Pipeline) -> None:

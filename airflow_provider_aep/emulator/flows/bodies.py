@@ -23,8 +23,11 @@ class FlowBodies:
         self._world = world
         self._specs = specs
 
-    def read(self, sandbox: str, body: Item, *, draft: bool) -> Item:
-        """What is kept of a flow; of a draft only what is there is checked."""
+    def read(self, sandbox: str, body: Item, *, draft: bool, before: Item | None = None) -> Item:
+        """What is kept of a flow; of a draft only what is there is checked.
+
+        `before` is the flow that a PATCH changes: it keeps the delta column of its first run on demand.
+        """
         if "state" in body:
             raise flow_error("1410-400")
         spec = self._spec(body.get("flowSpec"))
@@ -48,7 +51,7 @@ class FlowBodies:
         if "labels" in body:
             fields["labels"] = _labels(body["labels"])
         if not draft:
-            _check_delta_column(fields, spec)
+            _check_delta_column(fields, spec, before)
             self._check_mapping(sandbox, fields, target)
         return fields
 
@@ -130,15 +133,20 @@ def _transformations(value: object, spec: Item) -> list[Item]:
     return result
 
 
-def _check_delta_column(fields: Item, spec: Item) -> None:
-    """Needed by a recurring flow of a table source, and by no other."""
-    delta = bool(transformation(fields, "Copy"))
+def _check_delta_column(fields: Item, spec: Item, before: Item | None) -> None:
+    """Needed by a recurring flow of a table source; a one-time flow gets it only from a run on demand."""
+    delta = transformation(fields, "Copy")
     takes_one = any(entry["name"] == "Copy" for entry in spec["transformationSpecs"])
-    if fields.get("scheduleParams", {}).get("frequency", "once") == "once":
-        if delta:
+    if _is_once(fields):
+        given = before is not None and _is_once(before) and delta == transformation(before, "Copy")
+        if delta and not given:
             raise flow_error("1369-400")
     elif takes_one and not delta:
         raise flow_error("1367-400")
+
+
+def _is_once(fields: Item) -> bool:
+    return bool(fields.get("scheduleParams", {}).get("frequency", "once") == "once")
 
 
 def _labels(value: object) -> list[str]:

@@ -105,7 +105,7 @@ class Flows:
         check_if_match(call, flow.item)
         draft = flow.item["state"] == "draft"
         body = _patched_body(flow.item, operations, draft=draft)
-        fields = self._bodies.read(flow.sandbox, body, draft=draft)
+        fields = self._bodies.read(flow.sandbox, body, draft=draft, before=flow.item)
         now = self._world.clock.now()
         before, after = flow.item.get("scheduleParams"), fields.get("scheduleParams")
         if before and after and not draft:

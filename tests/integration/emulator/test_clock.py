@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from email.utils import parsedate_to_datetime
 
 import pytest
 
 from airflow_provider_aep.emulator.clock import Clock
+from tests.support.emulator import Emulator
 
 HOUR = 3600.0
 
@@ -51,3 +53,11 @@ def test_a_reset(computer: list[float]) -> None:
     assert clock.now() == 1_000_000
     clock.reset()
     assert clock.now() == 1_000_000 - HOUR
+
+
+def test_replies_are_dated_by_it(emulator: Emulator) -> None:
+    """A client that compares clocks sees the platform's, not the computer's."""
+    emulator.advance(HOUR)
+    reply = emulator.http.get(f"{emulator.url}/data/foundation/flowservice/connections", timeout=10)
+    dated = parsedate_to_datetime(reply.headers["date"]).timestamp()
+    assert abs(dated - emulator.control("GET", "clock")["now"]) < HOUR / 2

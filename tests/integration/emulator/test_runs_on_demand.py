@@ -35,6 +35,29 @@ def test_on_demand(path: Path) -> None:
     assert window["windowStart"] == half * 1000
 
 
+def test_a_flow_with_a_run_on_demand_can_be_changed(path: Path) -> None:
+    """Its delta column came with the run: a PATCH of something else keeps it, and none brings another."""
+    body = path.once()
+    flow = path.flow(body)
+    made(on_demand(path, flow))
+    copy, mapping = path.get("flows", flow)["transformations"]
+
+    def patch(pointer: str, value: Any) -> Any:
+        headers = {"If-Match": path.get("flows", flow)["etag"]}
+        operation = {"op": "replace", "path": pointer, "value": value}
+        return path.api("PATCH", f"/flows/{flow}", json=[operation], headers=headers)
+
+    made(patch("/name", "Renamed"), 200)
+    assert path.get("flows", flow)["name"] == "Renamed"
+    assert path.get("flows", flow)["transformations"] == [copy, mapping]
+    other = {"name": "Copy", "params": {"deltaColumn": {"name": "Product_Id"}}}
+    assert failure(patch("/transformations", [other, mapping])) == "1369-400"
+    fresh = path.flow({**body, "name": "Another"})
+    headers = {"If-Match": path.get("flows", fresh)["etag"]}
+    operation = {"op": "replace", "path": "/transformations", "value": [copy, mapping]}
+    assert failure(path.api("PATCH", f"/flows/{fresh}", json=[operation], headers=headers)) == "1369-400"
+
+
 def test_on_demand_later(path: Path) -> None:
     """A run waits for its start time."""
     body = path.once()

@@ -33,6 +33,30 @@ def test_json_that_says_nothing_is_not_called_broken(body: Any) -> None:
     assert "and JSON without a message" in str(error(403, body, content_type="application/json"))
 
 
+PASSED = {
+    "type": "https://ns.adobe.com/aep/errors/FLOW-1360-400",
+    "errorMessage": "The start time has passed",
+}
+
+
+def test_a_start_that_has_passed_by_the_services_clock() -> None:
+    """Where the two clocks differ, the message says by how much and what to do."""
+    message = str(error(400, PASSED, date="Fri, 02 Jan 1970 00:00:00 GMT"))
+    assert "start has passed. Set `start` in `schedule`" in message
+    assert "86400 s ahead of this worker's" in message
+    assert "docs/emulator.md" in message
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {"date": "Thu, 01 Jan 1970 00:00:03 GMT"}, {"date": "soon"}], ids=str
+)
+def test_a_start_that_has_passed_by_both_clocks(headers: dict[str, str]) -> None:
+    """Then the clocks are not to blame."""
+    message = str(error(400, PASSED, **headers))
+    assert "start has passed. Set `start` in `schedule`" in message
+    assert "clock" not in message
+
+
 def without(secret: str) -> Any:
     return lambda text: text.replace(secret, "***")
 
