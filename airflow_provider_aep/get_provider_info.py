@@ -129,8 +129,12 @@ def get_provider_info() -> dict:  # type: ignore[type-arg]
                 "description": "Adobe Experience Platform.",
                 "options": {
                     "settle": {
-                        "description": "Seconds between creating an entity and the look that finds out "
-                        "whether another task created the same one.",
+                        "description": "Seconds between creating an entity and the list that shows "
+                        "whether another task created the same one. Each create takes that much longer. "
+                        "Tasks that create the same entity at the same time end with one as long as AEP "
+                        "lists a new entity within this time, or within 8 seconds more if it lists "
+                        "entities in the order of their creation. A warning in a task's log says when AEP "
+                        "takes longer than this. At most 50: a try sleeps for a minute at most.",
                         "version_added": "0.1.0",
                         "type": "float",
                         "example": None,

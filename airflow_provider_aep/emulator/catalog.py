@@ -98,7 +98,7 @@ class Catalog:
         return self._listed(request, BATCHES)
 
     def _listed(self, request: Request, kind: str) -> Response:
-        entities = self._world.store.all(kind, request.scope["state"]["sandbox"])
+        entities = self._world.listed(kind, request.scope["state"]["sandbox"])
         items = [(entity.id, _shown(entity)) for entity in entities]
         return jsonio.reply(catalog_lists.answer(items, request.query_params))
 

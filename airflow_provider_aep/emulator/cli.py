@@ -55,12 +55,26 @@ def parser() -> argparse.ArgumentParser:
         help="sources that the platform does not offer any more, such as paypal,stripe",
     )
     command.add_argument(
+        "--list-lag",
+        metavar="SECONDS",
+        type=_seconds,
+        default=defaults["list_lag"],
+        help="how long after its creation an entity is missing in lists, by the emulator's clock",
+    )
+    command.add_argument(
         "--paypal",
         choices=("available", "removed"),
         default="available",
         help="removed: another spelling of `--withdrawn paypal`",
     )
     return command
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not seconds >= 0:
+        raise argparse.ArgumentTypeError("must be a number of seconds, not negative")
+    return seconds
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -85,7 +99,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     switches = {name: getattr(options, name) for name in SWITCHES}
     names = [*options.withdrawn, "paypal" if options.paypal == "removed" else ""]
     try:
-        settings = Settings(**switches, withdrawn=sources.named(",".join(names)))
+        withdrawn = sources.named(",".join(names))
+        settings = Settings(**switches, withdrawn=withdrawn, list_lag=options.list_lag)
     except ValueError as error:
         return _fail(str(error))
     try:

@@ -134,7 +134,7 @@ class Connections:
     async def list_all(self, request: Request) -> Response:
         """Those of the sandbox that `property` lets through, a page at a time."""
         call = await read_call(request)
-        entities = [self._settled(entity) for entity in self._world.store.all(KIND, call.sandbox)]
+        entities = [self._settled(entity) for entity in self._world.listed(KIND, call.sandbox)]
         items = [self._view(entity) for entity in entities]
         fields = filters.CONNECTION_FIELDS
         return paging.answer(request.query_params, KIND, call.sandbox, fields, items)

@@ -78,7 +78,7 @@ class DataPrep:
     async def list_all(self, request: Request) -> Response:
         """`limit` and `start` are both required here."""
         limit, start = (_whole(request, name) for name in ("limit", "start"))
-        entities = self._world.store.all(KIND, request.scope["state"]["sandbox"])
+        entities = self._world.listed(KIND, request.scope["state"]["sandbox"])
         name = request.query_params.get("name")
         found = [_shown(e.item) for e in entities if name is None or e.item.get("name") == name]
         page = found[start : start + limit]

@@ -45,3 +45,4 @@ class Settings:
     run_reply: str = "both"
     withdrawn: frozenset[str] = frozenset()  # ids of connection specs
     initializing_seconds: float = 0.5
+    list_lag: float = 0.0  # seconds from a creation until lists show it

@@ -10,7 +10,7 @@ from airflow_provider_aep.emulator.clock import Clock
 from airflow_provider_aep.emulator.faults import Faults
 from airflow_provider_aep.emulator.requestlog import RequestLog
 from airflow_provider_aep.emulator.settings import TOKEN_SECONDS, Settings
-from airflow_provider_aep.emulator.store import Store
+from airflow_provider_aep.emulator.store import Entity, Store
 
 # What `/_emulator/state` counts.
 KINDS = (
@@ -73,6 +73,14 @@ class World:
     def created_at(self, sandbox: str) -> int:
         """Now, but later than anything else in the sandbox: no two entities share a `createdAt`."""
         return max(self.clock.now_ms(), self.store.newest(sandbox) + 1)
+
+    def listed(self, kind: str, sandbox: str) -> list[Entity]:
+        """What a list shows: by `--list-lag` not what was created just now. A GET by id shows it at once."""
+        entities = self.store.all(kind, sandbox)
+        if not self.settings.list_lag:  # `createdAt` can be a little ahead of the clock
+            return entities
+        newest = self.clock.now_ms() - self.settings.list_lag * 1000
+        return [entity for entity in entities if entity.item["createdAt"] <= newest]
 
     def new_etag(self) -> str:
         """With literal quotes: in Cosmos DB's style on Azure, a UUID on AWS."""

@@ -2,7 +2,8 @@
 
 The recipe is a generator. It decides, and yields what is to be done next: look, post, sleep, delete.
 :func:`carry_out` does it by way of a hook and sends the result back in. So every decision is pure and can
-be driven through every interleaving of two tasks and their deaths without a network.
+be driven through every interleaving of two tasks and their deaths without a network. All of it depends on
+how soon AEP lists a new entity: :mod:`airflow_provider_aep.exactly_once.recipe` states the bound.
 """
 
 from __future__ import annotations

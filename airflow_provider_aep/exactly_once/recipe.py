@@ -5,6 +5,15 @@
 3. *Post* once. After a lost reply look, with patience, before any further post.
 4. *Look once more*: two tasks may have raced. All agree on the oldest; who made another removes it.
 5. *Keep* the id, only now that the survivor is chosen.
+
+Flow Service has no idempotency key, so its lists decide, and the promise has a bound. Tasks that create the
+same entity at the same time end with one if AEP lists each new entity
+
+- within ``settle`` seconds after its creation, or
+- within ``settle`` + 8 seconds, and entities in the order of their creation.
+
+Beyond the bound two tasks can end with two entities. A list that lags more than ``settle`` draws a warning
+that names the bound. ``docs/reliability.md`` tells users the same.
 """
 
 from __future__ import annotations
@@ -53,7 +62,8 @@ MOST_POSTS = 3
 PATIENCE = (0.25, 0.5, 1.0, 1.5, 2.5, 4.25)
 """Seconds between the looks for an effect whose reply was lost: 10 in all."""
 SETTLING = (0.5, 1.0, 1.5, 2.0, 3.0)
-"""Seconds between the looks at several entities: a race may be settling."""
+"""Seconds between the looks at several entities (a race may be settling), or for an own one that is missing:
+8 in all."""
 
 
 def create_once(wanted: Wanted) -> Recipe:
@@ -280,22 +290,38 @@ def _counts(wanted: Wanted, entity: Entity) -> bool:
 
 
 def _standing_with_own(wanted: Wanted, own: str) -> Generator[Step, Any, list[Entity]]:
-    """What stands, with our own counted in even where the list lags behind."""
+    """What stands, with our own counted in even where the list lags behind, which is told."""
     standing: list[Entity] = []
+    waited = wanted.settle
     for pause in (0.0, *SETTLING):
         if pause:
             yield Sleep(pause)
+            waited += pause
         listed = yield from _look(wanted, own)
         standing = [entity for entity in listed if _counts(wanted, entity) or entity.id == own]
         if any(entity.id == own for entity in standing):
-            break
-    if not any(entity.id == own for entity in standing):
-        try:
-            standing.append((yield Get(own)))
-        except AepNotFoundError:
-            if not standing:
-                state = "draft" if wanted.drafts else ""
-                standing.append(
-                    Entity(own, state=state)
-                )  # neither list nor read has caught up with the reply
+            if pause:
+                yield _late(wanted, own, f"only about {waited:g} s after this task created it")
+            return standing
+    try:
+        standing.append((yield Get(own)))
+    except AepNotFoundError:
+        if standing:
+            return standing  # a rival has deleted ours
+        standing.append(Entity(own, state="draft" if wanted.drafts else ""))  # a read can lag as well
+    yield _late(
+        wanted, own, f"not within {waited:g} s after this task created it. Look in AEP for a second one"
+    )
     return standing
+
+
+def _late(wanted: Wanted, own: str, when: str) -> Decided:
+    """A list that lags beyond ``settle`` comes near the bound of this module's docstring, or is beyond it."""
+    bound = wanted.settle + sum(SETTLING)
+    return Decided(
+        f"AEP listed {wanted.named} {when}. Tasks that create the same one at the same time end with one as "
+        f"long as AEP lists a new one within {bound:g} s. Set `[aep] settle` in Airflow's configuration, now "
+        f"{wanted.settle:g}, to more seconds than AEP's list lags",
+        own,
+        True,
+    )

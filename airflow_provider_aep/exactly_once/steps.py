@@ -20,7 +20,7 @@ class Wanted:
     :param mark: this task instance's mark, or None to work without
     :param drafts: it is made as a draft, which has no effect yet, and published once it is chosen
     :param wait_timeout: seconds to wait for an entity that is still coming up
-    :param settle: seconds between an own post and the look for a race
+    :param settle: seconds between an own post and the look for a race; see the recipe's bound
     """
 
     kind: str

@@ -80,6 +80,9 @@ class AepOperator(BaseOperator):
 class CreateOperator(AepOperator):
     """Base of the operators that make sure that exactly one entity stands. Subclasses write :meth:`plan`.
 
+    Tasks that run at the same time end with one entity as long as AEP lists a new one within ``[aep] settle``
+    + 8 seconds (9 by default): see ``docs/reliability.md``.
+
     :param if_exists: what to do where one stands: ``reuse`` it, ``update`` it, or ``fail``
     :param mark: whether what this task makes carries its mark, by which a later try knows it; without it a
         lost reply is not healed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -167,6 +168,24 @@ def test_the_configuration_is_complete() -> None:
         for option in section["options"].values():
             assert {"description", "version_added", "type", "example", "default"} <= set(option)
     assert "settle" in INFO["config"]["aep"]["options"]
+
+
+def test_the_bound_of_exactly_once_is_the_one_that_is_documented() -> None:
+    """Code, Airflow's configuration, README and docs name the same seconds."""
+    from airflow_provider_aep.exactly_once.recipe import SETTLING
+
+    option = INFO["config"]["aep"]["options"]["settle"]
+    default, more = float(option["default"]), sum(SETTLING)
+    assert f"within {more:g} seconds more" in option["description"]
+    root = Path(__file__).parents[2]
+    page = " ".join((root / "docs" / "reliability.md").read_text("utf-8").split())
+    assert f"within `settle` seconds ({default:g} by default)" in page
+    assert f"within `settle` + {more:g} seconds ({default + more:g} by default)" in page
+    readme = " ".join((root / "README.md").read_text("utf-8").split())
+    assert f"lists a new entity within {default + more:g} seconds" in readme
+    for text in (page, readme):
+        assert re.search("[Nn]othing here has met a live AEP|has not met a live AEP", text)
+        assert "the emulator's" in text
 
 
 def test_asking_for_it_imports_nothing() -> None:

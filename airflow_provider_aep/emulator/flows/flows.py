@@ -84,7 +84,7 @@ class Flows:
     async def list_all(self, request: Request) -> Response:
         """Those of the sandbox that `property` lets through, a page at a time."""
         call = await read_call(request)
-        items = [_view(entity) for entity in self._world.store.all(KIND, call.sandbox)]
+        items = [_view(entity) for entity in self._world.listed(KIND, call.sandbox)]
         return paging.answer(request.query_params, KIND, call.sandbox, FIELDS, items)
 
     async def runs(self, request: Request) -> Response:

@@ -44,7 +44,7 @@ class Runs:
     async def list_all(self, request: Request) -> Response:
         """Those of the sandbox that `property` lets through, a page at a time."""
         call = await read_call(request)
-        items = [entity.item for entity in self._world.store.all(KIND, call.sandbox)]
+        items = [entity.item for entity in self._world.listed(KIND, call.sandbox)]
         return paging.answer(request.query_params, KIND, call.sandbox, FIELDS, items)
 
     async def get(self, request: Request) -> Response:

@@ -69,7 +69,7 @@ class Side:
     async def list_all(self, request: Request) -> Response:
         """Those of the sandbox that `property` lets through, a page at a time."""
         call = await read_call(request)
-        items = [entity.item for entity in self._world.store.all(self.kind, call.sandbox)]
+        items = [entity.item for entity in self._world.listed(self.kind, call.sandbox)]
         return paging.answer(request.query_params, self.kind, call.sandbox, self.filterable, items)
 
     async def patch(self, request: Request) -> Response:

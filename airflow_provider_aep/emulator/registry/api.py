@@ -123,7 +123,7 @@ class SchemaRegistry:
         if container == "global":
             wanted = "mixins" if kind == "fieldgroups" else kind
             return [item for item in library().values() if item["meta:resourceType"] == wanted]
-        entities = self._world.store.all(kind, request.scope["state"]["sandbox"]) if kind in KINDS else []
+        entities = self._world.listed(kind, request.scope["state"]["sandbox"]) if kind in KINDS else []
         return [entity.item for entity in entities]
 
     def _find(self, request: Request) -> Any:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.integration.emulator.path import SHORT, Path
 from tests.support.emulator import PAYPAL_SPEC, Api, Emulator
 
 STRANGE = [
@@ -205,3 +206,35 @@ def test_a_token_is_taken_whole(api: Api) -> None:
         assert names(api, continuationToken=good) == ["1"]
     for bad in (token + "!", token + " ", token[:9] + "\n" + token[9:], token[:-1], token + "A"):
         assert code(api, continuationToken=bad) == "1100-400"
+
+
+def test_a_list_that_lags() -> None:
+    """`--list-lag`: a new entity is missing in every list for so long, and there by its id at once."""
+    with Emulator("--list-lag", "30") as emulator:
+        path = Path(emulator)
+        path.stop_clock()
+        base = path.base()
+        source = path.source(base)
+        path.dataset(path.schema())
+        assert path.get("connections", base)["id"] == base
+
+        def listed() -> list[int]:
+            pages = [
+                path.api("GET", f"/{kind}").json()["items"] for kind in ("connections", "sourceConnections")
+            ]
+            datasets = path.catalog("GET", "/dataSets").json()
+            schemas = path.registry("GET", "/tenant/schemas", headers=SHORT).json()["results"]
+            return [*map(len, pages), len(datasets), len(schemas)]
+
+        path.advance(29)
+        assert listed() == [0, 0, 0, 0]
+        path.advance(2)
+        assert listed() == [1, 1, 1, 1]
+        assert path.get("sourceConnections", source)["baseConnectionId"] == base
+
+
+@pytest.mark.parametrize("lag", ["-1", "nan", "soon"])
+def test_a_lag_that_is_invalid(lag: str) -> None:
+    """Refused when it starts."""
+    with pytest.raises(RuntimeError, match="list-lag"):
+        Emulator("--list-lag", lag)

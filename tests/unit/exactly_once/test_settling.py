@@ -83,6 +83,36 @@ def test_an_own_that_shows_nowhere_stands_all_the_same() -> None:
     assert stage.asked(s.Publish) == [s.Publish("own")]
 
 
+def test_a_list_that_lags_is_told() -> None:
+    """A warning names the lag, the bound, and the setting: the next race may be beyond the bound."""
+    own = entity("own")
+    _, stage = create(wanted(settle=1.0), look=[[], [], [], [own]], post=["own"])
+    assert stage.slept == [1.0, *SETTLING[:2]]
+    [(text, about, warning)] = [told for told in stage.told if "AEP listed" in told[0]]
+    assert (about, warning) == ("own", True)
+    assert text.startswith("AEP listed the flow 'n' only about 2.5 s after this task created it. Tasks")
+    assert "as long as AEP lists a new one within 9 s. Set `[aep] settle` in Airflow's" in text
+    assert ", now 1, to more seconds" in text
+
+
+def test_a_list_that_lags_beyond_the_bound_is_told() -> None:
+    """Then there may be a second one, and only a human can look."""
+    for get in (GONE, entity("own")):
+        _, stage = create(wanted(settle=1.0), look=[[]], post=["own"], get=[get])
+        [(text, about, warning)] = [told for told in stage.told if "AEP listed" in told[0]]
+        assert (about, warning) == ("own", True)
+        assert "not within 9 s after this task created it. Look in AEP for a second one." in text
+
+
+def test_a_list_that_does_not_lag_is_not_told() -> None:
+    """Nor is one that shows a rival who has deleted ours."""
+    _, stage = create(wanted(settle=1.0), look=[[], [entity("own")]], post=["own"])
+    assert "AEP listed" not in words(stage)
+    rival = entity("rival", 1, OTHER)
+    _, stage = create(wanted(), look=[[], [rival]], post=["own"], get=[GONE], delete=[GONE])
+    assert "AEP listed" not in words(stage)
+
+
 def test_an_own_that_was_deleted_by_a_rival() -> None:
     """Theirs stands, ours is gone: that is settled."""
     outcome, _ = create(
