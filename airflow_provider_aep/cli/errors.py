@@ -48,9 +48,8 @@ def table(kinds: Iterable[type[AepError]]) -> Table:
     for heading in ("code", "error", "what happened", "a retry"):
         shown.add_column(heading, overflow="fold")
     for kind in kinds:
-        shown.add_row(
-            kind.stable_code, kind.__name__, kind.what, "helps" if kind.default_retryable else "cannot help"
-        )
+        retry = "depends" if kind.retry_helps else "helps" if kind.default_retryable else "cannot help"
+        shown.add_row(kind.stable_code, kind.__name__, kind.what, retry)
     return shown
 
 
@@ -69,12 +68,15 @@ def entry(kind: type[AepError]) -> Table:
 def facts(kind: type[AepError]) -> dict[str, str]:
     """What is known of an error in general, by headings."""
     found = {"What happened": kind.what, "Why": kind.why, "What to do": kind.todo}
-    found["A retry"] = (
-        "can help, unless the error at hand says `retryable=False`"
-        if kind.default_retryable
-        else "cannot help, unless the error at hand says `retryable=True`"
-    )
-    found["Airflow"] = RETRIED if kind.default_retryable else FAILED
+    if kind.retry_helps:
+        found["A retry"] = f"{kind.retry_helps}; the error at hand says it by `retryable`"
+        found["Airflow"] = f"if a retry helps, {RETRIED}. If not, {FAILED}"
+    elif kind.default_retryable:
+        found["A retry"] = "can help, unless the error at hand says `retryable=False`"
+        found["Airflow"] = RETRIED
+    else:
+        found["A retry"] = "cannot help, unless the error at hand says `retryable=True`"
+        found["Airflow"] = FAILED
     if codes := ", ".join(f"`{code}`" for code, of in adobe_codes() if of is kind):
         found["Adobe's codes"] = codes
     return found

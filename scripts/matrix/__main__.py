@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from scripts.local_airflow import clean_environment
-from scripts.matrix.combinations import PYTHONS, RELEASES, Combination, find_python, paths
+from scripts.matrix.combinations import PYTHONS, RELEASES, Combination, find_python, part, paths
 from scripts.matrix.environments import Workshop
 from scripts.matrix.results import HEAD, Result, load, merge, read_junit, row, save, write_tables
 from scripts.processes import LocalError, Service, end_by_signal, stop
@@ -83,6 +83,7 @@ def _run(workshop: Workshop, combination: Combination, options: Any) -> Result:
         "python": combination.python,
         "date": datetime.now(timezone.utc).date().isoformat(),
         "command": options.command,
+        "part": part(combination, options.whole),
     }
     interpreter = find_python(combination.python)
     if interpreter is None:

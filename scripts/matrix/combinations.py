@@ -91,6 +91,14 @@ def find_python(version: str) -> str | None:
     return None
 
 
+def part(combination: Combination, whole: bool) -> str:
+    """In words, which part of the tests :func:`paths` chooses; empty for all of them."""
+    if whole:
+        return ""
+    share = {1: "all", 4: "a quarter"}[len(combination.release.pythons)]
+    return f"quick tests, {share} of the slow"
+
+
 def paths(tree: Path, combination: Combination, whole: bool) -> list[str]:
     """For pytest: all the tests; or all the quick ones, and of the slow ones this Python's share."""
     if whole:

@@ -18,7 +18,11 @@ SECTION = "test-matrix"
 
 @dataclass(frozen=True)
 class Result:
-    """One combination's. ``problem`` says why it did not run, or that its tests did not come to their end."""
+    """One combination's.
+
+    :param part: in words, which part of the tests ran; empty for all of them
+    :param problem: why it did not run, or that its tests did not come to their end
+    """
 
     release: str
     python: str
@@ -30,6 +34,7 @@ class Result:
     failed: list[str] = field(default_factory=list)
     seconds: int = 0
     problem: str | None = None
+    part: str = ""
 
     @property
     def good(self) -> bool:
@@ -41,7 +46,8 @@ class Result:
         """In a word or two."""
         if self.failed:
             return f"{len(self.failed)} failed"
-        return self.problem or ("passed" if self.passed else "no test ran")
+        passed = f"passed: {self.part}" if self.part else "passed"
+        return self.problem or (passed if self.passed else "no test ran")
 
 
 def read_junit(report: Path) -> dict[str, Any]:

@@ -17,6 +17,8 @@ class AepError(Exception):
     todo: ClassVar[str] = "Read the message; where it does not help, report it with the task's log."
 
     default_retryable = False
+    retry_helps: ClassVar[str] = ""
+    """In words when a retry helps, where that depends on the case."""
     may_have_happened = False
     """Whether the effect of what was asked can stand although it failed."""
 

@@ -56,12 +56,13 @@ class EntityStateError(AepConflictError):
     """The entity is in a state this task cannot use."""
 
     stable_code = "AEP-E505"
-    what = "The entity stands, and cannot be used."
+    what = "The entity exists and cannot be used."
     why = "It is disabled, a draft, was deleted meanwhile, or is still being set up."
     todo = (
-        "Where it is still coming up, let Airflow retry: the next try goes on waiting. Else enable, publish "
+        "If it is still being set up, let Airflow retry: the next try goes on waiting. Else enable, publish "
         "or delete it in AEP, or choose another `name`."
     )
+    retry_helps = "helps if the entity is still being set up or was deleted meanwhile, and in no other case"
 
 
 class EntityInUseError(AepConflictError):

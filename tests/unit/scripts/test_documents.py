@@ -50,6 +50,17 @@ def test_every_dependency_is_listed() -> None:
     assert all(row in table for row in rows)
 
 
+def test_what_is_installed_from_where() -> None:
+    """No package index has it; and a DAG file that imports the provider is parsed by the DAG processor."""
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    commands = [
+        found for page in pages for found in re.findall(r"pip install [^\n`]+", page.read_text("utf-8"))
+    ]
+    assert sorted(commands) == ["pip install '.[emulator]'", "pip install ."]
+    where = " ".join((ROOT / "README.md").read_text("utf-8").split())
+    assert "Airflow's scheduler, DAG processor, workers, triggerer and API server run" in where
+
+
 def test_the_tests_named_for_security_stand() -> None:
     """A promise whose test went away would be none."""
     named = re.findall(r"test_\w+\.py", (ROOT / "SECURITY.md").read_text())

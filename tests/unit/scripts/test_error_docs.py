@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_aep.flow_service.errors import AepError, every_kind
+from airflow_provider_aep.cli.errors import facts
+from airflow_provider_aep.flow_service.errors import AepError, EntityStateError, every_kind
 from scripts import error_docs
 
 ROOT = Path(__file__).parents[3]
@@ -29,6 +30,17 @@ def test_each_error_has_its_section(kind: type[AepError]) -> None:
         assert sentence.rstrip(".") in section
     assert ("can help, unless" in section) is kind.default_retryable
     assert f"- [{kind.stable_code}](#{anchor})" in text
+
+
+def test_a_retry_that_is_advised_is_not_denied() -> None:
+    """Where it depends on the case, the page says on what."""
+    for kind in every_kind():
+        said = facts(kind)
+        if "let Airflow retry" in said["What to do"]:
+            assert "cannot help" not in said["A retry"], kind
+            assert "retries as the task's" in said["Airflow"], kind
+    state = facts(EntityStateError)
+    assert state["A retry"].startswith("helps if the entity is still being set up")
 
 
 def test_no_link_leads_nowhere() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.matrix.combinations import RELEASES, Combination, Release, find_python, paths
+from scripts.matrix.combinations import PYTHONS, RELEASES, Combination, Release, find_python, part, paths
 from scripts.matrix.results import Result, load, merge, overview, read_junit, save
 
 ROOT = Path(__file__).parents[3]
@@ -73,6 +73,19 @@ def test_what_did_not_run_is_said(tmp_path: Path) -> None:
     assert lines[2] == "| Airflow 3.1.8 | not run: no such Python | 2 failed | no test ran | passed |"
     assert lines[3] == "| Airflow 3.2.2 | not run | not run | not run | not run |"
     assert len(lines) == 2 + len(RELEASES)
+
+
+def test_a_row_that_ran_a_part_of_the_tests_says_which(tmp_path: Path) -> None:
+    """`passed` alone means all of them; the words are those of what is run."""
+    everywhere = Combination(RELEASES[0], "3.11")
+    single = next(Combination(one, one.pythons[0]) for one in RELEASES if len(one.pythons) == 1)
+    words = [part(everywhere, whole=False), part(single, whole=False), part(everywhere, whole=True)]
+    assert words == ["quick tests, a quarter of the slow", "quick tests, all of the slow", ""]
+    rows = [result("3.1.8", python, passed=7, part=one) for python, one in zip(PYTHONS, words, strict=False)]
+    save(rows, tmp_path / "results.json")
+    line = overview(load(tmp_path / "results.json")).splitlines()[2]
+    assert line.startswith(f"| Airflow 3.1.8 | passed: {words[0]} | passed: {words[1]} | passed | not run |")
+    assert all(one.part or "--whole" in one.command for one in load(ROOT / "docs" / "test-matrix.json"))
 
 
 def test_pytests_report_is_read(tmp_path: Path) -> None:
