@@ -21,6 +21,7 @@ from airflow_provider_aep.flow_service.errors import AepAuthError, AepError
 from airflow_provider_aep.flow_service.retry import ATTEMPTS, decide
 from airflow_provider_aep.flow_service.run_calls import Pages
 from airflow_provider_aep.hooks import ims
+from airflow_provider_aep.hooks.failures import Address
 from airflow_provider_aep.hooks.headers import FIXED_HEADERS, with_ours
 from airflow_provider_aep.hooks.lookup import afind_connection
 from airflow_provider_aep.hooks.scrub import Secrets
@@ -110,10 +111,18 @@ class AsyncFlowService:
             yield pages.take(await self.call(pages.call))
 
     async def _send(
-        self, method: str, url: str, headers: dict[str, str], what: str, data: str | None = None
+        self,
+        method: str,
+        url: str,
+        headers: dict[str, str],
+        what: str,
+        data: str | None = None,
+        setting: str = "host",
     ) -> Reply:
+        origin = self._settings.ims_url if setting == "ims_host" else self._settings.base_url
+        to = Address(origin, setting, self._conn_id)
         return await self._transport.send(
-            method, url, headers=headers, what=what, limit=self._settings.timeout, data=data
+            method, url, headers=headers, what=what, to=to, limit=self._settings.timeout, data=data
         )
 
     async def _token(self) -> str:
@@ -133,7 +142,7 @@ class AsyncFlowService:
         what = "The token request to IMS"
         headers = {**FIXED_HEADERS, "content-type": "application/x-www-form-urlencoded"}
         url = self._settings.ims_url + ims.TOKEN_PATH
-        reply = await self._send("POST", url, headers, what, ims.form_of(self._settings))
+        reply = await self._send("POST", url, headers, what, ims.form_of(self._settings), "ims_host")
         if failure := self._refusal(reply, what):
             raise failure
         document = replies.read_json(reply.body, reply.headers.get("content-type", ""), what)

@@ -62,12 +62,14 @@ class AioTransport:
         *,
         headers: Mapping[str, str],
         what: str,
+        to: failures.Address,
         limit: float,
         data: str | bytes | None = None,
     ) -> Reply:
         """Send once. Never follows a redirect, never repeats.
 
         :param what: the request in words for error messages, without query and secrets
+        :param to: where it goes, for error messages
         :param limit: seconds for the whole reply
         :raises AepTransportError: no whole reply
         """
@@ -87,7 +89,7 @@ class AioTransport:
         except AepError:
             raise
         except (aiohttp.ClientError, asyncio.TimeoutError, OSError, ValueError, zlib.error) as error:
-            failure: AepError = typed(error, what, limit)
+            failure: AepError = typed(error, what, to, limit)
         else:
             if not 300 <= reply.status < 400:
                 return reply
@@ -131,18 +133,19 @@ async def _read(response: aiohttp.ClientResponse, what: str) -> bytes:
     return unpacked(content, response.headers.get("content-encoding", ""), what)
 
 
-def typed(error: Any, what: str, limit: float) -> AepError:
+def typed(error: Any, what: str, to: failures.Address, limit: float) -> AepError:
     """Our error for one of aiohttp's. None of its text is kept: it may hold what was sent."""
+    cause = failures.cause_of(failures.causes(error))
     if isinstance(error, aiohttp.ClientProxyConnectionError | aiohttp.ClientHttpProxyError):
-        return failures.no_proxy(what)
+        return failures.no_proxy(what, to, cause)
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return failures.untrusted(what)
+        return failures.untrusted(what, to, cause)
     if isinstance(error, aiohttp.ClientConnectorError):
-        return failures.not_connected(what)
+        return failures.not_connected(what, to, cause)
     if isinstance(error, asyncio.TimeoutError):
         return failures.too_slow(what, limit)
     if isinstance(error, aiohttp.InvalidURL | ValueError) and not isinstance(error, OSError):
-        return failures.no_address(what)
+        return failures.no_address(what, to)
     if isinstance(error, zlib.error):
         return failures.not_zipped(what)
     if isinstance(error, aiohttp.ClientResponseError):

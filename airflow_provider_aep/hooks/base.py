@@ -187,7 +187,7 @@ class AepHook(HttpHook):
         request.headers = CaseInsensitiveDict(headers)
         response = None
         try:
-            response = self._line.transport.send(request, what, timeout)
+            response = self._line.transport.send(request, what, self._line.address(), timeout)
             self.check_response(response)
         except AepError as error:
             if isinstance(error, AepAuthError):
@@ -207,7 +207,7 @@ class AepHook(HttpHook):
         """Send one request without any credentials. :raises AepTransportError: nobody answers at `host`"""
         request = requests.PreparedRequest()
         request.prepare(method="GET", url=self._root, headers=FIXED_HEADERS)
-        self._line.transport.send(request, self._words(request))
+        self._line.transport.send(request, self._words(request), self._line.address())
 
     def _url(self, endpoint: str | None) -> str:
         """The address of an endpoint; a foreign one is refused, since the token would go there."""

@@ -11,10 +11,9 @@ from airflow_provider_aep.flow_service import replies
 from airflow_provider_aep.flow_service.calls import Call
 from airflow_provider_aep.flow_service.errors import (
     AepAuthError,
-    AepCertificateError,
+    AepConnectError,
     AepError,
     AepPermissionError,
-    AepProxyError,
     AepReplyError,
     AepStatusError,
     AepTransportError,
@@ -68,13 +67,10 @@ def _host_problem(hook: AepHook) -> str | None:
 
 
 def _unreachable(hook: AepHook, error: AepTransportError, setting: str, address: str) -> str:
-    settings = hook.settings
-    if settings.base_url == settings.ims_url:
+    if isinstance(error, AepConnectError):
+        return str(error)  # it names both
+    if hook.settings.base_url == hook.settings.ims_url:
         setting = "host` and `ims_host"
-    if isinstance(error, AepProxyError):
-        return f"The proxy on the way to {address} (`{setting}`) refused or is not reachable: {error}"
-    if isinstance(error, AepCertificateError):
-        return f"The certificate of {address} (`{setting}`) is not trusted: {error}"
     if isinstance(error, AepReplyError):
         return f"{address} (`{setting}`) does not answer as Adobe does: {error}"
     return f"{address} (`{setting}`) cannot be reached: {error}"

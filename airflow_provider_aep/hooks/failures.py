@@ -1,10 +1,17 @@
 """Failures of the network in our words, for the blocking and the asynchronous side alike.
 
 Which of them it was, each side tells from its own library's exceptions. ``what`` is the request in words; of
-what was sent, or said by the library, nothing is kept.
+what was sent, or said by the library, nothing is kept, but for the system's own cause.
 """
 
 from __future__ import annotations
+
+import os
+import socket
+import ssl
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
 
 from airflow_provider_aep.flow_service.errors import (
     AepCertificateError,
@@ -16,13 +23,28 @@ from airflow_provider_aep.flow_service.errors import (
     ConnectionSettingError,
 )
 
-_REACH = "Check `host` of the AEP connection, scheme and port included, DNS, proxy and firewall."
 _PROXIES = "HTTPS_PROXY, HTTP_PROXY and NO_PROXY in the environment of workers and triggerer"
 
 
-def no_proxy(what: str, problem: str = "the proxy refused or is not reachable") -> AepProxyError:
+@dataclass(frozen=True)
+class Address:
+    """Where a request goes: an origin, and the setting of the Airflow connection that says so."""
+
+    origin: str
+    setting: str
+    conn_id: str
+
+    def __str__(self) -> str:
+        return f"{self.origin} (`{self.setting}` of the Airflow connection {self.conn_id!r})"
+
+
+def no_proxy(
+    what: str, to: Address, cause: str, problem: str = "refused it or is not reachable"
+) -> AepProxyError:
     """The proxy refused, or is not there."""
-    return AepProxyError(f"{what} did not leave: {problem}. Check {_PROXIES}.")
+    return AepProxyError(
+        f"{what} was not sent: the proxy on the way to {to} {problem}{_because(cause)}. Check {_PROXIES}."
+    )
 
 
 def proxy_address() -> AepProxyError:
@@ -34,11 +56,11 @@ def proxy_address() -> AepProxyError:
     )
 
 
-def untrusted(what: str) -> AepCertificateError:
+def untrusted(what: str, to: Address, cause: str) -> AepCertificateError:
     """The server's certificate."""
     return AepCertificateError(
-        f"{what} did not leave: the server's certificate is not trusted. Where a company proxy opens TLS, "
-        "set `verify` of the AEP connection to the path of its CA bundle."
+        f"{what} was not sent: the certificate of {to} is not trusted{_because(cause)}. If a company proxy "
+        "intercepts TLS, set `verify` of the AEP connection to the path of its CA bundle."
     )
 
 
@@ -50,16 +72,54 @@ def no_bundle() -> ConnectionSettingError:
     )
 
 
-def no_address(what: str) -> ConnectionSettingError:
-    """``host`` is no address."""
-    return ConnectionSettingError(
-        f"{what} cannot be sent: `host` of the AEP connection gives no address.", parameter="host"
+def no_address(what: str, to: Address) -> ConnectionSettingError:
+    """The setting is no address."""
+    return ConnectionSettingError(f"{what} cannot be sent: {to} is no address.", parameter=to.setting)
+
+
+def not_connected(what: str, to: Address, cause: str) -> AepConnectError:
+    """It never left."""
+    return AepConnectError(
+        f"{what} was not sent: could not connect to {to}{_because(cause)}. Check `{to.setting}`, scheme and "
+        "port included, then DNS, proxy and firewall of the worker."
     )
 
 
-def not_connected(what: str, problem: str = "the server is not reachable") -> AepConnectError:
-    """It never left."""
-    return AepConnectError(f"{what} did not leave: {problem}. {_REACH}")
+def _because(cause: str) -> str:
+    return f": {cause}" if cause else ""
+
+
+def cause_of(errors: Iterable[BaseException]) -> str:
+    """What the system or OpenSSL says, of the first error that has its words; empty if none has.
+
+    Only their own fixed texts are taken: what a library composes may hold what was sent.
+    """
+    for error in errors:
+        text = None
+        if isinstance(error, ssl.SSLError):  # aiohttp's own are of this class, without its facts
+            text = getattr(error, "verify_message", None) or getattr(error, "reason", None)
+            text = text and text.replace("_", " ")
+        elif isinstance(error, socket.gaierror):
+            text = error.strerror
+        elif (
+            isinstance(error, OSError) and (error.errno or 0) > 0
+        ):  # a name that is unknown has its own numbers
+            text = os.strerror(error.errno)
+        if text:
+            return text.rstrip(".")
+    return ""
+
+
+def causes(error: BaseException, outer: BaseException | None = None) -> list[BaseException]:
+    """The error, what it wraps and what it came from, up to ``outer``, what was there before the call."""
+    found: list[BaseException] = []
+    queue: list[Any] = [error]
+    while queue and len(found) < 20:
+        one = queue.pop()
+        if isinstance(one, BaseException) and one is not outer and one not in found:
+            found.append(one)
+            queue += [one.__cause__, one.__context__, getattr(one, "reason", None), *one.args]
+    return found
 
 
 def too_slow(what: str, limit: float) -> AepTimeoutError:

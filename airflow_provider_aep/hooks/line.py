@@ -16,6 +16,7 @@ from airflow_provider_aep.flow_service.errors import AepError, AepReplyError
 from airflow_provider_aep.flow_service.explanations import FOR_SOURCES
 from airflow_provider_aep.flow_service.retry import LONGEST_WAIT, decide
 from airflow_provider_aep.hooks import ims
+from airflow_provider_aep.hooks.failures import Address
 from airflow_provider_aep.hooks.headers import FIXED_HEADERS
 from airflow_provider_aep.hooks.lookup import find_connection
 from airflow_provider_aep.hooks.scrub import Secrets
@@ -52,6 +53,11 @@ class Line:
             if self._transport is None:
                 self._transport = Transport(self.settings.timeout, self.settings.verify)
             return self._transport
+
+    def address(self, setting: str = "host") -> Address:
+        """Where requests go, or with ``ims_host`` where tokens come from: for error messages."""
+        origin = self.settings.ims_url if setting == "ims_host" else self.settings.base_url
+        return Address(origin, setting, self.conn_id)
 
     @cached_property
     def _token_key(self) -> str:
@@ -106,7 +112,7 @@ class Line:
             headers={**FIXED_HEADERS, "content-type": "application/x-www-form-urlencoded"},
         )
         try:
-            response = self.transport.send(request, what)
+            response = self.transport.send(request, what, self.address("ims_host"))
             if failure := self.refusal(response, what, self.settings.sandbox):
                 return failure, None
             kind = response.headers.get("content-type", "")

@@ -26,6 +26,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from airflow_provider_aep.flow_service.bounds import MAX_REPLY, redirected, too_large, unpacked
 from airflow_provider_aep.flow_service.errors import AepError
 from airflow_provider_aep.hooks._requests_failures import typed
+from airflow_provider_aep.hooks.failures import Address
 from airflow_provider_aep.hooks.tls import bundle, context_for
 
 _CHUNK = 64 * 1024
@@ -171,11 +172,12 @@ class Transport:
         self._proxies: dict[str, dict[str, str]] = {}
 
     def send(
-        self, request: requests.PreparedRequest, what: str, timeout: float | None = None
+        self, request: requests.PreparedRequest, what: str, to: Address, timeout: float | None = None
     ) -> requests.Response:
         """Send once. Returns the reply with its body read; never follows a redirect, never retries.
 
         :param what: the request in words for error messages, without query and secrets
+        :param to: where it goes, for error messages
         :raises AepTransportError: no whole reply
         """
         limit = timeout or self.timeout
@@ -194,7 +196,7 @@ class Transport:
             ValueError,
             zlib.error,
         ) as error:
-            failure = typed(error, what, limit, outer)
+            failure = typed(error, what, to, limit, outer)
         else:
             if response.is_redirect or 300 <= response.status_code < 400:
                 failure = redirected(what, response.status_code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import socket
 import threading
 import time
@@ -24,7 +25,7 @@ EMPTY = reply(200, {"items": []})
 
 def refused(hook: Any) -> errors.AepConnectError:
     """The error of a call that never leaves; it holds nothing of requests' and no secret."""
-    with pytest.raises(errors.AepConnectError, match="did not leave") as caught:
+    with pytest.raises(errors.AepConnectError, match="was not sent") as caught:
         hook.list_connections()
     error = caught.value
     assert not error.may_have_happened
@@ -49,6 +50,10 @@ def test_a_certificate_of_an_unknown_authority_is_refused(make_hook: MakeHook, t
     assert error.culprit == "certificate"
     assert not error.retryable
     assert "`verify`" in str(error)
+    assert f"the certificate of {tls_server.url} (`ims_host` of the Airflow connection" in str(error)
+    assert "not trusted: self-signed certificate in certificate chain." in str(error) or "issuer" in str(
+        error
+    )
     assert tls_server.tokens == []
 
 
@@ -140,13 +145,30 @@ def test_a_port_nobody_listens_at(make_hook: MakeHook, waits: Any) -> None:
     error = refused(make_hook(f"http://127.0.0.1:{unused_port()}"))
     assert error.culprit == "host"
     assert error.retryable
-    assert "`host`" in str(error)
+    assert "Check `ims_host`" in str(error)
     assert len(waits) == 3
+
+
+@pytest.mark.parametrize("dead", ["host", "ims_host"])
+def test_a_connect_error_names_address_setting_connection_and_cause(
+    make_hook: MakeHook, emulator: Emulator, waits: Any, dead: str
+) -> None:
+    """A dead `ims_host` is not put down to `host`; the system's own words tell a firewall from a typo."""
+    url = f"http://127.0.0.1:{unused_port()}"
+    urls = {"host": emulator.url, "ims_host": emulator.url, dead: url}
+    error = refused(make_hook(urls["host"], conn_id="aep_two", extra={"ims_host": urls["ims_host"]}))
+    where = (
+        f"{url} (`{dead}` of the Airflow connection 'aep_two'): Connection refused. Check `{dead}`, scheme"
+    )
+    assert f"was not sent: could not connect to {where}" in str(error)
+    assert ("`host`" in str(error)) is (dead == "host")
 
 
 def test_a_name_nobody_knows(make_hook: MakeHook, waits: Any) -> None:
     """`.invalid` exists nowhere."""
-    assert refused(make_hook("https://aep.invalid")).culprit == "host"
+    error = refused(make_hook("https://aep.invalid"))
+    assert error.culprit == "host"
+    assert re.search(r"https://aep\.invalid \(`ims_host` of [^)]+\): \w+.* Check", str(error)), error
 
 
 def test_an_error_that_the_caller_deals_with_is_no_cause_of_ours(make_hook: MakeHook) -> None:

@@ -60,7 +60,7 @@ def tls_server(authority: Authority) -> Iterator[RawServer]:
 def test_certificates_are_checked(make_hook: MakeHook, tls_server: RawServer, authority: Authority) -> None:
     """Always; `verify` says whom to trust."""
     make_hook(tls_server.url)
-    error = failing(errors.AepConnectError, "certificate is not trusted")
+    error = failing(errors.AepConnectError, "the certificate of .* is not trusted: ")
     assert (error.culprit, error.retryable) == ("certificate", False)
     assert tls_server.tokens == []
     make_hook(tls_server.url, extra={"verify": str(authority.bundle)})
@@ -77,8 +77,12 @@ def test_a_bundle_that_cannot_be_read(make_hook: MakeHook, tls_server: RawServer
 
 def test_nobody_there(make_hook: MakeHook) -> None:
     """The request never left."""
-    make_hook(f"http://127.0.0.1:{unused_port()}")
-    assert failing(errors.AepConnectError, "not reachable").culprit == "host"
+    dead = f"http://127.0.0.1:{unused_port()}"
+    make_hook(dead)
+    where = rf"could not connect to {dead} \(`ims_host` of the Airflow connection 'aep_default'\): "
+    assert failing(errors.AepConnectError, f"{where}Connection refused").culprit == "host"
+    make_hook("https://aep.invalid")
+    assert failing(errors.AepConnectError, r"aep\.invalid \([^)]+\): [^-.]+\. Check `ims_host`")
 
 
 @pytest.mark.parametrize(

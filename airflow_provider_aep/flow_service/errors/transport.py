@@ -23,11 +23,11 @@ class AepConnectError(AepTransportError):
     """The request never left. ``culprit`` is ``host``, or what the kinds below name."""
 
     stable_code = "AEP-E201"
-    what = "A request did not leave: no connection to the server came about."
-    why = "The server's name is not known, nothing listens at its port, or a firewall is in between."
+    what = "Could not connect to the server. Nothing was sent."
+    why = "The server's name is unknown, nothing listens at its port, or a firewall is in between."
     todo = (
-        "Check `host` and `ims_host` of the AEP connection, scheme and port included, then DNS, proxy and "
-        "firewall of the worker."
+        "Check the setting that the message names, `host` or `ims_host` of the AEP connection, scheme and "
+        "port included. Then check DNS, proxy and firewall of the worker."
     )
 
     may_have_happened = False
@@ -38,8 +38,8 @@ class AepProxyError(AepConnectError):
     """The request never left: the proxy refused it, is not there, or its address is none."""
 
     stable_code = "AEP-E202"
-    what = "A request did not leave: the environment's proxy did not let it through."
-    why = "The proxy refused it, is not reachable, or what is given as its address is none."
+    what = "The environment's proxy did not let a request through. Nothing was sent."
+    why = "The proxy refused it, is not reachable, or its address is invalid."
     todo = (
         "Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY in the environment of workers and triggerer, and that "
         "the proxy lets `host` and `ims_host` pass."
@@ -51,11 +51,11 @@ class AepCertificateError(AepConnectError):
     """The request never left: the server's certificate is not trusted."""
 
     stable_code = "AEP-E203"
-    what = "A request did not leave: the server's certificate is not trusted."
-    why = "A company proxy opens TLS, the CA bundle is old, or the server is not the one it should be."
+    what = "The server's certificate is not trusted. Nothing was sent."
+    why = "A company proxy intercepts TLS, the CA bundle is old, or the server is not the one it should be."
     todo = (
-        "Where a company proxy opens TLS, set `verify` of the AEP connection to the path of its CA bundle; "
-        "else check `host` and `ims_host`. The check cannot be switched off."
+        "If a company proxy intercepts TLS, set `verify` of the AEP connection to the path of its CA bundle. "
+        "Else check `host` and `ims_host`. The check cannot be switched off."
     )
     culprit = "certificate"
     default_retryable = False

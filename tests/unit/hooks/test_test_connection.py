@@ -86,8 +86,8 @@ def test_an_unreachable_host_is_not_put_down_to_ims(
     ims = f"http://127.0.0.1:{unused_port()}" if both else emulator.url
     ok, message = make_hook(dead, extra={"ims_host": ims}).test_connection()
     assert not ok
-    assert f"{dead} (`host`)" in message
-    assert (f"{ims} (`ims_host`)" in message) is both
+    assert f"{dead} (`host` of the Airflow connection 'aep_default')" in message
+    assert (f"{ims} (`ims_host` of" in message) is both
 
 
 def test_an_unreachable_ims_is_not_put_down_to_host(
@@ -97,8 +97,8 @@ def test_an_unreachable_ims_is_not_put_down_to_host(
     dead = f"http://127.0.0.1:{unused_port()}"
     ok, message = make_hook(emulator.url, extra={"ims_host": dead}).test_connection()
     assert not ok
-    assert f"{dead} (`ims_host`)" in message
-    assert f"{emulator.url} (`host`)" not in message
+    assert f"{dead} (`ims_host` of the Airflow connection 'aep_default')" in message
+    assert f"{emulator.url} (`host`" not in message
 
 
 @pytest.mark.parametrize(
