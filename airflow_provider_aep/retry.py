@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_provider_aep._compat import RetryDecision, RetryPolicy
 
-if TYPE_CHECKING:
-    from airflow_provider_aep.flow_service.errors import AepError
-
 LONGEST_DELAY = timedelta(hours=1)
 """``Retry-After`` is honoured up to here."""
-
-LONGEST_REASON = 500
-"""Characters that Airflow stores of a decision's reason."""
 
 
 class AepRetryPolicy(RetryPolicy):
@@ -26,18 +20,16 @@ class AepRetryPolicy(RetryPolicy):
     def evaluate(
         self, exception: BaseException, try_number: int, max_tries: int, context: Any = None
     ) -> RetryDecision:
-        """Airflow asks in the worker, after a try failed."""
+        """Airflow asks in the worker, after a try failed, and logs the reason next to the whole error."""
         from airflow_provider_aep.flow_service.errors import AepError
 
         if not isinstance(exception, AepError):
             return RetryDecision.default()
         if not exception.retryable:
-            return RetryDecision.fail(
-                reason=f"{_name(exception)}: a retry cannot help. {exception}"[:LONGEST_REASON]
-            )
+            return RetryDecision.fail(reason=f"{exception.brief}: a retry cannot help")
         if exception.retry_after:
             delay = min(timedelta(seconds=exception.retry_after), LONGEST_DELAY)
-            reason = f"{_name(exception)}: asked to wait for {exception.retry_after:g} s"
+            reason = f"{exception.brief}: asked to wait for {exception.retry_after:g} s"
             return RetryDecision.retry(delay=delay, reason=reason)
         return RetryDecision.default()
 
@@ -49,8 +41,3 @@ class AepRetryPolicy(RetryPolicy):
     def deserialize(cls, data: dict[str, Any]) -> AepRetryPolicy:  # noqa: ARG003
         """Nothing to restore."""
         return cls()
-
-
-def _name(error: AepError) -> str:
-    """Code and class, at the beginning: what comes last may be cut off."""
-    return f"{error.stable_code} {type(error).__name__}"

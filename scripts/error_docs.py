@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from airflow_provider_aep.cli.errors import facts
+from airflow_provider_aep.cli.errors import adobe_codes, advice, facts
 from airflow_provider_aep.flow_service.errors import AepError, every_kind
+from scripts.sections import markdown
 
 TARGET = Path(__file__).parents[1] / "docs" / "errors.md"
 
@@ -26,6 +27,14 @@ before.
 **No try sleeps for more than a minute in a worker's slot**, all its waits together. What takes longer fails
 for a retry ([AEP-E600](#aep-e600), [AEP-E505](#aep-e505), or Adobe's own refusal), which goes on where it
 stopped: give a task some `retries`. Waits for runs are deferred, unless `deferrable=False` asks for the slot.
+"""
+
+ADOBES = """\
+## Adobe's codes
+
+The message of an error has Adobe's own code, such as `FLOW-1418-400`. The table explains some of them.
+SANDBOX stands for the sandbox's name. `python -m airflow_provider_aep errors FLOW-1418-400` prints one. The
+number alone is enough.
 """
 
 FAMILIES = {
@@ -49,7 +58,16 @@ def page() -> str:
     parts = [HEAD, *(_contents(title, own) for title, own in families)]
     for title, own in families:
         parts += [f"## {title}\n", *("\n".join(_section(kind)) for kind in own)]
-    return "\n".join(parts)
+    return "\n".join([*parts, _adobes()])
+
+
+def _adobes() -> str:
+    """Adobe's codes that are explained."""
+    rows = [
+        [f"`{code}`", f"{advice(code)}.", f"[{kind.stable_code}](#{_anchor(kind)})"]
+        for code, kind in adobe_codes()
+    ]
+    return f"{ADOBES}\n{markdown(['code', 'what it means, and what to do', 'raised as'], rows)}\n"
 
 
 def _family(kind: type[AepError]) -> str:

@@ -26,7 +26,10 @@ SOURCES_ARGUMENTS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
 ERRORS_HELP = "list the errors of this provider by their codes, or show one with its cause and what to do"
 
 ERRORS_ARGUMENTS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
-    (("code",), {"nargs": "?", "help": "a code or a class, such as AEP-E303, e303 or AepAuthError"}),
+    (
+        ("code",),
+        {"nargs": "?", "help": "a code or a class, such as AEP-E303, AepAuthError, or Adobe's FLOW-1418-400"},
+    ),
 )
 
 COMMANDS = {"sources": (SOURCES_HELP, SOURCES_ARGUMENTS), "errors": (ERRORS_HELP, ERRORS_ARGUMENTS)}

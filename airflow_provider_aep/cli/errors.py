@@ -1,4 +1,4 @@
-"""``errors``: what each code of ours means and what to do, on a worker where no documentation is at hand."""
+"""``errors``: what each code means and what to do, ours and Adobe's, where no documentation is at hand."""
 
 from __future__ import annotations
 
@@ -26,16 +26,51 @@ def run(options: argparse.Namespace) -> None:
         console.print(table(every_kind()))
     elif (kind := find(options.code)) is not None:
         console.print(entry(kind))
+    elif codes := find_adobes(options.code):
+        for code in codes:
+            console.print(adobes_entry(code))
     else:
         raise SystemExit(
-            f"errors: There is no error {options.code!r:.60}. A code looks like {AepError.stable_code}; "
-            "without one, `errors` lists all."
+            f"errors: There is no error {options.code!r:.60}. A code looks like {AepError.stable_code}, or "
+            "like FLOW-1418-400 for Adobe's codes that are explained here. Without a code, `errors` lists "
+            "all. Another code of Adobe's is explained by Adobe's words in the error's message."
         )
+
+
+def find_adobes(wanted: str) -> list[str]:
+    """Adobe's codes that are explained: the one that is meant, or all of that number, such as ``1418``."""
+    codes = [code for code, _ in adobe_codes()]
+    word = _copied(wanted)
+    exact = [code for code in codes if code.lower() in {word, f"flow-{word}"}]
+    number = re.fullmatch(r"(?:[a-z]+-)?(\d{4})(?:-\d{3})?", word)
+    return exact or [code for code in codes if number and f"-{number[1]}-" in code]
+
+
+def adobes_entry(code: str) -> Table:
+    """All about one of Adobe's codes."""
+    shown = _facts_table(f"{code}, a code of Adobe's")
+    kind = dict(adobe_codes())[code]
+    shown.add_row("What it means", f"{advice(code)}.")
+    shown.add_row("Raised as", f"{kind.stable_code} {kind.__name__}, or as what the task makes of it")
+    shown.add_row("A retry", facts(kind)["A retry"])
+    shown.add_row("Page", kind.docs())
+    return shown
+
+
+def advice(code: str) -> str:
+    """Why and what to do, as an error of this code says it, without the full stop."""
+    digits = re.search(r"(\d{3})$" if "-" in code else r"^(\d{3})", code)
+    return explanations.explain(int(digits[1]) if digits else 400, code, code, "SANDBOX")
+
+
+def _copied(wanted: str) -> str:
+    """A word as it was copied out of a log."""
+    return wanted.strip().strip("[]().,:").lower()
 
 
 def find(wanted: str) -> type[AepError] | None:
     """The class of a code, however it was copied out of a log, or of a class's name."""
-    word = wanted.strip().strip("[]().").lower()
+    word = _copied(wanted)
     names = {word, f"{PREFIX}{word}".lower()}
     return next(
         (kind for kind in every_kind() if names & {kind.stable_code.lower(), kind.__name__.lower()}), None
@@ -55,13 +90,17 @@ def table(kinds: Iterable[type[AepError]]) -> Table:
 
 def entry(kind: type[AepError]) -> Table:
     """All about one error."""
-    title = f"{kind.stable_code} {kind.__name__}"
-    shown = Table(title=title, title_justify="left", box=None, show_header=False, pad_edge=False)
-    shown.add_column(no_wrap=True)
-    shown.add_column(overflow="fold")
+    shown = _facts_table(f"{kind.stable_code} {kind.__name__}")
     for heading, text in facts(kind).items():
         shown.add_row(heading, text)
     shown.add_row("Page", kind.docs())
+    return shown
+
+
+def _facts_table(title: str) -> Table:
+    shown = Table(title=title, title_justify="left", box=None, show_header=False, pad_edge=False)
+    shown.add_column(no_wrap=True)
+    shown.add_column(overflow="fold")
     return shown
 
 

@@ -74,7 +74,7 @@ def create_once(wanted: Wanted) -> Recipe:
             outcome = yield from _look_and_post(wanted)
             break
         except Vanished:
-            yield Decided(f"{wanted.title} was deleted meanwhile; starting again at step 2")
+            yield Decided(f"{wanted.title} was deleted while this task used it. Listing what exists again")
     if outcome is None:
         raise EntityStateError(
             f"{wanted.title} was deleted twice while this task worked on it. "
@@ -96,7 +96,7 @@ def _remember(wanted: Wanted) -> Generator[Step, Any, Outcome | None]:
         entity = yield from until_ready(wanted, entity)
     except (AepNotFoundError, Vanished):
         return None
-    yield Decided(f"Step 1 (remember): an earlier try of this task made {wanted.named}", entity.id)
+    yield Decided(f"Reused {wanted.named}, which an earlier try of this task created", entity.id)
     return Outcome(entity.id, created=False)
 
 
@@ -110,14 +110,14 @@ def _look_and_post(wanted: Wanted) -> Recipe:
             return (yield from _settle_own(wanted, own.id, healed=True))
         entity = yield from _choose(wanted, standing)
         if entity is not None:
-            return (yield from adopt(wanted, entity, "Step 2 (look)"))
+            return (yield from adopt(wanted, entity, "Found an existing one:"))
         if failure is not None and (posts == MOST_POSTS or not may_repeat(failure, posts)):
             break
         try:
             created = yield Post()
         except AepError as error:
             failure = error
-            yield Decided(f"Step 3 (post): {error} Looking for what stands")
+            yield Decided(f"The create failed with {error.brief}. Listing what exists")
             if not (may_repeat(error, posts) or error.may_have_happened):
                 break
             posts += 1
@@ -209,19 +209,17 @@ def _remove_leftovers(wanted: Wanted, standing: list[Entity]) -> Generator[Step,
     for entity in (yield from _removable(younger)):
         if (yield from _delete(entity.id)):
             left.remove(entity)
-            text = f"Step 2 (look): removed {entity.id}, a leftover {entity.maker}; kept {wanted.named}"
+            text = f"Deleted {entity.id}, a duplicate {entity.maker}, and kept {wanted.named}"
             yield Decided(text, oldest.id)
     if not left:
         return oldest
     ids = ", ".join(entity.id for entity in standing if entity is oldest or entity in left)
     if oldest.mark is None:
         raise AmbiguousEntityError(
-            f"Several stand as {wanted.named}: {ids}. None of them may be removed by this task, and which is "
-            "meant cannot be told. Delete or rename all but one, or choose another `name`."
+            f"Several entities exist as {wanted.named}: {ids}. This task may not delete any of them and does "
+            "not know which one is meant. Delete or rename all but one, or choose another `name`."
         )
-    yield Decided(
-        f"Step 2 (look): several stand as {wanted.named}: {ids}; the oldest is used", oldest.id, True
-    )
+    yield Decided(f"Several entities exist as {wanted.named}: {ids}. The oldest is used", oldest.id, True)
     return oldest
 
 
@@ -268,20 +266,23 @@ def _settle_own(wanted: Wanted, own: str, *, healed: bool) -> Recipe:
     survivor = min(standing, key=lambda entity: entity.age_key)
     if survivor.id == own:
         survivor = yield from until_ready(wanted, (yield from published(wanted, survivor, own=True)))
-        how = "its reply was lost, its effect stands" if healed else "created"
-        yield Decided(f"Step {3 if healed else 4}: {how}: {wanted.named}, made by this task", own)
+        how = ". The create had failed or its reply was lost, but it took effect" if healed else ""
+        yield Decided(f"Created {wanted.named}{how}", own)
         return Outcome(own, created=True)
     if not (yield from _delete_own(wanted, own)):
         yield Decided(
-            f"Step 4 (race): {own} lost and could not be deleted; a later run removes it", own, True
+            f"Another task created {wanted.named} first, and {own} of this task could not be deleted. A "
+            "later run deletes it",
+            own,
+            True,
         )
         if survivor.mark is None:
             raise AmbiguousEntityError(
-                f"Two stand as {wanted.named}: {survivor.id} and {own}, which this task made and could not "
-                f"delete. Delete {own}, then run the task again.",
+                f"Two entities exist as {wanted.named}: {survivor.id} and {own}. This task created {own} and "
+                f"could not delete it. Delete {own}, then run the task again.",
                 retryable=True,
             )
-    return (yield from adopt(wanted, survivor, f"Step 4 (race): {own} of this task was deleted again;"))
+    return (yield from adopt(wanted, survivor, f"Another task was first; {own} of this task was deleted;"))
 
 
 def _counts(wanted: Wanted, entity: Entity) -> bool:

@@ -35,7 +35,7 @@ _WRONG = "The request is not right as it stands. Correct what Adobe's words name
 GATEWAY = {
     "403010": "The access token did not arrive. A proxy between Airflow and Adobe may strip the "
     "Authorization header: let it pass for `host`",
-    "401013": "The access token is invalid or has expired, and a fresh one was refused as well. Check in the "
+    "401013": "The access token is invalid or has expired. If a new token is refused too, check in the "
     "Developer Console that the credential still exists and belongs to the organization in `org_id`",
     "403000": "The API key did not arrive. Set the client ID (`login`) of the AEP connection: it is the key",
     "403003": "The client ID (`login`) is not known as an API key. Copy it from the Developer Console and "
@@ -50,8 +50,9 @@ GATEWAY = {
 
 FLOW = {
     "1100-400": "The organization may not be entitled to this source. Ask Adobe, or pick another source",
-    "1308-400": "The source refused the credentials or could not be reached. Check what the source's Airflow "
-    "connection holds, and that the source lets Adobe in",
+    "1308-400": "The source did not do what was asked, for the reason in Adobe's words. If they name a "
+    "table, file or folder, check that it exists. Else check the credentials in the source's Airflow "
+    "connection, and that the source lets Adobe in",
     "1360-400": "The dataflow's start has passed. Set `start` in `schedule` to a time ahead, or leave it "
     "out to start now",
     "1403-400": "The update came without an etag. Run the task again",

@@ -66,10 +66,19 @@ class Dataflows(Collections):
 
     def flows_using(self, *, source_connection_id: str = "", target_connection_id: str = "") -> list[str]:
         """The ids of the dataflows that use a source or a target connection."""
+        users = self.list_flows_using(
+            source_connection_id=source_connection_id, target_connection_id=target_connection_id
+        )
+        return [str(flow.get("id")) for flow in users]
+
+    def list_flows_using(
+        self, *, source_connection_id: str = "", target_connection_id: str = ""
+    ) -> list[dict[str, Any]]:
+        """The dataflows that use a source or a target connection."""
         used = [("sourceConnectionIds", source_connection_id), ("targetConnectionIds", target_connection_id)]
         filters = [(f"{key}[]", value) for key, value in used if value]
         return [
-            str(item.get("id"))
+            item
             for item in self.list_entities(FLOWS, filters)
             if all(value in (item.get(key) or []) for key, value in used if value)
         ]

@@ -95,15 +95,13 @@ def cause_of(errors: Iterable[BaseException]) -> str:
     Only their own fixed texts are taken: what a library composes may hold what was sent.
     """
     for error in errors:
-        text = None
+        text: str | None = None
         if isinstance(error, ssl.SSLError):  # aiohttp's own are of this class, without its facts
             text = getattr(error, "verify_message", None) or getattr(error, "reason", None)
             text = text and text.replace("_", " ")
         elif isinstance(error, socket.gaierror):
             text = error.strerror
-        elif (
-            isinstance(error, OSError) and (error.errno or 0) > 0
-        ):  # a name that is unknown has its own numbers
+        elif isinstance(error, OSError) and error.errno and error.errno > 0:  # those below are of names
             text = os.strerror(error.errno)
         if text:
             return text.rstrip(".")

@@ -147,7 +147,8 @@ def repeatedly(
         if again is None:
             return failure, result, uncertain
         if log is not None:
-            log.info("%s Trying again in %.1f s (attempt %d).", failure, again.wait, attempt + 1)
+            wait, number = again.wait, attempt + 1
+            log.info("Request failed: %s. Trying again in %.1f s (attempt %d).", failure.brief, wait, number)
         slot.sleep(again.wait)
         waited, uncertain = waited + again.wait, uncertain or failure.may_have_happened
         attempt, refreshed = attempt + (not again.fresh_token), refreshed or again.fresh_token

@@ -167,10 +167,14 @@ class _FlowActionOperator(AepOperator):
         from airflow_provider_aep.exactly_once import switch_once
 
         push_link(self, context, AepDataflowLink.xcom_key, flow_link(self, self.flow_id))
-        acted = switch_once(
-            lambda: is_so(self.hook.get_flow(self.flow_id)), lambda: self.hook.act_on_flow(self.flow_id, op)
-        )
-        self.log.info("Dataflow %s: %s.", self.flow_id, op if acted else f"{op}d already")
+        flow: dict[str, Any] = {}
+
+        def look() -> bool:
+            flow.update(self.hook.get_flow(self.flow_id))
+            return is_so(flow)
+
+        acted = switch_once(look, lambda: self.hook.act_on_flow(self.flow_id, op))
+        self.log.info("Dataflow %s is %s%sd.", _named(flow), "" if acted else "already ", op)
         return self.flow_id
 
 
@@ -232,7 +236,7 @@ class DeleteDataflowOperator(_FlowActionOperator):
             ends = [(kind, end) for kind in _ENDS for end in flow.get(f"{kind}ConnectionIds") or []]
             memory.write({"ends": ends})
             self.hook.delete_flow(self.flow_id)
-            self.log.info("Deleted dataflow %s.", self.flow_id)
+            self.log.info("Deleted dataflow %s.", _named(flow))
         except AepNotFoundError:
             if not self.missing_ok and known is None:
                 raise
@@ -257,8 +261,9 @@ class DeleteDataflowOperator(_FlowActionOperator):
     def _delete_end(self, kind: str, end: str) -> None:
         from airflow_provider_aep.flow_service.errors import AepNotFoundError
 
-        if users := self.hook.flows_using(**{f"{kind}_connection_id": end}):
-            self.log.warning("Kept %s connection %s: dataflow %s uses it.", kind, end, ", ".join(users))
+        if users := self.hook.list_flows_using(**{f"{kind}_connection_id": end}):
+            named = ", ".join(map(_named, users))
+            self.log.warning("Kept %s connection %s: dataflow %s uses it.", kind, end, named)
             return
         try:
             getattr(self.hook, f"delete_{kind}_connection")(end)
@@ -266,6 +271,11 @@ class DeleteDataflowOperator(_FlowActionOperator):
             self.log.info("The %s connection %s is gone already.", kind, end)
         else:
             self.log.info("Deleted %s connection %s.", kind, end)
+
+
+def _named(flow: Mapping[str, Any]) -> str:
+    """A dataflow as a message names it: people know the name, AEP's API the id."""
+    return f"{flow.get('name')!r} ({flow.get('id')})"
 
 
 def flow_link(operator: AepOperator, flow_id: str, run_id: str | None = None) -> str:
@@ -286,6 +296,6 @@ def _same_ends(item: Any, name: str, source_id: str, target_id: str) -> None:
     ends = (item.get("sourceConnectionIds"), item.get("targetConnectionIds"))
     if ends not in (([source_id], [target_id]), (None, None)):
         raise EntityExistsError(
-            f"The dataflow {name!r} stands already, between other connections: {item.get('id')}. Choose "
+            f"The dataflow {name!r} exists already, between other connections: {item.get('id')}. Choose "
             "another `name`, or delete it first."
         )

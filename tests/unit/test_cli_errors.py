@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_aep.__main__ import main
-from airflow_provider_aep.flow_service.errors import AepAuthError, every_kind
+from airflow_provider_aep.cli.errors import adobe_codes, advice, find_adobes
+from airflow_provider_aep.flow_service.errors import AepAuthError, AepStatusError, every_kind
 
 
 def said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -33,6 +34,46 @@ def test_one_is_found_as_it_was_copied(
     for sentence in (AepAuthError.what, AepAuthError.why, AepAuthError.todo, AepAuthError.docs()):
         assert sentence in text
     assert "invalid_client" in text
+
+
+@pytest.mark.parametrize(
+    ("word", "code", "meaning"),
+    [
+        ("FLOW-1418-400", "FLOW-1418-400", "Delete the dataflow first"),
+        ("[flow-1418-400].", "FLOW-1418-400", "Delete the dataflow first"),
+        ("1418-400", "FLOW-1418-400", "Delete the dataflow first"),
+        ("1418", "FLOW-1418-400", "Delete the dataflow first"),
+        ("FLOW-1439-404", "FLOW-1439-400", "the credential may not see it"),
+        ("FLOW-2120-403", "FLOW-2120-403", "in sandbox 'SANDBOX'"),
+        ("403025", "403025", "not entitled for the organization"),
+        ("XDM-1521-400", "XDM-1521-400", "choose another `name`"),
+        ("1521", "XDM-1521-400", "choose another `name`"),
+        ("invalid_scope", "invalid_scope", "Leave `scopes` empty"),
+    ],
+)
+def test_one_of_adobes_is_explained(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], word: str, code: str, meaning: str
+) -> None:
+    """By its whole code or its number; with the error that it is raised as, and whether a retry helps."""
+    text = " ".join(said(monkeypatch, capsys, word).split())
+    assert text.startswith(f"{code}, a code of Adobe's")
+    assert meaning in text
+    for heading in ("What it means", "Raised as AEP-E3", "A retry c", "Page docs/errors.md#aep-e3"):
+        assert heading in text
+
+
+def test_every_code_of_adobes_that_is_explained_is_found() -> None:
+    """None is only in the table."""
+    for code, kind in adobe_codes():
+        assert find_adobes(code) == [code]
+        assert issubclass(kind, AepStatusError)
+        assert advice(code)
+
+
+@pytest.mark.parametrize("word", ["FLOW-9999-400", "9999", "40302", ""])
+def test_one_of_adobes_that_is_not_explained(word: str) -> None:
+    """Is not taken for another."""
+    assert find_adobes(word) == []
 
 
 def test_a_code_that_there_is_not_ends_with_a_sentence(

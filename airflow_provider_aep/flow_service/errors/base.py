@@ -54,6 +54,12 @@ class AepError(Exception):
         """What happened, why, and what to do: to be put into another message."""
         return str(self.args[0])
 
+    @property
+    def brief(self) -> str:
+        """Which error it is, for a log that has the whole message in another place."""
+        facts = " ".join(str(fact) for fact in (self.status, self.code) if fact)
+        return f"{self.stable_code} {type(self).__name__}{f' ({facts})' if facts else ''}"
+
     def __str__(self) -> str:
         return f"{self.message} [{self.stable_code}]"
 

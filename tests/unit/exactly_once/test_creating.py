@@ -28,7 +28,7 @@ def test_nothing_stands() -> None:
     """Remember, look, post once, look for a race, keep: in this order."""
     outcome, stage = create(wanted(settle=1.5), look=[[], [entity("own")]], post=["own"])
     assert outcome == Outcome("own", created=True)
-    text = "Step 4: created: the flow 'n', made by this task"
+    text = "Created the flow 'n'"
     assert stage.steps == [
         s.Recall(), s.Look(), s.Post(), s.Sleep(1.5), s.Look(), s.Decided(text, "own"), s.Keep("own"),
     ]  # fmt: skip
@@ -41,7 +41,7 @@ def test_what_an_earlier_try_made_is_remembered(state: str) -> None:
     assert outcome == Outcome("a", created=False)
     assert not stage.asked(s.Look)
     assert set(stage.asked(s.Get)) == {s.Get("a")}
-    assert stage.told[-1] == ("Step 1 (remember): an earlier try of this task made the flow 'n'", "a", False)
+    assert stage.told[-1] == ("Reused the flow 'n', which an earlier try of this task created", "a", False)
     assert stage.steps[-1] == s.Keep("a")
 
 
@@ -55,7 +55,7 @@ def test_a_memory_that_no_longer_holds_is_no_answer(gets: list[Any]) -> None:
     """The recipe looks, as if there were none."""
     outcome, stage = create(wanted(), recall=["a"], get=gets, look=[[entity("b")]])
     assert outcome.id == "b"
-    assert "Step 1" not in words(stage)
+    assert "an earlier try" not in words(stage)
 
 
 def test_what_vanishes_sends_back_to_the_look_once() -> None:
@@ -63,7 +63,7 @@ def test_what_vanishes_sends_back_to_the_look_once() -> None:
     order = wanted(if_exists="update")
     outcome, stage = create(order, look=[[entity("a")], []], update=[GONE], post=["b"], get=[entity("b")])
     assert outcome == Outcome("b", created=True)
-    assert "The flow 'n' was deleted meanwhile; starting again at step 2" in words(stage)
+    assert "The flow 'n' was deleted while this task used it. Listing what exists again" in words(stage)
     stage = Stage(look=[[entity("a")]], update=[GONE])
     with pytest.raises(EntityStateError, match=r"^The flow 'n' was deleted twice.*See who") as caught:
         stage.play(create_once(order))
@@ -78,7 +78,8 @@ def test_a_lost_reply_is_looked_for_with_patience() -> None:
     assert outcome == Outcome("own", created=True)
     assert stage.slept == list(PATIENCE[:3])
     assert len(stage.asked(s.Post)) == 1
-    assert "Step 3: its reply was lost, its effect stands: the flow 'n', made by this task" in words(stage)
+    text = "Created the flow 'n'. The create had failed or its reply was lost, but it took effect"
+    assert text in words(stage)
 
 
 def test_without_a_mark_whatever_stands_after_a_lost_reply_is_taken() -> None:
@@ -115,7 +116,8 @@ def test_what_may_be_posted_again(error: Exception, posts: int, looks: int) -> N
     with pytest.raises(type(error)):
         stage.play(create_once(wanted()))
     assert (len(stage.asked(s.Post)), len(stage.asked(s.Look))) == (posts, looks)
-    assert f"Step 3 (post): {error} Looking for what stands" in words(stage)
+    assert f"The create failed with {error.brief}. Listing what exists" in words(stage)
+    assert error.message not in words(stage), "the task's log has it already"
 
 
 def test_what_was_never_sent_needs_no_patience() -> None:
@@ -168,7 +170,7 @@ def test_leftovers_of_ours_are_removed() -> None:
     assert stage.slept == list(SETTLING)
     assert stage.asked(s.Dependants) == [s.Dependants("b"), s.Dependants("c")]
     assert stage.asked(s.Delete) == [s.Delete("b"), s.Delete("c")]
-    text = "Step 2 (look): removed b, a leftover made by Airflow's dag.other; kept the flow 'n'"
+    text = "Deleted b, a duplicate made by Airflow's dag.other, and kept the flow 'n'"
     assert (text, "a", False) in stage.told
 
 
@@ -183,11 +185,13 @@ def test_leftovers_that_stay(answers: dict[str, list[Any]], mark: str | None) ->
     two = [entity("a", 1, mark), entity("b", 2)]
     stage = Stage(look=[two], **answers)
     if mark is None:
-        with pytest.raises(AmbiguousEntityError, match=r"^Several stand as the flow 'n': a, b\. None"):
+        with pytest.raises(
+            AmbiguousEntityError, match=r"^Several entities exist as the flow 'n': a, b\. This task may not"
+        ):
             stage.play(create_once(wanted()))
         return
     assert stage.play(create_once(wanted())).id == "a"
-    text = "Step 2 (look): several stand as the flow 'n': a, b; the oldest is used"
+    text = "Several entities exist as the flow 'n': a, b. The oldest is used"
     assert (text, "a", True) in stage.told
 
 
@@ -267,4 +271,4 @@ def test_what_is_looked_at_again_is_waited_for_where_it_leaves() -> None:
 def test_what_stands_is_told_as_found_by_the_look() -> None:
     """The log says which step decided."""
     _, stage = create(wanted(), look=[[entity("a")]])
-    assert words(stage).startswith("Step 2 (look) reused the flow 'n'")
+    assert words(stage).startswith("Found an existing one: reused the flow 'n'")

@@ -20,7 +20,7 @@ def test_a_race_is_lost() -> None:
     outcome, stage = create(wanted(), look=[[], [own, rival]], post=["own"])
     assert outcome == Outcome("rival", created=False)
     assert stage.asked(s.Delete) == [s.Delete("own")]
-    assert "Step 4 (race): own of this task was deleted again; reused the flow 'n'" in words(stage)
+    assert "Another task was first; own of this task was deleted; reused the flow 'n'" in words(stage)
     assert "could not be deleted" not in words(stage)
 
 
@@ -62,14 +62,17 @@ def test_an_own_that_cannot_be_deleted_is_told(get: Any) -> None:
             look=[[], [entity("own", 2), entity("rival", 1, mark)]], post=["own"], delete=[NO], get=[get]
         )
         if mark is None:
-            said = r"^Two stand as the flow 'n': rival and own, .*Delete own"
+            said = r"^Two entities exist as the flow 'n': rival and own\. .*Delete own"
             with pytest.raises(AmbiguousEntityError, match=said) as caught:
                 stage.play(create_once(wanted()))
             assert caught.value.retryable
         else:
             assert stage.play(create_once(wanted())).id == "rival"
         assert stage.asked(s.Delete) == [s.Delete("own")] * 2
-        text = "Step 4 (race): own lost and could not be deleted; a later run removes it"
+        text = (
+            "Another task created the flow 'n' first, and own of this task could not be deleted. A later run "
+            "deletes it"
+        )
         assert (text, "own", True) in stage.told
 
 

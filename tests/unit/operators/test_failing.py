@@ -12,7 +12,7 @@ from airflow_provider_aep import _compat
 from airflow_provider_aep.flow_service import errors
 from airflow_provider_aep.operators import base
 from airflow_provider_aep.operators.connections import TestConnectionOperator
-from airflow_provider_aep.retry import LONGEST_REASON, AepRetryPolicy
+from airflow_provider_aep.retry import AepRetryPolicy
 from tests.support.all_operators import AN_ID, every_operator, make
 
 needs_policies = pytest.mark.skipif(
@@ -70,11 +70,12 @@ def test_the_policy_waits_as_asked_up_to_an_hour(wish: float, delay: float) -> N
 
 @needs_policies
 @pytest.mark.parametrize("kind", errors.every_kind(), ids=lambda kind: kind.__name__)
-def test_a_reason_that_is_cut_off_keeps_the_code(kind: type[errors.AepError]) -> None:
-    """Airflow stores the beginning; whoever finds it there looks the code up."""
-    reason = decide(kind("A long story. " * 100, retryable=False)).reason
-    assert len(reason) == LONGEST_REASON
-    assert reason.startswith(f"{kind.stable_code} {kind.__name__}: a retry cannot help. A long story.")
+def test_a_reason_names_the_error_and_does_not_repeat_it(kind: type[errors.AepError]) -> None:
+    """Airflow logs the reason and the error itself in one log."""
+    error = kind("A long story.", retryable=False)
+    error.status, error.code = 400, "FLOW-1308-400"
+    name = f"{kind.stable_code} {kind.__name__} (400 FLOW-1308-400)"
+    assert decide(error).reason == f"{name}: a retry cannot help"
 
 
 @needs_policies
