@@ -31,6 +31,7 @@ TEXT = {"type": "string", "minLength": 1}
 
 with DAG(
     dag_id="many_sources",
+    dag_display_name="many_sources: connect a list of sources",
     description="Connect a list of sources to Adobe Experience Platform and test each",
     doc_md=__doc__,
     schedule=None,

@@ -3,6 +3,8 @@
 Every table has its own dataset and its own column that tells new rows from old ones; all else is the group's
 business. A line more in the list is a pipeline more. The groups run side by side, and one that fails stops no
 other.
+
+Run `paypal_ingestion` first: it is one such pipeline, step by step.
 """
 
 from __future__ import annotations
@@ -39,6 +41,7 @@ PIPELINES = {
 
 with DAG(
     dag_id="payments_templates",
+    dag_display_name="payments_templates: three tables by one group of tasks",
     description="Bring three PayPal tables into three datasets by the same group of tasks",
     doc_md=__doc__,
     schedule=None,

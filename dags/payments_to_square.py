@@ -29,6 +29,7 @@ DAILY = {"frequency": "day", "interval": 1}
 
 with DAG(
     dag_id="payments_to_square",
+    dag_display_name="payments_to_square: move a pipeline from PayPal to Square",
     description="Move a pipeline from PayPal to Square and keep its dataset",
     doc_md=__doc__,
     schedule=None,

@@ -2,7 +2,9 @@
 
 Create exactly one connection, let AEP test it, list its tables, read each table's columns, and log them as
 a table. Trigger it from Airflow's UI (a form asks for the parameters), or give it a schedule: run again, it
-finds the connection that stands. It runs unchanged against the emulator and against AEP.
+finds the connection that exists. It runs unchanged against the emulator and against AEP.
+
+**Start here.** It needs the Airflow connections `aep_default` and `paypal_default`. Next: `paypal_ingestion`.
 """
 
 from __future__ import annotations
@@ -19,11 +21,12 @@ log = logging.getLogger(__name__)
 
 with DAG(
     dag_id="paypal_connection",
+    dag_display_name="paypal_connection: connect PayPal and look at its tables (start here)",
     description="Connect PayPal to Adobe Experience Platform and look at its tables",
     doc_md=__doc__,
     schedule=None,
     catchup=False,
-    tags=["aep", "paypal"],
+    tags=["aep", "paypal", "start-here"],
     default_args={
         "retries": 2,
         "retry_delay": timedelta(seconds=30),

@@ -3,6 +3,9 @@
 Connect PayPal, look whether the table is there, make everything from its schema to its dataflow (each once),
 wait for the run and log what it moved. The dataflow runs by its own schedule, in AEP; a run of this DAG waits
 for one of those runs. Trigger it from Airflow's UI, or give it a schedule that follows the dataflow's.
+
+Run `paypal_connection` first: it shows whether connections and permissions are right. Next:
+`payments_templates`.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ DAILY = {"frequency": "day", "interval": 1}
 
 with DAG(
     dag_id="paypal_ingestion",
+    dag_display_name="paypal_ingestion: bring a table into a dataset",
     description="Bring a PayPal table into a dataset and wait for the run",
     doc_md=__doc__,
     schedule=None,

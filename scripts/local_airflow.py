@@ -164,7 +164,7 @@ def move_clock(emulator_url: str, seconds: int) -> str:
 
 def connections(emulator_url: str) -> dict[str, dict[str, Any]]:
     """What the example DAGs want: the README's two, with the emulator's accounts, and some of others."""
-    # The Test button of Airflow 3.3 refuses a stored connection without a port.
+    # The Test button of Airflow 3.3 refuses a stored connection without a port: the UI sends 0 for none.
     host, _, port = emulator_url.rpartition(":")
     return {
         "aep_default": {
@@ -186,6 +186,7 @@ def connections(emulator_url: str) -> dict[str, dict[str, Any]]:
             "login": "emulator-paypal-id",
             "password": "emulator-paypal-secret",
             "host": "api.sandbox.paypal.com",
+            "port": 443,
         },
         **{f"{key.replace('-', '_')}_default": _generic(find_source(key)) for key in OTHER_SOURCES},
     }

@@ -54,8 +54,8 @@ Logs:      {airflow.logs}
 A day on:  {move_clock(airflow.emulator_url, 86_400)}
            (make the dataflows first: docs/emulator.md, "Use the clock")
 
-The connections that the DAGs want are stored, such as aep_default and paypal_default; start with the
-DAG paypal_connection or paypal_ingestion.
+The connections that the DAGs need are stored, such as aep_default and paypal_default. Start with the DAG
+paypal_connection, then paypal_ingestion; docs/examples.md has the others.
 Ctrl-C ends it all."""
 
 

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from airflow_provider_aep.hooks.flow_service import FlowServiceHook
 
 
+LONGEST_NAME = 250
+"""Characters that Airflow's database has room for."""
+
+
 class AepOperator(BaseOperator):
     """Base of the operators. Subclasses write :meth:`act`.
 
@@ -129,6 +133,7 @@ class CreateOperator(AepOperator):
         from airflow_provider_aep.exactly_once import IF_EXISTS, Wanted
         from airflow_provider_aep.flow_service.checks import check_choice, check_seconds
 
+        name_instance(context, name)
         return Wanted(
             kind=kind,
             name=name,
@@ -156,6 +161,18 @@ class CreateOperator(AepOperator):
         run_id = context.get("run_id") or getattr(ti, "run_id", "") or ""
         map_index = getattr(ti, "map_index", -1)
         return make_mark(self.dag_id, self.task_id, str(run_id), -1 if map_index is None else map_index)
+
+
+def name_instance(context: Any, text: str) -> None:
+    """Show a mapped task instance under this text in Airflow's grid instead of its map index.
+
+    A ``map_index_template`` of the DAG's author goes before. Airflow takes no default from an operator's
+    class or ``__init__``: it reads the template from the context, when the task has ended.
+    """
+    map_index = getattr(context.get("ti"), "map_index", -1)
+    if map_index is not None and map_index >= 0 and context.get("map_index_template") is None:
+        context["aep_name"] = text[:LONGEST_NAME]
+        context["map_index_template"] = "{{ aep_name }}"
 
 
 def push_link(operator: AepOperator, context: Any, key: str, url: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aep.operators._places import PlaceOperator, SourceOperator
-from airflow_provider_aep.operators.base import AepOperator, none_if_blank
+from airflow_provider_aep.operators.base import AepOperator, name_instance, none_if_blank
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,6 +57,7 @@ class ListFilesOperator(SourceOperator):
         where: dict[str, Any] = {}
         if (folder := none_if_blank(self.folder)) is not None:
             where = {"object_type": "folder", "object": read_place({"file": folder}).folder}
+            name_instance(context, where["object"])
         found = read_tables(self.explore(**where))
         self.log.info("%d files and folders: %s", len(found), ", ".join(entry["name"] for entry in found))
         return found
@@ -64,6 +65,8 @@ class ListFilesOperator(SourceOperator):
 
 class InspectTableOperator(PlaceOperator):
     """Read the columns of a table, a file or a resource. A folder has those of its first file.
+
+    Mapped, its instances are shown under the paths that they read, unless ``map_index_template`` is given.
 
     :param connection_id: the base connection's id
     :param table: the table's path, or one of the dicts that :class:`ListTablesOperator` returns
@@ -78,6 +81,7 @@ class InspectTableOperator(PlaceOperator):
         from airflow_provider_aep.flow_service.tables import read_columns
 
         place = self.place()
+        name_instance(context, place.path)
         columns = read_columns(self.look_at(place), place.path)
         names = ", ".join(column["name"] for column in columns)
         self.log.info("%s has %d columns: %s", place.path, len(columns), names)
@@ -109,4 +113,5 @@ class PreviewTableOperator(PlaceOperator):
         from airflow_provider_aep.flow_service.tables import read_rows
 
         place, limit = self.place(), check_count(self.limit, "limit")
+        name_instance(context, place.path)
         return read_rows(self.look_at(place, preview=True), place.path)[:limit]

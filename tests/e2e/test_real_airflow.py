@@ -143,6 +143,16 @@ def test_the_link_while_the_task_runs(real: Installation) -> None:
     assert real.api.xcom("lingering", run_id, TASK) in link
 
 
+def test_mapped_tables_are_shown_by_their_paths(real: Installation) -> None:
+    """In the grid, beside the state: 0, 1, 2 tell nobody which table failed."""
+    run_id = real.run(DAG)
+    assert real.finish(DAG, run_id) == "success"
+    tables = [table["path"] for table in real.api.xcom(DAG, run_id, "list_tables")]
+    mapped = [task for task in real.api.tasks(DAG, run_id) if task["task_id"] == "inspect_table"]
+    shown = {task["map_index"]: task["rendered_map_index"] for task in mapped}
+    assert shown == dict(enumerate(tables))
+
+
 def test_no_secret_in_any_file(real: Installation) -> None:
     """Everything a real run writes, at DEBUG: task logs, service logs, the database."""
     host = real.airflow.emulator_url.removeprefix("http://")

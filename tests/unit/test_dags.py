@@ -114,6 +114,21 @@ def test_each_file_is_a_dag_of_its_name(name: str) -> None:
         assert param.description
 
 
+def test_airflows_list_says_what_each_is_and_where_to_start() -> None:
+    """The list shows names and tags, a description only under the pointer. The page has the same words."""
+    dags = [parsed(file.stem) for file in FILES]
+    page = (Path(__file__).parents[2] / "docs" / "examples.md").read_text("utf-8")
+    for dag in dags:
+        name, _, what = dag.dag_display_name.partition(": ")
+        assert name == dag.dag_id
+        assert len(what) > 10
+        assert dag.doc_md
+        assert f"| [`{name}`](../dags/{name}.py) | {dag.description} |" in page
+    (first,) = [dag for dag in dags if "start-here" in dag.tags]
+    assert first.dag_id == "paypal_connection"
+    assert first.dag_display_name.endswith("(start here)")
+
+
 def test_the_ingestion_looks_at_the_tables_first_and_reports_last() -> None:
     """The path as it is told: connection, tables, ingestion, wait, report."""
     dag = parsed("paypal_ingestion")

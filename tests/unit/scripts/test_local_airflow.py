@@ -14,8 +14,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from scripts.local_airflow import LocalAirflow, clean_environment
+from scripts.local_airflow import LocalAirflow, clean_environment, connections
 from scripts.processes import BELOW_EPHEMERAL, LocalError, Service, free_ports, stop
+from tests.support.connections import SetConnection
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -154,3 +155,19 @@ def test_a_python_that_does_not_fit_is_refused_in_a_sentence(
     assert message in done.stderr
     assert "make PYTHON=" in done.stderr
     assert not (tmp_path / "venv").exists()
+
+
+def test_stored_connections_can_be_tested_in_the_ui() -> None:
+    """Airflow 3.3 compares the port that the UI sends, 0 for none, with the stored one, and answers 400."""
+    stored = connections("http://127.0.0.1:8787")
+    testable = [fields for fields in stored.values() if fields["conn_type"] in ("aep", "paypal")]
+    assert len(testable) == 2
+    assert all(isinstance(fields["port"], int) for fields in testable)
+
+
+def test_paypals_stored_connection_tests_green(set_connection: SetConnection) -> None:
+    """With its port, which the form hides."""
+    from airflow_provider_aep.hooks.paypal import PayPalHook
+
+    set_connection("paypal_default", **connections("http://127.0.0.1:8787")["paypal_default"])
+    assert PayPalHook().test_connection()[0]
