@@ -128,11 +128,11 @@ def hurry(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
     """Little time for the reply that does not come, and none of what follows before the fault has struck."""
     send = Transport.send
 
-    def sending(self: Transport, request: Any, what: str, timeout: float | None = None) -> Any:
+    def sending(self: Transport, request: Any, what: str, to: Any, timeout: float | None = None) -> Any:
         if not (front.due and front.strike.means(request.method, urlsplit(request.url).path)):
-            return send(self, request, what, timeout)
+            return send(self, request, what, to, timeout)
         try:
-            return send(self, request, what, SHORT)
+            return send(self, request, what, to, SHORT)
         finally:
             assert front.struck.wait(60)
 
