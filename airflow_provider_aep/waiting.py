@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from airflow_provider_aep.flow_service.errors import AepError
     from airflow_provider_aep.flow_service.run_verdict import Limits
     from airflow_provider_aep.flow_service.runs import Run
+    from airflow_provider_aep.hooks.flow_service import FlowServiceHook
 
 DEFAULT_TIMEOUT = 150 * 60.0
 """Seconds: when Adobe's own alert *Sources Flow Run Delay* fires."""
@@ -47,6 +48,7 @@ class WaitsForRun(AepOperator):
     )
     operator_extra_links = (AepDataflowLink(), AepRunLink(), AepDatasetLink())
     waits_for: RunWait | None = None
+    _last_hook: FlowServiceHook | None = None
 
     def __init__(
         self,
@@ -130,6 +132,7 @@ class WaitsForRun(AepOperator):
         """
         from airflow_provider_aep.flow_service.errors import AepError, AepNotFoundError
 
+        self._now_waits_for(wait)
         run = None
         try:
             run = find_run(self.hook, wait, self.log)
@@ -162,24 +165,38 @@ class WaitsForRun(AepOperator):
         return result
 
     def on_kill(self) -> None:
-        """The task is ended from outside. The run goes on; the dataflow is disabled if that was asked for."""
+        """Disable the dataflow if ``disable_on_kill`` says so. The run goes on.
+
+        Airflow calls this in a signal handler, in the middle of whatever the task does, and some seconds
+        later ends the process. So this waits for nothing that the interrupted code may hold, not even for
+        the log: that comes last.
+        """
         if (wait := self.waits_for) is None:
             return
-        self.log.warning(
-            "Run %s of dataflow %s goes on in Adobe's platform: Flow Service cannot cancel a run.",
-            wait.run_id or "(not known yet)",
-            wait.flow_id,
-        )
-        if self.disable_on_kill and wait.flow_id:
-            from airflow_provider_aep.exactly_once import switch_once
-            from airflow_provider_aep.flow_service.entities import is_off
-
-            flow_id = wait.flow_id
-            switch_once(
-                lambda: is_off(self.hook.get_flow(flow_id)),
-                lambda: self.hook.act_on_flow(flow_id, "disable"),
+        try:
+            if disabled := self.disable_on_kill and wait.flow_id:
+                self._disable(disabled)
+        finally:
+            self.log.warning(
+                "Run %s of dataflow %s goes on in Adobe's platform: Flow Service cannot cancel a run.",
+                wait.run_id or "(not known yet)",
+                wait.flow_id,
             )
-            self.log.warning("Disabled dataflow %s (`disable_on_kill`).", wait.flow_id)
+        if disabled:
+            self.log.warning("Disabled dataflow %s (`disable_on_kill`).", disabled)
+
+    def _now_waits_for(self, wait: RunWait) -> None:
+        """Make ready for :meth:`on_kill`, which cannot look a connection up any more."""
+        self.waits_for = wait
+        if self.disable_on_kill:
+            self._last_hook = self.hook.aside()
+
+    def _disable(self, flow_id: str) -> None:
+        from airflow_provider_aep.exactly_once import switch_once
+        from airflow_provider_aep.flow_service.entities import is_off
+
+        hook = self._last_hook or self.hook.aside()
+        switch_once(lambda: is_off(hook.get_flow(flow_id)), lambda: hook.act_on_flow(flow_id, "disable"))
 
     def _resume(self, context: Any, event: Any, wait: dict[str, Any] | None) -> dict[str, Any]:
         if wait is None:  # `dag.test()` resumes with the event alone

@@ -70,6 +70,12 @@ class AepHook(HttpHook):
         sibling._line = self._line
         return sibling
 
+    def aside(self) -> Any:
+        """A sibling for the same sandbox that shares nothing that could be in use: for a signal handler."""
+        sibling = self.for_sandbox(self._sandbox)
+        sibling._line = self._line.aside()
+        return sibling
+
     @property
     def settings(self) -> Settings:
         """The connection, checked. :raises AepConfigError: naming the setting that is wrong"""

@@ -63,23 +63,24 @@ def _life(value: object) -> float:
 
 
 class _Cache:
-    """Tokens by credential: several connections may hold the same one, and one connection may change."""
+    """Tokens by credential: several connections may hold the same one, and one connection may change.
+
+    Airflow calls ``on_kill`` in a signal handler, so a thread may ask for a token in the middle of its own
+    fetch. The locks are therefore re-entrant. Nothing else takes a lock: a dict's methods are atomic.
+    """
 
     def __init__(self) -> None:
         self._tokens: dict[str, Token] = {}
-        self._locks: dict[str, threading.Lock] = {}
-        self._guard = threading.Lock()
+        self._locks: dict[str, threading.RLock] = {}
 
     def get(self, key: str, fetch: Callable[[], Token]) -> Token:
-        """The token in hand, or a new one; threads that want the same wait for one fetch."""
-        token = self._tokens.get(key)
-        if token is not None and time.monotonic() < token.renew_at:
+        """Return the token in hand, or a new one. Threads that want the same token wait for one fetch."""
+        token = self.peek(key)
+        if token is not None:
             return token
-        with self._guard:
-            lock = self._locks.setdefault(key, threading.Lock())
-        with lock:
-            token = self._tokens.get(key)
-            if token is None or time.monotonic() >= token.renew_at:
+        with self._locks.setdefault(key, threading.RLock()):
+            token = self.peek(key)
+            if token is None:
                 token = self._tokens[key] = fetch()
             return token
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import random
-import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -26,16 +26,27 @@ from airflow_provider_aep.hooks.transport import Transport
 
 Result = TypeVar("Result")
 
+ASIDE = 10.0
+"""Seconds for one request, and for all pauses together, in a signal handler."""
+
+
+class _Untold(Secrets):
+    """Secrets that Airflow's masker is not told of: to tell it takes a reply from Airflow's supervisor."""
+
+    def add(self, values: Iterable[object]) -> None:
+        """Register secrets here."""
+        self.learn(values)
+
 
 class Line:
     """The way to one organization. Nothing is looked up before it is needed."""
+
+    _transport: Transport | None = None
 
     def __init__(self, conn_id: str) -> None:
         self.conn_id = conn_id
         self.secrets = Secrets()
         self.slot = Slot()
-        self._guard = threading.Lock()
-        self._transport: Transport | None = None
 
     @cached_property
     def settings(self) -> Settings:
@@ -48,11 +59,26 @@ class Line:
 
     @property
     def transport(self) -> Transport:
-        """The one pooled session, also where threads ask for it at the same time."""
-        with self._guard:
-            if self._transport is None:
-                self._transport = Transport(self.settings.timeout, self.settings.verify)
-            return self._transport
+        """The one pooled session, also where threads ask for it at the same time. No lock: see `aside`."""
+        if self._transport is None:
+            self.__dict__.setdefault("_transport", Transport(self.settings.timeout, self.settings.verify))
+        assert self._transport is not None
+        return self._transport
+
+    def aside(self) -> Line:
+        """Return a line of its own to the same organization, for a signal handler.
+
+        The code that the signal interrupted cannot go on before the handler returns. It may be in the middle
+        of a request of this line's session, or of one to Airflow's supervisor. The handler would wait for
+        ever for either, so it gets a session of its own, and does not look up or mask anything.
+        """
+        line = Line(self.conn_id)
+        settings = replace(self.settings, timeout=min(self.settings.timeout, ASIDE))
+        line.__dict__["settings"] = settings
+        line.secrets = _Untold()
+        line.secrets.add([settings.client_secret])
+        line.slot = Slot(ASIDE)
+        return line
 
     def address(self, setting: str = "host") -> Address:
         """Where requests go, or with ``ims_host`` where tokens come from: for error messages."""

@@ -116,9 +116,10 @@ def install_sigterm(kind: str | None, on_kill: Callable[[], None]) -> None:
 
 
 def operator_class(kind: str) -> Any:
-    """``schemas.CreateSchemaOperator``, say."""
-    module, _, name = kind.partition(".")
-    return getattr(importlib.import_module(f"airflow_provider_aep.operators.{module}"), name)
+    """``schemas.CreateSchemaOperator``, say, or ``sensors.flow_runs.FlowRunSensor``."""
+    module, _, name = kind.rpartition(".")
+    package = "airflow_provider_aep" if "." in module else "airflow_provider_aep.operators"
+    return getattr(importlib.import_module(f"{package}.{module}"), name)
 
 
 def run(job: Job) -> dict[str, Any]:

@@ -176,7 +176,9 @@ class Workers:
             "on_term": on_term,
             "clock": str(clock) if clock else None,
             "kind": kind,
-            "operator": {"name": NAME, **operator},
+            "operator": {
+                key: value for key, value in {"name": NAME, **operator}.items() if value is not None
+            },
             "env": env,
         }
         stops = [

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_aep.flow_service.errors import AepReplyError
 from airflow_provider_aep.hooks.ims import read_token
+from airflow_provider_aep.hooks.transport import Transport
 from tests.support import raw_server as raw
 from tests.support.connections import MakeHook
 from tests.support.emulator import CLIENT_ID, CLIENT_SECRET, Emulator
@@ -165,3 +166,65 @@ def test_a_thread_that_was_slower_drops_nothing_new() -> None:
     assert cache.get("k", lambda: Token("newer", 1e12)).value == "new"
     cache.drop("k", "new")
     assert cache.get("k", lambda: Token("newer", 1e12)).value == "newer"
+
+
+def test_a_fetch_may_be_interrupted_by_another_of_the_same_thread() -> None:
+    """A signal handler runs inside what it interrupted. A plain lock would wait for itself."""
+    from airflow_provider_aep.hooks.ims import Token, _Cache
+
+    cache, got = _Cache(), []
+
+    def interrupted() -> Token:
+        got.append(cache.get("k", lambda: Token("the handler's", 1e12)).value)
+        return Token("the task's", 1e12)
+
+    task = threading.Thread(target=lambda: got.append(cache.get("k", interrupted).value), daemon=True)
+    task.start()
+    task.join(60)
+    assert got == ["the handler's", "the task's"]
+
+
+def test_threads_that_want_the_same_token_wait_for_one_fetch() -> None:
+    """While another credential's fetch waits for nobody, and the event loop's look neither."""
+    from airflow_provider_aep.hooks.ims import Token, _Cache
+
+    cache, fetches, begun, gate = _Cache(), [], threading.Event(), threading.Event()
+
+    def fetch() -> Token:
+        fetches.append("k")
+        begun.set()
+        assert gate.wait(60)
+        return Token("one", 1e12)
+
+    with ThreadPoolExecutor(10) as pool:
+        waiting = [pool.submit(cache.get, "k", fetch) for _ in range(10)]
+        try:
+            assert begun.wait(60)
+            assert cache.peek("k") is None
+            assert cache.get("other", lambda: Token("two", 1e12)).value == "two"
+        finally:
+            gate.set()
+        assert {one.result(60).value for one in waiting} == {"one"}
+    assert fetches == ["k"]
+
+
+def test_a_session_may_be_asked_for_while_it_is_made(
+    make_hook: MakeHook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a signal handler, that is. One session remains."""
+    from airflow_provider_aep.hooks import line
+
+    hook, made, inner = make_hook("https://example.com"), [], []
+
+    def interrupted(*given: Any) -> Any:
+        made.append(given)
+        if len(made) == 1:
+            inner.append(hook._line.transport)
+        return Transport(*given)
+
+    monkeypatch.setattr(line, "Transport", interrupted)
+    task = threading.Thread(target=lambda: inner.append(hook._line.transport), daemon=True)
+    task.start()
+    task.join(60)
+    assert len(inner) == len(made) == 2
+    assert inner[0] is inner[1] is hook._line.transport
