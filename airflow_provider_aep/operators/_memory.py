@@ -19,14 +19,22 @@ class TaskMemory:
 
     :param decides: whether a store that fails is an error (:class:`TaskStoreError`). A create finds what
         exists without the store; a run does not
+    :param for_good: whether a record counts after a clear, too
     """
 
     def __init__(
-        self, context: Any, key: str, identity: Mapping[str, str], log: Any, *, decides: bool = False
+        self,
+        context: Any,
+        key: str,
+        identity: Mapping[str, str],
+        log: Any,
+        *,
+        decides: bool = False,
+        for_good: bool = False,
     ) -> None:
         self._key = key
         self._store = task_store(context)
-        tries = getattr(context.get("ti"), "max_tries", None)
+        tries = None if for_good else getattr(context.get("ti"), "max_tries", None)
         self._facts = {**identity, "max_tries": tries if isinstance(tries, int) else None}
         self._log = log
         self._decides = decides
@@ -60,7 +68,7 @@ class TaskMemory:
         return {"cleared": notes["id"]} if same and "id" in notes else {}
 
     def write(self, notes: Mapping[str, Any]) -> None:
-        """Write notes, in place of earlier ones. No secrets: they are stored as they are."""
+        """Write notes, in place of earlier ones. No tuples: the store takes JSON. No secrets."""
         self._try("write", lambda store: store.set(self._key, {**notes, **self._facts}))
 
     def forget(self) -> None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_aep.exactly_once import Service, Wanted
     from airflow_provider_aep.flow_service.schedules import Schedule
+    from airflow_provider_aep.operators._memory import TaskMemory
 
 
 class CreateDataflowOperator(CreateOperator):
@@ -207,13 +208,18 @@ class DisableDataflowOperator(_FlowActionOperator):
 
 
 class DeleteDataflowOperator(_FlowActionOperator):
-    """Delete a dataflow, and on demand what it stood on. What it has ingested stays in the dataset.
+    """Delete a dataflow and, with ``with_connections``, its connections. The ingested data stays.
 
-    Once the dataflow is gone, only this task knows what it stood on. Where a connection cannot be deleted
-    then, the log names what is left; a retry goes on from there on Airflow 3.3, whose tasks remember.
+    Flow Service deletes a connection only after its dataflow, and a deleted dataflow names its connections no
+    longer. So the task logs their ids and keeps them in Airflow's task state store before it deletes the
+    dataflow. If a connection cannot be deleted, a retry goes on from there. So does a cleared task.
+
+    Airflow 3.1 and 3.2 have no such store. There, a later try that finds the dataflow gone fails: connections
+    can be left, and the log of the earlier try names them. On Airflow 3.3 a store that cannot be read or
+    written fails the task for a retry, before anything is deleted.
 
     :param flow_id: the dataflow's id
-    :param missing_ok: whether it is fine that there is none (any more)
+    :param missing_ok: whether it is fine that the dataflow does not exist (any more)
     :param with_connections: delete its source and target connection too, unless another dataflow uses them
     """
 
@@ -223,27 +229,56 @@ class DeleteDataflowOperator(_FlowActionOperator):
         self.with_connections = with_connections
 
     def act(self, context: Any) -> None:
-        """In the order that the service demands: the flow first."""
-        from airflow_provider_aep.flow_service.errors import AepNotFoundError
+        """Delete the dataflow first: Flow Service demands that order.
+
+        :raises TaskStoreError: what a retry needs could not be kept; nothing was deleted
+        :raises AepConflictError: the dataflow is gone, and its connections are unknown
+        """
         from airflow_provider_aep.operators._memory import TaskMemory
 
         settings = self.hook.settings
         identity = {"org": settings.org_id, "sandbox": self.hook.sandbox, "flow": self.flow_id}
-        memory = TaskMemory(context, "aep_deleted_dataflow", identity, self.log)
-        known = ends = memory.read().get("ends")  # by an earlier try, which may have deleted the flow
+        needed = {"decides": self.with_connections, "for_good": True}
+        memory = TaskMemory(context, "aep_deleted_dataflow", identity, self.log, **needed)
+        ends = self._delete_flow(memory)
+        if self.with_connections:
+            if ends is None:
+                self._check_nothing_left(context, memory)
+            self._delete_ends(ends or [])
+        memory.forget()
+
+    def _delete_flow(self, memory: TaskMemory) -> list[list[str]] | None:
+        """Delete the dataflow. Return kind and id of its connections, None if they are unknown."""
+        from airflow_provider_aep.flow_service.errors import AepNotFoundError
+
+        known = ends = memory.read().get("ends")  # by an earlier try, which may have deleted the dataflow
         try:
             flow = self.hook.get_flow(self.flow_id)
-            ends = [(kind, end) for kind in _ENDS for end in flow.get(f"{kind}ConnectionIds") or []]
+            ends = [[kind, end] for kind in _ENDS for end in flow.get(f"{kind}ConnectionIds") or []]
             memory.write({"ends": ends})
+            self.log.info("Deleting dataflow %s, which uses %s.", _named(flow), _named_ends(ends))
             self.hook.delete_flow(self.flow_id)
             self.log.info("Deleted dataflow %s.", _named(flow))
         except AepNotFoundError:
             if not self.missing_ok and known is None:
                 raise
             self.log.info("Dataflow %s is gone already.", self.flow_id)
-        if self.with_connections:
-            self._delete_ends(ends or [])
-        memory.forget()
+        return ends
+
+    def _check_nothing_left(self, context: Any, memory: TaskMemory) -> None:
+        """Refuse a success that an earlier try may contradict: without a store nobody knows what it left."""
+        from airflow_provider_aep.flow_service.errors import AepConflictError
+
+        number = getattr(context.get("ti"), "try_number", None)
+        if memory.lasts or not isinstance(number, int) or number < 2:
+            self.log.info("The connections of dataflow %s are unknown. None was deleted.", self.flow_id)
+            return
+        raise AepConflictError(
+            f"Dataflow {self.flow_id} is gone. An earlier try of this task may have deleted it and left its "
+            "source and target connection: Airflow before 3.3 keeps nothing for a later try. The log of the "
+            f"earlier try names them, after 'Deleting dataflow {self.flow_id}'. Delete them in AEP if they "
+            "still exist, then mark this task as success."
+        )
 
     def _delete_ends(self, ends: Sequence[Sequence[str]]) -> None:
         from airflow_provider_aep.flow_service.errors import AepError
@@ -254,8 +289,7 @@ class DeleteDataflowOperator(_FlowActionOperator):
                 self._delete_end(*left[0])
                 left.pop(0)
         except AepError:
-            named = ", ".join(f"{kind} connection {end}" for kind, end in left)
-            self.log.warning("Not deleted yet: %s.", named)
+            self.log.warning("Not deleted yet: %s.", _named(left))
             raise
 
     def _delete_end(self, kind: str, end: str) -> None:
@@ -276,6 +310,10 @@ class DeleteDataflowOperator(_FlowActionOperator):
 def _named(flow: Mapping[str, Any]) -> str:
     """A dataflow as a message names it: people know the name, AEP's API the id."""
     return f"{flow.get('name')!r} ({flow.get('id')})"
+
+
+def _named_ends(ends: Sequence[Sequence[str]]) -> str:
+    return ", ".join(f"{kind} connection {end}" for kind, end in ends) or "no connections"
 
 
 def flow_link(operator: AepOperator, flow_id: str, run_id: str | None = None) -> str:

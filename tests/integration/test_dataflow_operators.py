@@ -9,10 +9,12 @@ import pytest
 
 from airflow_provider_aep.flow_service.errors import (
     AepConfigError,
+    AepConflictError,
     AepNotFoundError,
     AepPermissionError,
     AepRequestError,
     EntityExistsError,
+    TaskStoreError,
 )
 from tests.support.emulator import Emulator
 from tests.support.pipeline import COLUMN_NAMES, Pipeline
@@ -144,6 +146,47 @@ def test_a_retry_deletes_what_an_earlier_try_left(emulator: Emulator, pipeline: 
     assert (state["sourceConnections"], state["targetConnections"]) == (0, 0)
     with unwrapped(AepNotFoundError):
         pipeline.delete(flow, task, with_connections=True, missing_ok=False)
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_without_a_store_a_later_try_does_not_guess(
+    emulator: Emulator, pipeline: Pipeline, logged: Callable[[], str], number: int
+) -> None:
+    """On Airflow 3.1 and 3.2 an earlier try may have left connections. A first try has nothing before it."""
+    flow, task = pipeline.dataflow(), context()
+    pipeline.hook.delete_flow(flow)
+    task["ti"].try_number = number
+    if number == 1:
+        pipeline.delete(flow, task, with_connections=True)
+        assert f"The connections of dataflow {flow} are unknown" in logged()
+        return
+    pipeline.delete(flow, task)
+    with unwrapped(AepConflictError, match="keeps nothing for a later try") as caught:
+        pipeline.delete(flow, task, with_connections=True)
+    assert not caught.value.retryable
+    assert emulator.state()["sourceConnections"] == 1
+
+
+def test_a_dataflow_deleted_by_somebody_else(emulator: Emulator, pipeline: Pipeline) -> None:
+    """With a store: nothing was kept, so no try of this task has deleted anything."""
+    flow, task = pipeline.dataflow(), context(Store())
+    pipeline.hook.delete_flow(flow)
+    task["ti"].try_number = 2
+    pipeline.delete(flow, task, with_connections=True)
+    assert emulator.state()["sourceConnections"] == 1
+
+
+@pytest.mark.parametrize("verb", ["get", "set"])
+def test_a_store_that_fails_keeps_a_dataflow_with_its_connections(
+    emulator: Emulator, pipeline: Pipeline, verb: str
+) -> None:
+    """Nothing is deleted if a retry would not know what is left. Alone, a dataflow is."""
+    flow, task = pipeline.dataflow(), context(Store(refuses=(verb,)))
+    with pytest.raises(TaskStoreError):
+        pipeline.delete(flow, task, with_connections=True)
+    assert emulator.state()["flows"] == 1
+    pipeline.delete(flow, task)
+    assert emulator.state()["flows"] == 0
 
 
 def test_what_could_not_be_deleted_is_named(

@@ -1,7 +1,8 @@
 """Runs `airflow dags test` again and again in one process, with faults of the emulator in between.
 
 Importing Airflow takes seconds, a run then a fraction of one. The plan comes as JSON on standard input: the
-connections to store in the metadata database, and a list of `{"words", "dag", "conf", "faults"}`.
+connections to store in the metadata database, and a list of `{"words", "dag", "conf", "faults"}`. A run may
+also have `"sql"`, statements for the database that come first, and a `"command"` of Airflow's own.
 """
 
 from __future__ import annotations
@@ -77,6 +78,7 @@ def main(plan: dict[str, Any]) -> None:
     from airflow.models import Connection
     from airflow.utils.db import initdb
     from airflow.utils.session import create_session
+    from sqlalchemy import text
 
     from airflow_provider_aep.hooks.ims import TOKENS
 
@@ -91,7 +93,11 @@ def main(plan: dict[str, Any]) -> None:
         control(plan["control"], "DELETE", None)
         for fault in run["faults"]:
             control(plan["control"], "POST", fault)
-        arguments = parser.parse_args(["dags", "test", run["dag"], "--conf", json.dumps(run["conf"])])
+        with create_session() as session:
+            for statement in run.get("sql", ()):
+                session.execute(text(statement))
+        command = run.get("command") or ["dags", "test", run["dag"], "--conf", json.dumps(run["conf"])]
+        arguments = parser.parse_args(command)
         try:
             arguments.func(arguments)
             print(f"=== ended well: {run['words']}", flush=True)

@@ -13,6 +13,8 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+from pydantic import JsonValue, TypeAdapter
+
 from tests.support import wrong_clock
 
 Job = dict[str, Any]
@@ -32,10 +34,15 @@ class FileStore:
         return self._all().get(key, default)
 
     def set(self, key: str, value: Any) -> None:
-        write(self._path, {**self._all(), key: value})
+        write(self._path, {**self._all(), key: checked(value)})
 
     def delete(self, key: str) -> None:
         write(self._path, {name: value for name, value in self._all().items() if name != key})
+
+
+def checked(value: Any) -> Any:
+    """What Airflow's own store would take: JSON and nothing that Python only turns into JSON."""
+    return TypeAdapter(JsonValue).validate_python(value)
 
 
 class TaskInstance:

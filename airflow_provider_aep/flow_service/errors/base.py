@@ -81,9 +81,10 @@ class TaskStoreError(AepError):
     """Airflow's task state store could not be read or written, and what it holds decides what is safe."""
 
     stable_code = "AEP-E601"
-    what = "Nothing was started: Airflow's task state store could not be read or written."
+    what = "Nothing was started or deleted: Airflow's task state store could not be read or written."
     why = (
-        "The store tells a retry which run an earlier try has started. Without it, a second one could start."
+        "The store tells a retry what an earlier try did. Without it, a second run could start, or the "
+        "connections of a deleted dataflow could be left behind."
     )
     todo = (
         "Let Airflow retry. If it fails again, check Airflow's API server and metadata database, and the "

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.task_try import checked
+
 
 @dataclass
 class Store:
@@ -28,7 +30,7 @@ class Store:
     def set(self, key: str, value: Any) -> None:
         if self.fail or not {"set", *value}.isdisjoint(self.refuses):
             raise RuntimeError("no state backend")
-        self.kept[key] = value
+        self.kept[key] = checked(value)
 
     def delete(self, key: str) -> None:
         self.kept.pop(key, None)
