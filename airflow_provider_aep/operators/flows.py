@@ -289,7 +289,7 @@ class DeleteDataflowOperator(_FlowActionOperator):
                 self._delete_end(*left[0])
                 left.pop(0)
         except AepError:
-            self.log.warning("Not deleted yet: %s.", _named(left))
+            self.log.warning("Not deleted yet: %s.", _named_ends(left))
             raise
 
     def _delete_end(self, kind: str, end: str) -> None:
