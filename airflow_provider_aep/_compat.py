@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import importlib
 import logging
 import sys
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.sdk import BaseHook, BaseOperator
 from airflow.sdk.log import mask_secret
@@ -43,6 +44,8 @@ else:
         class RetryPolicy:
             """Stands in where Airflow has no retry policies; never consulted there."""
 
+
+T = TypeVar("T")
 
 CANCELLED_BY_A_USER = "__airflow_user_action__"
 """With what a triggerer cancels a trigger whose task a user has ended (3.3)."""
@@ -103,21 +106,37 @@ def get_connection(conn_id: str) -> Any:
     raise AirflowNotFoundException(f"There is no connection {conn_id!r}.")
 
 
+async def _to_its_reply(call: Awaitable[T]) -> T:
+    """Await a call to the triggerer's supervisor. If the caller is cancelled, the call goes on alone.
+
+    On Airflow 3.1 a cancelled call leaves its reply unread. The next call of any trigger reads that reply,
+    and the whole triggerer ends.
+    """
+    return await asyncio.shield(asyncio.ensure_future(call))
+
+
+async def _from_a_thread(function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    """Call a blocking function of Airflow from a triggerer.
+
+    It needs a thread of asgiref's: only from there does such a call find its way back to the loop.
+    """
+    from asgiref.sync import sync_to_async
+
+    return await _to_its_reply(sync_to_async(function)(*args, **kwargs))
+
+
 async def aget_connection(conn_id: str) -> Any:
     """An Airflow connection, looked up without blocking the event loop.
 
-    From 3.3.2 on Airflow masks what it finds without blocking. Before, the look-up goes to a thread, and to
-    one of asgiref's: only from there does a triggerer's call find its way back to the loop. It goes there as
-    well where nothing is found: `dag.test()` has no other way to connections in Airflow's database.
+    From 3.3.2 on Airflow masks what it finds without blocking. Before, the look-up goes to a thread. It goes
+    there as well where nothing is found: `dag.test()` has no other way to connections in Airflow's database.
     """
     from airflow.sdk import Connection
 
     if hasattr(Connection, "aextra_dejson"):
         with contextlib.suppress(AirflowNotFoundException), _no_word_on_short_values():
-            return await BaseHook.aget_connection(conn_id)
-    from asgiref.sync import sync_to_async
-
-    return await sync_to_async(get_connection)(conn_id)
+            return await _to_its_reply(BaseHook.aget_connection(conn_id))
+    return await _from_a_thread(get_connection, conn_id)
 
 
 async def amask_secret(value: str) -> None:
@@ -125,24 +144,43 @@ async def amask_secret(value: str) -> None:
     try:
         from airflow.sdk.log import amask_secret as mask  # 3.3
     except ImportError:
-        from asgiref.sync import sync_to_async
-
-        await sync_to_async(mask_secret)(value)
+        await _from_a_thread(mask_secret, value)
     else:
-        await mask(value)
+        await _to_its_reply(mask(value))
 
 
 async def atask_state(task: Any) -> str | None:
     """A task instance's state as it is now, looked up from a triggerer; None where it was cleared."""
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
-    from asgiref.sync import sync_to_async
 
-    states = await sync_to_async(RuntimeTaskInstance.get_task_states)(
-        dag_id=task.dag_id, task_ids=[task.task_id], run_ids=[task.run_id], map_index=task.map_index
+    states = await _from_a_thread(
+        RuntimeTaskInstance.get_task_states,
+        dag_id=task.dag_id,
+        task_ids=[task.task_id],
+        run_ids=[task.run_id],
+        map_index=task.map_index,
     )
     name = task.task_id if task.map_index < 0 else f"{task.task_id}_{task.map_index}"
     state = states.get(task.run_id, {}).get(name)
     return None if state is None else str(getattr(state, "value", state))
+
+
+async def apush_xcom(task: Any, key: str, value: str) -> None:
+    """Push an XCom of a deferred task from its trigger."""
+
+    def push() -> None:
+        from airflow.sdk.execution_time.xcom import XCom
+
+        XCom.set(
+            key=key,
+            value=value,
+            dag_id=task.dag_id,
+            task_id=task.task_id,
+            run_id=task.run_id,
+            map_index=task.map_index,
+        )
+
+    await _from_a_thread(push)
 
 
 def task_store(context: Any) -> Any | None:
@@ -162,6 +200,7 @@ __all__ = [
     "RetryPolicy",
     "aget_connection",
     "amask_secret",
+    "apush_xcom",
     "atask_state",
     "config_seconds",
     "get_connection",

@@ -7,22 +7,27 @@ all end in :meth:`WaitsForRun.finish`, which reads the run itself and judges it.
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_provider_aep._compat import HAS_RETRY_POLICY, AirflowFailException
 from airflow_provider_aep.links import AepDataflowLink, AepDatasetLink, AepRunLink, dataflow_url, dataset_url
-from airflow_provider_aep.operators._waits import RunWait, find_run, read_event, shown
+from airflow_provider_aep.operators._waits import RunWait, find_dataflow, find_run, read_event, shown
 from airflow_provider_aep.operators.base import AepOperator, push_link
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import timedelta
 
+    from airflow_provider_aep.flow_service.dataflows import Dataflow
     from airflow_provider_aep.flow_service.errors import AepError
     from airflow_provider_aep.flow_service.run_verdict import Limits
     from airflow_provider_aep.flow_service.runs import Run
     from airflow_provider_aep.hooks.flow_service import FlowServiceHook
+
+RESULT_KEY = "aep_run"
+"""The XCom that holds the result of a wait that failed."""
 
 DEFAULT_TIMEOUT = 150 * 60.0
 """Seconds: when Adobe's own alert *Sources Flow Run Delay* fires."""
@@ -49,6 +54,8 @@ class WaitsForRun(AepOperator):
     operator_extra_links = (AepDataflowLink(), AepRunLink(), AepDatasetLink())
     waits_for: RunWait | None = None
     _last_hook: FlowServiceHook | None = None
+    _dataflow: Dataflow | None = None
+    _last: Run | None = None
 
     def __init__(
         self,
@@ -87,23 +94,45 @@ class WaitsForRun(AepOperator):
         """Wait until the run ended, in the triggerer if ``self.deferrable``, else here.
 
         :return: ``{"run_id", "status", "records_read", "records_written", "records_failed",
-            "records_skipped", "bytes", "seconds"}``
-        :raises AepRunError: it ended otherwise than :meth:`limits` allow, or not before the deadline
+            "records_skipped", "bytes", "seconds", "flow_id", "dataflow", "dataset_id", "started_at",
+            "ended_at", "window_start", "window_end"}``; times in ISO 8601 in UTC, unknown is None
+        :raises AepRunError: it ended otherwise than :meth:`limits` allow, or not before the deadline; its
+            ``result`` is that dict, and the XCom ``aep_run``
         :raises AepNotFoundError: there is no such run
         """
         from airflow_provider_aep.triggers._deadline import Deadline
 
         until = Deadline(wait.deadline)
-        while True:
-            wait, run = self.look(context, wait)
-            if run is not None and run.ended:
-                return self.finish(run)
-            left = until.left
-            if left <= 0:
-                self._too_late(wait, run)
-            if self.deferrable:
-                self._defer(wait)
-            time.sleep(min(left, self._pause(wait, run)))
+        with self.result_kept(context):
+            while True:
+                wait, run = self.look(context, wait)
+                if run is not None and run.ended:
+                    return self.finish(run)
+                left = until.left
+                if left <= 0:
+                    self._too_late(wait, run)
+                if self.deferrable:
+                    self._defer(wait)
+                time.sleep(min(left, self._pause(wait, run)))
+
+    @contextmanager
+    def result_kept(self, context: Any) -> Iterator[None]:
+        """If the wait fails, push what is known of the run as XCom ``aep_run``."""
+        from airflow_provider_aep.flow_service.errors import AepError
+
+        self._last = self._dataflow = None
+        self.__dict__.pop("_told", None)
+        try:
+            yield
+        except AepError:
+            if self.known is not None and (ti := context.get("ti")) is not None:
+                ti.xcom_push(key=RESULT_KEY, value=self.known)
+            raise
+
+    @property
+    def known(self) -> dict[str, Any] | None:
+        """What is known of the run so far, in the shape of the result; None before the first look."""
+        return None if self._last is None else self._last.result()
 
     def execute_complete(
         self, context: Any, event: Any = None, wait: dict[str, Any] | None = None
@@ -113,7 +142,8 @@ class WaitsForRun(AepOperator):
 
         self.__dict__.pop("hook", None)
         try:
-            return self._resume(context, event, wait)
+            with self.result_kept(context):
+                return self._resume(context, event, wait)
         except AepError as error:
             self.leave(error)
         finally:
@@ -129,25 +159,82 @@ class WaitsForRun(AepOperator):
         """The run as it is now, None where there is none yet or the service cannot tell at the moment.
 
         The wait that comes back knows the run's id, if it is known. Pushes the links.
+
+        :raises DataflowStoppedError: there is no run, and the dataflow starts none
         """
         from airflow_provider_aep.flow_service.errors import AepError, AepNotFoundError
 
         self._now_waits_for(wait)
-        run = None
+        run, by, missing = None, "", None
         try:
-            run = find_run(self.hook, wait, self.log)
-        except AepNotFoundError:
-            if time.time() > wait.since + wait.grace:
-                raise
+            run, by = find_run(self.hook, wait)
+        except AepNotFoundError as error:
+            missing = error
         except AepError as error:
             if not error.retryable:
                 raise
-            self.log.warning("%s The wait goes on.", error)
+            self._tell_once("failure", f"{error} The wait goes on.")
+            self._push_links(context, wait)
+            self._last = self._last or self._unknown_run(wait)
+            return wait, None
+        self._tell_once("failure", None)
         if run is not None:
             wait = replace(wait, run_id=run.id, flow_id=wait.flow_id or run.flow_id)
         self.waits_for = wait
+        self._see_dataflow(wait, again=run is None)
         self._push_links(context, wait)
-        return wait, run
+        if by:
+            self.log.info("Run %s of %s is meant, found by %s.", wait.run_id, self._dataflow, by)
+        self._last = self._unknown_run(wait) if run is None else self._completed(run)
+        if run is None and wait.run_id is None:
+            self._check_dataflow()
+        if missing is not None and time.time() > wait.since + wait.grace:
+            raise missing
+        return wait, None if run is None else self._last
+
+    def _see_dataflow(self, wait: RunWait, *, again: bool) -> None:
+        """Read the dataflow, unless it is known and ``again`` is not asked for."""
+        known = self._dataflow
+        if known is not None and known.id != wait.flow_id:
+            known = None
+        if wait.flow_id and (again or known is None or known.name is None):
+            self._dataflow = find_dataflow(self.hook, wait.flow_id, known)
+
+    def _check_dataflow(self) -> None:
+        """There is no run, and one that is disabled or deleted starts none."""
+        from airflow_provider_aep.flow_service.errors import DataflowStoppedError
+
+        if (found := self._dataflow) is not None and found.stopped:
+            raise DataflowStoppedError(
+                f"{found.no_run} Enable the dataflow or create it again, then clear the task. {self.link}",
+                result=self.known,
+            )
+
+    def _completed(self, run: Run) -> Run:
+        """With what its dataflow tells. Says what is odd about it."""
+        from airflow_provider_aep.flow_service.runs import unknown_status
+
+        self._tell_once("status", run.unknown and unknown_status(run.id, run.unknown))
+        dataflow = self._dataflow
+        if dataflow is None:
+            return run
+        self._tell_once("stopped", None if run.ended else dataflow.run_goes_on)
+        return replace(run, flow_id=dataflow.id, dataflow=dataflow.name, dataset_id=dataflow.dataset_id)
+
+    def _tell_once(self, what: str, text: str | None) -> None:
+        """Warn when ``what`` begins; None when it does not go on."""
+        from airflow_provider_aep.triggers._told import Told
+
+        if self.__dict__.setdefault("_told", Told()).is_news(what, text):
+            self.log.warning("%s", text)
+
+    def _unknown_run(self, wait: RunWait) -> Run:
+        """The run of which no reply tells anything."""
+        from airflow_provider_aep.flow_service.runs import Phase, Run
+
+        run = Run(wait.run_id or "", wait.flow_id, "", Phase.RUNNING)
+        known = self._dataflow
+        return replace(run, dataflow=known.name, dataset_id=known.dataset_id) if known else run
 
     def finish(self, run: Run) -> dict[str, Any]:
         """The result of a run that ended. :raises AepRunError: it is not as :meth:`limits` want it"""
@@ -177,13 +264,14 @@ class WaitsForRun(AepOperator):
             if disabled := self.disable_on_kill and wait.flow_id:
                 self._disable(disabled)
         finally:
+            dataflow = self._dataflow or f"dataflow {wait.flow_id}"
             self.log.warning(
-                "Run %s of dataflow %s goes on in Adobe's platform: Flow Service cannot cancel a run.",
+                "Run %s of %s goes on in Adobe's platform: Flow Service cannot cancel a run.",
                 wait.run_id or "(not known yet)",
-                wait.flow_id,
+                dataflow,
             )
         if disabled:
-            self.log.warning("Disabled dataflow %s (`disable_on_kill`).", disabled)
+            self.log.warning("Disabled %s (`disable_on_kill`).", dataflow)
 
     def _now_waits_for(self, wait: RunWait) -> None:
         """Make ready for :meth:`on_kill`, which cannot look a connection up any more."""
@@ -224,7 +312,8 @@ class WaitsForRun(AepOperator):
             disable_on_kill=self.disable_on_kill,
             **arguments,
         )
-        self.log.info("Waiting for %s in the triggerer, until %s.", wait.words, shown(wait.deadline))
+        words, until = wait.words(self._dataflow), shown(wait.deadline)
+        self.log.info("Waiting for %s in the triggerer, until %s.", words, until)
         self.defer(trigger=trigger, method_name="execute_complete", kwargs={"wait": kept})
         raise AssertionError("defer does not return")
 
@@ -239,12 +328,13 @@ class WaitsForRun(AepOperator):
     def _too_late(self, wait: RunWait, run: Run | None) -> NoReturn:
         from airflow_provider_aep.flow_service.errors import RunTimeoutError
 
-        what, until = wait.words, shown(wait.deadline)
+        what, until = wait.words(self._dataflow), shown(wait.deadline)
         link = f" {self.link}" if self.link else ""
         if wait.run_id is None:
             raise RunTimeoutError(
-                f"There was no {what} until {until}: `timeout` is over. See whether the dataflow is enabled, "
-                f"and when its schedule starts it.{link}"
+                f"There was no {what} until {until}: `timeout` is over. See when the dataflow's schedule "
+                f"starts it.{link}",
+                result=self.known,
             )
         status = f" Its status is {run.status!r}." if run is not None else ""
         raise RunTimeoutError(
@@ -252,7 +342,7 @@ class WaitsForRun(AepOperator):
             f"Platform: Flow Service cannot cancel a run. Look at it there; raise `timeout` "
             f"where one may take that long.{link}",
             run_id=wait.run_id,
-            result=None if run is None else run.result(),
+            result=self.known,
         )
 
     @property
@@ -264,6 +354,8 @@ class WaitsForRun(AepOperator):
         """To dataflow, run and dataset, each as soon as it is known, and once."""
         if not wait.flow_id:
             return
+        if self._dataflow is None or self._dataflow.id != wait.flow_id:
+            self._see_dataflow(wait, again=False)
         settings = self.hook.settings
         where: dict[str, Any] = {
             "org_id": settings.org_id,
@@ -274,8 +366,8 @@ class WaitsForRun(AepOperator):
         urls = {AepDataflowLink.xcom_key: dataflow_url(**flow)}
         if wait.run_id:
             urls[AepRunLink.xcom_key] = dataflow_url(**flow, run_id=wait.run_id)
-        if not self.link_urls and (dataset_id := self.hook.find_dataset(wait.flow_id)):
-            urls[AepDatasetLink.xcom_key] = dataset_url(**where, dataset_id=dataset_id)
+        if self._dataflow is not None and self._dataflow.dataset_id:
+            urls[AepDatasetLink.xcom_key] = dataset_url(**where, dataset_id=self._dataflow.dataset_id)
         for key, url in urls.items():
             if self.link_urls.get(key) != url:
                 push_link(self, context, key, url)

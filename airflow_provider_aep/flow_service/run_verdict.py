@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from airflow_provider_aep.flow_service.checks import check_count
+from airflow_provider_aep.flow_service.dataflows import Dataflow
 from airflow_provider_aep.flow_service.errors import (
     AepConfigError,
     AepRunError,
@@ -31,8 +32,9 @@ _ADVICE = {
 class Limits:
     """How much may be missing.
 
-    ``max_failed_records`` and ``max_failed_ratio`` (0 to 1, of the records read) are None where nobody set
-    them. Where neither is set, ``fail_on_partial`` also refuses a ``success`` that carries failed records.
+    ``max_failed_records`` and ``max_failed_ratio`` (0 to 1, of the records read) are None if not set. If one
+    is set, it decides, whether the run says success or partial success. Else ``fail_on_partial``
+    refuses a partial success, and a ``success`` that carries failed records.
     """
 
     max_failed_records: int | None = None
@@ -67,10 +69,13 @@ def judge(
 
 def _too_little(run: Run, limits: Limits) -> str | None:
     failed, partial = run.records_failed, run.phase is Phase.PARTIAL
-    if partial and limits.fail_on_partial:
-        return "succeeded only in part. Set `fail_on_partial=False` to let that pass"
     most, ratio = limits.max_failed_records, limits.max_failed_ratio
     if most is None and ratio is None:
+        if partial and limits.fail_on_partial:
+            return (
+                "succeeded only in part. Set `max_failed_records` or `max_failed_ratio` to what is fine, or "
+                "`fail_on_partial=False` to let that pass"
+            )
         if failed and limits.fail_on_partial:
             return (
                 f"says {run.status}, but {failed} records failed. Set `max_failed_records` or "
@@ -106,7 +111,7 @@ def _error(
     named = outer or (run.problems[0] if run.problems else None)
     code = words(named.code, 60) if named else None
     detail = re.search(r"ErrorCode=[A-Za-z0-9_.-]{1,80}", scrub(run.detail or ""))
-    of = f" of dataflow {run.flow_id}" if run.flow_id else ""
+    of = f" of {Dataflow(run.flow_id, run.dataflow)}" if run.flow_id else ""
     parts = [f"Run {run.id}{of} {reason}."]
     if named:
         message = words(named.message, 300).rstrip(".")

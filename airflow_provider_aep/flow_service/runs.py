@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from enum import Enum
 from typing import Any, NamedTuple
 
@@ -32,6 +33,9 @@ _ENDS = {
     "failed": ("failed", Phase.BAD),
 }
 
+_UNDER_WAY = {"", "inprogress", "processing", "waiting", "queued", "scheduled", "pending"}
+"""As Adobe's documents spell the other statuses, and none while the run has no metrics."""
+
 _IN_MILLISECONDS = 1e11
 """A time since the epoch beyond this is in milliseconds: in seconds it would be the year 5138."""
 
@@ -47,7 +51,10 @@ class Problem:
 
 @dataclass(frozen=True)
 class Run:
-    """A run as of one reply. Times in epoch seconds; counts and ``bytes`` None where they are not known."""
+    """A run as of one reply. Times in epoch seconds; counts and ``bytes`` None where they are not known.
+
+    ``dataflow`` (its name) and ``dataset_id`` stand in no such reply: who knows them fills them in.
+    """
 
     id: str
     flow_id: str | None
@@ -64,6 +71,13 @@ class Run:
     window: tuple[float, float] | None = None
     problems: tuple[Problem, ...] = field(default=())
     detail: str | None = None
+    dataflow: str | None = None
+    dataset_id: str | None = None
+
+    @property
+    def unknown(self) -> str | None:
+        """The status if no document names it, else None."""
+        return None if self.ended else _unknown(self.status)
 
     @property
     def ended(self) -> bool:
@@ -80,18 +94,25 @@ class Run:
     def result(self) -> dict[str, Any]:
         """What a wait returns, the same in every mode.
 
-        ``{"run_id", "status", "records_read", "records_written", "records_failed", "records_skipped",
-        "bytes", "seconds"}``; ``status`` in one spelling, a number that AEP does not know is None.
+        ``status`` in one spelling, times in ISO 8601 in UTC. What AEP does not tell is None.
         """
+        start, end = self.window or (None, None)
         return {
-            "run_id": self.id,
-            "status": self.status,
+            "run_id": self.id or None,
+            "status": self.status or None,
             "records_read": self.records_read,
             "records_written": self.records_written,
             "records_failed": self.records_failed,
             "records_skipped": self.records_skipped,
             "bytes": self.bytes,
             "seconds": self.seconds,
+            "flow_id": self.flow_id,
+            "dataflow": self.dataflow,
+            "dataset_id": self.dataset_id,
+            "started_at": iso_time(self.started_at),
+            "ended_at": iso_time(self.completed_at if self.ended else None),
+            "window_start": iso_time(start),
+            "window_end": iso_time(end),
         }
 
 
@@ -101,6 +122,8 @@ class Glance(NamedTuple):
     ended: bool
     started_at: float | None
     seconds: float | None
+    unknown: str | None = None
+    """The status if no document names it."""
 
 
 def glance_at(item: Mapping[str, Any]) -> Glance:
@@ -108,7 +131,7 @@ def glance_at(item: Mapping[str, Any]) -> Glance:
     duration = _mapping(_mapping(item.get("metrics")).get("durationSummary"))
     started = epoch_seconds(duration.get("startedAtUTC"))
     if read_phase(item) is Phase.RUNNING:
-        return Glance(False, started, None)
+        return Glance(False, started, None, _unknown(_status(item)))
     completed = epoch_seconds(duration.get("completedAtUTC"))
     known = started is not None and completed is not None
     return Glance(True, started, completed - started if known else None)  # type: ignore[operator]
@@ -156,6 +179,22 @@ def epoch_seconds(value: object) -> float | None:
     return number / 1000 if number >= _IN_MILLISECONDS else number
 
 
+def iso_time(epoch: float | None) -> str | None:
+    """A time since the epoch in ISO 8601, in UTC, as results have it. None if unknown."""
+    if epoch is None:
+        return None
+    try:
+        moment = datetime.fromtimestamp(round(epoch, 3), timezone.utc)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return moment.isoformat(timespec="milliseconds" if moment.microsecond else "seconds")
+
+
+def unknown_status(run_id: str | None, status: str) -> str:
+    """That a status tells nothing, in words for the log."""
+    return f"Run {run_id} has the status {status!r}, which is unknown. It counts as still running."
+
+
 def _status(item: Mapping[str, Any]) -> str:
     """``metrics.statusSummary.status``; the OpenAPI's ``status.value`` where that is not there."""
     status = _mapping(_mapping(item.get("metrics")).get("statusSummary")).get("status")
@@ -167,6 +206,11 @@ def _status(item: Mapping[str, Any]) -> str:
 
 def _folded(status: str) -> str:
     return re.sub(r"[\s_-]+", "", status).lower()
+
+
+def _unknown(status: str) -> str | None:
+    """The status of a run that has not ended, if no document names it."""
+    return None if _folded(status) in _UNDER_WAY else status
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

@@ -83,14 +83,14 @@ class Dataflows(Collections):
             if all(value in (item.get(key) or []) for key, value in used if value)
         ]
 
-    def find_dataset(self, flow_id: str) -> str | None:
+    def find_dataset(self, flow: Mapping[str, Any]) -> str | None:
         """The id of the dataset that a dataflow fills, where Flow Service tells it; for a link, no more."""
         try:
-            for target_id in self.get_flow(flow_id).get("targetConnectionIds") or []:
+            for target_id in flow.get("targetConnectionIds") or []:
                 params = self.get_target_connection(target_id).get("params") or {}
                 return check_id(params.get("dataSetId"), "dataSetId")
         except AepError as error:
-            self.log.debug("The dataset of dataflow %s is not known: %s", flow_id, error)
+            self.log.debug("The dataset of dataflow %s is not known: %s", flow.get("id"), error)
         return None
 
     def act_on_flow(self, flow_id: str, op: str) -> dict[str, Any]:

@@ -77,6 +77,19 @@ class AsyncFlowService:
         self._sandbox = settings.sandbox  # it stays, even if the connection names another one next time
         await old.aclose()
 
+    @property
+    def settings(self) -> Settings:
+        """The connection's settings, with the sandbox in use."""
+        return self._settings
+
+    def scrub(self, text: str) -> str:
+        """A text without the secrets that are known."""
+        return self._secrets.scrub(text)
+
+    async def sign_in(self) -> None:
+        """Have a token ready: what IMS refuses is then not taken for an error of a single read."""
+        await self._token()
+
     async def call(self, call: Call) -> Any:
         """Send a call without a body and return its JSON; once, but a GET again after a refused token.
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from airflow_provider_aep.flow_service.dataflows import Dataflow
     from airflow_provider_aep.flow_service.run_choice import Aim
     from airflow_provider_aep.flow_service.runs import Run
     from airflow_provider_aep.hooks.flow_service import FlowServiceHook
@@ -43,10 +44,9 @@ class RunWait:
 
         return Aim(self.match, self.since, self.start, self.end)
 
-    @property
-    def words(self) -> str:
+    def words(self, dataflow: Dataflow | None) -> str:
         """What is waited for, in words for log and errors."""
-        of = f" of dataflow {self.flow_id}" if self.flow_id else ""
+        of = f" of {dataflow or f'dataflow {self.flow_id}'}" if self.flow_id else ""
         if self.run_id:
             return f"run {self.run_id}{of}"
         if self.match == "data_interval" and self.end is not None:
@@ -55,8 +55,8 @@ class RunWait:
         return f"{'next' if self.match == 'next' else 'newest'} run{of}"
 
 
-def find_run(hook: FlowServiceHook, wait: RunWait, log: Any) -> Run | None:
-    """The run that is waited for, or None while there is none. Says in the log what it was matched by."""
+def find_run(hook: FlowServiceHook, wait: RunWait) -> tuple[Run | None, str]:
+    """The run that is waited for, or None while there is none; and what it was matched by, in words."""
     from airflow_provider_aep.flow_service.errors import AepConfigError, AepRequestError
     from airflow_provider_aep.flow_service.run_calls import list_runs_of
     from airflow_provider_aep.flow_service.run_choice import choose
@@ -69,7 +69,7 @@ def find_run(hook: FlowServiceHook, wait: RunWait, log: Any) -> Run | None:
                 f"Run {run.id} belongs to dataflow {run.flow_id}, not to {wait.flow_id}: check `run_id`.",
                 parameter="run_id",
             )
-        return run
+        return run, ""
     aim, flow_ids = wait.aim, [wait.flow_id or ""]
     try:
         items = hook.every_page(list_runs_of(flow_ids, aim.started_from))
@@ -78,10 +78,27 @@ def find_run(hook: FlowServiceHook, wait: RunWait, log: Any) -> Run | None:
             raise
         items = hook.every_page(list_runs_of(flow_ids))  # the filter by start may not be taken here
     choice = choose((read_run(item) for item in items if item.get("flowId") == wait.flow_id), aim)
-    if choice is None:
-        return None
-    log.info("Run %s of dataflow %s is meant, found by %s.", choice.run.id, wait.flow_id, choice.by)
-    return choice.run
+    return (None, "") if choice is None else (choice.run, choice.by)
+
+
+def find_dataflow(hook: FlowServiceHook, flow_id: str, known: Dataflow | None) -> Dataflow:
+    """The dataflow as it is now, as far as Flow Service tells it.
+
+    :param known: as it was seen before: its dataset is not asked for again
+    """
+    from airflow_provider_aep.flow_service.dataflows import Dataflow, deleted, read_dataflow
+    from airflow_provider_aep.flow_service.errors import AepError, AepNotFoundError
+
+    try:
+        item = hook.get_flow(flow_id)
+    except AepNotFoundError:
+        return deleted(flow_id).after(known)
+    except AepError as error:
+        hook.log.debug("Dataflow %s cannot be read: %s", flow_id, error)
+        return known or Dataflow(flow_id)
+    dataflow = read_dataflow(item, flow_id, hook.scrub).after(known)
+    unasked = known is None or known.name is None
+    return replace(dataflow, dataset_id=hook.find_dataset(item)) if unasked else dataflow
 
 
 def read_event(event: Any, wait: RunWait) -> tuple[str, str | None]:

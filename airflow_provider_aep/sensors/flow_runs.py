@@ -26,10 +26,11 @@ class FlowRunSensor(WaitsForRun, BaseSensorOperator):
     """Wait until a run of a dataflow ended, and fail unless it did so well.
 
     AEP's ``success`` can carry failed records. By default any failed record, and any status of partial
-    success, fails the task; ``max_failed_records`` or ``max_failed_ratio`` say how many are fine (Adobe's own
-    alert fires above 0.005), ``fail_on_partial=False`` lets partial runs pass. A status that no document
-    names keeps waiting until the deadline. Flow Service has no way to cancel a run: whatever ends the wait,
-    the run goes on.
+    success, fails the task. If ``max_failed_records`` or ``max_failed_ratio`` is set, it alone says how many
+    are fine, of a ``success`` as of a partial one (Adobe's own alert fires above 0.005).
+    ``fail_on_partial=False`` lets partial runs pass. An unknown status counts as still running. A disabled or
+    deleted dataflow fails the task while no run has begun. Flow Service cannot cancel a run: it goes on
+    however the wait ends.
 
     :param flow_id: the dataflow's id
     :param run_id: the run's id, or a dict that holds it as ``run_id``; without it ``match`` finds the run
@@ -44,7 +45,9 @@ class FlowRunSensor(WaitsForRun, BaseSensorOperator):
     :param kwargs: how to wait and what may be missing: the options of
         :class:`~airflow_provider_aep.waiting.WaitsForRun`
     :return: ``{"run_id", "status", "records_read", "records_written", "records_failed", "records_skipped",
-        "bytes", "seconds"}``, as XCom ``return_value``; a number that AEP does not tell is None
+        "bytes", "seconds", "flow_id", "dataflow", "dataset_id", "started_at", "ended_at", "window_start",
+        "window_end"}``, as XCom ``return_value``, and as ``aep_run`` if the task fails. Times are in ISO
+        8601 in UTC; what AEP does not tell is None
     """
 
     template_fields: Sequence[str] = ("flow_id", "run_id", *WaitsForRun.template_fields)
@@ -84,10 +87,11 @@ class FlowRunSensor(WaitsForRun, BaseSensorOperator):
 
     def poke(self, context: Any) -> bool | PokeReturnValue:
         """One look, for ``mode="reschedule"``."""
-        _, run = self.look(context, self._wait(context))
-        if run is None or not run.ended:
-            return False
-        return PokeReturnValue(is_done=True, xcom_value=self.finish(run))
+        with self.result_kept(context):
+            _, run = self.look(context, self._wait(context))
+            if run is None or not run.ended:
+                return False
+            return PokeReturnValue(is_done=True, xcom_value=self.finish(run))
 
     def leave(self, error: AepError) -> NoReturn:
         """As every operator's errors, but for what Airflow expects of a sensor."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aep._compat import CANCELLED_BY_A_USER, atask_state, config_seconds
 from airflow_provider_aep.flow_service import entities, replies
+from airflow_provider_aep.flow_service.dataflows import read_dataflow
 from airflow_provider_aep.flow_service.errors import AepError
 from airflow_provider_aep.flow_service.run_calls import get_run
 from airflow_provider_aep.flow_service.runs import glance_at
@@ -96,7 +97,9 @@ async def _disable(service: AsyncFlowService, flow_id: str, run_id: str | None) 
     flow = await _item(service, entities.get_one(entities.FLOWS, flow_id, "flow_id"))
     if not entities.is_off(flow):
         await service.call(entities.act_on(entities.FLOWS, flow_id, "flow_id", "disable"))
-    return f"Disabled dataflow {flow_id} (`disable_on_kill`): a user ended the task."
+    return (
+        f"Disabled {read_dataflow(flow, flow_id, service.scrub)} (`disable_on_kill`): a user ended the task."
+    )
 
 
 async def _item(service: AsyncFlowService, call: Call) -> dict[str, Any]:

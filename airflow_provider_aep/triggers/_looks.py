@@ -1,93 +1,142 @@
-"""One round of looks at many runs: as few requests as the service allows."""
+"""One round of looks at many runs: as few requests as the service allows.
+
+A read that fails concerns whoever waits for what it reads. It is trouble of all only if no read can do
+better: see :data:`TROUBLE` and :meth:`~airflow_provider_aep.triggers._seen.Seen.settle`.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+import random
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from airflow_provider_aep.flow_service import replies
+from airflow_provider_aep.flow_service.calls import Call
+from airflow_provider_aep.flow_service.dataflows import deleted, read_dataflow
+from airflow_provider_aep.flow_service.entities import FLOWS, get_one, list_some
 from airflow_provider_aep.flow_service.errors import (
+    AepAuthError,
+    AepConnectError,
+    AepConnectionLostError,
     AepError,
     AepNotFoundError,
     AepReplyError,
     AepRequestError,
+    AepThrottledError,
 )
 from airflow_provider_aep.flow_service.run_calls import IDS_A_CALL, get_run, list_runs, list_runs_of
 from airflow_provider_aep.flow_service.runs import Run, glance_at, read_run
 from airflow_provider_aep.hooks.aio import AsyncFlowService
 from airflow_provider_aep.triggers._seen import Seen
 
+TROUBLE = (AepAuthError, AepThrottledError, AepConnectError, AepConnectionLostError)
+"""What has nothing to do with the run that was asked for."""
+
 _LISTS_AT_A_TIME = 3
 _SINGLES_AT_A_TIME = 8
+_IN_VAIN = 3
 _PAGES_OF_IDS = 12
 _PAGES_OF_FLOWS = 500
 
 log = logging.getLogger(__name__)
 
+Ask = Callable[[Any, Seen], Awaitable[None]]
+
 
 class Looks:
-    """Looks through one service, and remembers what it refuses."""
+    """Looks through one service, and remembers what it refuses.
+
+    ``odd`` are those whose read failed the last time. They are read alone: a list may fail because of them.
+    """
 
     def __init__(self, service: AsyncFlowService) -> None:
         self._service = service
-        self._in_lists = True
+        self._lists_refused: set[str] = set()
+        self._lists_in_vain: Counter[str] = Counter()
         self._bounds = True
 
-    async def at_runs(self, run_ids: Sequence[str], seen: Seen) -> None:
-        """Many runs by id: IN lists of a hundred, or one by one where the service refuses those."""
-        if self._in_lists and len(run_ids) > 1:
-            chunks = [run_ids[at : at + IDS_A_CALL] for at in range(0, len(run_ids), IDS_A_CALL)]
-            await _all(chunks, self._list, seen, _LISTS_AT_A_TIME)
-            run_ids = [one for one in run_ids if one not in seen.runs]
-            await self._singles_after_lists(run_ids, seen)
-        else:
-            await _all(run_ids, self._single, seen, _SINGLES_AT_A_TIME)
+    async def at_runs(self, run_ids: Collection[str], odd: Collection[str], seen: Seen) -> None:
+        """Many runs by id."""
+        await self._read("runs", run_ids, odd, seen, seen.runs, self._list, self._single)
 
-    async def at_flows(self, flows: dict[str, float | None], seen: Seen) -> None:
+    async def at_flows(self, flows: Mapping[str, float | None], odd: Collection[str], seen: Seen) -> None:
         """The runs of many dataflows, each from a start time (epoch seconds) on, or all where it is None."""
+
+        async def ask(flow_ids: Sequence[str], seen: Seen) -> None:
+            await self._list_of(flow_ids, flows, seen)
+
+        async def ask_one(flow_id: str, seen: Seen) -> None:
+            await self._list_of([flow_id], flows, seen)
+
         # those that reach back as far go together: a list has one bound
         ordered = sorted(flows, key=lambda one: (flows[one] or 0.0, one))
-        size = IDS_A_CALL if self._in_lists else 1
-        chunks = [ordered[at : at + size] for at in range(0, len(ordered), size)]
+        await self._read("runs of dataflows", ordered, odd, seen, seen.of_flows, ask, ask_one)
 
-        async def ask(chunk: Sequence[str], seen: Seen) -> None:
-            await self._list_of(chunk, flows, seen)
+    async def at_dataflows(self, flow_ids: Collection[str], seen: Seen) -> bool:
+        """The dataflows themselves: their names, and whether a run can start. False where none can be read.
 
-        await _all(chunks, ask, seen, _LISTS_AT_A_TIME)
+        A dataflow that cannot be read is no reason not to wait for its run.
+        """
+        apart = Seen(dataflows=seen.dataflows)
+        await self._read("dataflows", flow_ids, (), apart, apart.dataflows, self._dataflows, self._dataflow)
+        seen.trouble = apart.trouble
+        return apart.answers > 0
+
+    async def _read(
+        self,
+        what: str,
+        ids: Collection[str],
+        odd: Collection[str],
+        seen: Seen,
+        found: Mapping[str, Any],
+        ask: Ask,
+        ask_one: Ask,
+    ) -> None:
+        """IN lists of a hundred; one by one what they leave out, what is odd, and where lists are refused."""
+
+        async def ask_unless_refused(chunk: Sequence[str], seen: Seen) -> None:
+            if what in self._lists_refused:
+                return
+            try:
+                await ask(chunk, seen)
+            except (AepRequestError, AepReplyError) as error:
+                if error.retryable:
+                    raise
+                self._refuse_lists(what, str(error))
+
+        left, failed, in_lists = [one for one in ids if one not in odd], 0, 0
+        lists = what not in self._lists_refused and len(left) > 1
+        if lists:
+            chunks = [left[at : at + IDS_A_CALL] for at in range(0, len(left), IDS_A_CALL)]
+            failed = await _all(chunks, ask_unless_refused, seen, _LISTS_AT_A_TIME)
+            in_lists = len(found)
+            left = [one for one in left if one not in found]
+        alone = [*left, *(one for one in ids if one in odd)]
+        random.shuffle(alone)  # of many that fail, others come first the next time
+        await _all(alone, ask_one, seen, _SINGLES_AT_A_TIME)
+        if lists and seen.trouble is None:
+            late = sum(one in found for one in left)
+            in_vain = late > in_lists or (failed and not any(one in seen.errors for one in alone))
+            self._lists_in_vain[what] = self._lists_in_vain[what] + 1 if in_vain else 0
+            if self._lists_in_vain[what] >= _IN_VAIN:
+                self._refuse_lists(what, "lists do not bring what each id alone does")
 
     async def _list(self, run_ids: Sequence[str], seen: Seen) -> None:
         wanted = set(run_ids)
-        try:
-            async for page in self._service.pages(list_runs(run_ids), most=_PAGES_OF_IDS):
-                # what is not needed goes at once: kept, it would make Python's collector stop the loop
-                seen.runs.update((item["id"], glance_at(item)) for item in page if item.get("id") in wanted)
-        except (AepRequestError, AepReplyError) as error:
-            if error.retryable:
-                raise
-            self._no_lists(str(error))
-
-    async def _singles_after_lists(self, run_ids: Sequence[str], seen: Seen) -> None:
-        """What the lists left out is asked for by id: it is gone, or lists do not work here."""
-        if not run_ids or seen.trouble:
-            return
-        before = len(seen.runs)
-        await _all(run_ids, self._single, seen, _SINGLES_AT_A_TIME)
-        if len(seen.runs) - before > before:
-            self._no_lists("they leave out most of what there is")
+        async for page in self._service.pages(list_runs(run_ids), most=_PAGES_OF_IDS):
+            # what is not needed goes at once: kept, it would make Python's collector stop the loop
+            seen.runs.update((item["id"], glance_at(item)) for item in page if item.get("id") in wanted)
 
     async def _single(self, run_id: str, seen: Seen) -> None:
-        call = get_run(run_id)
         try:
-            document = await self._service.call(call)
-            seen.runs[run_id] = glance_at(replies.read_item(document, f"GET {call.path}"))
+            seen.runs[run_id] = glance_at(await self._item(get_run(run_id)))
         except AepNotFoundError:
             seen.missing.add(run_id)
-        except AepRequestError as error:
-            seen.refused[run_id] = error
 
-    async def _list_of(self, flow_ids: Sequence[str], flows: dict[str, float | None], seen: Seen) -> None:
+    async def _list_of(self, flow_ids: Sequence[str], flows: Mapping[str, float | None], seen: Seen) -> None:
         bounds = [flows[one] for one in flow_ids]
         known = [bound for bound in bounds if bound is not None]
         bound = min(known) if self._bounds and len(known) == len(bounds) else None
@@ -97,48 +146,67 @@ class Looks:
                 for item in page:
                     if item.get("flowId") in by_flow:
                         by_flow[item["flowId"]].append(read_run(item))
-        except AepNotFoundError as error:
-            self._refuse(flow_ids, error, seen)
         except AepRequestError as error:
-            if bound is not None:
-                log.warning("Flow Service refuses to list runs by their start, so all are listed: %s", error)
-                self._bounds = False
-                await self._list_of(flow_ids, flows, seen)
-            elif len(flow_ids) > 1:
-                self._no_lists(str(error))
-                for one in flow_ids:
-                    await self._list_of([one], flows, seen)
-            else:
-                self._refuse(flow_ids, error, seen)
+            if bound is None:
+                raise
+            log.warning("Flow Service refuses to list runs by their start, so all are listed: %s", error)
+            self._bounds = False
+            await self._list_of(flow_ids, flows, seen)
         else:
             seen.of_flows.update(by_flow)
 
-    def _no_lists(self, reason: str) -> None:
-        if self._in_lists:
-            log.warning("Runs are looked at one by one: Flow Service does not take lists of ids: %s", reason)
-        self._in_lists = False
+    async def _dataflows(self, flow_ids: Sequence[str], seen: Seen) -> None:
+        wanted = set(flow_ids)
+        async for page in self._service.pages(
+            list_some(FLOWS, [("id", ",".join(flow_ids))]), most=_PAGES_OF_IDS
+        ):
+            for item in page:
+                if item.get("id") in wanted:
+                    seen.dataflows[item["id"]] = read_dataflow(item, item["id"], self._service.scrub)
 
-    @staticmethod
-    def _refuse(flow_ids: Iterable[str], error: AepError, seen: Seen) -> None:
-        seen.refused.update(dict.fromkeys(flow_ids, error))
+    async def _dataflow(self, flow_id: str, seen: Seen) -> None:
+        try:
+            item = await self._item(get_one(FLOWS, flow_id, "flow_id"))
+            seen.dataflows[flow_id] = read_dataflow(item, flow_id, self._service.scrub)
+        except AepNotFoundError:
+            seen.dataflows[flow_id] = deleted(flow_id)
+
+    async def _item(self, call: Call) -> dict[str, Any]:
+        return replies.read_item(await self._service.call(call), f"{call.method} {call.path}")
+
+    def _refuse_lists(self, what: str, reason: str) -> None:
+        if what not in self._lists_refused:
+            log.warning(
+                "Flow Service does not take lists of ids, so %s are read one by one: %s", what, reason
+            )
+        self._lists_refused.add(what)
 
 
-async def _all(
-    parts: Iterable[Any],
-    ask: Callable[[Any, Seen], Awaitable[None]],
-    seen: Seen,
-    at_a_time: int,
-) -> None:
-    """Ask for every part, some at a time, until the service is in trouble."""
-    left = iter(parts)
+async def _all(parts: Sequence[Any], ask: Ask, seen: Seen, at_a_time: int) -> int:
+    """Ask for every part, some at a time, until the service is in trouble. Returns how many reads failed.
 
-    async def work() -> None:
+    The first few go ahead: if all of them fail and nothing else was answered, the rest is not asked.
+    """
+    failed = 0
+
+    async def work(left: Iterator[Any]) -> None:
+        nonlocal failed
         for part in left:
             if seen.trouble is not None:
                 return
             try:
                 await ask(part, seen)
-            except AepError as error:
+            except TROUBLE as error:
                 seen.trouble = seen.trouble or error
+            except AepError as error:
+                failed += 1
+                if isinstance(part, str):
+                    seen.errors[part] = error
+            else:
+                seen.answers += 1
 
-    await asyncio.gather(*(work() for _ in range(at_a_time)))
+    for some in (parts[:at_a_time], parts[at_a_time:]):
+        if not failed or seen.answers:
+            left = iter(some)
+            await asyncio.gather(*(work(left) for _ in range(at_a_time)))
+    return failed

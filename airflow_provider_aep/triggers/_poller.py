@@ -7,21 +7,20 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import gc
 import logging
 import random
 import time
-from functools import cache
 from typing import TYPE_CHECKING
 
 from airflow_provider_aep._compat import import_lookups
 from airflow_provider_aep.flow_service.checks import is_id
 from airflow_provider_aep.flow_service.errors import AepError
 from airflow_provider_aep.flow_service.run_choice import choose
-from airflow_provider_aep.flow_service.runs import Glance, Run
+from airflow_provider_aep.flow_service.runs import Glance, Run, unknown_status
+from airflow_provider_aep.links import dataflow_url
 from airflow_provider_aep.triggers import _pacing
 from airflow_provider_aep.triggers._seen import Seen
-from airflow_provider_aep.triggers._wait import DIED, ENDED, ERROR, MISSING, Wait
+from airflow_provider_aep.triggers._wait import DATAFLOWS, DIED, ENDED, ERROR, MISSING, Wait
 
 if TYPE_CHECKING:
     from airflow_provider_aep.hooks.aio import AsyncFlowService
@@ -63,6 +62,7 @@ class Poller:
         self._wake = asyncio.Event()
         self._reload_at = 0.0
         self._not_before = 0.0
+        self._dataflows_at = 0.0
         self._failures = self._refusals = self._deaths = 0
         self._beat = time.monotonic()
 
@@ -74,12 +74,11 @@ class Poller:
         self.task = contextvars.Context().run(asyncio.create_task, run)
         self.task.add_done_callback(self._over)
         self._watch()
-        _spare_the_heap()
 
     def join(self, wait: Wait) -> None:
         """Look at its run too. Joining twice is joining once; what cannot be asked for never joins."""
-        if not is_id(wait.run_id or wait.flow_id):
-            wait.notes.append("There is neither a run's nor a dataflow's ID to wait for.")
+        if not is_id(wait.key):
+            wait.tell("There is neither a run's nor a dataflow's ID to wait for.")
             wait.end(ERROR)
         elif wait not in self.waits:
             self.waits.add(wait)
@@ -155,24 +154,49 @@ class Poller:
         """Look at all that is due; what the service as a whole does wrong slows all of them down."""
         now = time.monotonic()
         due = [wait for wait in self.waits if _pacing.joins(wait.due, now, wait.last)]
+        odd = {wait.key for wait in due if wait.failures}
         seen = Seen()
         try:
-            if now >= self._reload_at:
-                await self._service.reload()
-                self._reload_at = now + RELOAD
-            await self._looks.at_runs(list({wait.run_id: None for wait in due if wait.run_id}), seen)
-            if not seen.trouble:
-                await self._looks.at_flows(_flows(due), seen)
+            await self._look_at(due, odd, seen, now)
         except AepError as error:
             seen.trouble = error
         for number, wait in enumerate(due):
             self._answer(wait, seen)
-            if number % 100 == 99:
-                await asyncio.sleep(0)
-        self._settle(seen.trouble)
+            await _others_turn(number)
+        await self._settle(seen.trouble)
 
-    def _settle(self, trouble: AepError | None) -> None:
+    async def _look_at(self, due: list[Wait], odd: set[str], seen: Seen, now: float) -> None:
+        if now >= self._reload_at:
+            await self._service.reload()
+            self._reload_at = now + RELOAD
+        await self._service.sign_in()
+        await self._looks.at_runs(list({wait.run_id: None for wait in due if wait.run_id}), odd, seen)
+        if not seen.trouble:
+            await self._looks.at_flows(_flows(due), odd, seen)
+        seen.settle(odd)
+        if not seen.trouble and now >= self._dataflows_at:
+            await self._look_at_dataflows(
+                [wait for wait in due if wait.flow_id and now >= wait.dataflow_due], seen, now
+            )
+
+    async def _look_at_dataflows(self, waits: list[Wait], seen: Seen, now: float) -> None:
+        flow_ids = {wait.flow_id: None for wait in waits if wait.flow_id}
+        if flow_ids and not await self._looks.at_dataflows(list(flow_ids), seen):
+            self._dataflows_at = now + DATAFLOWS
+        for wait in waits:
+            if (dataflow := seen.dataflows.get(wait.flow_id or "")) is not None:
+                wait.dataflow = dataflow.after(wait.dataflow)
+            if wait.run_id is not None:
+                wait.dataflow_due = now + DATAFLOWS
+
+    async def _settle(self, trouble: AepError | None) -> None:
         self._beat = time.monotonic()
+        said = (
+            None if trouble is None else f"{trouble} All waits on this connection pause until that is over."
+        )
+        for number, wait in enumerate(list(self.waits)):
+            wait.tell_once("trouble", said)
+            await _others_turn(number)
         if trouble is None:
             self._failures = self._refusals = self._deaths = 0
             return
@@ -194,41 +218,67 @@ class Poller:
         try:
             self._answer_or_raise(wait, seen)
         except Exception:
-            log.exception("Looking at run %s of dataflow %s failed.", wait.run_id, wait.flow_id)
+            log.exception("Looking at run %s of %s failed.", wait.run_id, wait.dataflow)
             wait.end(ERROR)
 
     def _answer_or_raise(self, wait: Wait, seen: Seen) -> None:
-        refused = seen.refused.get(wait.run_id or wait.flow_id or "")
-        if refused is not None:
-            wait.notes.append(str(refused))
-            wait.end(ERROR)
+        if not seen.trouble and (error := seen.errors.get(wait.key)) is not None:
+            self._pause(wait, error)
+            return
+        if wait.run_id in seen.missing:
+            wait.misses += 1
+            self._postpone(wait, None)
+            if wait.misses >= MISSES:
+                wait.end(MISSING)
         elif wait.run_id is None and wait.flow_id in seen.of_flows:
             self._choose(wait, seen.of_flows[wait.flow_id])
         elif wait.run_id in seen.runs:
             wait.misses = 0
             self._look(wait, seen.runs[wait.run_id])
-        elif wait.run_id in seen.missing:
-            wait.misses += 1
-            self._postpone(wait, None)
-            if wait.misses >= MISSES:
-                wait.end(MISSING)
+        else:
+            return
+        wait.failures = 0
+        wait.tell_once("failure", None)
+
+    def _pause(self, wait: Wait, error: AepError) -> None:
+        """Its read failed, others did not: it alone slows down, or is let go."""
+        if not error.retryable:
+            wait.tell(str(error))
+            wait.end(ERROR)  # its task looks itself, and fails with the reason or waits on
+            return
+        wait.failures += 1
+        pause = max(wait.poll_interval or 0.0, _pacing.slowed(error, wait.failures, _jitter()))
+        wait.tell_once("failure", f"{error} The wait goes on, with longer pauses until that is over.")
+        wait.last = time.monotonic()
+        wait.due = wait.last + pause
 
     def _choose(self, wait: Wait, runs: list[Run]) -> None:
         choice = choose(runs, wait.aim)
-        if choice is None:
+        if choice is not None:
+            run = choice.run
+            wait.tell(f"Run {run.id} of {wait.dataflow} is meant, found by {choice.by}.", logging.INFO)
+            wait.found(run.id, self._link(wait.flow_id or "", run.id))
+            self._look(wait, Glance(run.ended, run.started_at, run.seconds, run.unknown))
+        elif wait.dataflow is not None and wait.dataflow.stopped:
+            wait.tell(wait.dataflow.no_run)
+            wait.end(ERROR)  # its task looks itself, and fails with the reason or waits on
+        else:
             self._postpone(wait, None)
-            return
-        run = choice.run
-        wait.run_id = run.id
-        wait.notes.append(f"Run {run.id} of dataflow {wait.flow_id} is meant, found by {choice.by}.")
-        self._look(wait, Glance(run.ended, run.started_at, run.seconds))
+
+    def _link(self, flow_id: str, run_id: str) -> str:
+        at = self._service.settings
+        return dataflow_url(
+            org_id=at.org_id, tenant=at.tenant, sandbox=at.sandbox, flow_id=flow_id, run_id=run_id
+        )
 
     def _look(self, wait: Wait, glance: Glance) -> None:
         if glance.ended:
             self._durations.add(wait.flow_id, glance.seconds)
             wait.end(ENDED)
-        else:
-            self._postpone(wait, glance.started_at)
+            return
+        self._postpone(wait, glance.started_at)
+        wait.tell_once("status", glance.unknown and unknown_status(wait.run_id, glance.unknown))
+        wait.tell_once("stopped", wait.dataflow.run_goes_on if wait.dataflow else None)
 
     def _postpone(self, wait: Wait, started_at: float | None) -> None:
         age = max(0.0, time.time() - (started_at or wait.joined))
@@ -247,15 +297,6 @@ def _tools(aep_conn_id: str, sandbox: str | None) -> tuple[AsyncFlowService, Loo
     return service, Looks(service)
 
 
-@cache
-def _spare_the_heap() -> None:
-    """Take what a triggerer has imported, a hundred megabytes, out of what Python's collector goes through.
-
-    A full collection over it stops the event loop for 0.15 s, and all the triggers of the process with it.
-    """
-    gc.freeze()
-
-
 def _flows(due: list[Wait]) -> dict[str, float | None]:
     """The dataflows whose runs are to be listed, and from when on: as far back as any of their waits."""
     flows: dict[str, float | None] = {}
@@ -265,6 +306,12 @@ def _flows(due: list[Wait]) -> dict[str, float | None]:
             known = flows.get(wait.flow_id, bound)
             flows[wait.flow_id] = None if bound is None or known is None else min(bound, known)
     return flows
+
+
+async def _others_turn(number: int) -> None:
+    """Let the loop go on after each hundred waits."""
+    if number % 100 == 99:
+        await asyncio.sleep(0)
 
 
 def _jitter() -> float:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from airflow_provider_aep._compat import apush_xcom
 from airflow_provider_aep.flow_service.run_choice import Aim
+from airflow_provider_aep.links import AepRunLink
 from airflow_provider_aep.triggers._kill import disable_for, to_its_end
 from airflow_provider_aep.triggers._pollers import wait_with_others
 from airflow_provider_aep.triggers._wait import Wait
@@ -83,28 +86,45 @@ class FlowRunTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, with all others on this connection and sandbox."""
-        self._wait = Wait(
+        self._wait = wait = Wait(
             flow_id=self.flow_id,
             run_id=self.run_id,
             deadline=self.deadline,
             aim=Aim(self.match, self.since, self.start, self.end),
             poll_interval=self.poll_interval,
+            log=self.log,
         )
-        status = await wait_with_others(self.aep_conn_id, self.sandbox, self._wait)
-        for note in self._wait.notes:
-            self.log.info("%s", note)
-        event = {"status": status, "flow_id": self.flow_id, "run_id": self._wait.run_id}
+        pushing = asyncio.create_task(self._push_link(wait))
+        try:
+            status = await wait_with_others(self.aep_conn_id, self.sandbox, wait)
+        finally:
+            pushing.cancel()
+        event = {"status": status, "flow_id": self.flow_id, "run_id": wait.run_id}
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]
+
+    async def _push_link(self, wait: Wait) -> None:
+        """Make the link to the run live once the run is known. The task pushes it again when it resumes."""
+        link = await wait.link
+        if self.task_instance is None:
+            return
+        try:
+            await apush_xcom(self.task_instance, AepRunLink.xcom_key, link)
+        except Exception as error:  # noqa: BLE001 - a link is no reason to end the wait
+            self.log.warning(
+                "The link to the run appears when the task resumes: Airflow did not store it now (%s).",
+                type(error).__name__,
+            )
 
     async def on_kill(self) -> None:
         """The waiting task was ended from outside, as Airflow 3.3 says. The run goes on.
 
         The dataflow is disabled if that was asked for and it is certain that a user ended the task.
         """
-        run_id = self.run_id if self._wait is None else self._wait.run_id
+        wait = self._wait
+        run_id = self.run_id if wait is None else wait.run_id
         self.log.warning(
             "The run %s goes on in Adobe Experience Platform: Flow Service cannot cancel a run.",
-            run_id or f"of dataflow {self.flow_id}",
+            run_id or f"of {(wait and wait.dataflow) or f'dataflow {self.flow_id}'}",
         )
         if self.disable_on_kill and self.flow_id:
             await to_its_end(self._disable(self.flow_id, run_id))

@@ -60,7 +60,7 @@ def _options(arguments: Sequence[str]) -> Any:
         "--whole",
         action="store_true",
         help="every test in every combination, which takes hours; without it the Pythons of an Airflow share "
-        "the slow tests among them, and those with a whole Airflow are left out",
+        "the slow tests among them, and of the tests with a whole Airflow only one runs",
     )
     options = parser.parse_args(arguments)
     options.combinations = [

@@ -16,8 +16,12 @@ SLOW = (
     "integration/test_canary.py",
     "integration/test_start_runs.py",
     "properties/*.py",
+    "e2e/test_real_cancels.py",
 )
-"""What starts a process, with Airflow in it, for every try of a task; and what tries hundreds of cases."""
+"""What starts a process, with Airflow in it, for every try of a task; and what tries hundreds of cases.
+
+Also the one test with a whole Airflow whose outcome depends on the version of Airflow.
+"""
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,8 @@ def paths(tree: Path, combination: Combination, whole: bool) -> list[str]:
     """For pytest: all the tests; or all the quick ones, and of the slow ones this Python's share."""
     if whole:
         return ["tests"]
-    files = [*tree.glob("tests/integration/**/test_*.py"), *tree.glob("tests/properties/test_*.py")]
+    kinds = ("integration/**/test_*.py", "properties/test_*.py", "e2e/test_real_cancels.py")
+    files = [path for kind in kinds for path in tree.glob(f"tests/{kind}")]
     slow = {path for path in files if any(path.match(pattern) for pattern in SLOW)}
     quick, shared = sorted(set(files) - slow), sorted(slow)
     pythons = combination.release.pythons

@@ -258,7 +258,7 @@ def test_each_that_waits_takes_the_option_along(
     path.advance(3)
     (run,) = path.runs(flow)
     monkeypatch.setattr(_runs, "start_run", lambda *_, **__: run["id"])
-    monkeypatch.setattr(_runs, "retrigger", lambda *_, **__: (flow, run["id"]))
+    monkeypatch.setattr(_runs, "retrigger", lambda *_, **__: (flow, run["id"], None))
     task = waiting(kind, flow, run["id"])
     left: list[Any] = []
     monkeypatch.setattr(task, "defer", lambda **kwargs: left.append(kwargs["trigger"]))

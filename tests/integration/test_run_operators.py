@@ -46,7 +46,8 @@ def test_the_result_counts_the_rows(emulator: Emulator, flow: str) -> None:
     assert result["records_read"] == result["records_written"] > 0
     assert set(result) == {
         "run_id", "status", "records_read", "records_written", "records_failed", "records_skipped", "bytes",
-        "seconds",
+        "seconds", "flow_id", "dataflow", "dataset_id", "started_at", "ended_at", "window_start",
+        "window_end",
     }  # fmt: skip
     runs = emulator.state()["runs"]
     assert operator(flow).execute(context(store)) == result

@@ -9,7 +9,11 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_aep.flow_service.errors import RunFailedError, RunPartialError
+from airflow_provider_aep.flow_service.errors import (
+    DataflowStoppedError,
+    RunFailedError,
+    RunPartialError,
+)
 from airflow_provider_aep.flow_service.run_calls import list_runs, list_runs_of
 from airflow_provider_aep.flow_service.runs import read_run
 from tests.integration.emulator.path import Path
@@ -136,3 +140,22 @@ def test_the_second_manual_run_of_a_daily_dataflow(path: Path, hook: Any) -> Non
     by_hand = {"data_interval_start": now, "data_interval_end": now, "dag_run": dag_run}
     result = sensor(flow_id=flow, run_id=None).execute({**context(), **by_hand})
     assert (result["run_id"], result["status"]) == (run["id"], "success")
+
+
+@pytest.mark.parametrize(("op", "word"), [("disable", "disabled"), ("delete", "deleted")])
+def test_a_dataflow_that_stops_while_a_task_waits_for_its_next_run(
+    path: Path, hook: Any, op: str, word: str
+) -> None:
+    """Ends the wait as soon as the triggerer looks; the error names the dataflow by name and id."""
+    flow = path.flow({**path.prepared(), "name": "Orders to AEP"})
+    path.stop_clock()
+    finished(path, flow)
+    far = dt.datetime(2100, 1, 1, tzinfo=dt.timezone.utc)
+    interval = {"data_interval_start": far, "data_interval_end": far + dt.timedelta(days=1)}
+    left = deferred(sensor(flow_id=flow, run_id=None), {**context(), **interval})
+    hook.delete_flow(flow) if op == "delete" else hook.act_on_flow(flow, op)
+    with unwrapped(DataflowStoppedError, match=word) as caught:
+        resumed(sensor(flow_id=flow, run_id=None), left)
+    if op == "disable":
+        assert f"dataflow {flow} ('Orders to AEP')" in str(caught.value)
+        assert caught.value.result["dataset_id"]

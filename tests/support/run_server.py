@@ -1,7 +1,8 @@
 """A Flow Service that knows tokens and runs, made for waiting: thousands of runs, faults, latency, https.
 
 `with RunServer() as server: server.add("run-1"); server.finish("run-1")`. It knows `GET /runs` by the
-documented grammar (`id==a,b`, `flowId==a,b`, the start's bound, pages) and `GET /runs/{id}`. In a process of
+documented grammar (`id==a,b`, `flowId==a,b`, the start's bound, pages) and `GET /runs/{id}`; and `GET /flows`
+likewise, where any dataflow exists and is enabled until a test says otherwise. In a process of
 its own (`python -m tests.support.run_server`) it is steered by `POST /_control`.
 """
 
@@ -59,8 +60,14 @@ def run_item(run_id: str, flow_id: str, status: str = "inProgress", **facts: Any
 
 
 class RunServer:
-    """Attributes may be changed at any time: `latency` (seconds), `faulty` (share of requests), `in_lists`
-    and `bounds` (whether it takes them), `page` (its largest page), `refuse` (an answer for everything)."""
+    """Attributes may be changed at any time.
+
+    `latency` in seconds, `faulty` as a share of requests, `page` its largest page; `in_lists` and `bounds`:
+    whether it takes them. `refuse` is an answer to everything, `refuse_flows` to what is asked of dataflows.
+    `flows`: what a dataflow has beside its id, None for one that is deleted. `odd`: the answer to a read of
+    this run, or of the runs of this dataflow. `odd_lists`: what is odd is `left out` of lists, or a list with
+    it is `spoilt`, or lists `alone spoilt` and itself readable.
+    """
 
     def __init__(self, context: ssl.SSLContext | None = None, port: int = 0) -> None:
         self.runs: dict[str, dict[str, Any]] = {}
@@ -71,6 +78,10 @@ class RunServer:
         self.in_lists = self.bounds = True
         self.page = 100
         self.refuse: Answer | None = None
+        self.flows: dict[str, dict[str, Any] | None] = {}
+        self.odd: dict[str, Answer] = {}
+        self.odd_lists = "left out"
+        self.refuse_flows: Answer | None = None
         self._random = random.Random(7)
         self._context = context
         self._ended = threading.Event()
@@ -167,6 +178,11 @@ class RunServer:
         path = parts.path.removeprefix(SERVICE)
         if path == "/runs":
             return self._list(parse_qsl(parts.query))
+        if path.startswith("/flows"):
+            return self.refuse_flows or self._flows(path, dict(parse_qsl(parts.query)))
+        odd = self.odd.get(path.removeprefix("/runs/"))
+        if odd is not None and self.odd_lists != "alone spoilt":
+            return odd
         run = self.runs.get(path.removeprefix("/runs/"))
         return (200, {"items": [run]}) if run else (404, {"errorMessage": "runs not found with id"})
 
@@ -180,11 +196,26 @@ class RunServer:
             return 400, {"type": "http://ns.adobe.com/aep/errors/FLOW-1443-400", "title": "no lists"}
         if any(">" in one for one in wanted) and not self.bounds:
             return 400, {"type": "http://ns.adobe.com/aep/errors/FLOW-1440-400", "title": "no bounds"}
-        found = self._filtered(wanted)
+        ids = [one for part in wanted if "==" in part for one in part.split("==")[1].split(",")]
+        spoilt = [self.odd[one] for one in ids if one in self.odd]
+        if spoilt and (self.odd_lists.endswith("spoilt") or len(ids) == 1):
+            return spoilt[0]
+        found = [run for run in self._filtered(wanted) if not {run["id"], run["flowId"]} & set(self.odd)]
         page, rest = found[at : at + self.page], len(found) > at + self.page
         token = json.dumps([at + self.page, wanted])
         link = {"next": {"href": f"/runs?continuationToken={token}"}} if rest else {}
         return 200, {"items": page, "_links": link}
+
+    def _flows(self, path: str, query: dict[str, str]) -> Answer:
+        ids = [path.removeprefix("/flows/")] if path != "/flows" else query["property"][4:].split(",")
+        items = []
+        for one in ids:
+            facts = self.flows.get(one, {})
+            if facts is not None:
+                items.append({"id": one, "name": f"The {one}", "state": "enabled", **facts})
+        if path != "/flows" and not items:
+            return 404, {"errorMessage": "flows not found with id"}
+        return 200, {"items": items}
 
     def _filtered(self, wanted: list[str]) -> list[dict[str, Any]]:
         found = list(self.runs.values())

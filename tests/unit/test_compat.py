@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from asgiref.sync import async_to_sync
 
 from airflow_provider_aep import _compat
 from tests.support.connections import MakeHook
@@ -53,3 +54,63 @@ def test_a_short_value_of_an_extra_draws_no_warning(
     as_new()
     mask_secret("abc")
     assert "too short" in logged()
+
+
+class Wire:
+    """Airflow 3.1's way from a triggerer to its supervisor: a reply that nobody reads spoils the next one."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self.reply = asyncio.Event()
+        self.unread = False
+
+    async def ask(self, *_args: Any, **_kwargs: Any) -> Any:
+        """A request and its reply."""
+        self.asked.set()
+        try:
+            await self.reply.wait()
+        except asyncio.CancelledError:
+            self.unread = True
+            raise
+        return {}
+
+    def ask_from_a_thread(self, *_args: Any, **_kwargs: Any) -> Any:
+        """As Airflow's blocking calls reach the loop."""
+        return async_to_sync(self.ask)()
+
+
+TASK = SimpleNamespace(dag_id="dag", task_id="task", run_id="run", map_index=-1)
+LOOK_UPS: dict[str, Callable[[], Any]] = {
+    "connection": lambda: _compat.aget_connection("aep_default"),
+    "mask": lambda: _compat.amask_secret("a secret"),
+    "task state": lambda: _compat.atask_state(TASK),
+    "xcom": lambda: _compat.apush_xcom(TASK, "key", "value"),
+}
+
+
+@pytest.mark.parametrize("look_up", LOOK_UPS)
+def test_a_cancelled_look_up_reads_its_reply(monkeypatch: pytest.MonkeyPatch, look_up: str) -> None:
+    """Else Airflow 3.1 ends the whole triggerer. The one who is cancelled goes at once all the same."""
+    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+    from airflow.sdk.execution_time.xcom import XCom
+
+    async def main() -> Wire:
+        wire = Wire()
+        monkeypatch.setattr(_compat, "get_connection", wire.ask_from_a_thread)
+        monkeypatch.setattr(_compat.BaseHook, "aget_connection", wire.ask, raising=False)
+        monkeypatch.setattr(_compat, "mask_secret", wire.ask_from_a_thread)
+        if _compat.HAS_RETRY_POLICY:
+            monkeypatch.setattr("airflow.sdk.log.amask_secret", wire.ask)
+        monkeypatch.setattr(RuntimeTaskInstance, "get_task_states", wire.ask_from_a_thread)
+        monkeypatch.setattr(XCom, "set", wire.ask_from_a_thread)
+        trigger = asyncio.create_task(LOOK_UPS[look_up]())
+        await wire.asked.wait()
+        trigger.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(trigger, 30)
+        wire.reply.set()
+        for _ in range(20):  # the thread finds its way back
+            await asyncio.sleep(0.01)
+        return wire
+
+    assert not asyncio.run(main()).unread

@@ -26,7 +26,8 @@
     ├── AepRunError                           E400  a run was waited for, and did not end as wanted
     │   ├── RunFailedError                    E401  it failed
     │   ├── RunPartialError                   E402  it ended, and left more records behind than allowed
-    │   └── RunTimeoutError                   E403  it did not end before the deadline
+    │   ├── RunTimeoutError                   E403  it did not end before the deadline
+    │   └── DataflowStoppedError              E404  none began, and the dataflow is disabled or deleted
     ├── AepConflictError                      E500  the entity is not in a state this task can go on from
     │   ├── EntityExistsError                 E501  ``if_exists="fail"`` and it does, or it is another thing
     │   ├── TitleTakenError                   E502  the Schema Registry has the title already
@@ -73,6 +74,7 @@ from airflow_provider_aep.flow_service.errors.conflicts import (
 )
 from airflow_provider_aep.flow_service.errors.runs import (
     AepRunError,
+    DataflowStoppedError,
     RunFailedError,
     RunPartialError,
     RunTimeoutError,
@@ -124,6 +126,7 @@ __all__ = [
     "ConnectionMissingError",
     "ConnectionSettingError",
     "CredentialsRefusedError",
+    "DataflowStoppedError",
     "EntityChangedError",
     "EntityExistsError",
     "EntityInUseError",

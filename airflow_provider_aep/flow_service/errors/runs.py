@@ -56,5 +56,19 @@ class RunTimeoutError(AepRunError):
 
     stable_code = "AEP-E403"
     what = "The run did not end, or none began, before `timeout`."
-    why = "It takes longer than usual, or the dataflow is disabled or its schedule is another."
-    todo = "Look at the dataflow by the task's link. Raise `timeout` where a run may take that long."
+    why = "It takes longer than usual, or the dataflow's schedule is another."
+    todo = (
+        "Look at the dataflow by the task's link. Raise `timeout` if a run may take that long. A "
+        "`FlowRunSensor` raises Airflow's `AirflowSensorTimeout` in its place, with this error as the cause."
+    )
+
+
+class DataflowStoppedError(AepRunError):
+    """The dataflow is disabled or deleted, so the run that is waited for will not begin."""
+
+    stable_code = "AEP-E404"
+    what = "The wait ended before a run began: the dataflow starts none."
+    why = "The dataflow is disabled or deleted. AEP disables a dataflow that failed for 30 days running."
+    todo = (
+        "Enable the dataflow, in AEP or by `EnableDataflowOperator`, or create it again; then clear the task."
+    )

@@ -25,6 +25,7 @@ LEDGER = {
     "AepAuthError": "E303", "AepPermissionError": "E304", "AepNotFoundError": "E305",
     "AepVersionError": "E306", "AepThrottledError": "E307", "AepServerError": "E308",
     "AepRunError": "E400", "RunFailedError": "E401", "RunPartialError": "E402", "RunTimeoutError": "E403",
+    "DataflowStoppedError": "E404",
     "AepConflictError": "E500", "EntityExistsError": "E501", "TitleTakenError": "E502",
     "AmbiguousEntityError": "E503", "EntityChangedError": "E504", "EntityStateError": "E505",
     "EntityInUseError": "E506", "SourceWithdrawnError": "E507", "AmbiguousRunError": "E508",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,15 @@ from airflow_provider_aep.flow_service.calls import Call
 from airflow_provider_aep.flow_service.errors import AepConfigError, AepReplyError
 from airflow_provider_aep.flow_service.run_calls import Pages, get_run, list_runs, list_runs_of
 from airflow_provider_aep.flow_service.run_choice import Aim, choose
-from airflow_provider_aep.flow_service.runs import Phase, Run, epoch_seconds, read_phase, read_run
+from airflow_provider_aep.flow_service.runs import (
+    Phase,
+    Run,
+    epoch_seconds,
+    glance_at,
+    iso_time,
+    read_phase,
+    read_run,
+)
 
 KEYS = [
     "run_id",
@@ -21,6 +30,13 @@ KEYS = [
     "records_skipped",
     "bytes",
     "seconds",
+    "flow_id",
+    "dataflow",
+    "dataset_id",
+    "started_at",
+    "ended_at",
+    "window_start",
+    "window_end",
 ]
 
 
@@ -91,8 +107,10 @@ def test_the_openapis_status_is_understood_too() -> None:
 
 
 def test_the_result_of_a_run() -> None:
-    """All eight keys, milliseconds told from seconds, what a filled summary leaves out is zero."""
-    assert read_run(item()).result() == {
+    """All keys, milliseconds told from seconds, what a filled summary leaves out is zero, times in UTC."""
+    params = {"windowStartTime": "0", "windowEndTime": 1_700_000_000}
+    run = replace(read_run({**item(), "params": params}), dataflow="Orders", dataset_id="set-1")
+    assert run.result() == {
         "run_id": "run-1",
         "status": "success",
         "records_read": 101,
@@ -101,7 +119,39 @@ def test_the_result_of_a_run() -> None:
         "records_skipped": 0,
         "bytes": 700,
         "seconds": 9.5,
+        "flow_id": "flow-1",
+        "dataflow": "Orders",
+        "dataset_id": "set-1",
+        "started_at": "2023-11-14T22:13:20+00:00",
+        "ended_at": "2023-11-14T22:13:29.500+00:00",
+        "window_start": "1970-01-01T00:00:00+00:00",
+        "window_end": "2023-11-14T22:13:20+00:00",
     }
+
+
+@pytest.mark.parametrize(
+    ("epoch", "text"),
+    [
+        (None, None),
+        (1_700_000_000, "2023-11-14T22:13:20+00:00"),
+        (1_700_000_000.0004, "2023-11-14T22:13:20+00:00"),
+        (1_700_000_000.9996, "2023-11-14T22:13:21+00:00"),
+        (1_700_000_000.25, "2023-11-14T22:13:20.250+00:00"),
+        (9e14, None),
+    ],
+)
+def test_times_are_in_iso_8601_in_utc(epoch: float | None, text: str | None) -> None:
+    """As `datetime.fromisoformat` reads them on every Python; None for what is beyond all calendars."""
+    assert iso_time(epoch) == text
+
+
+@pytest.mark.parametrize(
+    ("status", "unknown"),
+    [("inProgress", None), ("QUEUED", None), ("", None), ("success", None), ("pondering", "pondering")],
+)
+def test_a_status_that_no_document_names(status: str, unknown: str | None) -> None:
+    """It is told apart from those under way; both count as still running."""
+    assert read_run(item(status)).unknown == glance_at(item(status)).unknown == unknown
 
 
 def test_minus_one_is_unknown() -> None:

@@ -39,6 +39,8 @@ RESULT = {
     "bytes": 1500,
 }
 
+MORE = ["flow_id", "dataflow", "dataset_id", "started_at", "ended_at", "window_start", "window_end"]
+
 
 def sensor(**kwargs: Any) -> Any:
     """A sensor of `run-1`, if not said otherwise."""
@@ -67,8 +69,10 @@ def resumed(task: Any, left: Any, event: Any = None, ctx: dict[str, Any] | None 
 
 def without(result: dict[str, Any]) -> dict[str, Any]:
     """The result without what differs from run to run."""
-    assert list(result) == ["run_id", *RESULT, "seconds"]
+    assert list(result) == ["run_id", *RESULT, "seconds", *MORE]
     assert result["seconds"] >= 0
+    assert [result[key] for key in MORE[:3]] == ["flow-1", "The flow-1", None]
+    assert result["started_at"] <= result["ended_at"]
     return {key: result[key] for key in RESULT}
 
 
