@@ -30,6 +30,16 @@ with DAG("killing", schedule=None):
     FlowRunSensor.partial(task_id="wait", **options).expand(flow_id={flows})
 '''
 
+SLOT_DAG = '''
+"""Waits in a worker's slot."""
+from airflow.sdk import DAG
+from airflow_provider_aep.sensors.flow_runs import FlowRunSensor
+
+with DAG("in_a_slot", schedule=None):
+    options = {{"deferrable": False, "disable_on_kill": True, "aep_conn_id": "aep_kill"}}
+    FlowRunSensor(task_id="wait", flow_id={flow!r}, **options)
+'''
+
 
 class Waits:
     """The four waits of one DAG run, and what can be done to them."""
@@ -126,9 +136,7 @@ def test_users_and_triggerers(tmp_path: File, emulator: Emulator) -> None:
     }
     with LocalAirflow(tmp_path / "airflow", dags=dags, environment=settings) as airflow:
         airflow.start()
-        extra = {"org_id": ORG_ID, "ims_host": emulator.url}
-        aep = {"conn_type": "aep", "host": emulator.url, "login": CLIENT_ID, "password": CLIENT_SECRET}
-        airflow.api.store_connections({"aep_kill": {**aep, "extra": extra}})
+        airflow.api.store_connections({"aep_kill": connection(emulator)})
         waits = Waits(airflow, path, flows)
         wait_until(lambda: waits.deferred() == len(flows), "all deferred", LONG)
         waits.wait_for_a_look()
@@ -146,3 +154,45 @@ def test_users_and_triggerers(tmp_path: File, emulator: Emulator) -> None:
         waits.mark(LEFT, "failed")
         wait_until(lambda: waits.off(LEFT), "the last disabled", LONG)
         assert not waits.off(CLEARED)
+
+
+@pytest.mark.crash
+@pytest.mark.parametrize(
+    ("method", "reply"), [("POST", "/ims/token/v3"), ("GET", "/runs")], ids=["token", "look"]
+)
+def test_a_user_ends_a_wait_in_a_slot(tmp_path: File, emulator: Emulator, method: str, reply: str) -> None:
+    """In the middle of a request. Airflow's supervisor ends the process 5 s after SIGTERM."""
+    path = Path(emulator)
+    path.stop_clock()
+    flow = path.flow(path.prepared())
+    path.advance(3)
+    dags = tmp_path / "dags"
+    dags.mkdir()
+    (dags / "in_a_slot.py").write_text(SLOT_DAG.format(flow=flow))
+    parts = ("api-server", "scheduler", "dag-processor")
+    settings = {"AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1"}
+    with LocalAirflow(tmp_path / "airflow", dags=dags, components=parts, environment=settings) as airflow:
+        airflow.migrate()
+        airflow.start_airflow()
+        airflow.api.store_connections({"aep_kill": connection(emulator)})
+        airflow.api.wait_for_dag("in_a_slot", "", seconds=LONG, watch=airflow.check)
+        emulator.fault(method=method, path=reply, delay=2 * LONG)
+        emulator.forget_requests()
+        run_id = airflow.api.trigger("in_a_slot", {})
+        wait_until(lambda: emulator.requests(method, reply), "the request", LONG)
+        task = f"/dags/in_a_slot/dagRuns/{quote(run_id)}/taskInstances/wait"
+        airflow.api("PATCH", task, {"new_state": "failed"})
+        off = ("disabled", "disabling")
+        wait_until(lambda: path.get("flows", flow)["state"] in off, "the dataflow disabled", LONG, pause=0.2)
+
+
+def connection(emulator: Emulator) -> dict[str, Any]:
+    """The Airflow connection to an emulator."""
+    extra = {"org_id": ORG_ID, "ims_host": emulator.url, "timeout": 2 * LONG}
+    return {
+        "conn_type": "aep",
+        "host": emulator.url,
+        "login": CLIENT_ID,
+        "password": CLIENT_SECRET,
+        "extra": extra,
+    }

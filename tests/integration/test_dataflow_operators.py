@@ -180,7 +180,7 @@ def test_a_dataflow_deleted_by_somebody_else(emulator: Emulator, pipeline: Pipel
 def test_a_store_that_fails_keeps_a_dataflow_with_its_connections(
     emulator: Emulator, pipeline: Pipeline, verb: str
 ) -> None:
-    """Nothing is deleted if a retry would not know what is left. Alone, a dataflow is."""
+    """Nothing is deleted, since a retry would not know what is left."""
     flow, task = pipeline.dataflow(), context(Store(refuses=(verb,)))
     with pytest.raises(TaskStoreError):
         pipeline.delete(flow, task, with_connections=True)
