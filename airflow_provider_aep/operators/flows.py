@@ -276,8 +276,8 @@ class DeleteDataflowOperator(_FlowActionOperator):
         raise AepConflictError(
             f"Dataflow {self.flow_id} is gone. An earlier try of this task may have deleted it and left its "
             "source and target connection: Airflow before 3.3 keeps nothing for a later try. The log of the "
-            f"earlier try names them, after 'Deleting dataflow {self.flow_id}'. Delete them in AEP if they "
-            "still exist, then mark this task as success."
+            "earlier try names them in the line 'Deleting dataflow'. Delete them in AEP if they still exist, "
+            "then mark this task as success."
         )
 
     def _delete_ends(self, ends: Sequence[Sequence[str]]) -> None:
