@@ -59,17 +59,24 @@ class DataPrep:
         return jsonio.reply({name: item[name] for name in SUMMARY})
 
     async def replace(self, request: Request) -> Response:
-        """200 with the whole set, its version one higher."""
+        """200 with the whole set, its version one higher. Dataflows stay on the version that they name."""
         entity = self._find(request)
         content = self._checked(entity.sandbox, await request.body())
-        version = entity.item["version"] + 1
-        item = {**entity.item, **content, "version": version, "modifiedDate": self._world.clock.now_ms()}
-        self._world.store.put(Entity(KIND, entity.sandbox, entity.id, item))
+        version = entity.item["version"]
+        kept = {name: value for name, value in entity.item.items() if name != "name"}
+        item = {**kept, **content, "version": version + 1, "modifiedDate": self._world.clock.now_ms()}
+        versions = {**entity.hidden.get("versions", {}), str(version): entity.item}
+        self._world.store.put(Entity(KIND, entity.sandbox, entity.id, item, {"versions": versions}))
         return jsonio.reply(_shown(item))
 
     async def get(self, request: Request) -> Response:
-        """The whole set."""
-        return jsonio.reply(_shown(self._find(request).item))
+        """The whole set, as it is now or at `version`. No document shows the answer to an unknown version."""
+        entity = self._find(request)
+        version = _whole(request, "version") if "version" in request.query_params else None
+        item = mapping_bodies.at_version(entity, version)
+        if item is None:
+            raise plain_error(404, "NotFoundError", f"Mapping set {entity.id} has no version {version}")
+        return jsonio.reply(_shown(item))
 
     async def get_mappings(self, request: Request) -> Response:
         """Its mappings alone."""
@@ -156,7 +163,7 @@ def _place(mapping: Item) -> Item:
 def _whole(request: Request, name: str) -> int:
     text = request.query_params.get(name, "")
     if not re.fullmatch(r"[0-9]{1,9}", text) or (name == "limit" and int(text) < 1):
-        raise _bad(f"{name} is required and must be a whole number")
+        raise _bad(f"{name} must be a whole number")
     return int(text)
 
 

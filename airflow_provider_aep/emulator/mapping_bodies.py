@@ -5,6 +5,8 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+from airflow_provider_aep.emulator.store import Entity
+
 # The OpenAPI's names, and those of the data prep guide's samples.
 SOURCE_TYPES = {
     "attribute": "ATTRIBUTE",
@@ -71,3 +73,11 @@ def _mapping(entry: object) -> Item:
         "destination": destination,
         **named,
     }
+
+
+def at_version(entity: Entity, version: int | None) -> Item | None:
+    """A mapping set as it was at a version, or as it is now; None where it has no such version."""
+    if version is None or version == entity.item["version"]:
+        return entity.item
+    earlier: Item | None = entity.hidden.get("versions", {}).get(str(version))
+    return earlier

@@ -99,7 +99,7 @@ class Inlets:
 
     def _plan(self, owner: Entity, flow: Entity | None, header: Item | None) -> Item:
         """XDM goes as it is where it says; anything else through the dataflow's mapping."""
-        plan = ingest.plan(self._world, owner.sandbox, flow.item) if flow else {"partial": 0, "dataset": ""}
+        plan = ingest.plan(self._world, flow) if flow else {"partial": 0, "dataset": ""}
         if header is None:
             return plan
         return {**plan, "mapping": None, "dataset": str(header.get("datasetId", plan["dataset"]))}

@@ -98,8 +98,11 @@ def test_data_prep(path: Checked) -> None:
     made = answered(path.conversion("POST", "/mappingSets", json=body), 200)
     answered(path.conversion("POST", "/mappingSets/validate", json=body), 200)
     answered(path.conversion("GET", f"/mappingSets/{made['id']}"), 200)
-    answered(path.conversion("PUT", f"/mappingSets/{made['id']}", json=body), 200)
+    answered(path.conversion("PUT", f"/mappingSets/{made['id']}", json={**body, "name": "Ours"}), 200)
+    for version in (0, 1):
+        answered(path.conversion("GET", f"/mappingSets/{made['id']}", params={"version": version}), 200)
     answered(path.conversion("GET", "/mappingSets", params={"limit": 1, "start": 0}), 200)
+    answered(path.conversion("GET", "/mappingSets", params={"limit": 1, "start": 0, "name": "Ours"}), 200)
     answered(path.conversion("GET", "/mappingSets/nothing"), 404)
     answered(path.conversion("POST", "/mappingSets", json={**body, "mappings": []}), 400)
 

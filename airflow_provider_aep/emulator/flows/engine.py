@@ -88,7 +88,7 @@ class Engine:
         moment = due
         if every is not None and (now - due) / every > MAX_CATCH_UP:
             moment += every * (int((now - due) // every) - MAX_CATCH_UP)
-        plan = ingest.plan(self._world, flow.sandbox, flow.item)
+        plan = ingest.plan(self._world, flow)
         window = [flow.hidden["watermark"], moment] if every is not None else [None, None]
         run = self.records.new(flow, {**plan, "window": window, "once": every is None}, moment)
         hidden = {**flow.hidden, "next": schedule.next_due(params, moment), "begun": True}

@@ -11,7 +11,7 @@ from starlette.routing import Route
 from airflow_provider_aep.emulator import filters, jsonio, paging, patching, pointer, streaming
 from airflow_provider_aep.emulator.entities import Call, check_if_match, find, new_item, read_call
 from airflow_provider_aep.emulator.errors import flow_error
-from airflow_provider_aep.emulator.flows import drafts, schedule
+from airflow_provider_aep.emulator.flows import drafts, ingest, schedule
 from airflow_provider_aep.emulator.flows.bodies import FlowBodies
 from airflow_provider_aep.emulator.flows.engine import Engine
 from airflow_provider_aep.emulator.store import Entity
@@ -72,7 +72,7 @@ class Flows:
         flow = Entity(KIND, call.sandbox, item["id"], item, {"next": None, "watermark": None})
         flow = self._operated(self._with_inlet(flow, request), "create")
         if not draft:
-            flow = self._started(flow, "initializing")
+            flow = self._started(self._joined(flow), "initializing")
         self._engine.keep(flow)
         location = f"/data/foundation/flowservice/{KIND}/{flow.id}"
         return jsonio.reply({"id": flow.id, "etag": flow.item["etag"]}, 201, {"location": location})
@@ -146,7 +146,7 @@ class Flows:
             body = {name: flow.item[name] for name in BODY if name in flow.item}
             fields = self._bodies.read(flow.sandbox, body, draft=False)
             flow = self._with_inlet(_with(flow, {**flow.item, **fields}, flow.hidden), request)
-            flow = self._started(flow, "initializing")
+            flow = self._started(self._joined(flow), "initializing")
         flow = self._operated(flow, "update")
         self._engine.keep(flow)
         return jsonio.reply({"id": flow.id, "etag": flow.item["etag"]})
@@ -159,6 +159,11 @@ class Flows:
         if "inlet" in flow.hidden or self._bodies.inlet(flow.sandbox, flow.item) != KIND:
             return flow
         return streaming.opened(flow, request)
+
+    def _joined(self, flow: Entity) -> Entity:
+        """It goes on with both ends as they are now."""
+        ends = ingest.ends(self._world, flow.sandbox, flow.item)
+        return _with(flow, flow.item, {**flow.hidden, "ends": ends})
 
     def _started(self, flow: Entity, passing: str) -> Entity:
         """Runs from now on: a first run is due at once if its start passed while the flow could not run."""

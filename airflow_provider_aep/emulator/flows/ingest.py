@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_provider_aep.emulator import mapping
+from airflow_provider_aep.emulator import mapping, mapping_bodies
 from airflow_provider_aep.emulator.flows import reading
 from airflow_provider_aep.emulator.flows.bodies import transformation
 from airflow_provider_aep.emulator.registry.resources import Resources
+from airflow_provider_aep.emulator.store import Entity
 from airflow_provider_aep.emulator.world import World
 
 Item = dict[str, Any]
@@ -36,19 +37,35 @@ class Outcome:
     detail: str = ""
 
 
-def plan(world: World, sandbox: str, flow: Item) -> Item:
-    """All a run needs to know, as it is when the run is made: later changes are for later runs."""
+def ends(world: World, sandbox: str, flow: Item) -> Item:
+    """What a dataflow knows of its two ends from the moment it is made or published.
+
+    "You should not update your source and target connections separately, as the changes will not be
+    reflected in their corresponding dataflow" (the tutorial on updating dataflows).
+    """
     source = world.store.get("sourceConnections", sandbox, flow["sourceConnectionIds"][0])
     target = world.store.get("targetConnections", sandbox, flow["targetConnectionIds"][0])
-    copy = transformation(flow, "Copy")
     return {
-        "source": flow["sourceConnectionIds"][0],
-        "target": flow["targetConnectionIds"][0],
         "read": reading.plan(source.item) if source else None,
         "dataset": target.item["params"]["dataSetId"] if target else "",
-        "mapping": transformation(flow, "Mapping").get("mappingId"),
+    }
+
+
+def plan(world: World, flow: Entity) -> Item:
+    """All a run needs to know, as it is when the run is made: later changes are for later runs."""
+    item = flow.item
+    known = flow.hidden.get("ends") or ends(world, flow.sandbox, item)
+    there = world.store.get("sourceConnections", flow.sandbox, item["sourceConnectionIds"][0])
+    copy, mapped = transformation(item, "Copy"), transformation(item, "Mapping")
+    return {
+        "source": item["sourceConnectionIds"][0],
+        "target": item["targetConnectionIds"][0],
+        **known,
+        "read": known["read"] if there else None,
+        "mapping": mapped.get("mappingId"),
+        "version": int(mapped.get("mappingVersion", 0)),
         "delta": copy["deltaColumn"]["name"] if copy else None,
-        "partial": flow.get("options", {}).get("partialIngestionPercent", 0),
+        "partial": item.get("options", {}).get("partialIngestionPercent", 0),
     }
 
 
@@ -70,7 +87,8 @@ def fitted(world: World, resources: Resources, sandbox: str, run: Item, rows: Se
         return outcome
     fields = resources.schema_fields(sandbox, dataset.item["schemaRef"]["id"]) or {}
     mapping_set = world.store.get("mappingSets", sandbox, run["mapping"]) if run["mapping"] else None
-    rules = mapping.compiled(mapping_set.item["mappings"]) if mapping_set else None
+    content = mapping_bodies.at_version(mapping_set, run.get("version")) if mapping_set else None
+    rules = mapping.compiled(content["mappings"]) if content else None
     for row in rows:
         try:
             record = dict(row) if rules is None else mapping.apply(rules, row, fields)

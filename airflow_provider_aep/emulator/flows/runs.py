@@ -71,7 +71,7 @@ class Runs:
         params = _params(body.get("params"))
         flow = self._with_delta_column(flow, params)
         delta = transformation(flow.item, "Copy").get("deltaColumn", {}).get("name")
-        plan = ingest.plan(self._world, flow.sandbox, flow.item)
+        plan = ingest.plan(self._world, flow)
         window = [float(params["windowStartTime"]), float(params["windowEndTime"])]
         plan |= {"window": window, "once": True, "delta": delta}
         starts = max(float(params["startTime"]), self._world.clock.now())

@@ -56,12 +56,34 @@ def test_list(path: Path) -> None:
 
 
 def test_replace(path: Path) -> None:
-    """PUT raises the version."""
+    """PUT keeps the id and raises the version; every version can still be read."""
     schema = path.schema()
     mapping_set = path.mapping(schema)
-    body = openapi_body(schema, source="Product_Name")
-    item = made(path.conversion("PUT", f"/mappingSets/{mapping_set}", json=body), 200)
-    assert (item["version"], item["mappings"][0]["source"]) == (1, "Product_Name")
+    for number, source in enumerate(("Product_Name", "Description"), 1):
+        body = {**openapi_body(schema, source=source), "name": f"Version {number}"}
+        item = made(path.conversion("PUT", f"/mappingSets/{mapping_set}", json=body), 200)
+        assert (item["id"], item["version"]) == (mapping_set, number)
+    place = f"/mappingSets/{mapping_set}"
+    for query, version, name, source in (
+        ({}, 2, "Version 2", "Description"),
+        ({"version": 2}, 2, "Version 2", "Description"),
+        ({"version": 1}, 1, "Version 1", "Product_Name"),
+        ({"version": 0}, 0, None, "Product_Id"),
+    ):
+        item = made(path.conversion("GET", place, params=query), 200)
+        assert (item["version"], item.get("name"), item["mappings"][0]["source"]) == (version, name, source)
+    assert path.conversion("GET", place, params={"version": 3}).status_code == 404
+    assert path.conversion("GET", place, params={"version": "x"}).status_code == 400
+
+
+def test_found_by_name(path: Path) -> None:
+    """The list's `name`, as the guide has it."""
+    body = openapi_body(path.schema())
+    own = made(path.conversion("POST", "/mappingSets", json={**body, "name": "Products"}), 200)["id"]
+    made(path.conversion("POST", "/mappingSets", json={**body, "name": "Products, too"}), 200)
+    query = {"limit": 10, "start": 0, "name": "Products"}
+    page = made(path.conversion("GET", "/mappingSets", params=query), 200)
+    assert [item["id"] for item in page["data"]] == [own]
 
 
 @pytest.mark.parametrize(

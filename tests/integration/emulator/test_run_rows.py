@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.emulator.path import Path, made
+from tests.integration.emulator.path import Path, made, replaced
 from tests.integration.emulator.runs import BASE_ROWS
 
 
@@ -105,3 +105,50 @@ def test_partial_ingestion(path: Path) -> None:
     assert (records["failedRecordCount"], records["outputRecordCount"]) == (BASE_ROWS, 0)
     codes = [e["code"] for e in run["activities"][1]["statusSummary"]["extensions"]["errors"]]
     assert codes == ["INGEST-1212-400", "MAPPER-3700-400"]
+
+
+def test_a_dataflow_stays_on_its_version_of_a_mapping_set(path: Path) -> None:
+    """A PUT changes no dataflow; a PATCH of the transformation does, and back again."""
+    body = path.prepared()
+    flow = path.flow(body)
+    path.advance(10)
+    params = body["transformations"][1]["params"]
+    mapping = {"sourceType": "ATTRIBUTE", "source": "Product_Id", "destination": "_emulator.Product_Name"}
+    schema = path.get("targetConnections", body["targetConnectionIds"][0])["data"]["schema"]["id"]
+    changed = {"outputSchema": {"schemaRef": {"id": schema}}, "mappings": [mapping]}
+    made(path.conversion("PUT", f"/mappingSets/{params['mappingId']}", json=changed), 200)
+    seen = []
+    for version in (0, 1, 0):
+        patch = replaced(
+            "/transformations/1", {"name": "Mapping", "params": {**params, "mappingVersion": version}}
+        )
+        headers = {"If-Match": path.get("flows", flow)["etag"]}
+        made(path.api("PATCH", f"/flows/{flow}", json=patch, headers=headers), 200)
+        path.advance(86400)
+        seen.append(sorted(path.rows()[-1]["_emulator"]))
+    every = ["Create_Time", "Description", "Product_Id", "Product_Name"]
+    assert seen == [every, ["Product_Name"], every]
+
+
+def test_changed_ends_do_not_reach_their_dataflow(path: Path) -> None:
+    """ "The changes will not be reflected in their corresponding dataflow", says the update tutorial."""
+    body = path.once()
+    (source,), (target,) = body["sourceConnectionIds"], body["targetConnectionIds"]
+    body["scheduleParams"]["startTime"] += 100
+    path.flow(body)
+    first = path.dataset_id
+    schema = path.get("targetConnections", target)["data"]["schema"]["id"]
+    other = path.dataset(schema, "Another")
+    only = [{"name": "Product_Id", "type": "string"}]
+    for kind, entity, place, value in (
+        ("sourceConnections", source, "/params/columns", only),
+        ("targetConnections", target, "/params/dataSetId", other),
+    ):
+        headers = {"If-Match": path.get(kind, entity)["etag"]}
+        patch = [{"op": "add", "path": place, "value": value}]
+        made(path.api("PATCH", f"/{kind}/{entity}", json=patch, headers=headers), 200)
+    path.advance(110)
+    assert path.rows(other) == []
+    assert {frozenset(row["_emulator"]) for row in path.rows(first)} == {
+        frozenset(("Create_Time", "Description", "Product_Id", "Product_Name"))
+    }
