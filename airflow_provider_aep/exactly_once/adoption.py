@@ -39,7 +39,7 @@ class Vanished(Exception):  # noqa: N818 - a turn in the recipe, not an error
 
 def adopt(wanted: Wanted, entity: Entity, step: str) -> Recipe:
     """Go on with an entity that stands, as ``if_exists`` says."""
-    mine = wanted.mark is not None and entity.mark == wanted.mark
+    mine = wanted.alike or (wanted.mark is not None and entity.mark == wanted.mark)
     if wanted.if_exists == "fail" and not mine:
         raise EntityExistsError(
             f"{wanted.title} stands already: {entity.id}, {entity.maker}, and `if_exists` is "
@@ -52,7 +52,9 @@ def adopt(wanted: Wanted, entity: Entity, step: str) -> Recipe:
         except AepNotFoundError:
             raise Vanished from None
     done = "updated" if wanted.if_exists == "update" else "reused"
-    yield Decided(f"{step} {done} {wanted.named}, {entity.maker}", entity.id, entity.mark is None)
+    maker = "" if wanted.alike else f", {entity.maker}"
+    foreign = entity.mark is None and not wanted.alike
+    yield Decided(f"{step} {done} {wanted.named}{maker}", entity.id, foreign)
     return Outcome(entity.id, created=False)
 
 

@@ -183,6 +183,8 @@ def _own(wanted: Wanted, standing: list[Entity]) -> Entity | None:
 
 def _choose(wanted: Wanted, standing: list[Entity]) -> Generator[Step, Any, Entity | None]:
     """The one entity to go on with, None where none stands."""
+    if wanted.alike:
+        return standing[0] if standing else None
     for pause in SETTLING:
         _refuse_unusable(wanted, standing)
         if len(standing) <= 1:
@@ -260,6 +262,9 @@ def _delete_own(wanted: Wanted, own: str) -> Generator[Step, Any, bool]:
 
 def _settle_own(wanted: Wanted, own: str, *, healed: bool) -> Recipe:
     """Step 4: among all that stand the oldest survives; if that is not ours, ours goes."""
+    if wanted.alike:
+        yield Decided(f"Created {wanted.named}", own)
+        return Outcome(own, created=True)
     if wanted.settle > 0:
         yield Sleep(wanted.settle)
     standing = yield from _standing_with_own(wanted, own)

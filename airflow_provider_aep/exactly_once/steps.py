@@ -19,6 +19,7 @@ class Wanted:
     :param identity: everything that makes two entities the same one, its name included
     :param mark: this task instance's mark, or None to work without
     :param drafts: it is made as a draft, which has no effect yet, and published once it is chosen
+    :param alike: all entities of this identity do the same, carry no mark and cannot be deleted: any will do
     :param wait_timeout: seconds to wait for an entity that is still coming up
     :param settle: seconds between an own post and the look for a race; see the recipe's bound
     """
@@ -29,6 +30,7 @@ class Wanted:
     if_exists: str
     mark: str | None
     drafts: bool = False
+    alike: bool = False
     wait_timeout: float = 120.0
     settle: float = 1.0
 

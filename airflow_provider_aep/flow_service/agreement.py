@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from airflow_provider_aep.flow_service import mappings
 from airflow_provider_aep.flow_service.datasets import schema_of
 from airflow_provider_aep.flow_service.errors import AepConfigError
 
@@ -53,8 +54,7 @@ def check_mapping_set(mapping_set: Mapping[str, Any], target: Mapping[str, Any])
 
     :raises AepConfigError: it leads to another one
     """
-    output = mapping_set.get("outputSchema") or {}
-    reached = (output.get("schemaRef") or {}).get("id") or mapping_set.get("xdmSchema")
+    reached = mappings.schema_of(mapping_set)
     wanted = ((target.get("data") or {}).get("schema") or {}).get("id")
     if reached and wanted and reached != wanted:
         raise AepConfigError(

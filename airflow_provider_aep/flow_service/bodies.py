@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_provider_aep.flow_service.checks import is_id
+from airflow_provider_aep.flow_service.checks import is_id, whole_number
 from airflow_provider_aep.flow_service.errors import AepConfigError
 from airflow_provider_aep.flow_service.places import Place
 from airflow_provider_aep.flow_service.schedules import Schedule
@@ -122,6 +122,15 @@ def read_mapping_set(given: object) -> dict[str, Any] | None:
         "`mapping_set` is neither a mapping set's id nor what CreateMappingSetOperator returns.",
         parameter="mapping_set",
     )
+
+
+def used_mapping_set(flow: Mapping[str, Any]) -> dict[str, Any] | None:
+    """``{"id", "version"}`` of the mapping set that a dataflow uses, None without one."""
+    for one in flow.get("transformations") or []:
+        params = one.get("params") if isinstance(one, Mapping) and one.get("name") == "Mapping" else None
+        if isinstance(params, Mapping) and is_id(params.get("mappingId")):
+            return {"id": params["mappingId"], "version": whole_number(params.get("mappingVersion")) or 0}
+    return None
 
 
 def _described(body: dict[str, Any], description: str | None) -> dict[str, Any]:

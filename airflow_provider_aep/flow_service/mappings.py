@@ -20,7 +20,10 @@ from airflow_provider_aep.flow_service.errors import AepConfigError, AepReplyErr
 
 DATA_PREP = "/data/foundation/conversion"
 SCHEMA_TYPE = "application/vnd.adobe.xed-full+json;version=1"
+PAGE_SIZE = 100
 _MOST_TOLD = 30
+_COLUMN = ("attribute", "text/x.schema-path")
+"""What the OpenAPI and the data prep guide call a mapping that takes a column as it is."""
 
 
 @dataclass(frozen=True)
@@ -36,24 +39,71 @@ def create_mapping_set(body: Mapping[str, Any]) -> Call:
     return Call("POST", "/mappingSets", body=dict(body))
 
 
-def get_mapping_set(mapping_set_id: object) -> Call:
-    """``GET /mappingSets/{id}``."""
-    return Call("GET", f"/mappingSets/{check_id(mapping_set_id, 'mapping_set_id')}")
+def replace_mapping_set(mapping_set_id: object, body: Mapping[str, Any]) -> Call:
+    """``PUT /mappingSets/{id}``: the whole set; it keeps its id, and its version rises."""
+    return Call("PUT", f"/mappingSets/{check_id(mapping_set_id, 'mapping_set_id')}", body=dict(body))
+
+
+def get_mapping_set(mapping_set_id: object, version: int | None = None) -> Call:
+    """``GET /mappingSets/{id}``, as it was at a version."""
+    query = [] if version is None else [("version", str(version))]
+    return Call("GET", f"/mappingSets/{check_id(mapping_set_id, 'mapping_set_id')}", query)
+
+
+def list_mapping_sets(name: str, start: int) -> Call:
+    """``GET /mappingSets``, one page of those of a name. ``limit`` and ``start`` are required."""
+    return Call("GET", "/mappingSets", [("name", name), ("limit", str(PAGE_SIZE)), ("start", str(start))])
+
+
+def read_page(document: object, what: str) -> list[dict[str, Any]]:
+    """The mapping sets of one page, which are whole."""
+    data = document.get("data") if isinstance(document, Mapping) else None
+    if isinstance(data, list) and all(isinstance(item, dict) for item in data):
+        return data
+    raise AepReplyError.with_advice(f"{what} was answered without a list of mapping sets.")
 
 
 def mapping_set_body(schema_id: str, pairs: Mapping[str, str]) -> dict[str, Any]:
-    """The OpenAPI's body. (The collect tutorials print an older one, with ``xdmSchema``.)"""
-    return {
+    """The OpenAPI's body. (The collect tutorials print an older one, with ``xdmSchema``.)
+
+    The name says what the mapping set does, so that one of the same content is found by it.
+    """
+    body: dict[str, Any] = {
         "outputSchema": {"schemaRef": {"id": schema_id, "contentType": SCHEMA_TYPE}},
         "mappings": [
             {"sourceType": "ATTRIBUTE", "source": source, "destination": destination}
             for source, destination in pairs.items()
         ],
     }
+    return {"name": f"airflow-{content_hash(body)[:32]}", **body}
+
+
+def schema_of(item: Mapping[str, Any]) -> str | None:
+    """The ``$id`` of the schema that a mapping set leads to, in either document's words."""
+    output = item.get("outputSchema")
+    reference = output.get("schemaRef") if isinstance(output, Mapping) else None
+    found = reference.get("id") if isinstance(reference, Mapping) else item.get("xdmSchema")
+    return found if isinstance(found, str) else None
+
+
+def fields_of(item: Mapping[str, Any]) -> dict[str, str]:
+    """What goes into each field: a column, or an expression with its kind. In either document's words."""
+    found = {}
+    for one in item.get("mappings") or []:
+        source = one.get("source", one.get("sourceAttribute"))
+        kind = str(one.get("sourceType") or _COLUMN[0])
+        text = str(source) if kind.lower() in _COLUMN else f"{source} ({kind})"
+        found[str(one.get("destination", one.get("destinationXdmPath")))] = text
+    return found
+
+
+def same_content(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two mapping sets do the same, whatever their names and ids."""
+    return schema_of(one) == schema_of(other) and fields_of(one) == fields_of(other)
 
 
 def content_hash(body: Mapping[str, Any]) -> str:
-    """sha256 of what a mapping set does, whatever the order of its mappings: it has no other identity."""
+    """sha256 of what a mapping set does, whatever the order of its mappings."""
     mappings = sorted(json.dumps(mapping, sort_keys=True) for mapping in body["mappings"])
     return hashlib.sha256(json.dumps([body["outputSchema"], mappings], sort_keys=True).encode()).hexdigest()
 

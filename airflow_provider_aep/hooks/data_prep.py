@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow_provider_aep.flow_service import explanations, mappings
-from airflow_provider_aep.flow_service.errors import AepError, AepReplyError
+from airflow_provider_aep.flow_service.bounds import endless
+from airflow_provider_aep.flow_service.errors import AepReplyError
+from airflow_provider_aep.flow_service.query import MAX_PAGES
 from airflow_provider_aep.hooks.base import AepHook
-from airflow_provider_aep.hooks.line import repeatedly
 
 
 class DataPrepHook(AepHook):
@@ -21,26 +22,30 @@ class DataPrepHook(AepHook):
     service_path = mappings.DATA_PREP
     permissions = explanations.FOR_MAPPINGS
 
+    def list_mapping_sets(self, *, name: str) -> list[dict[str, Any]]:
+        """The mapping sets of that name, whole, from every page."""
+        found: dict[str, dict[str, Any]] = {}
+        for page in range(MAX_PAGES):
+            call = mappings.list_mapping_sets(name, page * mappings.PAGE_SIZE)
+            items = mappings.read_page(self.call(call), f"{call.method} {call.path}")
+            found.update({str(item.get("id")): item for item in items})
+            if len(items) < mappings.PAGE_SIZE:
+                return [item for item in found.values() if item.get("name", name) == name]
+        raise endless("GET /mappingSets")
+
     def create_mapping_set(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Create a mapping set. A POST that fails is repeated as a GET would be: one left over is harmless.
+        """Create with one POST. Nothing is looked up and nothing repeated.
 
         :return: ``{"id", "version"}``
         """
-        failure, made, _ = repeatedly("GET", lambda: self._create_once(body), self.slot, log=self.log)
-        if made is None:
-            raise failure or AepReplyError.with_advice("POST /mappingSets was not answered.")
-        return made
+        return mappings.read_created(self.call(mappings.create_mapping_set(body)), "POST /mappingSets")
 
-    def _create_once(self, body: Mapping[str, Any]) -> tuple[AepError | None, dict[str, Any] | None]:
-        try:
-            document = self.call(mappings.create_mapping_set(body))
-            return None, mappings.read_created(document, "POST /mappingSets")
-        except AepError as error:
-            return error, None
+    def get_mapping_set(self, mapping_set_id: str, version: int | None = None) -> dict[str, Any]:
+        """One mapping set, at a version if one is named.
 
-    def get_mapping_set(self, mapping_set_id: str) -> dict[str, Any]:
-        """One mapping set. :raises AepNotFoundError: gone, or not yours to see"""
-        call = mappings.get_mapping_set(mapping_set_id)
+        :raises AepNotFoundError: gone, or not yours to see
+        """
+        call = mappings.get_mapping_set(mapping_set_id, version)
         document: Any = self.call(call)
         if isinstance(document, dict) and document.get("id") == mapping_set_id:
             return document

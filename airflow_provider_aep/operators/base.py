@@ -126,7 +126,14 @@ class CreateOperator(AepOperator):
         raise NotImplementedError
 
     def wanted(
-        self, context: Any, *, kind: str, name: str, identity: dict[str, str], drafts: bool = False
+        self,
+        context: Any,
+        *,
+        kind: str,
+        name: str,
+        identity: dict[str, str],
+        drafts: bool = False,
+        alike: bool = False,
     ) -> Wanted:
         """The order to the recipe: ``identity`` is completed by organization, sandbox and name."""
         from airflow_provider_aep._compat import config_seconds
@@ -144,8 +151,9 @@ class CreateOperator(AepOperator):
                 "name": name,
             },
             if_exists=check_choice(self.if_exists, "if_exists", IF_EXISTS),
-            mark=self.own_mark(context),
+            mark=None if alike else self.own_mark(context),
             drafts=drafts,
+            alike=alike,
             wait_timeout=check_seconds(self.wait_timeout, "wait_timeout"),
             settle=check_seconds(config_seconds("settle", 1.0), "[aep] settle"),
         )

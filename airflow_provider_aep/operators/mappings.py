@@ -5,20 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aep.links import AepDatasetsLink
-from airflow_provider_aep.operators.base import AepOperator, none_if_blank, push_link
+from airflow_provider_aep.operators.base import CreateOperator, none_if_blank, push_link
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from airflow_provider_aep.exactly_once import Wanted
     from airflow_provider_aep.flow_service.mappings import Mapped
+    from airflow_provider_aep.operators._mapping_sets import MappingSets
 
 
-class CreateMappingSetOperator(AepOperator):
-    """Make a mapping set from a table's columns to a schema's fields, given or made by name.
+class CreateMappingSetOperator(CreateOperator):
+    """Make sure that a mapping set from a table's columns to a schema's fields exists, given or made by name.
 
-    A mapping set has no name. Its identity is its content, and it is found again only in this task's own
-    memory (Airflow 3.3's state store); everywhere else each try makes a new one. One left over is harmless:
-    nothing happens by a mapping set that no dataflow names.
+    Its identity is organization, sandbox and content. An existing mapping set of the same content is reused:
+    the one that the dataflow uses, if ``dataflow`` names an existing dataflow; else one that carries the same
+    content in its name, ``airflow-`` and a hash, as every mapping set made here does. Limits: a mapping set
+    that somebody else made is found only by its dataflow. A mapping set carries no ownership mark and cannot
+    be deleted, so two tasks that make the same one at the same moment leave two. That is harmless: a mapping
+    set does nothing until a dataflow uses it, and later runs all take the older one.
 
     Made by name, ``Product_Id``, ``productId`` and ``product id`` are the same; a field is meant by its last
     name or by its whole path. What does not map is a warning that lists it; if nothing maps, an error.
@@ -28,45 +33,63 @@ class CreateMappingSetOperator(AepOperator):
     :param schema_id: the ``$id`` of the schema
     :param columns: what ``InspectTableOperator`` returns; needed where no mapping is given
     :param mapping: ``{column: field}``, the field as its dotted path, such as ``person.name.firstName``
+    :param dataflow: the name of the dataflow that uses the mapping set
     :return: ``{"id", "version"}``, as ``CreateDataflowOperator(mapping_set=)`` takes it
     """
 
-    template_fields: Sequence[str] = ("schema_id", "columns", "mapping", "aep_conn_id", "sandbox")
+    template_fields: Sequence[str] = (
+        "schema_id", "columns", "mapping", "dataflow", "aep_conn_id", "sandbox",
+    )  # fmt: skip
     operator_extra_links = (AepDatasetsLink(),)
+    link_key = AepDatasetsLink.xcom_key
 
     def __init__(
-        self, *, schema_id: str, columns: Any = None, mapping: dict[str, str] | None = None, **kwargs: Any
+        self,
+        *,
+        schema_id: str,
+        columns: Any = None,
+        mapping: dict[str, str] | None = None,
+        dataflow: str | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.schema_id = schema_id
         self.columns = columns
         self.mapping = mapping
+        self.dataflow = dataflow
 
-    def act(self, context: Any) -> dict[str, Any]:
-        """Map, and keep what was made for a later try."""
-        from airflow_provider_aep.flow_service import mappings
+    def act(self, context: Any) -> dict[str, Any]:  # type: ignore[override]
+        """Map, then make it or find it."""
         from airflow_provider_aep.flow_service.checks import check_schema_id
-        from airflow_provider_aep.hooks.data_prep import DataPrepHook
-        from airflow_provider_aep.operators._memory import TaskMemory
-        from airflow_provider_aep.operators._schemas import schema_link
 
         schema_id = check_schema_id(self.schema_id)
         mapped = self._mapped(schema_id)
-        body = mappings.mapping_set_body(schema_id, mapped.pairs)
-        hook = self.hook.to(DataPrepHook)
-        identity = {
-            "org": hook.settings.org_id,
-            "sandbox": hook.sandbox,
-            "content": mappings.content_hash(body),
-        }
-        memory = TaskMemory(context, "aep_mapping_set", identity, self.log)
-        made = self._remembered(hook, memory.recall())
-        if made is None:
-            made = hook.create_mapping_set(body)
-            memory.keep(made["id"])
-            self.log.info("Made mapping set %s of %d mappings.", made["id"], len(mapped.pairs))
-        push_link(self, context, AepDatasetsLink.xcom_key, schema_link(hook, "mappingSetId", made["id"]))
-        return made
+        wanted, service = self._ordered(context, schema_id, mapped)
+        outcome = self.ensure(context, wanted, service)
+        self._tell_left_out(mapped, service.fields(outcome.id))
+        push_link(self, context, self.link_key, service.link(outcome.id))
+        return service.result(outcome.id)
+
+    def _ordered(self, context: Any, schema_id: str, mapped: Mapped) -> tuple[Wanted, MappingSets]:
+        from airflow_provider_aep.flow_service.checks import check_name
+        from airflow_provider_aep.flow_service.mappings import mapping_set_body
+        from airflow_provider_aep.hooks.data_prep import DataPrepHook
+        from airflow_provider_aep.operators._mapping_sets import MappingSetOrder, MappingSets
+
+        dataflow = none_if_blank(self.dataflow)
+        if dataflow is not None:
+            check_name(dataflow, "dataflow")
+        body = mapping_set_body(schema_id, mapped.pairs)
+        wanted = self.wanted(context, kind="mapping set", name=body["name"], identity={}, alike=True)
+        return wanted, MappingSets(self.hook.to(DataPrepHook), MappingSetOrder(body, dataflow))
+
+    def _tell_left_out(self, mapped: Mapped, fields: dict[str, str]) -> None:
+        """Warn of the columns that the mapping set in use does not bring in."""
+        from airflow_provider_aep.flow_service.mappings import told
+
+        used = set(fields.values())
+        if left_out := {name: reason for name, reason in mapped.left_out.items() if name not in used}:
+            self.log.warning("Columns that are not brought in: %s", told(left_out))
 
     def _mapped(self, schema_id: str) -> Mapped:
         """The mapping, checked against table and schema."""
@@ -86,20 +109,4 @@ class CreateMappingSetOperator(AepOperator):
             mapped = mappings.check_mapping(mapping, names, fields)
         else:
             mapped = mappings.map_by_name(names or [], fields, xdm.namespace_of(schema_id))
-        if mapped.left_out:
-            self.log.warning("Columns that are not brought in: %s", mappings.told(mapped.left_out))
         return mapped
-
-    def _remembered(self, hook: Any, known: str | None) -> dict[str, Any] | None:
-        """What an earlier try of this task made of the same content, if it stands."""
-        from airflow_provider_aep.flow_service.errors import AepNotFoundError
-        from airflow_provider_aep.flow_service.mappings import read_created
-
-        if known is None:
-            return None
-        try:
-            made = read_created(hook.get_mapping_set(known), f"GET /mappingSets/{known}")
-        except AepNotFoundError:
-            return None
-        self.log.info("An earlier try of this task made mapping set %s.", known)
-        return made

@@ -108,6 +108,7 @@ def source_ingestion(
         schema_id=schema.output,
         columns=inspect.output,
         mapping=mapping,
+        dataflow=name,
         **options,
     )
     flow: Any = CreateDataflowOperator(

@@ -68,7 +68,6 @@ def totals(turns: list[Turn]) -> dict[str, int]:
         "turns": len(turns),
         "kills": sum(turn.kills for turn in turns),
         "not started": sum(turn.gave_up for turn in turns),
-        "left over": sum(turn.left_over for turn in turns),
     }
 
 
@@ -79,8 +78,7 @@ def told(found: dict[str, dict[str, int]]) -> str:
         total.update(one)
     return (
         f"{total['kills']} kills of {total['turns']} tasks, {len(found)} operators: one entity each, its ID "
-        f"in XCom; but {total['not started']} runs of a dataflow were not started, and the task said so; "
-        f"{total['left over']} mapping sets, which have no name, were left over"
+        f"in XCom; but {total['not started']} runs of a dataflow were not started, and the task said so"
     )
 
 

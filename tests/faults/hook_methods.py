@@ -39,6 +39,7 @@ HOOK_METHODS = (
     hook_post(
         "SchemaRegistryHook.create_resource", "POST /tenant/schemas", calls.create_resource, twice=REFUSED
     ),
+    hook_post("DataPrepHook.create_mapping_set", "POST /mappingSets", calls.create_mapping_set),
     hook_post("FlowServiceHook.act_on", "POST /action", calls.act_on, twice=REFUSED),
     hook_post(
         "FlowServiceHook.act_on_flow, enable",
@@ -89,11 +90,4 @@ HOOK_METHODS = (
     ),
     hook_delete("CatalogHook.delete_dataset", f"DELETE /dataSets{ONE}", calls.delete_dataset),
     hook_delete("SchemaRegistryHook.delete_resource", f"DELETE /schemas{ONE}", calls.delete_resource),
-    Operation(
-        "DataPrepHook.create_mapping_set",
-        "POST /mappingSets",
-        calls.create_mapping_set,
-        rule="mapping set",
-        twice=ANOTHER,
-    ),
 )

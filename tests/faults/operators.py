@@ -71,7 +71,7 @@ OPERATORS = (
         tasks.creates(dataflows.CreateDatasetOperator, "datasets", tasks.dataset),
     ),
     update("CreateDatasetOperator, update", f"PATCH /dataSets{ONE}", tasks.update_dataset),
-    Operation("CreateMappingSetOperator", "POST /mappingSets", tasks.mapping_set, rule="mapping set"),
+    recipe("CreateMappingSetOperator", "POST /mappingSets", tasks.mapping_set),
     recipe(
         "CreateDataflowOperator, the draft",
         "POST /flows",

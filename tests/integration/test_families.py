@@ -17,7 +17,7 @@ from tests.support.places import COLUMNS, DAILY, LANDING_ZONE, LAVA, base_of
 from tests.support.workers import Workers
 from tests.unit.operators.support import context, unwrapped
 
-ONE_EACH = ("sourceConnections", "targetConnections", "flows", "schemas", "datasets")
+ONE_EACH = ("sourceConnections", "targetConnections", "flows", "schemas", "datasets", "mappingSets")
 ZIPPED = "archive/customers.csv.gz"
 ORDERS: dict[str, tuple[str | None, dict[str, Any], int, int]] = {
     "a table": ("Salesforce", {"table": "Account", "delta_column": "CreatedDate"}, 200, 3),

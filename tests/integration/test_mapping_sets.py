@@ -8,6 +8,7 @@ import pytest
 
 from airflow_provider_aep.flow_service import errors
 from airflow_provider_aep.operators.mappings import CreateMappingSetOperator
+from tests.integration.emulator.path import COLUMNS as PRODUCT_COLUMNS
 from tests.integration.emulator.path import Path, made
 from tests.support.connections import MakeHook
 from tests.support.emulator import Emulator
@@ -100,38 +101,79 @@ def test_an_unknown_schema_is_named(path: Path, schema: str) -> None:
     assert caught.value.code == "XDM-1010-404"
 
 
-def test_a_retry_finds_equal_content(path: Path, schema: str) -> None:
-    """In the task's own state, whatever the order of columns; other content is another mapping set."""
-    store = Store()
+@pytest.mark.parametrize("memory", [True, False], ids=["with the state store", "without"])
+def test_equal_content_is_found_again(path: Path, schema: str, memory: bool) -> None:
+    """By a retry and by a later run, whatever the order of columns; other content is another mapping set."""
+    store = Store() if memory else None
     own = create(schema, context(store), columns=COLUMNS)
     assert create(schema, context(store), columns=COLUMNS[::-1]) == own
+    assert create(schema, context(run_id="next"), columns=COLUMNS) == own
     assert path.emulator.state()["mappingSets"] == 1
     assert create(schema, context(store), columns=COLUMNS[:1]) != own
     assert path.emulator.state()["mappingSets"] == 2
 
 
-def test_what_is_gone_since_is_made_again(path: Path, schema: str) -> None:
+def test_what_is_gone_since_is_looked_for(path: Path, schema: str) -> None:
     """A memory is a help, no proof."""
     store = Store()
     own = create(schema, context(store), columns=COLUMNS)
     (key,) = store.kept
     store.kept[key] = {**store.kept[key], "id": "0" * 32}
-    assert create(schema, context(store), columns=COLUMNS) != own
+    assert create(schema, context(store), columns=COLUMNS) == own
+    assert path.emulator.state()["mappingSets"] == 1
+
+
+def test_the_dataflow_s_own_comes_first(path: Path) -> None:
+    """Whoever made it and whatever it is called: at the version that the dataflow uses."""
+    body = path.prepared(name="Products")
+    target = path.get("targetConnections", body["targetConnectionIds"][0])
+    schema = target["data"]["schema"]["id"]
+    path.flow(body)
+    theirs = body["transformations"][1]["params"]["mappingId"]
+    columns = [{"name": name} for name in PRODUCT_COLUMNS]
+    assert create(schema, columns=columns, dataflow="Products") == {"id": theirs, "version": 0}
+    assert path.emulator.state()["mappingSets"] == 1
+    for options in ({"dataflow": "Another"}, {}, {"dataflow": "None"}):
+        assert create(schema, columns=columns, **options)["id"] != theirs
+        assert path.emulator.state()["mappingSets"] == 2
+
+
+def test_a_content_that_somebody_changed_is_no_match(path: Path, schema: str) -> None:
+    """The name alone is no proof either."""
+    own = create(schema, mapping=MAPPING)
+    mapping = {"sourceType": "ATTRIBUTE", "source": "Colour", "destination": "_id"}
+    reference = {"schemaRef": {"id": schema}}
+    item = made(path.conversion("GET", f"/mappingSets/{own['id']}"), 200)
+    changed = {"name": item["name"], "outputSchema": reference, "mappings": [mapping]}
+    made(path.conversion("PUT", f"/mappingSets/{own['id']}", json=changed), 200)
+    assert create(schema, mapping=MAPPING)["id"] != own["id"]
+
+
+def test_of_several_the_oldest_is_used(path: Path, schema: str) -> None:
+    """As a race may leave them; nothing is deleted."""
+    own = create(schema, mapping=MAPPING)
+    item = made(path.conversion("GET", f"/mappingSets/{own['id']}"), 200)
+    body = {name: item[name] for name in ("name", "outputSchema", "mappings")}
+    made(path.conversion("POST", "/mappingSets", json=body), 200)
+    assert create(schema, mapping=MAPPING) == own
+    assert path.emulator.state()["mappingSets"] == 2
 
 
 @pytest.mark.parametrize(
     ("fault", "left"),
     [
-        ({"when": "after", "drop": True}, 2),
-        ({"when": "after", "status": 200, "body": {}}, 2),
+        ({"when": "after", "drop": True}, 1),
+        ({"when": "after", "status": 200, "body": {}}, 1),
         ({"status": 503}, 1),
         ({"status": 429, "headers": {"Retry-After": "0"}}, 1),
         ({"status": 401, "body": {"error_code": "401013", "message": "Oauth token is not valid"}}, 1),
     ],
     ids=["reply lost", "no id", "503", "429", "401"],
 )
-def test_a_post_that_fails_is_repeated(path: Path, schema: str, fault: dict[str, Any], left: int) -> None:
-    """One left over is harmless: no dataflow names it."""
+def test_a_post_that_fails_is_looked_after(
+    path: Path, schema: str, fault: dict[str, Any], left: int, waits: Any
+) -> None:
+    """And repeated where it had no effect."""
     path.emulator.fault(method="POST", path="/mappingSets", **fault)
     own = create(schema, columns=COLUMNS)
     assert pairs(path, own)

@@ -159,7 +159,6 @@ class Turn:
         self._shots = 0
         self._tries = 0
         self._state = ""
-        self.left_over = 0
 
     @property
     def kills(self) -> int:
@@ -220,12 +219,7 @@ class Turn:
             return
         returned = insist(lambda: self._lane.airflow.api.xcom(self._lane.name, self._run_id, "create"))
         made = returned["id"] if isinstance(returned, dict) else returned
-        if self._lane.order.may_leave:
-            assert made in standing, f"{told}, told {made}"
-            self.left_over = len(standing) - 1
-            assert self.left_over <= self.kills, told
-        else:
-            assert standing == [made], f"{told}, told {made}"
+        assert standing == [made], f"{told}, told {made}"
 
     def _said(self) -> str:
         """The log of its last try."""

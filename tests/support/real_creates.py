@@ -21,7 +21,6 @@ class Order:
     :param operator: ``dataflows.CreateSchemaOperator``, say
     :param standing: the ids of what stands under a name
     :param begin: called before anything is made under a name
-    :param may_leave: whether a try that was killed may leave one that nobody names
     :param may_ask: whether the task may end by saying that it cannot tell what was done, and ask for a clear
     """
 
@@ -29,7 +28,6 @@ class Order:
     arguments: dict[str, Any]
     standing: Callable[[str], list[str]]
     begin: Callable[[str], None] = lambda _: None
-    may_leave: bool = False
     may_ask: bool = False
 
 
@@ -78,16 +76,25 @@ def target_connection(path: Path) -> Order:
 
 
 def mapping_set(path: Path) -> Order:
-    """A mapping set. It has no name, and it cannot be found by what it says."""
+    """A mapping set. What earlier turns made says something else by then, or it would be used again."""
 
     def every() -> list[str]:
         params = {"limit": 10_000, "start": 0}
         reply = path.conversion("GET", "/mappingSets", params=params)
         return [item["id"] for item in made(reply, 200)["data"]]
 
-    begin, standing = since(every)
-    arguments = {"schema_id": path.schema(), "mapping": MAPPING}
-    return Order("dataflows.CreateMappingSetOperator", arguments, standing, begin, may_leave=True)
+    note, standing = since(every)
+    own = path.schema()
+    other = {"sourceType": "STATIC", "source": "other", "destination": "_emulator.Product_Id"}
+
+    def begin(name: str) -> None:
+        for one in every():
+            body = {"outputSchema": {"schemaRef": {"id": own}}, "mappings": [other]}
+            made(path.conversion("PUT", f"/mappingSets/{one}", json=body), 200)
+        note(name)
+
+    arguments = {"schema_id": own, "mapping": MAPPING}
+    return Order("dataflows.CreateMappingSetOperator", arguments, standing, begin)
 
 
 def dataflow(path: Path) -> Order:

@@ -272,3 +272,23 @@ def test_what_stands_is_told_as_found_by_the_look() -> None:
     """The log says which step decided."""
     _, stage = create(wanted(), look=[[entity("a")]])
     assert words(stage).startswith("Found an existing one: reused the flow 'n'")
+
+
+def test_of_entities_that_are_alike_any_will_do() -> None:
+    """None carries a mark and none can be deleted: the oldest is used at once, whatever `if_exists` says."""
+    two = [entity("b", 2, None), entity("a", 1, None)]
+    for if_exists in ("reuse", "fail"):
+        outcome, stage = create(wanted(alike=True, mark=None, if_exists=if_exists), look=[two])
+        assert outcome == Outcome("a", created=False)
+        assert stage.slept == stage.asked(s.Delete) == []
+        assert stage.told == [("Found an existing one: reused the flow 'n'", "a", False)]
+
+
+def test_what_is_alike_is_not_raced_for() -> None:
+    """Two made at the same moment do no harm, so nobody looks once more."""
+    outcome, stage = create(wanted(alike=True, mark=None, settle=1.0), look=[[]], post=["own"])
+    assert outcome == Outcome("own", created=True)
+    assert (len(stage.asked(s.Look)), stage.slept) == (1, [])
+    outcome, stage = create(wanted(alike=True, mark=None), look=[[], [entity("a", 1, None)]], post=[LOST])
+    assert outcome == Outcome("a", created=False)
+    assert len(stage.asked(s.Post)) == 1

@@ -73,6 +73,11 @@ REMOVE = [{"op": "remove", "path": "/x"}]
          Call("GET", "/batches", [("dataSet", "5e89"), ("limit", "1")])),
         (lambda: mappings.create_mapping_set({"a": 1}), Call("POST", "/mappingSets", [], {"a": 1})),
         (lambda: mappings.get_mapping_set(ID), Call("GET", f"/mappingSets/{ID}")),
+        (lambda: mappings.get_mapping_set(ID, 0), Call("GET", f"/mappingSets/{ID}", [("version", "0")])),
+        (lambda: mappings.list_mapping_sets("n", 100),
+         Call("GET", "/mappingSets", [("name", "n"), ("limit", "100"), ("start", "100")])),
+        (lambda: mappings.replace_mapping_set(ID, {"a": 1}),
+         Call("PUT", f"/mappingSets/{ID}", [], {"a": 1})),
         (lambda: registry.stats(), Call("GET", "/stats")),
         (lambda: registry.list_resources("schemas", None, None),
          Call("GET", "/tenant/schemas", [("orderby", "title"), ("limit", "300")],
@@ -218,6 +223,7 @@ def test_bodies_of_datasets_mappings_and_schemas() -> None:
     assert datasets.dataset_body("n", None, "s") == {"name": "n", "schemaRef": reference}
     assert datasets.dataset_body("n", "d", "s") == {"name": "n", "description": "d", "schemaRef": reference}
     assert mappings.mapping_set_body("s", {"a": "x.y"}) == {
+        "name": "airflow-3107dedc16a5ffe32db8367c039aed4b",
         "outputSchema": {
             "schemaRef": {"id": "s", "contentType": "application/vnd.adobe.xed-full+json;version=1"}
         },

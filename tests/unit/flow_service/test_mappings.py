@@ -166,3 +166,49 @@ def test_a_reply_without_an_id_is_none(document: object) -> None:
     """It counts as lost."""
     with pytest.raises(AepReplyError):
         mappings.read_created(document, "POST /mappingSets")
+
+
+OPENAPI = mappings.mapping_set_body("s", {"a": "x", "b": "y"})
+TUTORIAL = {
+    "id": "0",
+    "xdmSchema": "s",
+    "mappings": [
+        {"destinationXdmPath": "y", "sourceAttribute": "b", "version": 0},
+        {"destinationXdmPath": "x", "sourceAttribute": "a", "sourceType": "text/x.schema-path"},
+    ],
+}
+
+
+def test_both_documents_words_are_read() -> None:
+    """The OpenAPI's and the collect tutorials'."""
+    assert mappings.fields_of(OPENAPI) == mappings.fields_of(TUTORIAL) == {"x": "a", "y": "b"}
+    assert mappings.schema_of(OPENAPI) == mappings.schema_of(TUTORIAL) == "s"
+    assert mappings.same_content(OPENAPI, TUTORIAL)
+    assert (mappings.fields_of({}), mappings.schema_of({}), mappings.schema_of({"xdmSchema": 7})) == (
+        {},
+        None,
+        None,
+    )
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        mappings.mapping_set_body("t", {"a": "x", "b": "y"}),
+        mappings.mapping_set_body("s", {"a": "x"}),
+        mappings.mapping_set_body("s", {"a": "y", "b": "x"}),
+        {**OPENAPI, "mappings": [OPENAPI["mappings"][0], {**OPENAPI["mappings"][1], "sourceType": "STATIC"}]},
+    ],
+    ids=["schema", "fewer", "swapped", "kind"],
+)
+def test_other_content_is_not_the_same(other: dict[str, Any]) -> None:
+    """Another schema, field, column, or kind of mapping."""
+    assert not mappings.same_content(OPENAPI, other)
+    assert not mappings.same_content(other, OPENAPI)
+
+
+@pytest.mark.parametrize("document", [None, [], {}, {"data": {}}, {"data": [7]}])
+def test_a_page_without_mapping_sets_is_none(document: object) -> None:
+    """It counts as a reply that cannot be read."""
+    with pytest.raises(AepReplyError):
+        mappings.read_page(document, "GET /mappingSets")
