@@ -9,16 +9,18 @@ how soon AEP lists a new entity: :mod:`airflow_provider_aep.exactly_once.recipe`
 from __future__ import annotations
 
 from airflow_provider_aep.exactly_once.driver import Memory, Service, carry_out
-from airflow_provider_aep.exactly_once.marks import find_mark, make_mark, with_mark
+from airflow_provider_aep.exactly_once.marks import find_mark, make_mark, with_mark, without_mark
 from airflow_provider_aep.exactly_once.recipe import create_once
 from airflow_provider_aep.exactly_once.rotation import replace_credentials
 from airflow_provider_aep.exactly_once.steps import Entity, Outcome, Wanted
 from airflow_provider_aep.exactly_once.switch import switch_once
 
 IF_EXISTS = ("reuse", "update", "fail")
+ON_DIFFERENCE = ("warn", "fail")
 
 __all__ = [
     "IF_EXISTS",
+    "ON_DIFFERENCE",
     "Entity",
     "Memory",
     "Outcome",
@@ -31,4 +33,5 @@ __all__ = [
     "replace_credentials",
     "switch_once",
     "with_mark",
+    "without_mark",
 ]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 from airflow_provider_aep.exactly_once.steps import (
+    Compare,
     Decided,
     Entity,
     Get,
@@ -17,11 +18,13 @@ from airflow_provider_aep.exactly_once.steps import (
     Update,
     Wanted,
 )
+from airflow_provider_aep.flow_service.differences import Difference, listed
 from airflow_provider_aep.flow_service.errors import (
     AepError,
     AepNotFoundError,
     AepThrottledError,
     AepVersionError,
+    EntityDiffersError,
     EntityExistsError,
     EntityStateError,
     WorkerSlotError,
@@ -45,17 +48,39 @@ def adopt(wanted: Wanted, entity: Entity, step: str) -> Recipe:
             f"{wanted.title} stands already: {entity.id}, {entity.maker}, and `if_exists` is "
             "'fail'. Choose another `name`, or set `if_exists` to 'reuse' or 'update'."
         )
+    yield from compared(wanted, entity)
     entity = yield from until_ready(wanted, (yield from published(wanted, entity)))
+    changed = False
     if wanted.if_exists == "update":
         try:
-            yield from update(entity)
+            changed = yield from update(entity)
         except AepNotFoundError:
             raise Vanished from None
-    done = "updated" if wanted.if_exists == "update" else "reused"
+    done = "updated" if changed else "reused"
     maker = "" if wanted.alike else f", {entity.maker}"
     foreign = entity.mark is None and not wanted.alike
     yield Decided(f"{step} {done} {wanted.named}{maker}", entity.id, foreign)
     return Outcome(entity.id, created=False)
+
+
+def compared(wanted: Wanted, entity: Entity) -> Generator[Step, Any, None]:
+    """Refuse an entity that differs, or warn of it; what ``update`` can change is left to it."""
+    found: Sequence[Difference] = (yield Compare(entity)) or ()
+    update = wanted.if_exists == "update"
+    if update:
+        found = [one for one in found if one.fixed]
+    if not found:
+        return
+    differs = f"{wanted.title} exists and differs from what this task wants ({entity.id}). {listed(found)}."
+    if update:
+        ways = " ".join(dict.fromkeys(one.fixed for one in found))
+        raise EntityDiffersError(f"{differs} Nothing was changed. {ways}", differences=found)
+    ways = "Set `if_exists` to 'update' to change what AEP lets one change, or correct the task's parameters."
+    if wanted.on_difference == "fail":
+        raise EntityDiffersError(
+            f"{differs} Nothing was changed, since `on_difference` is 'fail'. {ways}", differences=found
+        )
+    yield Decided(f"{differs} It is used as it is. {ways}", entity.id, warning=True)
 
 
 def is_leftover_draft(wanted: Wanted, entity: Entity) -> bool:
@@ -92,8 +117,10 @@ def update(
     *,
     conflicts: int = MOST_UPDATES,
     guard: Callable[[Entity, Entity], None] | None = None,
-) -> Generator[Step, Any, None]:
+) -> Generator[Step, Any, bool]:
     """PATCH as of the etag. Whoever was faster, or a lost reply, makes us read again and send the same again.
+
+    Returns whether anything was changed.
 
     :param conflicts: how often somebody else may be faster
     :param guard: gets the entity as it was read and as it is after a 412; raises where sending again would
@@ -108,7 +135,7 @@ def update(
                 guard(entity, fresh)
             entity = fresh
         try:
-            yield Update(entity)
+            changed = yield Update(entity)
         except AepVersionError as error:
             failure, conflicts = error, conflicts - 1
             lost = lost or error.may_have_happened  # then the change may be our own
@@ -119,7 +146,7 @@ def update(
                 raise  # a 429 has been waited for by the transport, as far as it may be
             failure, lost = error, True
         else:
-            return
+            return changed is not False or lost
         yield Sleep(min(5.0, 0.1 * 2**attempt), jitter=True)
     assert failure is not None
     raise failure

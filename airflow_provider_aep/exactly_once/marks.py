@@ -28,6 +28,11 @@ def with_mark(description: str | None, mark: str | None) -> str | None:
     return " ".join(part for part in (description, mark) if part) or None
 
 
+def without_mark(description: str | None) -> str:
+    """A description without the mark at its end, whoever's task wrote it."""
+    return _MARK.sub("", description or "").rstrip()
+
+
 def maker(description: str | None) -> str:
     """Who made an entity, in words."""
     match = _MARK.search(description or "")

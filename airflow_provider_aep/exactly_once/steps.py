@@ -17,6 +17,7 @@ class Wanted:
 
     :param kind: in words, such as ``base connection``
     :param identity: everything that makes two entities the same one, its name included
+    :param on_difference: what to do under ``reuse`` where it differs: ``warn`` or ``fail``
     :param mark: this task instance's mark, or None to work without
     :param drafts: it is made as a draft, which has no effect yet, and published once it is chosen
     :param alike: all entities of this identity do the same, carry no mark and cannot be deleted: any will do
@@ -31,6 +32,7 @@ class Wanted:
     mark: str | None
     drafts: bool = False
     alike: bool = False
+    on_difference: str = "warn"
     wait_timeout: float = 120.0
     settle: float = 1.0
 
@@ -124,8 +126,15 @@ class Publish:
 
 
 @dataclass(frozen=True)
+class Compare:
+    """In which fields an entity differs from what is wanted."""
+
+    entity: Entity
+
+
+@dataclass(frozen=True)
 class Update:
-    """Bring an entity to what is wanted, as of its etag."""
+    """Bring an entity to what is wanted, as of its etag; whether there was anything to change."""
 
     entity: Entity
 
@@ -161,5 +170,5 @@ class Decided:
     warning: bool = False
 
 
-Step = Recall | Keep | Look | Get | Post | Publish | Update | Delete | Dependants | Sleep | Decided
+Step = Recall | Keep | Look | Get | Post | Publish | Compare | Update | Delete | Dependants | Sleep | Decided
 Recipe = Generator[Step, Any, Outcome]

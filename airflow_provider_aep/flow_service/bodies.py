@@ -24,13 +24,11 @@ def source_connection(
     columns: list[dict[str, Any]],
 ) -> dict[str, Any]:
     """What of a source is read; a source that needs no base connection takes none (1332-400)."""
-    sent = [{key: column[key] for key in ("name", "type", "xdm") if column.get(key)} for column in columns]
     return _described(
         {
             "name": name,
             **({"baseConnectionId": base_connection_id} if base_connection_id else {}),
-            "data": dict(place.data or {}),
-            "params": {**place.params, **({"columns": sent} if sent else {})},
+            **source_body(place, columns),
             "connectionSpec": {
                 "id": connection_spec["id"],
                 "version": connection_spec.get("version") or "1.0",
@@ -38,6 +36,15 @@ def source_connection(
         },
         description,
     )
+
+
+def source_body(place: Place, columns: list[dict[str, Any]]) -> dict[str, Any]:
+    """``data`` and ``params`` of a source connection."""
+    sent = [{key: column[key] for key in ("name", "type", "xdm") if column.get(key)} for column in columns]
+    return {
+        "data": dict(place.data or {}),
+        "params": {**place.params, **({"columns": sent} if sent else {})},
+    }
 
 
 def target_connection(
@@ -117,20 +124,13 @@ def read_mapping_set(given: object) -> dict[str, Any] | None:
         return None
     mapping_set = {"id": given, "version": 0} if isinstance(given, str) else given
     if isinstance(mapping_set, Mapping) and is_id(mapping_set.get("id")):
-        return {"id": mapping_set["id"], "version": mapping_set.get("version", 0)}
+        version = mapping_set.get("version", 0)
+        number = whole_number(version)  # which XCom may hand on as a text
+        return {"id": mapping_set["id"], "version": version if number is None else number}
     raise AepConfigError(
         "`mapping_set` is neither a mapping set's id nor what CreateMappingSetOperator returns.",
         parameter="mapping_set",
     )
-
-
-def used_mapping_set(flow: Mapping[str, Any]) -> dict[str, Any] | None:
-    """``{"id", "version"}`` of the mapping set that a dataflow uses, None without one."""
-    for one in flow.get("transformations") or []:
-        params = one.get("params") if isinstance(one, Mapping) and one.get("name") == "Mapping" else None
-        if isinstance(params, Mapping) and is_id(params.get("mappingId")):
-            return {"id": params["mappingId"], "version": whole_number(params.get("mappingVersion")) or 0}
-    return None
 
 
 def _described(body: dict[str, Any], description: str | None) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """When the transport sends a request again, as a table.
 
 ============================  ==========  ================  =====
-failure                       GET, DELETE PATCH             POST
+failure                       GET, DELETE PATCH, PUT        POST
 ============================  ==========  ================  =====
 401 (once a call)             fresh token fresh token       never
 never left (connect)          again       again             never
@@ -11,7 +11,7 @@ anything else                 never       never             never
 ============================  ==========  ================  =====
 
 A POST is never sent twice, not after 401 nor 429 either: only a look at what stands can tell whether a
-second one would make a second entity. A PATCH after a lost reply is for the caller, who reads the etag
+second one would make a second entity. A PATCH or PUT after a lost reply is for the caller, who reads the etag
 anew. What Flow Service wishes (``Retry-After``) is done up to :data:`LONGEST_WAIT`; beyond that the error
 goes up with ``retry_after`` set, since a task should not sleep in a worker's slot.
 """
@@ -57,7 +57,7 @@ def decide(
         return None if refreshed else Again(0.0, fresh_token=True)
     if not error.retryable or attempt >= ATTEMPTS:
         return None
-    if method == "PATCH" and not isinstance(error, AepConnectError | AepThrottledError):
+    if method in ("PATCH", "PUT") and not isinstance(error, AepConnectError | AepThrottledError):
         return None
     again = wait_for(error, attempt, jitter)
     return again if waited + again.wait <= LONGEST_WAIT else None

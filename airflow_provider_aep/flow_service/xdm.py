@@ -164,6 +164,16 @@ def added_fields(item: Mapping[str, Any], tenant: str, wanted: Mapping[str, Fiel
     return [{"op": "add", "path": f"{path}/{name}", "value": field} for name, field in missing.items()]
 
 
+def own_fields(item: Mapping[str, Any], tenant: str) -> dict[str, Field]:
+    """The tenant's own fields of a field group. :raises EntityExistsError: it was not made for columns"""
+    return _tenant_fields(item, tenant)[1]
+
+
+def types_of(fields: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """The type of each field, in words."""
+    return {name: _words(field) for name, field in fields.items()}
+
+
 def leaves(properties: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Field]]:
     """Every field that holds a value, by its dotted path; an array counts as one."""
     for name, node in properties.items():

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from airflow_provider_aep.flow_service.errors import SourceCredentialsError
-from airflow_provider_aep.flow_service.parameters import check_plain, secret_values
+from airflow_provider_aep.flow_service.parameters import check_plain, is_secret, secret_values
 from airflow_provider_aep.flow_service.sources import AuthSpec, Source
 from airflow_provider_aep.hooks.credential_map import fields_of, types_of
 from airflow_provider_aep.hooks.lookup import find_connection
@@ -66,6 +66,15 @@ class Credentials:
             return {name: self._explicit(name) for name in self.explicit}
         found = {name: self._parameter(name, name in auth.required) for name in auth.parameters}
         return {name: filled for name, filled in found.items() if filled is not None}
+
+    def plain_parameters(self, spec_name: str | None) -> dict[str, Any]:
+        """Those that are no secrets, by the catalogue's words for a way; nothing that cannot be written."""
+        auth = None if spec_name is None else self.source.documented(spec_name)
+        try:
+            found = self.parameters(auth or AuthSpec(spec_name or ""))
+        except SourceCredentialsError:
+            return {}
+        return {name: one.value for name, one in found.items() if not is_secret(name)}
 
     def _parameter(self, name: str, required: bool) -> Filled | None:
         if name in self.explicit:

@@ -40,6 +40,11 @@ class DataPrepHook(AepHook):
         """
         return mappings.read_created(self.call(mappings.create_mapping_set(body)), "POST /mappingSets")
 
+    def replace_mapping_set(self, mapping_set_id: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Make a new version of a mapping set, and return it as it is then. Sent twice, there are two."""
+        self.call(mappings.replace_mapping_set(mapping_set_id, {"id": mapping_set_id, **body}))
+        return self.get_mapping_set(mapping_set_id)
+
     def get_mapping_set(self, mapping_set_id: str, version: int | None = None) -> dict[str, Any]:
         """One mapping set, at a version if one is named.
 

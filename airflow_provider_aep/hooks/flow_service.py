@@ -84,9 +84,18 @@ class FlowServiceHook(Dataflows):
         self, *, name: str | None = None, connection_spec_id: str | None = None
     ) -> list[dict[str, Any]]:
         """All base connections of that exact name and spec, from every page, without ``auth``."""
+        found = self.read_connections(name=name, connection_spec_id=connection_spec_id)
+        return [replies.without_secrets(item) for item in found]
+
+    def read_connections(
+        self, *, name: str | None = None, connection_spec_id: str | None = None
+    ) -> list[dict[str, Any]]:
+        """The same with what Adobe shows of their ``auth``: for no log and no XCom."""
         found = self.every_page(calls.list_connections(check_text(name, "name"), connection_spec_id))
+        for item in found:
+            self.hide(replies.auth_of(item)[1])
         return [
-            replies.without_secrets(item)
+            item
             for item in found
             if (name is None or item.get("name", name) == name)
             and (connection_spec_id is None or _spec_id(item) in (None, connection_spec_id))

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from airflow_provider_aep.exactly_once import Entity, Wanted, find_mark, with_mark
+from airflow_provider_aep.exactly_once import Entity, Wanted, find_mark, with_mark, without_mark
 from airflow_provider_aep.flow_service import replies
 from airflow_provider_aep.flow_service.checks import check_id
+from airflow_provider_aep.flow_service.differences import Difference, compare
 from airflow_provider_aep.flow_service.errors import AepRequestError, SourceCredentialsError
 from airflow_provider_aep.flow_service.parameters import is_secret
 from airflow_provider_aep.flow_service.sources import AuthSpec, same_name, source_of
@@ -74,7 +75,7 @@ class BaseConnections:
         spec_id = self._source.connection_spec_id
         return [
             read_entity(item)
-            for item in self._hook.list_connections(name=self._request.name, connection_spec_id=spec_id)
+            for item in self._hook.read_connections(name=self._request.name, connection_spec_id=spec_id)
         ]
 
     def get(self, id: str) -> Entity:
@@ -95,7 +96,24 @@ class BaseConnections:
                 raise withdrawn(self._source, self._hook.sandbox) from error
             raise
 
-    def update(self, entity: Entity) -> None:
+    def differences(self, entity: Entity) -> Sequence[Difference]:
+        """Of the parameters only those that are no secrets, as far as AEP shows them."""
+        spec_name, shown = replies.auth_of(entity.shown)
+        given = self._request.credentials.plain_parameters(spec_name)
+        wanted, existing = (
+            {name: self._without_secrets(params[name]) for name in given if name in shown}
+            for params in (given, shown)
+        )
+        return compare(
+            {"description": self._request.description, "auth_params": wanted},
+            {"description": without_mark(entity.description), "auth_params": existing},
+        )
+
+    def _without_secrets(self, value: Any) -> Any:
+        """A plain value can hold one, such as the signature of a URL."""
+        return self._hook.scrub(value) if isinstance(value, str) else value
+
+    def update(self, entity: Entity) -> bool:
         """New credentials; a new description keeps the mark of whoever made the connection, or none.
 
         :raises SourceCredentialsError: the existing connection has another authentication type
@@ -111,6 +129,7 @@ class BaseConnections:
             description = with_mark(self._request.description, find_mark(entity.description))
             operations.append({"op": "replace", "path": "/description", "value": description})
         self._hook.patch_connection(entity.id, entity.etag or "", operations)
+        return True  # secrets are not shown, so they may have changed
 
     def _another_type(self, id: str, existing: str, given: str) -> SourceCredentialsError:
         credentials = self._request.credentials

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_aep.exactly_once import Entity, find_mark, with_mark
+from airflow_provider_aep.exactly_once import Entity, find_mark, with_mark, without_mark
 from airflow_provider_aep.flow_service.datasets import schema_of
+from airflow_provider_aep.flow_service.differences import Difference, compare
 from airflow_provider_aep.flow_service.entities import TARGET_CONNECTIONS
 from airflow_provider_aep.flow_service.errors import EntityExistsError
 from airflow_provider_aep.hooks.catalog import CatalogHook
@@ -49,12 +50,19 @@ class Datasets:
         """Catalog knows no drafts."""
         raise NotImplementedError
 
-    def update(self, entity: Entity) -> None:
+    def differences(self, entity: Entity) -> Sequence[Difference]:
+        """Another schema is refused before, see :meth:`_read`."""
+        return compare(
+            {"description": self._order.description}, {"description": without_mark(entity.description)}
+        )
+
+    def update(self, entity: Entity) -> bool:
         """A new description keeps the mark of whoever made the dataset. The rest cannot be changed."""
-        if self._order.description is not None:
-            marked = with_mark(self._order.description, find_mark(entity.description))
-            if marked != entity.description:
-                self._hook.patch_dataset(entity.id, {"description": marked})
+        if not self.differences(entity):
+            return False
+        marked = with_mark(self._order.description, find_mark(entity.description))
+        self._hook.patch_dataset(entity.id, {"description": marked})
+        return True
 
     def delete(self, id: str) -> None:
         self._hook.delete_dataset(id)

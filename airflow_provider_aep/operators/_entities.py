@@ -7,9 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_provider_aep.exactly_once import Entity, find_mark, with_mark
+from airflow_provider_aep.exactly_once import Entity, find_mark, with_mark, without_mark
 from airflow_provider_aep.flow_service.checks import is_id
+from airflow_provider_aep.flow_service.differences import Difference, Fields, compare
 from airflow_provider_aep.flow_service.errors import AepReplyError
+from airflow_provider_aep.flow_service.fields import DEFAULTS
 from airflow_provider_aep.hooks.flow_service import FlowServiceHook
 
 
@@ -20,7 +22,10 @@ class EntityOrder:
     :param filters: what narrows the list to its kin, its name apart
     :param body: what is POSTed; its description gets the mark
     :param fits: raises where one that stands under the name is a different thing
-    :param operations: what ``if_exists="update"`` changes, the description apart
+    :param said: what of it the caller gave, as fields by the names of the parameters
+    :param shown: the same fields of one that exists
+    :param fixed: why a field cannot be changed, by its name and the item
+    :param operations: what changes the fields of these names, by the item; the description apart
     :param dependants: the ids of what uses the entity
     :param check: raises where it cannot be made as it is wanted now, though one that stands is fine
     :param url: the entity's page in AEP's UI
@@ -36,7 +41,10 @@ class EntityOrder:
     fits: Callable[[Mapping[str, Any]], None] = lambda _: None
     check: Callable[[], None] = lambda: None
     draft: bool = False
-    operations: list[dict[str, Any]] = field(default_factory=list)
+    said: Fields = field(default_factory=dict)
+    shown: Callable[[Mapping[str, Any]], Fields] = lambda _: {}
+    fixed: Callable[[Mapping[str, Any], str], str] = lambda _item, _field: ""
+    operations: Callable[[Mapping[str, Any], set[str]], list[dict[str, Any]]] = lambda _item, _fields: []
 
 
 class FlowEntities:
@@ -64,17 +72,28 @@ class FlowEntities:
     def publish(self, id: str) -> None:
         self._hook.act_on(self._order.collection, id, self._order.parameter, "publish")
 
-    def update(self, entity: Entity) -> None:
+    def differences(self, entity: Entity) -> Sequence[Difference]:
+        order, item = self._order, entity.shown
+        return compare(
+            {"description": order.body.get("description") or None, **order.said},
+            {"description": without_mark(entity.description), **order.shown(item)},
+            fixed=lambda field, _: order.fixed(item, field),
+            whole=("columns", "mapping"),
+            defaults=DEFAULTS,
+        )
+
+    def update(self, entity: Entity) -> bool:
         """A new description keeps the mark of whoever made the entity, or none."""
-        operations = list(self._order.operations)
-        if description := self._order.body.get("description"):
-            marked = with_mark(description, find_mark(entity.description))
-            operations.append({"op": "replace", "path": "/description", "value": marked})
+        order, changed = self._order, {one.field for one in self.differences(entity)}
+        operations = order.operations(entity.shown, changed)
+        if "description" in changed:
+            marked = with_mark(order.body["description"], find_mark(entity.description))
+            op = "replace" if entity.description else "add"
+            operations.append({"op": op, "path": "/description", "value": marked})
         if operations:
             etag = entity.etag or ""
-            self._hook.patch_entity(
-                self._order.collection, entity.id, self._order.parameter, etag, operations
-            )
+            self._hook.patch_entity(order.collection, entity.id, order.parameter, etag, operations)
+        return bool(operations)
 
     def delete(self, id: str) -> None:
         self._hook.delete_entity(self._order.collection, id, self._order.parameter)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_aep.exactly_once import Entity
-from airflow_provider_aep.flow_service import bodies, mappings
+from airflow_provider_aep.flow_service import fields, mappings
+from airflow_provider_aep.flow_service.differences import Difference, compare
 from airflow_provider_aep.flow_service.errors import AepNotFoundError
 from airflow_provider_aep.hooks.data_prep import DataPrepHook
 from airflow_provider_aep.hooks.flow_service import FlowServiceHook
@@ -48,14 +49,14 @@ class MappingSets:
         if self._order.dataflow is None:
             return
         for flow in self._hook.to(FlowServiceHook).list_flows(name=self._order.dataflow):
-            used = bodies.used_mapping_set(flow)
+            used = fields.used_mapping_set(flow)
             if used is None:
                 continue
             try:
                 item = self._hook.get_mapping_set(used["id"], used["version"])
             except AepNotFoundError:
                 continue
-            if mappings.same_content(item, self._order.body):
+            if mappings.schema_of(item) == mappings.schema_of(self._order.body):
                 yield {**item, "version": used["version"]}
 
     def get(self, id: str) -> Entity:
@@ -70,8 +71,20 @@ class MappingSets:
         """Data Prep knows no drafts."""
         raise NotImplementedError
 
-    def update(self, entity: Entity) -> None:
-        """One of the same content has nothing to change."""
+    def differences(self, entity: Entity) -> Sequence[Difference]:
+        """By field of the schema: what goes into it, and what shall."""
+        wanted, existing = (mappings.fields_of(item) for item in (self._order.body, entity.shown))
+        return compare({"mapping": wanted}, {"mapping": existing}, whole=("mapping",))
+
+    def update(self, entity: Entity) -> bool:
+        """A new version of the dataflow's own; or the newest, if an earlier try has made it."""
+        if not self.differences(entity):
+            return False
+        newest = self._hook.get_mapping_set(entity.id)
+        if not mappings.same_content(newest, self._order.body):
+            newest = self._hook.replace_mapping_set(entity.id, self._order.body)
+        self._seen[entity.id] = newest
+        return True
 
     def delete(self, id: str) -> None:
         """No document shows how a mapping set is deleted."""

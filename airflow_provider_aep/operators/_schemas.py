@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_provider_aep.exactly_once import Entity, find_mark, with_mark
+from airflow_provider_aep.exactly_once import Entity, find_mark, with_mark, without_mark
 from airflow_provider_aep.flow_service import registry, xdm
+from airflow_provider_aep.flow_service.differences import Difference, Fields, compare
 from airflow_provider_aep.flow_service.errors import (
     AepNotFoundError,
     AepRequestError,
@@ -21,6 +22,10 @@ from airflow_provider_aep.links import datasets_url, with_id
 
 Item = Mapping[str, Any]
 
+_TYPE_FIXED = (
+    "The type of a field cannot be changed. Choose another `name`, or give the column its existing type."
+)
+
 
 @dataclass(frozen=True)
 class ResourceOrder:
@@ -31,6 +36,8 @@ class ResourceOrder:
     :param class_id: the class that one that stands must have too
     :param description: the user's own, None to leave alone what stands
     :param operations: what ``if_exists="update"`` adds to one that stands
+    :param said: what the caller gave, as fields by the names of the parameters
+    :param shown: the same fields of one that exists
     """
 
     kind: str
@@ -39,6 +46,8 @@ class ResourceOrder:
     description: str | None
     mark: str | None
     operations: Callable[[Item], list[dict[str, Any]]] = field(default=lambda _: [])
+    said: Fields = field(default_factory=dict)
+    shown: Callable[[Item], Fields] = field(default=lambda _: {})
 
     @property
     def title(self) -> str:
@@ -107,15 +116,24 @@ class RegistryResources:
         """The registry knows no drafts."""
         raise NotImplementedError
 
-    def update(self, entity: Entity) -> None:
+    def differences(self, entity: Entity) -> Sequence[Difference]:
+        """What it has besides is no difference: nothing is ever removed."""
+        order = self._order
+        return compare(
+            {"description": order.description, **order.said},
+            {"description": without_mark(entity.description), **order.shown(self._seen[entity.id])},
+            fixed=lambda name, existing: _TYPE_FIXED if name.startswith("columns.") and existing else "",
+        )
+
+    def update(self, entity: Entity) -> bool:
         """Add what is missing; a new description keeps the mark of whoever made it, or none."""
         operations = self._order.operations(self._seen[entity.id])
-        if self._order.description is not None:
+        if self._order.description not in (None, without_mark(entity.description)):
             marked = with_mark(self._order.description, find_mark(entity.description)) or ""
-            if marked != entity.description:
-                operations.append({"op": "replace", "path": "/description", "value": marked})
+            operations.append({"op": "replace", "path": "/description", "value": marked})
         if operations:
             self._hook.patch_resource(self._order.kind, entity.id, operations)
+        return bool(operations)
 
     def delete(self, id: str) -> None:
         self._hook.delete_resource(self._order.kind, id)

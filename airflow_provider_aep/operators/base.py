@@ -88,6 +88,9 @@ class CreateOperator(AepOperator):
     + 8 seconds (9 by default): see ``docs/reliability.md``.
 
     :param if_exists: what to do where one stands: ``reuse`` it, ``update`` it, or ``fail``
+    :param on_difference: what to do under ``reuse`` where one exists that differs from what is given here:
+        ``warn``, which lists each field with its existing and its wanted value, or ``fail``. Under ``update``
+        what AEP lets one change is changed, and any other difference is an error
     :param mark: whether what this task makes carries its mark, by which a later try knows it; without it a
         lost reply is not healed
     :param wait_timeout: seconds to wait for an entity that is still being set up. A try sleeps through a
@@ -98,10 +101,17 @@ class CreateOperator(AepOperator):
     link_key = ""
 
     def __init__(
-        self, *, if_exists: str = "reuse", mark: bool = True, wait_timeout: float = 120, **kwargs: Any
+        self,
+        *,
+        if_exists: str = "reuse",
+        on_difference: str = "warn",
+        mark: bool = True,
+        wait_timeout: float = 120,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.if_exists = if_exists
+        self.on_difference = on_difference
         self.mark = mark
         self.wait_timeout = wait_timeout
 
@@ -137,7 +147,7 @@ class CreateOperator(AepOperator):
     ) -> Wanted:
         """The order to the recipe: ``identity`` is completed by organization, sandbox and name."""
         from airflow_provider_aep._compat import config_seconds
-        from airflow_provider_aep.exactly_once import IF_EXISTS, Wanted
+        from airflow_provider_aep.exactly_once import IF_EXISTS, ON_DIFFERENCE, Wanted
         from airflow_provider_aep.flow_service.checks import check_choice, check_seconds
 
         name_instance(context, name)
@@ -151,6 +161,7 @@ class CreateOperator(AepOperator):
                 "name": name,
             },
             if_exists=check_choice(self.if_exists, "if_exists", IF_EXISTS),
+            on_difference=check_choice(self.on_difference, "on_difference", ON_DIFFERENCE),
             mark=None if alike else self.own_mark(context),
             drafts=drafts,
             alike=alike,

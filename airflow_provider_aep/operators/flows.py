@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_aep.exactly_once import Service, Wanted
     from airflow_provider_aep.flow_service.schedules import Schedule
+    from airflow_provider_aep.operators._entities import EntityOrder
     from airflow_provider_aep.operators._memory import TaskMemory
 
 
@@ -34,8 +35,9 @@ class CreateDataflowOperator(CreateOperator):
         ``{"name", "dateFormat", "timezone"}``: needed by a schedule that recurs, refused with ``once``. What
         is new of files and resources is told by their time
     :param description: a free text
-    :param if_exists: ``update`` brings mapping, delta column and description of one that stands to what is
-        given here; its schedule stays, since Flow Service does not move a start that has passed
+    :param if_exists: ``update`` brings the schedule's frequency and interval, mapping, delta column and
+        description of an existing dataflow to what is given here. AEP changes ``start`` and ``backfill`` only
+        before the start, and never ``once`` into a schedule that recurs, nor back: that is an error
     :return: the dataflow's id
     """
 
@@ -81,7 +83,7 @@ class CreateDataflowOperator(CreateOperator):
         from airflow_provider_aep.flow_service import agreement, bodies, entities
         from airflow_provider_aep.flow_service.checks import check_description, check_id, check_name
         from airflow_provider_aep.flow_service.schedules import read_schedule
-        from airflow_provider_aep.operators._entities import EntityOrder, FlowEntities
+        from airflow_provider_aep.operators._entities import FlowEntities
 
         name = check_name(self.name)
         source_id = check_id(self.source_connection_id, "source_connection_id")
@@ -101,7 +103,7 @@ class CreateDataflowOperator(CreateOperator):
         delta = bodies.read_delta_column(
             none_if_blank(self.delta_column), schedule, tabular=agreement.is_tabular(source)
         )
-        self._check_agreement(source, target_id, mapping_set, delta)
+        mapping = self._check_agreement(source, target_id, mapping_set, delta)
         drafts = self.mark and bool((spec.get("attributes") or {}).get("isDraftModeSupported"))
         wanted = self.wanted(
             context, kind="dataflow", name=name, identity={"spec": str(spec["id"])}, drafts=drafts
@@ -116,35 +118,81 @@ class CreateDataflowOperator(CreateOperator):
             schedule=schedule,
             delta_column=delta,
         )
-        operations = [{"op": "replace", "path": "/transformations", "value": body["transformations"]}]
-        order = EntityOrder(
+        order = self._order(body, self._said(body, given, mapping), wanted, schedule)
+        return wanted, FlowEntities(self.hook, order)
+
+    def _order(
+        self, body: dict[str, Any], said: dict[str, Any], wanted: Wanted, schedule: Schedule | None
+    ) -> EntityOrder:
+        """How the dataflow is made, and compared with one that exists."""
+        import time
+
+        from airflow_provider_aep.flow_service import entities, fields
+        from airflow_provider_aep.operators._entities import EntityOrder
+
+        return EntityOrder(
             collection=entities.FLOWS,
             parameter="flow_id",
-            filters=[("flowSpec.id", str(spec["id"]))],
+            filters=[("flowSpec.id", str(body["flowSpec"]["id"]))],
             body=body,
             mark=wanted.mark,
             url=lambda own: flow_link(self, own),
             dependants=lambda _: (),
-            fits=lambda item: _same_ends(item, name, source_id, target_id),
+            fits=lambda item: _same_ends(item, body),
             check=lambda: schedule.check_start(time.time()) if schedule else None,
-            draft=drafts,
-            operations=operations if body["transformations"] else [],
+            draft=wanted.drafts,
+            said=said,
+            shown=lambda item: {**fields.flow_fields(item), "mapping": self._mapped_by(item, body, said)},
+            fixed=lambda item, field: fields.why_fixed(item, body, field, time.time()),
+            operations=lambda item, changed: fields.flow_operations(item, body, changed),
         )
-        return wanted, FlowEntities(self.hook, order)
+
+    def _said(self, body: Mapping[str, Any], schedule: Any, mapping: dict[str, str]) -> dict[str, Any]:
+        """What of the body was given: a default, such as a start now, is no difference to what exists."""
+        from airflow_provider_aep.flow_service import fields
+
+        given = {name for name, value in (schedule or {}).items() if value not in (None, "")}
+        wanted = fields.flow_fields(body)
+        said = {name: value for name, value in wanted["schedule"].items() if name in given}
+        return {**wanted, "schedule": said, "mapping": mapping}
+
+    def _mapped_by(
+        self, item: Mapping[str, Any], body: Mapping[str, Any], said: Mapping[str, Any]
+    ) -> Mapping[str, str]:
+        """The mapping of a dataflow that exists; read only if its mapping set is another one."""
+        from airflow_provider_aep.flow_service import fields, mappings
+        from airflow_provider_aep.flow_service.errors import AepNotFoundError
+        from airflow_provider_aep.hooks.data_prep import DataPrepHook
+
+        used, wanted = fields.used_mapping_set(item), fields.used_mapping_set(body)
+        by_id_alone = used is not None and used["id"] == self.mapping_set  # which says no version
+        if wanted is None or used == wanted or by_id_alone:
+            return said["mapping"]  # type: ignore[no-any-return]
+        if used is None:
+            return {}
+        try:
+            return mappings.fields_of(self.hook.to(DataPrepHook).get_mapping_set(used["id"], used["version"]))
+        except AepNotFoundError:
+            return {}
 
     def _check_agreement(
         self, source: Any, target_id: str, mapping_set: dict[str, Any] | None, delta: dict[str, str] | None
-    ) -> None:
-        """Read what the dataflow is to join: Flow Service takes what does not fit, and its runs fail."""
-        from airflow_provider_aep.flow_service import agreement
+    ) -> dict[str, str]:
+        """Read what the dataflow is to join: Flow Service takes what does not fit, and its runs fail.
+
+        :return: what goes into which field
+        """
+        from airflow_provider_aep.flow_service import agreement, mappings
         from airflow_provider_aep.hooks.data_prep import DataPrepHook
 
         if delta is not None:
             agreement.check_delta_column(delta["name"], agreement.columns_of(source))
         target = self.hook.get_target_connection(target_id)
-        if mapping_set is not None:
-            found = self.hook.to(DataPrepHook).get_mapping_set(mapping_set["id"])
-            agreement.check_mapping_set(found, target)
+        if mapping_set is None:
+            return {}
+        found = self.hook.to(DataPrepHook).get_mapping_set(mapping_set["id"], mapping_set["version"])
+        agreement.check_mapping_set(found, target)
+        return mappings.fields_of(found)
 
 
 _ENDS = ("source", "target")
@@ -328,12 +376,12 @@ def flow_link(operator: AepOperator, flow_id: str, run_id: str | None = None) ->
     )
 
 
-def _same_ends(item: Any, name: str, source_id: str, target_id: str) -> None:
+def _same_ends(item: Any, body: Mapping[str, Any]) -> None:
     from airflow_provider_aep.flow_service.errors import EntityExistsError
 
-    ends = (item.get("sourceConnectionIds"), item.get("targetConnectionIds"))
-    if ends not in (([source_id], [target_id]), (None, None)):
+    ends = ("sourceConnectionIds", "targetConnectionIds")
+    if any(item.get(end) not in (body[end], None) for end in ends):
         raise EntityExistsError(
-            f"The dataflow {name!r} exists already, between other connections: {item.get('id')}. Choose "
-            "another `name`, or delete it first."
+            f"The dataflow {body['name']!r} exists already, between other connections: {item.get('id')}. "
+            "Choose another `name`, or delete it first."
         )

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 class CreateMappingSetOperator(CreateOperator):
     """Make sure that a mapping set from a table's columns to a schema's fields exists, given or made by name.
 
-    Its identity is organization, sandbox and content. An existing mapping set of the same content is reused:
-    the one that the dataflow uses, if ``dataflow`` names an existing dataflow; else one that carries the same
-    content in its name, ``airflow-`` and a hash, as every mapping set made here does. Limits: a mapping set
+    If ``dataflow`` names an existing dataflow, its mapping set is the one that is meant: it is reused, under
+    ``if_exists="update"`` with a new version where the mapping differs. Else its identity is organization,
+    sandbox and content: it is found again by its name, ``airflow-`` and a hash of the content. Limits: one
     that somebody else made is found only by its dataflow. A mapping set carries no ownership mark and cannot
     be deleted, so two tasks that make the same one at the same moment leave two. That is harmless: a mapping
     set does nothing until a dataflow uses it, and later runs all take the older one.

@@ -9,7 +9,7 @@ from airflow_provider_aep.links import AepDatasetsLink
 from airflow_provider_aep.operators.base import CreateOperator, none_if_blank, push_link
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from airflow_provider_aep.exactly_once import Entity, Wanted
     from airflow_provider_aep.hooks.schema_registry import SchemaRegistryHook
@@ -26,9 +26,9 @@ class CreateSchemaOperator(CreateOperator):
     title and another class is an error.
 
     With ``columns`` the schema holds a field group ``{name} fields`` of the tenant's own, with a field
-    for each column under ``_{tenant}``; it is made first, once too. A schema that stands is reused as it is:
-    what it lacks is a warning, and ``if_exists="update"`` adds it. Nothing is ever removed, and a field of
-    another type is an error, since types cannot be changed.
+    for each column under ``_{tenant}``; it is made first, once too. A schema that exists is reused as it is:
+    what it lacks is a difference, and ``if_exists="update"`` adds it. Nothing is ever removed, and types
+    cannot be changed.
 
     Adobe: "Create a schema using the Schema Registry API".
 
@@ -74,25 +74,14 @@ class CreateSchemaOperator(CreateOperator):
 
     def act(self, context: Any) -> str:
         """The field group first, then the schema; neither before all that is given has been checked."""
-        from airflow_provider_aep.flow_service import xdm
-
         wanted, class_id, groups, fields = self._checked(context)
-        registry = self._registry
-        service = self._schema(wanted, class_id, groups)
+        service = self._schema(wanted, class_id, groups, fields)
         standing = service.look()
         self._refuse(wanted, standing)
         if fields and (not standing or self.if_exists == "update"):
             groups.append(self._group(context, wanted, class_id, fields))
-            service = self._schema(wanted, class_id, groups)
+            service = self._schema(wanted, class_id, groups, fields)
         outcome = self.ensure(context, wanted, service)
-        if fields and not outcome.created and self.if_exists != "update":
-            prefix = xdm.namespace(registry.tenant_id)
-            there = registry.schema_fields(outcome.id)
-            if lacking := [name for name in fields if f"{prefix}.{name}" not in there]:
-                self.log.warning(
-                    "Schema %r lacks fields for %s under %s: `if_exists='update'` adds them.",
-                    self.name, ", ".join(lacking), prefix,
-                )  # fmt: skip
         push_link(self, context, self.link_key, service.link(outcome.id))
         return outcome.id
 
@@ -122,7 +111,9 @@ class CreateSchemaOperator(CreateOperator):
                 "'fail'. Choose another `name`, or set `if_exists` to 'reuse' or 'update'."
             )
 
-    def _schema(self, wanted: Wanted, class_id: str, groups: list[str]) -> RegistryResources:
+    def _schema(
+        self, wanted: Wanted, class_id: str, groups: list[str], fields: dict[str, Any]
+    ) -> RegistryResources:
         from airflow_provider_aep.flow_service import registry, xdm
         from airflow_provider_aep.operators._schemas import RegistryResources, ResourceOrder
 
@@ -136,8 +127,23 @@ class CreateSchemaOperator(CreateOperator):
             description=description,
             mark=wanted.mark,
             operations=lambda item: xdm.added_references(item, groups),
+            said={"field_groups": dict.fromkeys(groups, "used"), "columns": xdm.types_of(fields)},
+            shown=lambda item: {
+                "field_groups": dict.fromkeys(xdm.references(item), "used"),
+                "columns": self._columns_of(item) if fields else {},
+            },
         )
         return RegistryResources(self._registry, order)
+
+    def _columns_of(self, item: Mapping[str, Any]) -> dict[str, str]:
+        """The types of the tenant's own fields of a schema, whatever field group they come from."""
+        from airflow_provider_aep.flow_service import xdm
+
+        own = f"{xdm.namespace(self._registry.tenant_id)}."
+        found = self._registry.schema_fields(str(item["$id"]))
+        return xdm.types_of(
+            {name.removeprefix(own): one for name, one in found.items() if name.startswith(own)}
+        )
 
     def _group(self, context: Any, wanted: Wanted, class_id: str, fields: dict[str, Any]) -> str:
         """The field group of the columns, made once by the same recipe."""
@@ -152,6 +158,8 @@ class CreateSchemaOperator(CreateOperator):
             description=None,
             mark=wanted.mark,
             operations=lambda item: xdm.added_fields(item, tenant, fields),
+            said={"columns": xdm.types_of(fields)},
+            shown=lambda item: {"columns": xdm.types_of(xdm.own_fields(item, tenant))},
         )
         group = self.wanted(context, kind="field group", name=title, identity={})
         return self.ensure(context, group, RegistryResources(self._registry, order)).id

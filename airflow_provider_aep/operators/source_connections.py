@@ -19,7 +19,8 @@ class CreateSourceConnectionOperator(PlaceOperator, CreateOperator):
     """Make sure that exactly one source connection of this name stands on a base connection.
 
     Its identity is organization, sandbox, base connection (without one, the connection spec) and exact name.
-    One of this name for another table, file or resource is an error, never reused.
+    One of this name for another table, file or resource is an error, never reused. ``update`` changes the
+    description alone: a dataflow does not take over changes of its source connection.
 
     :param name: the source connection's name
     :param connection_id: the base connection's id
@@ -62,7 +63,7 @@ class CreateSourceConnectionOperator(PlaceOperator, CreateOperator):
 
     def plan(self, context: Any) -> tuple[Wanted, Service]:
         """Read the base connection, and from the source what is not given."""
-        from airflow_provider_aep.flow_service import bodies, entities
+        from airflow_provider_aep.flow_service import bodies, entities, fields
         from airflow_provider_aep.flow_service.checks import check_description, check_name
         from airflow_provider_aep.operators._entities import EntityOrder, FlowEntities
 
@@ -71,6 +72,7 @@ class CreateSourceConnectionOperator(PlaceOperator, CreateOperator):
         base_id, spec_id = self.origin()
         identity = {"base": base_id} if base_id else {"spec": str(spec_id)}
         columns = self._given_columns(place)
+        said = fields.source_fields(bodies.source_body(place, columns or []), place.kind)
         wanted = self.wanted(context, kind="source connection", name=name, identity=identity)
         base = self.hook.get_connection_details(base_id) if base_id else {}
         place, columns = self._completed(place, columns)
@@ -90,6 +92,9 @@ class CreateSourceConnectionOperator(PlaceOperator, CreateOperator):
             url=lambda own: self._url(base_id, own),
             dependants=lambda own: self.hook.flows_using(source_connection_id=own),
             fits=lambda item: _same_place(item, name, place),
+            said=said,
+            shown=lambda item: fields.shown_source_fields(item, place.kind, said),
+            fixed=lambda _, field: "" if field == "description" else fields.ENDS_FIXED,
         )
         return wanted, FlowEntities(self.hook, order)
 

@@ -47,7 +47,7 @@ class CreateTargetConnectionOperator(CreateOperator):
 
     def plan(self, context: Any) -> tuple[Wanted, Service]:
         """Check what is given, the dataset by reading it."""
-        from airflow_provider_aep.flow_service import bodies, entities
+        from airflow_provider_aep.flow_service import bodies, entities, fields
         from airflow_provider_aep.flow_service.agreement import check_dataset
         from airflow_provider_aep.flow_service.checks import (
             check_description,
@@ -84,5 +84,8 @@ class CreateTargetConnectionOperator(CreateOperator):
                 own,
             ),
             dependants=lambda own: self.hook.flows_using(target_connection_id=own),
+            said={"schema_id": schema_id},
+            shown=lambda item: {"schema_id": fields.schema_of_target(item) or schema_id},
+            fixed=lambda _, field: "" if field == "description" else fields.ENDS_FIXED,
         )
         return wanted, FlowEntities(self.hook, order)

@@ -9,7 +9,7 @@ from typing import Any
 from airflow.sdk import XComArg
 from airflow.sdk.definitions.decorators.task_group import _TaskGroupFactory
 
-SETTLED = ("dataflow", "wait", "aep_conn_id", "sandbox", "stream")
+SETTLED = ("dataflow", "wait", "aep_conn_id", "sandbox", "stream", "if_exists", "on_difference")
 """What the function looks at when the DAG is parsed: it cannot differ from table to table."""
 
 

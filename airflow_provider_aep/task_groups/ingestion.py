@@ -41,6 +41,8 @@ def source_ingestion(
     stream: Any = None,
     columns: Any = None,
     source: Any = None,
+    if_exists: Any = "reuse",
+    on_difference: Any = "warn",
 ) -> Any:
     """Bring a table, files, a resource or a stream into a dataset, by a dataflow that is made once.
 
@@ -65,10 +67,13 @@ def source_ingestion(
     :param columns: a stream's, ``[{"name": "page", "type": "string"}]``: nothing shows them before rows come
     :param source: instead of ``connection_id``, a source that needs no base connection: its name, or its
         connection spec's id
+    :param if_exists: for each entity that exists already: ``reuse`` it, ``update`` it, or ``fail``
+    :param on_difference: under ``reuse``, for one that differs from what is given here: ``warn`` or ``fail``
     :return: the wait's result; without ``wait`` the dataflow's id; of a stream the URL that takes its rows
     """
     given = {"aep_conn_id": aep_conn_id, "sandbox": sandbox}
     options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    creates = {**options, "if_exists": if_exists, "on_difference": on_difference}
     place = {"connection_id": connection_id, "source": source}
     place |= {"table": table, "file": file, "resource": resource, "stream": stream}
     name = dataset if dataflow is None else dataflow
@@ -84,24 +89,24 @@ def source_ingestion(
         **options,
     )
     schema: Any = CreateSchemaOperator(
-        task_id="create_schema", name=dataset, columns=inspect.output, **options
+        task_id="create_schema", name=dataset, columns=inspect.output, **creates
     )
     target_dataset: Any = CreateDatasetOperator(
-        task_id="create_dataset", name=dataset, schema_id=schema.output, **options
+        task_id="create_dataset", name=dataset, schema_id=schema.output, **creates
     )
     source_connection: Any = CreateSourceConnectionOperator(
         task_id="create_source_connection",
         name=dataset,
         **place,
         columns=inspect.output,
-        **options,
+        **creates,
     )
     target: Any = CreateTargetConnectionOperator(
         task_id="create_target_connection",
         name=dataset,
         dataset_id=target_dataset.output,
         schema_id=schema.output,
-        **options,
+        **creates,
     )
     mapping_set: Any = CreateMappingSetOperator(
         task_id="create_mapping_set",
@@ -109,7 +114,7 @@ def source_ingestion(
         columns=inspect.output,
         mapping=mapping,
         dataflow=name,
-        **options,
+        **creates,
     )
     flow: Any = CreateDataflowOperator(
         task_id="create_dataflow",
@@ -119,7 +124,7 @@ def source_ingestion(
         mapping_set=mapping_set.output,
         schedule=schedule,
         delta_column=delta_column,
-        **options,
+        **creates,
     )
     if stream not in (None, False):
         inlet: Any = GetInletOperator(task_id="get_inlet", flow_id=flow.output, **options)
@@ -144,6 +149,9 @@ def paypal_ingestion(
     wait: Any = True,
     aep_conn_id: Any = None,
     sandbox: Any = None,
+    *,
+    if_exists: Any = "reuse",
+    on_difference: Any = "warn",
 ) -> Any:
     """:func:`source_ingestion`, with PayPal's product catalogue as its default."""
     return source_ingestion.function(**locals())

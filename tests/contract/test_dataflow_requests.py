@@ -25,7 +25,11 @@ pytestmark = needs_openapi
 __all__ = ["hook", "sent"]
 
 ONCE: dict[str, Any] = {"schedule": {"frequency": "once"}, "delta_column": None}
-UPDATE = {"if_exists": "update", "description": "New"}
+OLD, UPDATE = {"description": "Old"}, {"if_exists": "update", "description": "New"}
+CHANGED = {
+    "schedule": {"frequency": "hour", "interval": 2},
+    "delta_column": {"name": "Create_Time", "timezone": "UTC"},
+}
 QUOTED = 'it\'s, "n" == 日本'
 
 
@@ -102,20 +106,20 @@ ACTIONS: dict[str, tuple[Callable[[Pipeline], Any], set[str]]] = {
     "source connection with a name to be quoted": (
         lambda path: path.source_connection(name=QUOTED), {f"GET {SOURCES}"}),
     "source connection updated": (
-        lambda path: [path.source_connection(**UPDATE) for _ in range(2)], {f"PATCH {SOURCES}/{{}}"}),
+        lambda path: [path.source_connection(**words) for words in (OLD, UPDATE)], {f"PATCH {SOURCES}/{{}}"}),
     "target connection": (
         lambda path: path.target_connection(description="For tests"), {f"POST {TARGETS}"}),
     "target connection with a name to be quoted": (
         lambda path: path.target_connection(name=QUOTED), {f"GET {TARGETS}"}),
     "target connection updated": (
-        lambda path: [path.target_connection(**UPDATE) for _ in range(2)], {f"PATCH {TARGETS}/{{}}"}),
+        lambda path: [path.target_connection(**words) for words in (OLD, UPDATE)], {f"PATCH {TARGETS}/{{}}"}),
     "dataflow, drafted and published": (
         lambda path: path.dataflow(description="For tests"), {"POST /flows", "POST /flows/{}/action"}),
     "dataflow without a draft": (lambda path: path.dataflow(mark=False), {"POST /flows"}),
     "dataflow for one time": (lambda path: path.dataflow(**ONCE), {"POST /flows", "GET /flowSpecs"}),
     "dataflow with a name to be quoted": (lambda path: path.dataflow(name=QUOTED), {"GET /flows"}),
     "dataflow updated": (
-        lambda path: [path.dataflow(**UPDATE) for _ in range(2)], {"PATCH /flows/{}"}),
+        lambda path: [path.dataflow(**words) for words in ({}, {**UPDATE, **CHANGED})], {"PATCH /flows/{}"}),
     "dataflow off and on": (switch, {"POST /flows/{}/action", "GET /flows/{}"}),
     "dataflow deleted with its ends": (
         lambda path: path.delete(path.dataflow(), with_connections=True),
@@ -139,9 +143,9 @@ def test_every_request_keeps_to_the_openapi(
 @pytest.fixture
 def everything(pipeline: Pipeline, sent: list[requests.Response]) -> list[requests.Response]:
     """What it takes to make a dataflow, to change it, and to run it."""
+    pipeline.dataflow(**ONCE, **OLD)
     pipeline.dataflow(**ONCE, **UPDATE)
     run_again(pipeline)
-    pipeline.dataflow(**ONCE, **UPDATE)
     return sent
 
 

@@ -50,10 +50,15 @@ def deleted(hook: Any) -> None:
 
 
 def mapped(hook: Any) -> None:
+    from airflow_provider_aep.flow_service.mappings import mapping_set_body
     from airflow_provider_aep.hooks.data_prep import DataPrepHook
 
-    made = run("dataflows", "CreateMappingSetOperator", schema_id=schema(), columns=COLUMNS)
-    assert hook.to(DataPrepHook).get_mapping_set(made["id"])["version"] == made["version"]
+    own, prep = schema(), hook.to(DataPrepHook)
+    made = run("dataflows", "CreateMappingSetOperator", schema_id=own, columns=COLUMNS)
+    assert prep.get_mapping_set(made["id"])["version"] == made["version"]
+    body = mapping_set_body(own, {"Price": "_emulator.Price"})
+    assert prep.replace_mapping_set(made["id"], body)["version"] == made["version"] + 1
+    assert prep.get_mapping_set(made["id"], made["version"])["version"] == made["version"]
 
 
 ACTIONS: dict[str, Callable[[Any], Any]] = {

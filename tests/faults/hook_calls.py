@@ -167,6 +167,13 @@ def create_mapping_set(world: World) -> Try:
     return Try(lambda: DataPrepHook("aep_default").create_mapping_set(body), world.more("mappingSets"))
 
 
+def replace_mapping_set(world: World) -> Try:
+    schema = world.schema()
+    own = world.mapping(schema)
+    body = mappings.mapping_set_body(schema, {"Product_Name": "_emulator.Product_Id"})
+    return Try(lambda: DataPrepHook("aep_default").replace_mapping_set(own, body), world.maps(own, 1))
+
+
 def make_source(world: World) -> str:
     return world.source(world.base())
 

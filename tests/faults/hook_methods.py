@@ -62,6 +62,7 @@ HOOK_METHODS = (
     hook_patch("FlowServiceHook.patch_connection", f"PATCH /connections{ONE}", calls.patch_connection),
     hook_patch("FlowServiceHook.patch_entity", f"PATCH /connections{ONE}", calls.patch_entity),
     hook_patch("CatalogHook.patch_dataset", f"PATCH /dataSets{ONE}", calls.patch_dataset),
+    hook_patch("DataPrepHook.replace_mapping_set", f"PUT /mappingSets{ONE}", calls.replace_mapping_set),
     hook_patch("SchemaRegistryHook.patch_resource", f"PATCH /schemas{ONE}", calls.patch_resource),
     hook_delete(
         "FlowServiceHook.delete_connection",

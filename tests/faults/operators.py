@@ -72,6 +72,7 @@ OPERATORS = (
     ),
     update("CreateDatasetOperator, update", f"PATCH /dataSets{ONE}", tasks.update_dataset),
     recipe("CreateMappingSetOperator", "POST /mappingSets", tasks.mapping_set),
+    update("CreateMappingSetOperator, update", f"PUT /mappingSets{ONE}", tasks.update_mapping_set),
     recipe(
         "CreateDataflowOperator, the draft",
         "POST /flows",

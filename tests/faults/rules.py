@@ -49,7 +49,7 @@ NEVER_LEFT = dict.fromkeys(("unreachable", "no token"), fails(0))
 
 KINDS = {
     "hook POST": "One POST, whatever happens: the caller looks before there is another.",
-    "hook PATCH": "Sent again only where it had no effect; else the caller reads the etag anew.",
+    "hook PATCH": "PUT as well. Sent again only where it had no effect; else the caller reads the etag anew.",
     "hook DELETE": "Sent again; what is gone after a lost reply was deleted by it. No reply is read.",
     "create": "Exactly one: a look before each POST, patience after a lost reply, three POSTs at most.",
     "update": "The same change as of the etag read anew, ten times at most.",
@@ -181,6 +181,10 @@ OWN_CHANGE = Means("AepVersionError", False, True)
 BY_ETAG = ("FlowServiceHook.patch_connection", "FlowServiceHook.patch_entity")
 SHOWN = (
     "CreateDatasetOperator, update",
+    "CreateSourceConnectionOperator, update",
+    "CreateTargetConnectionOperator, update",
+    "CreateMappingSetOperator, update",
+    "CreateDataflowOperator, update",
     "CreateSchemaOperator, update",
     "CreateSchemaOperator, update of its field group",
 )
@@ -210,7 +214,7 @@ DEVIATIONS = (
     ),
     Deviation(SHOWN, "lost after", well(1), SEEN),
     Deviation(SHOWN, "spoiled", well(1), SEEN),
-    Deviation(SHOWN, "throttled after", well(2), "Nothing is sent by an etag."),
+    Deviation(SHOWN, "throttled after", well(2), f"Sent again at once, by an etag that has moved. {SEEN}"),
     Deviation(ROTATE, "missing", fails(1), "Nothing is made in its place."),
     Deviation(
         ROTATE,

@@ -150,6 +150,21 @@ def mapping_set(world: World) -> Try:
     return task(world, dataflows.CreateMappingSetOperator, world.more("mappingSets"), **arguments)
 
 
+def update_mapping_set(world: World) -> Try:
+    body = world.prepared(name="Products flow")
+    world.flow(body)
+    world.advance(10)
+    own = body["transformations"][1]["params"]["mappingId"]
+    target = world.get("targetConnections", body["targetConnectionIds"][0])
+    arguments = {
+        "schema_id": target["data"]["schema"]["id"],
+        "mapping": {"Product_Name": "_emulator.Product_Id"},
+        "dataflow": "Products flow",
+        "if_exists": "update",
+    }
+    return task(world, dataflows.CreateMappingSetOperator, world.maps(own, 1), **arguments)
+
+
 def rotate(world: World) -> Try:
     base = world.base(secret="expired")
 

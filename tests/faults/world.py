@@ -117,6 +117,11 @@ class World(Path):
         """1 as soon as a resource holds this text anywhere."""
         return lambda: int(any(text in str(one) for one in self.resources(kind) if one["$id"] == resource_id))
 
+    def maps(self, mapping_set: str, count: int) -> Count:
+        """1 as soon as a mapping set has so many mappings."""
+        place = f"/mappingSets/{mapping_set}/mappings"
+        return lambda: int(len(made(self.conversion("GET", place), 200)) == count)
+
     # Bodies
 
     def source_body(self, name: str = "Another source") -> dict[str, Any]:

@@ -99,11 +99,11 @@ def test_reuse_takes_a_schema_as_it_is_and_says_what_it_lacks(path: Path, logged
     """No field group is made that nothing would use."""
     made = path.schema()
     assert create(columns=MORE) == made
-    assert "lacks fields for Price" in logged()
+    assert "`columns.Price`: existing none, wanted 'number'" in logged()
     assert [group["title"] for group in listed(path, "fieldgroups")] == ["Products fields"]
     path.emulator.forget_requests()
     assert create(name="Products", columns=COLUMNS[:1]) == made
-    assert "lacks" not in logged()
+    assert "differs" not in logged()
     assert [
         one for one in path.emulator.requests() if one["method"] != "GET" and "/ims/" not in one["path"]
     ] == []
@@ -127,7 +127,7 @@ def test_update_adds_what_is_missing_and_keeps_the_mark(path: Path) -> None:
 def test_a_fields_type_cannot_be_updated(path: Path) -> None:
     """A typed error that says so, before anything is changed."""
     create()
-    with unwrapped(errors.EntityExistsError, match="'Product_Id' as string") as caught:
+    with unwrapped(errors.EntityDiffersError, match=r"`columns\.Product_Id`: existing 'string'") as caught:
         create(columns=[{"name": "Product_Id", "type": "int"}], if_exists="update")
     assert "cannot be changed" in str(caught.value)
     assert path.emulator.requests("PATCH") == []

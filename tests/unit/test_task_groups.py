@@ -86,6 +86,32 @@ def test_a_second_dataflow_fills_the_same_dataset() -> None:
     assert (names, flow.name) == ({"d", "d, on demand"}, "d, on demand")
 
 
+CREATES = {f"source_ingestion.{name}" for name in TASKS if name.startswith("create_")}
+
+
+@pytest.mark.parametrize("mapped", [False, True])
+def test_each_create_is_told_what_to_do_with_what_exists(mapped: bool) -> None:
+    """Mapped or not; without a word it reuses, and warns."""
+    chosen = {"if_exists": "update", "on_difference": "fail"}
+    for options in (chosen, {}):
+        with DAG(dag_id="told", schedule=None) as dag:
+            if mapped:
+                group = source_ingestion.partial(connection_id="c", **options)
+                group.expand_kwargs([{"table": "t", "dataset": "d"}])
+            else:
+                source_ingestion(connection_id="c", table="t", dataset="d", **options)
+        told = {
+            task.task_id: (task.if_exists, task.on_difference)
+            for task in dag.tasks
+            if hasattr(task, "if_exists")
+        }
+        assert told == dict.fromkeys(CREATES, tuple(options.values()) or ("reuse", "warn"))
+    with DAG(dag_id="paypal", schedule=None) as dag:
+        paypal_ingestion(connection_id="c", **chosen)
+    flow = dag.get_task("paypal_ingestion.create_dataflow")
+    assert (flow.if_exists, flow.on_difference) == ("update", "fail")
+
+
 def test_a_stream_has_no_run_to_wait_for() -> None:
     """The group ends with the URL that takes its rows, whatever the wait."""
     for wait in (True, False, {"timeout": 60}):
@@ -142,7 +168,7 @@ class TestMapped:
         assert resolved == [None, "/b/", None]
 
     @pytest.mark.filterwarnings("ignore:Partial task group")
-    @pytest.mark.parametrize("name", ["wait", "sandbox", "stream", "colour"])
+    @pytest.mark.parametrize("name", ["wait", "sandbox", "stream", "if_exists", "on_difference", "colour"])
     def test_what_cannot_differ_is_refused(self, name: str) -> None:
         """Airflow would not look at it, and every table would get the default without a word."""
         with DAG(dag_id="refused", schedule=None), pytest.raises(TypeError, match=name):

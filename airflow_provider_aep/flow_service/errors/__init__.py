@@ -30,6 +30,7 @@
     │   └── DataflowStoppedError              E404  none began, and the dataflow is disabled or deleted
     ├── AepConflictError                      E500  the entity is not in a state this task can go on from
     │   ├── EntityExistsError                 E501  ``if_exists="fail"`` and it does, or it is another thing
+    │   │   └── EntityDiffersError            E510  it exists and differs from what is wanted
     │   ├── TitleTakenError                   E502  the Schema Registry has the title already
     │   ├── AmbiguousEntityError              E503  several stand, and which is meant cannot be told
     │   ├── EntityChangedError                E504  somebody else changed what this task was about to change
@@ -66,6 +67,7 @@ from airflow_provider_aep.flow_service.errors.conflicts import (
     AmbiguousRunError,
     CredentialsRefusedError,
     EntityChangedError,
+    EntityDiffersError,
     EntityExistsError,
     EntityInUseError,
     EntityStateError,
@@ -128,6 +130,7 @@ __all__ = [
     "CredentialsRefusedError",
     "DataflowStoppedError",
     "EntityChangedError",
+    "EntityDiffersError",
     "EntityExistsError",
     "EntityInUseError",
     "EntityStateError",

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
+from airflow_provider_aep.flow_service.differences import Difference
 from airflow_provider_aep.flow_service.errors.base import AepError
 
 
@@ -21,6 +25,27 @@ class EntityExistsError(AepConflictError):
     what = "Nothing was created: an entity of this name stands already."
     why = "`if_exists` is 'fail', or what stands differs in something that cannot be changed."
     todo = "Choose another `name`, or set `if_exists` to 'reuse' or 'update' where the message offers it."
+
+
+class EntityDiffersError(EntityExistsError):
+    """An entity of this identity exists, and is not what the task wants in the fields of ``differences``."""
+
+    stable_code = "AEP-E510"
+    what = "Nothing was created or changed: an entity of this name exists and differs from what is wanted."
+    why = (
+        "A parameter was changed after the entity was made, or somebody changed the entity in AEP. The "
+        "message lists each field with its existing and its wanted value. Under `if_exists='reuse'` that is "
+        "an error only with `on_difference='fail'`, under `if_exists='update'` only for what AEP does not "
+        "let one change."
+    )
+    todo = (
+        "Set `if_exists` to 'update' to change the entity, correct the parameters, or take the way round "
+        "that the message names."
+    )
+
+    def __init__(self, message: str, *, differences: Sequence[Difference] = (), **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.differences = tuple(differences)
 
 
 class TitleTakenError(AepConflictError):

@@ -16,6 +16,7 @@ from airflow_provider_aep.exactly_once.adoption import (
     until_ready,
     update,
 )
+from airflow_provider_aep.flow_service.differences import Difference
 from airflow_provider_aep.flow_service.errors import (
     AepAuthError,
     AepConnectError,
@@ -23,6 +24,7 @@ from airflow_provider_aep.flow_service.errors import (
     AepServerError,
     AepThrottledError,
     AepVersionError,
+    EntityDiffersError,
     EntityExistsError,
     EntityStateError,
     WorkerSlotError,
@@ -53,8 +55,8 @@ def test_what_stands_is_reused(mark: str | None, warned: bool) -> None:
     outcome, stage = adopted(wanted(), entity(mark=mark))
     assert outcome == Outcome("a", created=False)
     maker = "made by Airflow's dag.other" if mark else "not made by Airflow"
-    assert stage.told == [(f"Step 2 (look) reused the flow 'Payments', {maker}", "a", warned)]
-    assert len(stage.steps) == 1
+    assert stage.told == [(f"Found an existing one: reused the flow 'Payments', {maker}", "a", warned)]
+    assert stage.steps[:-1] == [s.Compare(entity(mark=mark))]
 
 
 def test_what_stands_is_updated() -> None:
@@ -63,6 +65,56 @@ def test_what_stands_is_updated() -> None:
     assert outcome == Outcome("a", created=False)
     assert stage.asked(s.Update) == [s.Update(entity())]
     assert stage.told[0][0].startswith("Step 2 (look) updated the flow 'Payments'")
+
+
+@pytest.mark.parametrize(("changed", "done"), [(True, "updated"), (None, "updated"), (False, "reused")])
+def test_an_update_says_whether_it_changed_anything(changed: bool | None, done: str) -> None:
+    """One that is so already is reused."""
+    outcome, stage = adopted(wanted("update"), entity(), update=[changed])
+    assert outcome == Outcome("a", created=False)
+    assert stage.told[0][0].startswith(f"Step 2 (look) {done} the flow 'Payments'")
+
+
+OPEN = Difference("schedule.interval", "1", 2)
+FIXED = Difference("schedule.start", 1, 2, "Choose another `name`.")
+BOTH = "`schedule.interval`: existing '1', wanted 2; `schedule.start`: existing 1, wanted 2"
+
+
+@pytest.mark.parametrize("mark", [MARK, OTHER, None])
+def test_differences_are_one_warning(mark: str | None) -> None:
+    """Each with field, existing and wanted value; the entity is used as it is."""
+    outcome, stage = adopted(wanted(), entity(mark=mark), compare=[[OPEN, FIXED]])
+    assert outcome == Outcome("a", created=False)
+    text, about, warned = stage.told[0]
+    assert (about, warned) == ("a", True)
+    assert text.startswith("The flow 'Payments' exists and differs from what this task wants")
+    assert BOTH in text
+    assert "`if_exists`" in text
+    assert len(stage.told) == 2
+
+
+def test_differences_are_refused_on_demand() -> None:
+    """Before anything is published or changed; the error carries them."""
+    stage = Stage(compare=[[OPEN]])
+    with pytest.raises(EntityDiffersError, match=r"'1', wanted 2.*`on_difference`.*E510") as caught:
+        stage.play(adopt(wanted(on_difference="fail", drafts=True), entity("draft", MARK), "Step 2 (look)"))
+    assert caught.value.differences == (OPEN,)
+    assert not caught.value.retryable
+    assert len(stage.steps) == 1
+
+
+def test_an_update_refuses_only_what_cannot_be_changed() -> None:
+    """Naming the way round, and nothing is changed then; `on_difference` is no matter."""
+    for on_difference in ("warn", "fail"):
+        order = wanted("update", on_difference=on_difference)
+        _, stage = adopted(order, entity(), compare=[[OPEN]])
+        assert len(stage.asked(s.Update)) == len(stage.told) == 1
+        stage = Stage(compare=[[OPEN, FIXED]])
+        with pytest.raises(EntityDiffersError, match=r"`schedule\.start`.*another `name`") as caught:
+            stage.play(adopt(order, entity(), "Step 2 (look)"))
+        assert caught.value.differences == (FIXED,)
+        assert "interval" not in str(caught.value)
+        assert not stage.asked(s.Update)
 
 
 def test_what_stands_is_refused() -> None:

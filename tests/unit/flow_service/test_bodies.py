@@ -246,19 +246,3 @@ def test_the_target_names_the_datasets_schema() -> None:
     with pytest.raises(AepConfigError, match=r"^`schema_id` t .* dataset d, which has s") as caught:
         agreement.check_dataset({"id": "d", "schemaRef": {"id": "s"}}, "t")
     assert caught.value.parameter == "schema_id"
-
-
-@pytest.mark.parametrize(
-    ("transformations", "used"),
-    [
-        ([{"name": "Copy"}, {"name": "Mapping", "params": {"mappingId": "a", "mappingVersion": "2"}}], 2),
-        ([{"name": "Mapping", "params": {"mappingId": "a", "mappingVersion": 1}}], 1),
-        ([{"name": "Mapping", "params": {"mappingId": "a"}}], 0),
-        ([{"name": "Mapping", "params": {}}, 7, {"name": "Mapping"}], None),
-        (None, None),
-    ],
-)
-def test_the_mapping_set_that_a_dataflow_uses(transformations: Any, used: int | None) -> None:
-    """Samples print its version as a text or as a number."""
-    expected = None if used is None else {"id": "a", "version": used}
-    assert bodies.used_mapping_set({"transformations": transformations}) == expected

@@ -29,7 +29,7 @@ LEDGER = {
     "AepConflictError": "E500", "EntityExistsError": "E501", "TitleTakenError": "E502",
     "AmbiguousEntityError": "E503", "EntityChangedError": "E504", "EntityStateError": "E505",
     "EntityInUseError": "E506", "SourceWithdrawnError": "E507", "AmbiguousRunError": "E508",
-    "CredentialsRefusedError": "E509",
+    "CredentialsRefusedError": "E509", "EntityDiffersError": "E510",
     "WorkerSlotError": "E600",
     "TaskStoreError": "E601",
 }  # fmt: skip

@@ -29,6 +29,7 @@ AGAIN = {
     "GET": {"401", "never left", "429", "timeout", "reset", "503"},
     "DELETE": {"401", "never left", "429", "timeout", "reset", "503"},
     "PATCH": {"401", "never left", "429"},
+    "PUT": {"401", "never left", "429"},
     "POST": set(),
 }
 
