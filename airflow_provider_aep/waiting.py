@@ -38,9 +38,10 @@ class WaitsForRun(AepOperator):
 
     :param deferrable: wait in the triggerer, not in a worker's slot
     :param poll_interval: seconds between two looks; None for 5 s to 5 min, as it suits the run
-    :param max_failed_records: how many records may fail; by default none, since AEP's success can carry some
-    :param max_failed_ratio: which share of the records read may fail, 0 to 1
-    :param fail_on_partial: whether a partial success fails the task
+    :param max_failed_records: how many records may fail, of a success and of a partial success; by default
+        none, since AEP's success can carry some
+    :param max_failed_ratio: which share of the records read may fail, 0 to 1, likewise
+    :param fail_on_partial: whether a partial success fails the task if neither limit is set
     :param disable_on_kill: disable the dataflow when the task is killed, since its run cannot be cancelled.
         Of a deferred task only marking it failed or success counts, and only from Airflow 3.3 on: a cleared
         one starts again and needs its dataflow, and before, a triggerer is not told why a task went
