@@ -22,7 +22,7 @@ class Dataflow:
     dataset_id: str | None = None
 
     def __str__(self) -> str:
-        return f"dataflow {self.id} ({self.name!r})" if self.name else f"dataflow {self.id}"
+        return f"dataflow {self.name!r} ({self.id})" if self.name else f"dataflow {self.id}"
 
     def after(self, known: Dataflow | None) -> Dataflow:
         """With what an earlier reply told and this one does not."""

@@ -152,7 +152,7 @@ def test_cancelled_look_ups_leave_the_triggerer_alone(tmp_path: Path) -> None:
             server.add(f"run-{number}", f"flow-{number}")
         wait_until(lambda: "run-7" in str(triggers.links(7)), "a link to a run under way", LONG)
         assert triggers.states("waiting") == {"deferred": WAITS}
-        assert "Run run-7 of dataflow flow-7 ('The flow-7') is meant" in triggers.log(7)
+        assert "Run run-7 of dataflow 'The flow-7' (flow-7) is meant" in triggers.log(7)
         for number in range(WAITS):
             server.finish(f"run-{number}")
         for name, state in (("waiting", "success"), ("looking", "failed")):

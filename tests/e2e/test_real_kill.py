@@ -97,7 +97,7 @@ def users(waits: Waits) -> None:
     wait_until(lambda: waits.off(FAILED) and waits.off(SUCCEEDED), "both disabled", LONG)
     wait_until(lambda: "stays as it is" in waits.said(CLEARED), "a word about the cleared one", LONG)
     wait_until(lambda: waits.try_of(CLEARED) == 2 and waits.deferred() == 2, "it waits again", LONG)
-    assert f"Disabled dataflow {waits.flows[FAILED]}" in waits.said(FAILED)
+    assert f"Disabled dataflow 'Flow {FAILED}' ({waits.flows[FAILED]})" in waits.said(FAILED)
 
 
 def reassignment(waits: Waits, first: Service) -> Service:

@@ -91,7 +91,7 @@ def test_marked_by_a_user(
     assert off(path, flow)
     said = logged()
     assert "cannot cancel a run" in said
-    assert f"Disabled dataflow {flow}" in said
+    assert f"({flow}) (`disable_on_kill`)" in said
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_a_dataflow_that_is_off_already(
     kill(monkeypatch, "failed", flow)
     kill(monkeypatch, "failed", flow)
     assert len(path.emulator.requests("POST", "/action")) == 1
-    assert logged().count(f"Disabled dataflow {flow}") >= 2
+    assert logged().count(f"({flow}) (`disable_on_kill`)") >= 2
 
 
 def test_a_service_in_trouble_is_asked_again(path: Path, flow: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,7 +156,7 @@ def test_a_slow_service_has_its_time(
     path.emulator.fault(path=f"/flows/{flow}", delay=0.3, times=2)
     kill(monkeypatch, "failed", flow)
     assert off(path, flow)
-    assert f"Disabled dataflow {flow}" in logged()
+    assert f"({flow}) (`disable_on_kill`)" in logged()
 
 
 def test_a_triggerer_that_ends_is_not_held(
@@ -183,7 +183,7 @@ def test_a_triggerer_that_ends_is_not_held(
     monkeypatch.setattr(_kill, "atask_state", under_way)
     asyncio.run(ending())
     assert off(path, flow)
-    assert f"Disabled dataflow {flow}" in logged()
+    assert f"({flow}) (`disable_on_kill`)" in logged()
 
 
 def test_it_does_not_try_for_ever(

@@ -157,5 +157,5 @@ def test_a_dataflow_that_stops_while_a_task_waits_for_its_next_run(
     with unwrapped(DataflowStoppedError, match=word) as caught:
         resumed(sensor(flow_id=flow, run_id=None), left)
     if op == "disable":
-        assert f"dataflow {flow} ('Orders to AEP')" in str(caught.value)
+        assert f"dataflow 'Orders to AEP' ({flow})" in str(caught.value)
         assert caught.value.result["dataset_id"]

@@ -30,7 +30,7 @@ def test_a_run_that_failed_is_left_as_an_xcom(server: RunServer, mode: str) -> N
     server.add("run-1")
     left = deferred(task) if mode == "resumed" else None
     server.finish("run-1", "failed", window=WINDOW)
-    with unwrapped(RunFailedError, match=r"of dataflow flow-1 \('The flow-1'\) failed") as caught:
+    with unwrapped(RunFailedError, match=r"of dataflow 'The flow-1' \(flow-1\) failed") as caught:
         resumed(task, left, ctx=ctx) if left else task.execute(ctx)
     result = caught.value.result
     assert ctx["ti"].pushed["aep_run"] == result
@@ -154,8 +154,8 @@ def test_the_dataflow_is_named(
         server.add("run-1", status="success")
         resumed(task, left, {"status": "ended", "flow_id": "flow-1", "run_id": None})
     said = caplog.text + capsys.readouterr().out
-    assert "Waiting for newest run of dataflow flow-1 ('The flow-1') in the triggerer" in said
-    assert "Run run-1 of dataflow flow-1 ('The flow-1') is meant, found by being the newest." in said
+    assert "Waiting for newest run of dataflow 'The flow-1' (flow-1) in the triggerer" in said
+    assert "Run run-1 of dataflow 'The flow-1' (flow-1) is meant, found by being the newest." in said
 
 
 def test_a_wait_that_an_earlier_version_stored_resumes(server: RunServer) -> None:

@@ -79,7 +79,7 @@ def test_a_run_is_told_as_soon_as_it_is_known(
         await until(lambda: xcoms)
         assert not waiting.done()
         assert lines("wait") == [
-            "Run right of dataflow flow-1 ('The flow-1') is meant, found by being the newest."
+            "Run right of dataflow 'The flow-1' (flow-1) is meant, found by being the newest."
         ]
         server.finish("right")
         return await waiting
@@ -179,7 +179,7 @@ def test_a_dataflow_that_stops_ends_the_wait_for_its_next_run(
 
     assert run(main()) == [{"status": "error", "flow_id": "flow-1", "run_id": None}]
     (line,) = lines("wait")
-    assert f"The dataflow flow-1 ('The flow-1') is {word}" in line
+    assert f"The dataflow 'The flow-1' (flow-1) is {word}" in line
     assert "starts no flow run" in line
     assert lines("other") == []
 
@@ -204,7 +204,7 @@ def test_a_dataflow_that_stops_leaves_its_run_alone(
 
     assert run(main())[0]["status"] == "ended"
     (line,) = lines("wait")
-    assert "dataflow flow-1 ('The flow-1') is disabled" in line
+    assert "dataflow 'The flow-1' (flow-1) is disabled" in line
 
 
 def test_dataflows_that_cannot_be_read_are_left_alone(server: RunServer, lines: Lines) -> None:
@@ -239,7 +239,7 @@ def test_a_name_that_holds_a_secret_is_scrubbed(server: RunServer, lines: Lines)
     server.add("right", status="success")
     run(start_and_end("wait"))
     assert lines("wait") == [
-        "Run right of dataflow flow-1 ('Orders ***') is meant, found by being the newest."
+        "Run right of dataflow 'Orders ***' (flow-1) is meant, found by being the newest."
     ]
 
 
