@@ -47,7 +47,7 @@ class LooksUp(BaseEventTrigger):
             await amask_secret(f"a-secret-of-{self.number}-{turn}")
             if self.task_instance is not None:
                 await atask_state(self.task_instance)
-            if self.task_instance is not None and turn % 10 == 1:  # SQLite takes one writer at a time
+            if self.task_instance is not None and turn % 50 == 1:  # SQLite takes one writer at a time
                 await apush_xcom(self.task_instance, "turn", str(turn))
         yield
 
