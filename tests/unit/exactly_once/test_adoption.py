@@ -55,7 +55,7 @@ def test_what_stands_is_reused(mark: str | None, warned: bool) -> None:
     outcome, stage = adopted(wanted(), entity(mark=mark))
     assert outcome == Outcome("a", created=False)
     maker = "made by Airflow's dag.other" if mark else "not made by Airflow"
-    assert stage.told == [(f"Found an existing one: reused the flow 'Payments', {maker}", "a", warned)]
+    assert stage.told == [(f"Step 2 (look) reused the flow 'Payments', {maker}", "a", warned)]
     assert stage.steps[:-1] == [s.Compare(entity(mark=mark))]
 
 
