@@ -82,8 +82,8 @@ def wait_in_a_triggerer(pipeline: Pipeline) -> None:
         seen = Seen()
         async with AsyncFlowService() as service:
             looks = Looks(service)
-            await looks.at_runs(runs, seen)
-            await looks.at_runs(runs[:1], seen)
+            await looks.at_runs(runs, (), seen)
+            await looks.at_runs(runs[:1], (), seen)
             await looks.at_flows({flow: time.time() - 60}, seen)
             await looks.at_flows({flow: None}, seen)
         return seen
