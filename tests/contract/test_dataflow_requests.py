@@ -84,12 +84,12 @@ def wait_in_a_triggerer(pipeline: Pipeline) -> None:
             looks = Looks(service)
             await looks.at_runs(runs, (), seen)
             await looks.at_runs(runs[:1], (), seen)
-            await looks.at_flows({flow: time.time() - 60}, seen)
-            await looks.at_flows({flow: None}, seen)
+            await looks.at_flows({flow: time.time() - 60}, (), seen)
+            await looks.at_flows({flow: None}, (), seen)
         return seen
 
     seen = asyncio.run(look())
-    assert (seen.trouble, seen.refused) == (None, {})
+    assert (seen.trouble, seen.errors) == (None, {})
     assert len(seen.runs) == len(runs) > 1
 
 
