@@ -12,67 +12,64 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from airflow_provider_aep.emulator import jsonio
+from airflow_provider_aep.emulator import payloads
 from airflow_provider_aep.emulator.catalog import Catalog
 from airflow_provider_aep.emulator.connections import Connections
-from airflow_provider_aep.emulator.control import Control
+from airflow_provider_aep.emulator.control import Control, RunControl, SpecControl
 from airflow_provider_aep.emulator.data_prep import DataPrep
 from airflow_provider_aep.emulator.errors import ApiError, flow_error, plain_error
 from airflow_provider_aep.emulator.flows.bodies import FlowBodies
-from airflow_provider_aep.emulator.flows.control import FlowControl
 from airflow_provider_aep.emulator.flows.engine import Engine
 from airflow_provider_aep.emulator.flows.flows import Flows
 from airflow_provider_aep.emulator.flows.runs import Runs
 from airflow_provider_aep.emulator.gateway import Gateway, SandboxCheck
 from airflow_provider_aep.emulator.ims import Ims
 from airflow_provider_aep.emulator.output import Output
-from airflow_provider_aep.emulator.registry.api import SchemaRegistry
-from airflow_provider_aep.emulator.registry.resources import Resources
+from airflow_provider_aep.emulator.platform import Platform
 from airflow_provider_aep.emulator.sandboxes import Sandboxes
-from airflow_provider_aep.emulator.source_connections import SourceConnections
-from airflow_provider_aep.emulator.spec_control import SpecControl
+from airflow_provider_aep.emulator.schema_registry import SchemaRegistry
+from airflow_provider_aep.emulator.source_and_target_connections import SourceConnections, TargetConnections
 from airflow_provider_aep.emulator.specs import Specs
 from airflow_provider_aep.emulator.store import StateFileError
 from airflow_provider_aep.emulator.streaming import Inlets
-from airflow_provider_aep.emulator.target_connections import TargetConnections
 from airflow_provider_aep.emulator.wire import Wire
-from airflow_provider_aep.emulator.world import World
+from airflow_provider_aep.emulator.xdm import XdmResources
 
 
-def build(world: World, output: Output) -> ASGIApp:
+def build(platform: Platform, output: Output) -> ASGIApp:
     """Wire services, gateway, faults and log together."""
-    specs = Specs(world)
-    resources = Resources(world)
-    engine = Engine(world, resources)
+    specs = Specs(platform)
+    resources = XdmResources(platform)
+    engine = Engine(platform, resources)
     flow_service = Router(
         [
-            *Connections(world, specs).routes(),
-            *SourceConnections(world, specs).routes(),
-            *TargetConnections(world).routes(),
-            *Flows(world, FlowBodies(world, specs), engine).routes(),
-            *Runs(world, specs, engine).routes(),
+            *Connections(platform, specs).routes(),
+            *SourceConnections(platform, specs).routes(),
+            *TargetConnections(platform).routes(),
+            *Flows(platform, FlowBodies(platform, specs), engine).routes(),
+            *Runs(platform, specs, engine).routes(),
             *specs.routes(),
         ],
         redirect_slashes=False,
     )
-    platform = Router(
+    services = Router(
         [
             Mount("/flowservice", SandboxCheck(flow_service)),
-            Mount("/schemaregistry", _service(SchemaRegistry(world, resources))),
-            Mount("/catalog", _service(Catalog(world, resources))),
-            Mount("/conversion", _service(DataPrep(world, resources))),
+            Mount("/schemaregistry", _service(SchemaRegistry(platform, resources))),
+            Mount("/catalog", _service(Catalog(platform, resources))),
+            Mount("/conversion", _service(DataPrep(platform, resources))),
             *Sandboxes().routes(),
         ],
         redirect_slashes=False,
     )
     app = Starlette(
         routes=[
-            *Ims(world).routes(),
-            *Control(world, engine.settle).routes(),
-            *FlowControl(world, engine).routes(),
-            *SpecControl(world, engine.settle).routes(),
-            Mount("/collection", _Settled(Router(Inlets(world, resources).routes()), engine)),
-            Mount("/data/foundation", Gateway(_Settled(platform, engine), world)),
+            *Ims(platform).routes(),
+            *Control(platform, engine.settle).routes(),
+            *RunControl(platform, engine).routes(),
+            *SpecControl(platform, engine.settle).routes(),
+            Mount("/collection", _Settled(Router(Inlets(platform, resources).routes()), engine)),
+            Mount("/data/foundation", Gateway(_Settled(services, engine), platform)),
         ],
         exception_handlers={
             ApiError: _answer_api_error,
@@ -81,7 +78,7 @@ def build(world: World, output: Output) -> ASGIApp:
         },
     )
     app.router.redirect_slashes = False
-    return Wire(app, world, output)
+    return Wire(app, platform, output)
 
 
 class _Service(Protocol):
@@ -106,14 +103,14 @@ class _Settled:
 
 def _answer_api_error(_request: Request, error: Exception) -> Response:
     assert isinstance(error, ApiError)
-    return jsonio.reply(error.body, error.status, error.headers)
+    return payloads.reply(error.body, error.status, error.headers)
 
 
 def _answer_http_exception(_request: Request, error: Exception) -> Response:
     """Starlette's own: an unknown path or method. No document shows these bodies."""
     assert isinstance(error, HTTPException)
     body = plain_error(error.status_code, error.detail, "No such resource or method").body
-    return jsonio.reply(body, error.status_code, dict(error.headers or {}))
+    return payloads.reply(body, error.status_code, dict(error.headers or {}))
 
 
 def _state_file_handler(output: Output) -> Callable[[Request, Exception], Response]:
@@ -121,6 +118,6 @@ def _state_file_handler(output: Output) -> Callable[[Request, Exception], Respon
         """Nothing was kept, so nothing is claimed: try again later."""
         output.line(str(error))
         failure = flow_error("1103-503")
-        return jsonio.reply(failure.body, failure.status)
+        return payloads.reply(failure.body, failure.status)
 
     return answer

@@ -2,32 +2,39 @@
 
 from __future__ import annotations
 
+import re
 import secrets
+from collections.abc import Sequence
 from typing import Any
 
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from airflow_provider_aep.emulator import catalog_lists, jsonio, patching, pointer, settings
+from airflow_provider_aep.emulator import json_patch, payloads, settings
 from airflow_provider_aep.emulator.entities import ACCOUNT
 from airflow_provider_aep.emulator.errors import ApiError, plain_error
-from airflow_provider_aep.emulator.registry.resources import Resources
+from airflow_provider_aep.emulator.platform import Platform
 from airflow_provider_aep.emulator.store import Entity
-from airflow_provider_aep.emulator.world import World
+from airflow_provider_aep.emulator.xdm import XdmResources
 
 KIND = "datasets"
 BATCHES = "batches"
 CHANGEABLE = ("name", "description", "tags")
 BASE = "/data/foundation/catalog"
 Item = dict[str, Any]
+LIMIT = 100
+CONDITION = re.compile(r"(?P<field>[^=!<>~]+)(?P<op>==|!=|<=|>=|<|>|~)(?P<value>.*)", re.DOTALL)
+# What a parameter may be called besides a field's name.
+LIST_PARAMETERS = frozenset(("limit", "start", "orderBy", "property", "properties", "requestDataSource"))
 
 
 class Catalog:
     """The datasets of one emulator."""
 
-    def __init__(self, world: World, resources: Resources) -> None:
-        self._world = world
+    def __init__(self, platform: Platform, resources: XdmResources) -> None:
+        self._platform = platform
         self._resources = resources
 
     def routes(self) -> list[Route]:
@@ -51,13 +58,13 @@ class Catalog:
         """201 with `["@/dataSets/ID"]`."""
         sandbox = request.scope["state"]["sandbox"]
         entity = self._new(sandbox, _read(await request.body()))
-        self._world.store.put(entity)
+        self._platform.store.put(entity)
         location = f"{BASE}/dataSets/{entity.id}"
-        return jsonio.reply([f"@/dataSets/{entity.id}"], 201, {"location": location})
+        return payloads.reply([f"@/dataSets/{entity.id}"], 201, {"location": location})
 
     def _new(self, sandbox: str, body: Item) -> Entity:
         _check(body)
-        now = self._world.created_at(sandbox)
+        now = self._platform.created_at(sandbox)
         dataset_id = f"{now // 1000:08x}{secrets.token_hex(8)}"  # 24 hex digits, as in the samples
         item: Item = {
             "createdAt": now,
@@ -98,9 +105,9 @@ class Catalog:
         return self._listed(request, BATCHES)
 
     def _listed(self, request: Request, kind: str) -> Response:
-        entities = self._world.listed(kind, request.scope["state"]["sandbox"])
+        entities = self._platform.listed(kind, request.scope["state"]["sandbox"])
         items = [(entity.id, _shown(entity)) for entity in entities]
-        return jsonio.reply(catalog_lists.answer(items, request.query_params))
+        return payloads.reply(_listed(items, request.query_params))
 
     async def get_dataset(self, request: Request) -> Response:
         """A map of one."""
@@ -112,17 +119,21 @@ class Catalog:
 
     def _one(self, request: Request, kind: str) -> Response:
         entity = self._find(request, kind)
-        shown = catalog_lists.projected(_shown(entity), request.query_params)
-        return jsonio.reply({entity.id: shown})
+        shown = _projected(_shown(entity), request.query_params)
+        return payloads.reply({entity.id: shown})
 
     async def patch(self, request: Request) -> Response:
         """Name, description and tags, by an object of what changes or by JSON Patch; 200 as for DELETE."""
         entity = self._find(request, KIND)
         body = {name: entity.item[name] for name in CHANGEABLE if name in entity.item}
         try:
-            value = jsonio.parse(await request.body())
-            changed = pointer.patched(body, patching.read(value)) if isinstance(value, list) else value
-        except (jsonio.BadJson, pointer.NothingThereError) as error:
+            value = payloads.parse_json(await request.body())
+            changed = (
+                json_patch.patched(body, json_patch.read_operations(value))
+                if isinstance(value, list)
+                else value
+            )
+        except (payloads.BadJson, json_patch.MissingPathError) as error:
             raise _bad(str(error)) from None
         except ApiError:  # in Flow Service's words, which are not Catalog's
             raise _bad("the body must be an object, or a list of patch operations") from None
@@ -133,22 +144,22 @@ class Catalog:
         _check(changed)
         kept = {name: part for name, part in entity.item.items() if name not in CHANGEABLE}
         major, minor, patch = kept["version"].split(".")
-        kept |= {"version": f"{major}.{minor}.{int(patch) + 1}", "updated": self._world.clock.now_ms()}
-        self._world.store.put(Entity(KIND, entity.sandbox, entity.id, {**kept, **changed}))
-        return jsonio.reply([f"@/dataSets/{entity.id}"])
+        kept |= {"version": f"{major}.{minor}.{int(patch) + 1}", "updated": self._platform.clock.now_ms()}
+        self._platform.store.put(Entity(KIND, entity.sandbox, entity.id, {**kept, **changed}))
+        return payloads.reply([f"@/dataSets/{entity.id}"])
 
     async def delete(self, request: Request) -> Response:
         """200 with the reference in an array; the rows go too."""
         entity = self._find(request, KIND)
-        batches = self._world.store.all(BATCHES, entity.sandbox)
+        batches = self._platform.store.all(BATCHES, entity.sandbox)
         for batch in [b for b in batches if b.hidden["dataset"] == entity.id]:
-            self._world.store.delete(batch)
-        self._world.store.delete(entity)
-        return jsonio.reply([f"@/dataSets/{entity.id}"])
+            self._platform.store.delete(batch)
+        self._platform.store.delete(entity)
+        return payloads.reply([f"@/dataSets/{entity.id}"])
 
     def _find(self, request: Request, kind: str) -> Entity:
         wanted = request.path_params["id"]
-        entity = self._world.store.get(kind, request.scope["state"]["sandbox"], wanted)
+        entity = self._platform.store.get(kind, request.scope["state"]["sandbox"], wanted)
         if entity is None:
             raise plain_error(404, "NotFoundError", f"There is no object {wanted} in {kind}")
         return entity
@@ -166,8 +177,8 @@ def _check(body: Item) -> None:
 
 def _read(raw: bytes) -> Item:
     try:
-        body = jsonio.parse(raw)
-    except jsonio.BadJson as error:
+        body = payloads.parse_json(raw)
+    except payloads.BadJson as error:
         raise _bad(str(error)) from None
     if not isinstance(body, dict):
         raise _bad("the body must be a JSON object")
@@ -180,3 +191,92 @@ def _bad(reason: str) -> ApiError:
 
 def _shown(entity: Entity) -> Item:
     return {name: value for name, value in entity.item.items() if name != "createdAt"}
+
+
+def _listed(items: Sequence[tuple[str, Item]], params: QueryParams) -> dict[str, Item]:
+    """The map by id; newest first, as no other order is asked for."""
+    found = [pair for pair in items if _passes(pair[1], params)]
+    found.reverse()
+    for order in reversed(params.get("orderBy", "").split(",") if params.get("orderBy") else []):
+        direction, _, field = order.rpartition(":")
+        if direction not in ("asc", "desc", ""):
+            raise _bad(f"orderBy={order} is not understood")
+        found.sort(key=lambda pair: _key(pair[1], field), reverse=direction == "desc")
+    start, limit = _whole(params, "start", 0), _whole(params, "limit", LIMIT)
+    if limit < 1 or limit > LIMIT:
+        raise _bad(f"limit must be between 1 and {LIMIT}")
+    return {entity_id: _projected(item, params) for entity_id, item in found[start : start + limit]}
+
+
+def _projected(item: Item, params: QueryParams) -> Item:
+    """`properties=name,created`: only these."""
+    names = params.get("properties")
+    if not names or names == "*":
+        return item
+    return {name: item[name] for name in names.split(",") if name in item}
+
+
+def _passes(item: Item, params: QueryParams) -> bool:
+    for name, text in params.multi_items():
+        if name == "property":
+            if not _holds(item, text):
+                return False
+        elif name == "dataSet":
+            related = [part["id"] for part in item.get("relatedObjects", ())]
+            if text not in related:
+                return False
+        elif name not in LIST_PARAMETERS and not _equal(_value(item, name), text):
+            return False
+    return True
+
+
+def _holds(item: Item, text: str) -> bool:
+    shape = CONDITION.fullmatch(text)
+    if shape is None:
+        return _value(item, text) is not None
+    value, wanted = _value(item, shape["field"]), shape["value"]
+    if shape["op"] in ("==", "!="):
+        return _equal(value, wanted) == (shape["op"] == "==")
+    if shape["op"] == "~":
+        return isinstance(value, str) and re.search(_pattern(wanted), value) is not None
+    if not isinstance(value, int) or not re.fullmatch(r"\d{1,18}", wanted):
+        return False
+    limit = int(wanted)
+    if "=" in shape["op"] and value == limit:
+        return True
+    return value < limit if shape["op"].startswith("<") else value > limit
+
+
+def _pattern(wanted: str) -> str:
+    """A part of the name. (The guide allows regular expressions; a hostile one could hang us.)"""
+    return re.escape(wanted.strip("/").removeprefix("^").removesuffix("$").replace(".*", ""))
+
+
+def _equal(value: object, text: str) -> bool:
+    """A comma means OR; a value may hold one all the same."""
+    if isinstance(value, bool):
+        return str(value).lower() == text.lower()
+    if isinstance(value, int):
+        return text in map(str, [value]) or str(value) in text.split(",")
+    return value == text or (isinstance(value, str) and value in text.split(","))
+
+
+def _value(item: Item, field: str) -> Any:
+    node: Any = item
+    for step in field.split("."):
+        node = node.get(step) if isinstance(node, dict) else None
+    return node
+
+
+def _key(item: Item, field: str) -> tuple[int, Any]:
+    value = _value(item, field)
+    if isinstance(value, (int, float)):
+        return (1, value)
+    return (2, value) if isinstance(value, str) else (0, 0)
+
+
+def _whole(params: QueryParams, name: str, default: int) -> int:
+    text = params.get(name, str(default))
+    if not re.fullmatch(r"[0-9]{1,9}", text):
+        raise _bad(f"{name} must be a whole number")
+    return int(text)

@@ -12,10 +12,10 @@ from airflow_provider_aep import __version__
 from airflow_provider_aep.emulator import sources
 from airflow_provider_aep.emulator.app import build
 from airflow_provider_aep.emulator.output import Output
+from airflow_provider_aep.emulator.platform import Platform
 from airflow_provider_aep.emulator.server import serve
 from airflow_provider_aep.emulator.settings import Settings
 from airflow_provider_aep.emulator.store import StateFileError, Store
-from airflow_provider_aep.emulator.world import World
 
 SWITCHES = {
     "cloud": (("azure", "aws"), "aws: creation is asynchronous, etags are UUIDs"),
@@ -115,7 +115,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     output = Output()
     host = f"[{options.host}]" if ":" in options.host else options.host
     url = f"http://{host}:{sock.getsockname()[1]}"
-    serve(build(World(settings, store), output), sock, lambda: output.line(f"listening on {url}"))
+    serve(build(Platform(settings, store), output), sock, lambda: output.line(f"listening on {url}"))
     output.close()
     store.close()
     return 0

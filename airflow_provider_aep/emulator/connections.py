@@ -10,12 +10,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from airflow_provider_aep.emulator import (
-    connection_patch,
     credentials,
+    entities,
     explore,
-    filters,
-    jsonio,
-    paging,
+    json_patch,
+    lists,
+    payloads,
     streaming,
 )
 from airflow_provider_aep.emulator.entities import (
@@ -28,20 +28,26 @@ from airflow_provider_aep.emulator.entities import (
     required_text,
     stamped,
 )
-from airflow_provider_aep.emulator.errors import flow_error
-from airflow_provider_aep.emulator.flows import drafts
+from airflow_provider_aep.emulator.errors import ApiError, flow_error
+from airflow_provider_aep.emulator.json_patch import Operation
+from airflow_provider_aep.emulator.platform import Platform
+from airflow_provider_aep.emulator.settings import words
 from airflow_provider_aep.emulator.specs import Specs
 from airflow_provider_aep.emulator.store import Entity
-from airflow_provider_aep.emulator.world import World
 
 KIND = "connections"
+STATES = ("enabled", "disabled", "initializing")
+FIXED = words(
+    """id createdAt updatedAt createdBy updatedBy createdClient updatedClient sandboxId sandboxName imsOrgId
+    version etag"""
+)
 
 
 class Connections:
     """The base connections of one emulator."""
 
-    def __init__(self, world: World, specs: Specs) -> None:
-        self._world = world
+    def __init__(self, platform: Platform, specs: Specs) -> None:
+        self._platform = platform
         self._specs = specs
 
     def routes(self) -> list[Route]:
@@ -60,17 +66,17 @@ class Connections:
     async def create(self, request: Request) -> Response:
         """201 with `id` and `etag`; on AWS without `etag`, as the connection is not ready yet."""
         call = await read_call(request)
-        draft = drafts.wanted(self._world, call)
+        draft = entities.draft_requested(self._platform, call)
         entity = self._new(call, draft=draft)
         source = self._specs.check_reference(entity.item["connectionSpec"])
         if source.inlet == KIND:
             entity = streaming.opened(entity, request)
         if not draft:
             entity = self._begun(entity)
-        self._world.store.put(entity)
+        self._platform.store.put(entity)
         reply = {name: entity.item[name] for name in ("id", "etag") if name in entity.item}
         location = f"/data/foundation/flowservice/{KIND}/{entity.id}"
-        return jsonio.reply(reply, 201, {"location": location})
+        return payloads.reply(reply, 201, {"location": location})
 
     def _new(self, call: Call, *, draft: bool) -> Entity:
         body = call.json_object()
@@ -83,13 +89,13 @@ class Connections:
             fields["auth"], hidden["right"] = _read_auth(body, spec)
         fields["connectionSpec"] = {"id": spec["id"], "version": spec["version"]}
         fields["state"] = "draft"
-        etag = draft or self._world.settings.cloud != "aws"
-        item = new_item(self._world, call.sandbox, fields, etag=etag)
+        etag = draft or self._platform.settings.cloud != "aws"
+        item = new_item(self._platform, call.sandbox, fields, etag=etag)
         return Entity(KIND, call.sandbox, item["id"], item, hidden)
 
     def _begun(self, entity: Entity) -> Entity:
         """No draft, or no longer one: enabled, or on the way there."""
-        late = self._world.settings.cloud == "aws" or self._world.settings.validate_on_create == "async"
+        late = self._platform.settings.cloud == "aws" or self._platform.settings.validate_on_create == "async"
         state = "initializing" if late else "enabled"
         hidden = {**entity.hidden, "ready_at": self._ready_at()} if late else entity.hidden
         return self._rechecked(replace(entity, item={**entity.item, "state": state}, hidden=hidden))
@@ -97,20 +103,20 @@ class Connections:
     async def action(self, request: Request) -> Response:
         """`op=publish` makes a draft a connection like others; `subOp`, typed required, is not asked for."""
         call = await read_call(request)
-        drafts.action(call, frozenset(("publish",)))
-        entity = find(self._world, KIND, call)
+        entities.read_action(call, frozenset(("publish",)))
+        entity = find(self._platform, KIND, call)
         self._specs.check_reference(entity.item["connectionSpec"])
         if entity.item["state"] != "draft":
             raise flow_error("1422-400", action="publish", state=entity.item["state"])
         if "auth" not in entity.item:
             raise flow_error("1304-400", field="auth")
         published = self._begun(entity)
-        item = stamped(self._world, published.item)
-        self._world.store.put(replace(published, item=item))
-        return jsonio.reply({"id": entity.id, "etag": item["etag"]})
+        item = stamped(self._platform, published.item)
+        self._platform.store.put(replace(published, item=item))
+        return payloads.reply({"id": entity.id, "etag": item["etag"]})
 
     def _ready_at(self) -> float:
-        return self._world.clock.now() + self._world.settings.initializing_seconds
+        return self._platform.clock.now() + self._platform.settings.initializing_seconds
 
     def _rechecked(self, entity: Entity) -> Entity:
         """New credentials, at POST or PATCH: refused at once, or seen in the state, or not looked at.
@@ -118,7 +124,7 @@ class Connections:
         A self-serve source that is told where to check them does so at once, says the Generic REST tutorial.
         """
         told = "authorizationTestUrl" in entity.hidden["right"]
-        how = "sync" if told else self._world.settings.validate_on_create
+        how = "sync" if told else self._platform.settings.validate_on_create
         if how == "sync" and not _right(entity):
             raise flow_error("1308-400", reason=credentials.refusal(entity.item["connectionSpec"]["id"]))
         if how == "async" and entity.item["state"] != "initializing":
@@ -128,64 +134,64 @@ class Connections:
 
     async def get(self, request: Request) -> Response:
         """One connection, in an array all the same."""
-        entity = self._settled(find(self._world, KIND, await read_call(request)))
-        return jsonio.reply({"items": [self._view(entity)]})
+        entity = self._settled(find(self._platform, KIND, await read_call(request)))
+        return payloads.reply({"items": [self._view(entity)]})
 
     async def list_all(self, request: Request) -> Response:
         """Those of the sandbox that `property` lets through, a page at a time."""
         call = await read_call(request)
-        entities = [self._settled(entity) for entity in self._world.listed(KIND, call.sandbox)]
+        entities = [self._settled(entity) for entity in self._platform.listed(KIND, call.sandbox)]
         items = [self._view(entity) for entity in entities]
-        fields = filters.CONNECTION_FIELDS
-        return paging.answer(request.query_params, KIND, call.sandbox, fields, items)
+        fields = lists.CONNECTION_FIELDS
+        return lists.list_reply(request.query_params, KIND, call.sandbox, fields, items)
 
     async def patch(self, request: Request) -> Response:
         """All instructions or none; a new etag."""
         call = await read_call(request)
         if "if-match" not in request.headers:
             raise flow_error("1403-400")
-        operations = connection_patch.read(call.json())
+        operations = json_patch.read_operations(call.json())
         entity = self._changeable(call)
         check_if_match(call, entity.item)
         spec = self._specs.check_reference(entity.item["connectionSpec"]).spec
-        changed = connection_patch.apply(entity, operations, spec)
+        changed = _patched(entity, operations, spec)
         if changed.hidden != entity.hidden and entity.item["state"] != "draft":
             changed = self._rechecked(changed)
         if changed.item["state"] == "initializing":
             changed = replace(changed, hidden={**changed.hidden, "ready_at": self._ready_at()})
-        item = stamped(self._world, changed.item)
-        item["updatedAt"] = max(self._world.clock.now_ms(), item["updatedAt"] + 1)
-        self._world.store.put(replace(changed, item=item))
-        return jsonio.reply({"id": entity.id, "etag": item["etag"]})
+        item = stamped(self._platform, changed.item)
+        item["updatedAt"] = max(self._platform.clock.now_ms(), item["updatedAt"] + 1)
+        self._platform.store.put(replace(changed, item=item))
+        return payloads.reply({"id": entity.id, "etag": item["etag"]})
 
     async def delete(self, request: Request) -> Response:
         """204; refused while something hangs on it. It never asks for `If-Match`."""
         entity = self._changeable(await read_call(request))
-        children = self._world.store.all("sourceConnections", entity.sandbox)
+        children = self._platform.store.all("sourceConnections", entity.sandbox)
         in_use = any(child.item.get("baseConnectionId") == entity.id for child in children)
-        if in_use and self._world.settings.delete_in_use == "refuse":
+        if in_use and self._platform.settings.delete_in_use == "refuse":
             raise flow_error("1418-400", id=entity.id)
-        self._world.store.delete(entity)
+        self._platform.store.delete(entity)
         return Response(status_code=204)
 
     async def test(self, request: Request) -> Response:
         """Whether the source takes the credentials."""
-        entity = self._settled(find(self._world, KIND, await read_call(request)))
-        if not _right(entity) and self._world.settings.failed_test == "error":
+        entity = self._settled(find(self._platform, KIND, await read_call(request)))
+        if not _right(entity) and self._platform.settings.failed_test == "error":
             raise flow_error("1308-400", reason=credentials.refusal(entity.item["connectionSpec"]["id"]))
-        return jsonio.reply({"result": _right(entity)})
+        return payloads.reply({"result": _right(entity)})
 
     async def explore(self, request: Request) -> Response:
         """The source's tables, folders or resources; the columns of one; some of its rows."""
-        entity = self._settled(find(self._world, KIND, await read_call(request)))
+        entity = self._settled(find(self._platform, KIND, await read_call(request)))
         source = self._specs.check_reference(entity.item["connectionSpec"])
         query = explore.read_query(request.query_params)
         if not _right(entity):
             raise flow_error("1308-400", reason=credentials.refusal(source.id))
-        return jsonio.reply(explore.answer(self._world, source, query))
+        return payloads.reply(explore.answer(self._platform, source, query))
 
     def _changeable(self, call: Call) -> Entity:
-        entity = self._settled(find(self._world, KIND, call))
+        entity = self._settled(find(self._platform, KIND, call))
         if entity.item["state"] == "initializing":
             raise flow_error("1417-400")
         return entity
@@ -193,20 +199,20 @@ class Connections:
     def _settled(self, entity: Entity) -> Entity:
         """Finish what asynchronous creation began, once its time has come."""
         ready_at = entity.hidden.get("ready_at")
-        if ready_at is None or self._world.clock.now() < ready_at:
+        if ready_at is None or self._platform.clock.now() < ready_at:
             return entity
-        checked = self._world.settings.validate_on_create == "async"
+        checked = self._platform.settings.validate_on_create == "async"
         state = "disabled" if checked and not _right(entity) else "enabled"
         hidden = {name: value for name, value in entity.hidden.items() if name != "ready_at"}
-        entity = replace(entity, item=stamped(self._world, {**entity.item, "state": state}), hidden=hidden)
-        self._world.store.put(entity)
+        entity = replace(entity, item=stamped(self._platform, {**entity.item, "state": state}), hidden=hidden)
+        self._platform.store.put(entity)
         return entity
 
     def _view(self, entity: Entity) -> dict[str, Any]:
         """ "A partial view of the credentials": no secret is there to be shown, a mask may be."""
         if "auth" not in entity.item:
             return entity.item
-        masked = self._world.settings.shown_secrets == "mask"
+        masked = self._platform.settings.shown_secrets == "mask"
         masks = dict.fromkeys(entity.hidden["right"], credentials.MASK) if masked else {}
         auth = entity.item["auth"]
         params = {**masks, **auth["params"], **entity.hidden.get("inlet", {})}
@@ -230,3 +236,86 @@ def _read_auth(body: dict[str, Any], spec: dict[str, Any]) -> tuple[dict[str, An
         raise flow_error("1304-400", field="auth.params")
     params = credentials.validate(auth["params"], schema)
     return {"specName": name, "params": credentials.plain(params)}, credentials.judge(spec["id"], params)
+
+
+def _patched(entity: Entity, operations: list[Operation], spec: dict[str, Any]) -> Entity:
+    """A changed copy, or an error and no change at all."""
+    for operation in operations:
+        if operation.path[0] == "auth":
+            entity = _patched_auth(entity, operation, spec)
+        else:
+            entity = replace(entity, item=_patched_field(entity.item, operation))
+    return entity
+
+
+def _invalid(reason: str) -> ApiError:
+    return flow_error("1455-400", reason=reason)
+
+
+def _patched_field(item: dict[str, Any], operation: json_patch.Operation) -> dict[str, Any]:
+    name = operation.path[0]
+    if name == "connectionSpec":
+        raise flow_error("1414-400")
+    if name in FIXED:
+        raise _invalid(f'Field "{name}" cannot be changed.')
+    if name not in ("name", "description", "state") or len(operation.path) > 1:
+        raise _invalid(f'Missing field "{".".join(operation.path)}".')
+    if operation.op == "remove":
+        if name != "description" or name not in item:
+            raise _invalid(f'Field "{name}" cannot be removed.')
+        return {key: value for key, value in item.items() if key != name}
+    if not isinstance(operation.value, str) or (name == "name" and not operation.value):
+        raise _invalid(f'Field "{name}" must be a string.')
+    if name == "state" and item["state"] == "draft":
+        raise _invalid("A draft is published, not enabled.")
+    if name == "state" and operation.value not in STATES:
+        raise flow_error("1456-400", state=operation.value)
+    return {**item, name: operation.value}
+
+
+def _patched_auth(entity: Entity, operation: Operation, spec: dict[str, Any]) -> Entity:
+    """Credential rotation: all of `/auth/params`, or one parameter of it."""
+    auth = entity.item.get("auth")
+    if auth is None and entity.item["state"] == "draft" and operation.path == ("auth",):
+        auth = operation.value  # a draft may get its credentials later, all at once
+    if not isinstance(auth, dict) or not isinstance(auth.get("specName"), str):
+        raise _invalid('Missing field "auth".')
+    if "auth" not in entity.item:
+        bare = {"specName": auth["specName"], "params": {}}
+        entity = replace(entity, item={**entity.item, "auth": bare})
+    schema = credentials.schema_of(spec, auth["specName"])
+    match operation.path[1:], operation.value:
+        case ("params",), value if operation.op != "remove":
+            params = credentials.validate(value, schema)
+            return _with_auth(entity, credentials.plain(params), credentials.judge(spec["id"], params))
+        case ("params", name), value:
+            return _patched_param(entity, operation.op, name, value, schema, spec["id"])
+        case (), {"specName": spec_name, "params": value} if operation.op != "remove":
+            if spec_name != auth["specName"]:
+                raise _invalid("The authentication type of a connection cannot be changed.")
+            params = credentials.validate(value, schema)
+            return _with_auth(entity, credentials.plain(params), credentials.judge(spec["id"], params))
+    raise _invalid(f'Missing field "{".".join(operation.path)}".')
+
+
+def _patched_param(
+    entity: Entity, op: str, name: str, value: object, schema: dict[str, Any], spec_id: str
+) -> Entity:
+    params, right = dict(entity.item["auth"]["params"]), dict(entity.hidden["right"])
+    if op == "remove":
+        if name in schema["required"] or name not in right:
+            raise _invalid(f'Field "auth.params.{name}" cannot be removed.')
+        params.pop(name, None)
+        del right[name]
+        return _with_auth(entity, params, right)
+    credentials.validate_leaf(name, value, schema)
+    return _with_auth(
+        entity,
+        {**params, **credentials.plain({name: value})},
+        {**right, **credentials.judge(spec_id, {name: value})},
+    )
+
+
+def _with_auth(entity: Entity, params: dict[str, Any], right: dict[str, bool]) -> Entity:
+    auth = {**entity.item["auth"], "params": params}
+    return replace(entity, item={**entity.item, "auth": auth}, hidden={**entity.hidden, "right": right})

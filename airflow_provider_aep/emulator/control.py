@@ -1,24 +1,44 @@
-"""`/_emulator`: what tests ask and order. Adobe has no such thing."""
+"""`/_emulator`: the control plane for tests. Adobe has no such API."""
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
+from jsonschema import Draft7Validator
+from jsonschema.exceptions import SchemaError
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from airflow_provider_aep.emulator import errors, jsonio
+from airflow_provider_aep.emulator import errors, payloads, settings, sources, spec_bodies
 from airflow_provider_aep.emulator.clock import LIMIT_SECONDS
+from airflow_provider_aep.emulator.errors import ApiError, plain_error
 from airflow_provider_aep.emulator.faults import BadFault, read_fault
-from airflow_provider_aep.emulator.world import KINDS, World
+from airflow_provider_aep.emulator.flows import ingest
+from airflow_provider_aep.emulator.flows.engine import Engine
+from airflow_provider_aep.emulator.platform import KINDS, Platform
+from airflow_provider_aep.emulator.sources import Source
+from airflow_provider_aep.emulator.store import Entity
+
+ORDERS = {"status": str, "metrics": dict, "activities": list, "errors": list}
+MAX_STATUS = 100
+Item = dict[str, Any]
+FLOW_SPECS = {
+    "table": "CRMToAEP",
+    "file": "CloudStorageToAEP",
+    "rest": "RestStorageToAEP",
+    "stream": "GenericStreamingAEP",
+}
 
 
 class Control:
     """The control plane of one emulator."""
 
-    def __init__(self, world: World, settle: Callable[[], None]) -> None:
-        self._world = world
+    def __init__(self, platform: Platform, settle: Callable[[], None]) -> None:
+        self._platform = platform
         self._settle = settle
 
     def routes(self) -> list[Route]:
@@ -34,13 +54,13 @@ class Control:
     async def requests(self, request: Request) -> Response:
         """Every request so far, oldest first."""
         if request.method == "DELETE":
-            self._world.log.entries.clear()
+            self._platform.log.entries.clear()
             return Response(status_code=204)
-        return jsonio.reply({"items": self._world.log.entries})
+        return payloads.reply({"items": self._platform.log.entries})
 
     async def faults(self, request: Request) -> Response:
         """Order a fault, see those not yet used up, or clear them."""
-        faults = self._world.faults
+        faults = self._platform.faults
         if request.method == "DELETE":
             faults.waiting.clear()
             return Response(status_code=204)
@@ -50,14 +70,16 @@ class Control:
                 faults.waiting.append(read_fault(value))
             except BadFault as error:
                 raise errors.plain_error(400, "BadRequestError", str(error)) from None
-            return jsonio.reply({"waiting": len(faults.waiting)}, 201)
+            return payloads.reply({"waiting": len(faults.waiting)}, 201)
         fields = ("method", "path", "times", "when", "status", "delay", "drop")
-        return jsonio.reply({"items": [{name: getattr(f, name) for name in fields} for f in faults.waiting]})
+        return payloads.reply(
+            {"items": [{name: getattr(f, name) for name in fields} for f in faults.waiting]}
+        )
 
     async def reset(self, _request: Request) -> Response:
         """Everything as at the start."""
-        self._world.reset()
-        return jsonio.reply({})
+        self._platform.reset()
+        return payloads.reply({})
 
     async def clock(self, request: Request) -> Response:
         """Move the clock ahead, let it stand or run, or read it."""
@@ -70,25 +92,168 @@ class Control:
                 raise errors.plain_error(
                     400, "BadRequestError", "'advance' is a number of seconds, not negative"
                 )
-            if seconds > LIMIT_SECONDS - self._world.clock.offset:  # a sum may overflow
+            if seconds > LIMIT_SECONDS - self._platform.clock.offset:  # a sum may overflow
                 raise errors.plain_error(400, "BadRequestError", "the clock goes ten years ahead at most")
             if not isinstance(running, bool):
                 raise errors.plain_error(400, "BadRequestError", "'running' is true or false")
             if not running:
-                self._world.clock.stop()
+                self._platform.clock.stop()
             elif "running" in order:
-                self._world.clock.run()
-            self._world.advance(seconds)
-        return jsonio.reply({"now": self._world.clock.now()})
+                self._platform.clock.run()
+            self._platform.advance(seconds)
+        return payloads.reply({"now": self._platform.clock.now()})
 
     async def state(self, _request: Request) -> Response:
         """How many there are of each kind, over all sandboxes."""
         self._settle()
-        return jsonio.reply({kind: self._world.store.count(kind) for kind in KINDS})
+        return payloads.reply({kind: self._platform.store.count(kind) for kind in KINDS})
 
 
 async def _json(request: Request) -> object:
     try:
-        return jsonio.parse(await request.body())
-    except jsonio.BadJson as error:
+        return payloads.parse_json(await request.body())
+    except payloads.BadJson as error:
         raise errors.plain_error(400, "BadRequestError", str(error)) from None
+
+
+class RunControl:
+    """How runs end, and what landed."""
+
+    def __init__(self, platform: Platform, engine: Engine) -> None:
+        self._platform = platform
+        self._engine = engine
+
+    def routes(self) -> list[Route]:
+        """Their paths."""
+        return [
+            Route("/_emulator/runs/{id}", self.decide, methods=["POST"]),
+            Route("/_emulator/datasets/{id}/rows", self.rows, methods=["GET"]),
+        ]
+
+    async def decide(self, request: Request) -> Response:
+        """How a run ends or ended; the reply is the run as it is now."""
+        try:
+            order = payloads.parse_json(await request.body())
+        except payloads.BadJson as error:
+            raise _bad(str(error)) from None
+        self._engine.settle()
+        run = self._find(request.path_params["id"])
+        self._engine.keep(*self._engine.records.decided(run, _checked_decision(order)))
+        return payloads.reply(self._find(run.id).item)
+
+    async def rows(self, request: Request) -> Response:
+        """The rows of a dataset, in the order they landed."""
+        self._engine.settle()
+        found = ingest.dataset_records(self._platform, request.path_params["id"])
+        if found is None:
+            raise plain_error(404, "NotFoundError", f"There is no dataset {request.path_params['id']}")
+        return payloads.reply({"items": found, "count": len(found)})
+
+    def _find(self, run_id: str) -> Entity:
+        for sandbox in settings.SANDBOXES:
+            run = self._platform.store.get("runs", sandbox, run_id)
+            if run is not None:
+                return run
+        raise plain_error(404, "NotFoundError", f"There is no run {run_id}")
+
+
+def _checked_decision(order: object) -> dict[str, Any]:
+    """As with faults: a typo here would make a test hard to understand."""
+    if not isinstance(order, dict) or not order:
+        raise _bad(f"an order is an object with some of {', '.join(ORDERS)}")
+    for name, value in order.items():
+        if name not in ORDERS or not isinstance(value, ORDERS[name]):
+            raise _bad(f"{name!r} is no field of an order, or of another type")
+    metrics = order.get("metrics", {})
+    summary = metrics.get("statusSummary", {})
+    known = ("durationSummary", "statusSummary", "recordSummary", "sizeSummary", "fileSummary")
+    if not all(isinstance(metrics.get(name, {}), dict) for name in known):
+        raise _bad("a summary in 'metrics' is an object")
+    status = order.get("status", summary.get("status", "success"))
+    if not isinstance(status, str) or not 0 < len(status) <= MAX_STATUS:
+        raise _bad("'status' is a short string")
+    return order
+
+
+def _bad(reason: str) -> ApiError:
+    return plain_error(400, "BadRequestError", reason)
+
+
+class SpecControl:
+    """Both orders last until a reset."""
+
+    def __init__(self, platform: Platform, settle: Callable[[], None]) -> None:
+        self._platform = platform
+        self._settle = settle  # what came due before an order ran under the old state of things
+
+    def routes(self) -> list[Route]:
+        """Their paths."""
+        return [
+            Route("/_emulator/connectionSpecs", self.offer, methods=["POST"]),
+            Route("/_emulator/connectionSpecs/{id}", self.withdraw, methods=["DELETE"]),
+        ]
+
+    async def offer(self, request: Request) -> Response:
+        """A new spec, or a known one in another shape; the reply is the spec as the platform shows it."""
+        try:
+            order = payloads.parse_json(await request.body())
+        except payloads.BadJson as error:
+            raise _bad(str(error)) from None
+        if not isinstance(order, dict):
+            raise _bad("a spec is an object")
+        source = self._read(order)
+        self._settle()
+        sources.add(self._platform, source)
+        return payloads.reply(source.spec, 201)
+
+    async def withdraw(self, request: Request) -> Response:
+        """204: from now on it is as if the platform had never had it."""
+        spec_id = request.path_params["id"]
+        if sources.find(self._platform, spec_id) is None:
+            raise plain_error(404, "NotFoundError", f"There is no connection spec {spec_id}")
+        self._settle()
+        sources.withdraw(self._platform, spec_id)
+        return Response(status_code=204)
+
+    def _read(self, order: Item) -> Source:
+        """What the order leaves out is as it was, or as for any source of its family."""
+        for name in ("id", "name", "family"):
+            if not isinstance(order.get(name, "x"), str) or not order.get(name, "x"):
+                raise _bad(f"{name!r} is a string")
+        spec_id = order.get("id", str(uuid.uuid4()))
+        known = sources.find(self._platform, spec_id)
+        family = order.get("family", known.family if known else "table")
+        if "name" not in order or family not in FLOW_SPECS:
+            raise _bad(f"a spec has a 'name', and a 'family' that is one of {', '.join(FLOW_SPECS)}")
+        if known is None or family != known.family:
+            inlet = "flows" if family == "stream" else None
+            known = Source(spec_id, order["name"], "databases", family, [FLOW_SPECS[family]], inlet, {})
+        auth_specs = _auth_specs(order.get("authSpec", []))
+        facts = {**vars(known), "name": order["name"]}
+        drafts = self._platform.settings.drafts == "on"
+        built = spec_bodies.connection_spec(facts, auth_specs, drafts=drafts)
+        given = {name: value for name, value in order.items() if name in built}
+        odd = [name for name, value in given.items() if type(value) is not type(built[name])]
+        if odd:
+            raise _bad(f"{odd[0]!r} is of another type in a spec")
+        return replace(known, name=order["name"], spec={**built, **given, "authSpec": auth_specs})
+
+
+def _auth_specs(value: object) -> list[Item]:
+    if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
+        raise _bad("'authSpec' is an array of objects")
+    return [_auth_spec(entry) for entry in value]
+
+
+def _auth_spec(entry: Item) -> Item:
+    name, schema = entry.get("name"), entry.get("spec")
+    if not isinstance(name, str) or not isinstance(schema, dict):
+        raise _bad("each of 'authSpec' has a 'name', and a JSON Schema as its 'spec'")
+    schema = {"type": "object", "properties": {}, "required": [], **schema}
+    try:
+        Draft7Validator.check_schema(schema)
+    except SchemaError as error:
+        raise _bad(f"the 'spec' of {name!r} is no JSON Schema: {error.message}") from None
+    if not all(isinstance(part, dict) for part in schema["properties"].values()):
+        raise _bad(f"the 'properties' of {name!r} are objects")
+    return {"type": "KeyBased", **entry, "spec": schema}

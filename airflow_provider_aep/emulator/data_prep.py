@@ -10,12 +10,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from airflow_provider_aep.emulator import expressions, jsonio, mapping_bodies
+from airflow_provider_aep.emulator import payloads
 from airflow_provider_aep.emulator.entities import ACCOUNT
 from airflow_provider_aep.emulator.errors import ApiError, plain_error
-from airflow_provider_aep.emulator.registry.resources import Resources
+from airflow_provider_aep.emulator.mapping import (
+    BadBodyError,
+    BadExpressionError,
+    at_version,
+    parse_expression,
+    read_mapping_set,
+)
+from airflow_provider_aep.emulator.platform import Platform
 from airflow_provider_aep.emulator.store import Entity
-from airflow_provider_aep.emulator.world import World
+from airflow_provider_aep.emulator.xdm import XdmResources
 
 KIND = "mappingSets"
 SUMMARY = ("id", "version", "createdDate", "modifiedDate", "createdBy", "modifiedBy")
@@ -25,8 +32,8 @@ Item = dict[str, Any]
 class DataPrep:
     """The mapping sets of one emulator."""
 
-    def __init__(self, world: World, resources: Resources) -> None:
-        self._world = world
+    def __init__(self, platform: Platform, resources: XdmResources) -> None:
+        self._platform = platform
         self._resources = resources
 
     def routes(self) -> list[Route]:
@@ -44,7 +51,7 @@ class DataPrep:
         """200, not 201, for either of the two documented bodies."""
         sandbox = request.scope["state"]["sandbox"]
         content = self._checked(sandbox, await request.body())
-        now = self._world.created_at(sandbox)
+        now = self._platform.created_at(sandbox)
         item = {
             "createdAt": now,
             "id": uuid.uuid4().hex,
@@ -55,8 +62,8 @@ class DataPrep:
             "modifiedBy": ACCOUNT,
             **content,
         }
-        self._world.store.put(Entity(KIND, sandbox, item["id"], item))
-        return jsonio.reply({name: item[name] for name in SUMMARY})
+        self._platform.store.put(Entity(KIND, sandbox, item["id"], item))
+        return payloads.reply({name: item[name] for name in SUMMARY})
 
     async def replace(self, request: Request) -> Response:
         """200 with the whole set, its version one higher. Dataflows stay on the version that they name."""
@@ -64,42 +71,42 @@ class DataPrep:
         content = self._checked(entity.sandbox, await request.body())
         version = entity.item["version"]
         kept = {name: value for name, value in entity.item.items() if name != "name"}
-        item = {**kept, **content, "version": version + 1, "modifiedDate": self._world.clock.now_ms()}
+        item = {**kept, **content, "version": version + 1, "modifiedDate": self._platform.clock.now_ms()}
         versions = {**entity.hidden.get("versions", {}), str(version): entity.item}
-        self._world.store.put(Entity(KIND, entity.sandbox, entity.id, item, {"versions": versions}))
-        return jsonio.reply(_shown(item))
+        self._platform.store.put(Entity(KIND, entity.sandbox, entity.id, item, {"versions": versions}))
+        return payloads.reply(_shown(item))
 
     async def get(self, request: Request) -> Response:
         """The whole set, as it is now or at `version`. No document shows the answer to an unknown version."""
         entity = self._find(request)
         version = _whole(request, "version") if "version" in request.query_params else None
-        item = mapping_bodies.at_version(entity, version)
+        item = at_version(entity, version)
         if item is None:
             raise plain_error(404, "NotFoundError", f"Mapping set {entity.id} has no version {version}")
-        return jsonio.reply(_shown(item))
+        return payloads.reply(_shown(item))
 
     async def get_mappings(self, request: Request) -> Response:
         """Its mappings alone."""
-        return jsonio.reply(self._find(request).item["mappings"])
+        return payloads.reply(self._find(request).item["mappings"])
 
     async def list_all(self, request: Request) -> Response:
         """`limit` and `start` are both required here."""
         limit, start = (_whole(request, name) for name in ("limit", "start"))
-        entities = self._world.listed(KIND, request.scope["state"]["sandbox"])
+        entities = self._platform.listed(KIND, request.scope["state"]["sandbox"])
         name = request.query_params.get("name")
         found = [_shown(e.item) for e in entities if name is None or e.item.get("name") == name]
         page = found[start : start + limit]
         links: Item = {}
         if len(found) > start + limit:
             links["next"] = {"href": f"/mappingSets?limit={limit}&start={start + limit}", "templated": False}
-        return jsonio.reply({"data": page, "_page": {"count": len(page), "limit": limit}, "_links": links})
+        return payloads.reply({"data": page, "_page": {"count": len(page), "limit": limit}, "_links": links})
 
     async def validate(self, request: Request) -> Response:
         """A verdict for each mapping; nothing is kept."""
         sandbox = request.scope["state"]["sandbox"]
         content = _read(await request.body())
         reasons = self._complaints(sandbox, content)
-        return jsonio.reply(
+        return payloads.reply(
             {
                 "validationResponse": [
                     {"status": "FAILED", "errors": [{**_place(mapping), "exception": reason}]}
@@ -127,7 +134,7 @@ class DataPrep:
 
     def _find(self, request: Request) -> Entity:
         wanted = request.path_params["id"]
-        entity = self._world.store.get(KIND, request.scope["state"]["sandbox"], wanted)
+        entity = self._platform.store.get(KIND, request.scope["state"]["sandbox"], wanted)
         if entity is None:
             raise plain_error(404, "NotFoundError", f"There is no mapping set {wanted}")
         return entity
@@ -138,16 +145,16 @@ def _complaint(mapping: Item, fields: Item) -> str | None:
         return f"The destination {mapping['destination']} is not in the output schema"
     if mapping["sourceType"] == "EXPRESSION":
         try:
-            expressions.parse(mapping["source"])
-        except expressions.BadExpressionError as error:
+            parse_expression(mapping["source"])
+        except BadExpressionError as error:
             return f"The expression for {mapping['destination']} is invalid: {error}"
     return None
 
 
 def _read(raw: bytes) -> Item:
     try:
-        return mapping_bodies.read(jsonio.parse(raw))
-    except (jsonio.BadJson, mapping_bodies.BadBodyError) as error:
+        return read_mapping_set(payloads.parse_json(raw))
+    except (payloads.BadJson, BadBodyError) as error:
         raise _bad(str(error)) from None
 
 

@@ -1,4 +1,4 @@
-"""What connections, source connections and the like have in common."""
+"""Read requests about Flow Service entities and build what these have in common."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from typing import Any
 
 from starlette.requests import Request
 
-from airflow_provider_aep.emulator import jsonio, settings
+from airflow_provider_aep.emulator import payloads, settings
 from airflow_provider_aep.emulator.errors import flow_error, not_found
+from airflow_provider_aep.emulator.platform import Platform
 from airflow_provider_aep.emulator.store import Entity
-from airflow_provider_aep.emulator.world import World
 
 ACCOUNT = "0A1B2C3D4E5F60718293A4B5@techacct.adobe.com"  # the technical account behind the credential
+# Of the OpenAPI's operations these are not for users.
+PROVIDER_ONLY = frozenset(("finalize", "finalizeupdate"))
 
 
 @dataclass(frozen=True)
@@ -34,8 +36,8 @@ class Call:
         if not self.raw.strip():
             raise flow_error("1405-400")
         try:
-            value = jsonio.parse(self.raw)
-        except jsonio.BadJson as error:
+            value = payloads.parse_json(self.raw)
+        except payloads.BadJson as error:
             raise flow_error("1100-400", reason=str(error)) from None
         if value in (None, {}, []):
             raise flow_error("1405-400")
@@ -54,9 +56,9 @@ async def read_call(request: Request) -> Call:
     return Call(request, request.scope["state"]["sandbox"], await request.body())
 
 
-def find(world: World, kind: str, call: Call) -> Entity:
+def find(platform: Platform, kind: str, call: Call) -> Entity:
     """The entity of the path, in the sandbox of the header, or 404."""
-    entity = world.store.get(kind, call.sandbox, call.id)
+    entity = platform.store.get(kind, call.sandbox, call.id)
     if entity is None:
         raise not_found(kind, call.id)
     return entity
@@ -89,9 +91,11 @@ def optional_object(body: dict[str, Any], name: str) -> dict[str, Any]:
     return {name: value} if name in body else {}
 
 
-def new_item(world: World, sandbox: str, fields: dict[str, Any], *, etag: bool = True) -> dict[str, Any]:
+def new_item(
+    platform: Platform, sandbox: str, fields: dict[str, Any], *, etag: bool = True
+) -> dict[str, Any]:
     """The fields every entity has, in the order of Adobe's samples, around its own."""
-    created_at = world.created_at(sandbox)
+    created_at = platform.created_at(sandbox)
     item = {
         "id": str(uuid.uuid4()),
         "createdAt": created_at,
@@ -105,12 +109,12 @@ def new_item(world: World, sandbox: str, fields: dict[str, Any], *, etag: bool =
         "imsOrgId": settings.ORG_ID,
         **fields,
     }
-    return stamped(world, item) if etag else item
+    return stamped(platform, item) if etag else item
 
 
-def stamped(world: World, item: dict[str, Any]) -> dict[str, Any]:
+def stamped(platform: Platform, item: dict[str, Any]) -> dict[str, Any]:
     """A copy with a new version."""
-    etag = world.new_etag()
+    etag = platform.new_etag()
     return {**item, "version": etag, "etag": etag}
 
 
@@ -120,3 +124,26 @@ def check_if_match(call: Call, item: dict[str, Any]) -> None:
     current = item.get("etag", "")
     if supplied.strip('"') != current.strip('"'):
         raise flow_error("1404-412", supplied=supplied.strip('"'), current=current.strip('"'))
+
+
+def draft_requested(platform: Platform, call: Call) -> bool:
+    """Whether a POST is to make a draft; 1368 where drafts are not offered."""
+    mode = call.request.query_params.get("mode")
+    if mode is None:
+        return False
+    if mode.lower() != "draft" or platform.settings.drafts == "off":
+        raise flow_error("1368-400")
+    return True
+
+
+def read_action(call: Call, allowed: frozenset[str]) -> str:
+    """The `op` of a call to `/action`, in one spelling: Adobe writes both `re-trigger` and `RE_TRIGGER`."""
+    text = call.request.query_params.get("op", "")
+    if not text:
+        raise flow_error("1359-400", param="op")
+    op = text.lower().replace("-", "").replace("_", "")
+    if op in PROVIDER_ONLY:
+        raise flow_error("1402-400", read_action=text)
+    if op not in allowed:
+        raise flow_error("1434-400", op=text)
+    return op

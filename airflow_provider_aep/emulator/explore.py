@@ -10,12 +10,12 @@ from typing import Any
 
 from starlette.datastructures import QueryParams
 
-from airflow_provider_aep.emulator import jsonio
+from airflow_provider_aep.emulator import payloads
 from airflow_provider_aep.emulator.errors import flow_error
+from airflow_provider_aep.emulator.platform import Platform
 from airflow_provider_aep.emulator.sources import Source
-from airflow_provider_aep.emulator.tables import files, library, resources
+from airflow_provider_aep.emulator.tables import files, library
 from airflow_provider_aep.emulator.tables.table import Table
-from airflow_provider_aep.emulator.world import World
 
 # What can be explored of each family, besides its root.
 OBJECT_TYPES = {"table": ("table",), "file": ("folder", "file"), "rest": ("rest",), "stream": ("table",)}
@@ -56,12 +56,12 @@ def _flag(given: Mapping[str, str], name: str) -> bool:
     return value == "true"
 
 
-def answer(world: World, source: Source, query: ExploreQuery) -> object:
+def answer(platform: Platform, source: Source, query: ExploreQuery) -> object:
     """An array for the root and for folders, an object for what has columns."""
     if query.object_type not in ("root", *OBJECT_TYPES[source.family]):
         raise flow_error("1358-400", object_type=query.object_type)
     if source.family == "file":
-        return _files(world, source, query)
+        return _files(platform, source, query)
     if query.object_type == "root":
         entries = [_entry(source, table) for table in library.tables(source).values()]
         # The Snowflake streaming tutorial prints an envelope that no other page has.
@@ -92,11 +92,11 @@ def _resource(source: Source, query: ExploreQuery) -> Item:
     params = _source_params(query.others.get("sourceparams", ""))
     if "resourcePath" not in params and query.object in library.tables(source):
         params["resourcePath"] = query.object  # as the root lists it
-    table = resources.find(source, params)
+    table = library.find_resource(source, params)
     if table is None:
         raise flow_error("1312-400", value=str(params["resourcePath"]), param="sourceParams")
-    reply: Item = {"format": "hierarchical", "schema": resources.schema(source, table)}
-    rows = [resources.wrapped(source, row) for row in table.rows[:PREVIEW_ROWS]]
+    reply: Item = {"format": "hierarchical", "schema": library.resource_schema(source, table)}
+    rows = [library.wrapped(source, row) for row in table.rows[:PREVIEW_ROWS]]
     return {**reply, "data": rows} if query.preview else reply
 
 
@@ -104,7 +104,7 @@ def _source_params(text: str) -> Item:
     """With or without padding, as the tutorials print both; one has a back-tick before the JSON."""
     try:
         raw = base64.b64decode(text + "=" * (-len(text) % 4), validate=True) if text else b"{}"
-        params = jsonio.parse(raw.lstrip(b"`"))
+        params = payloads.parse_json(raw.lstrip(b"`"))
     except (binascii.Error, ValueError):
         params = None
     if not isinstance(params, dict):
@@ -112,8 +112,8 @@ def _source_params(text: str) -> Item:
     return params
 
 
-def _files(world: World, source: Source, query: ExploreQuery) -> object:
-    tree = files.tree(source, world.born, world.clock.now())
+def _files(platform: Platform, source: Source, query: ExploreQuery) -> object:
+    tree = files.tree(source, platform.born, platform.clock.now())
     if query.object_type == "file":
         file = tree.get(query.object)
         if file is None:

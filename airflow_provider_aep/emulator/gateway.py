@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from airflow_provider_aep.emulator import settings
 from airflow_provider_aep.emulator.errors import flow_error, gateway_error, plain_error
-from airflow_provider_aep.emulator.world import World
+from airflow_provider_aep.emulator.platform import Platform
 
 ORG_ID = re.compile(r"[0-9A-Fa-f]{24}@AdobeOrg")
 
@@ -17,9 +17,9 @@ ORG_ID = re.compile(r"[0-9A-Fa-f]{24}@AdobeOrg")
 class Gateway:
     """ASGI: token, API key and organisation, in the order of the troubleshooting guide."""
 
-    def __init__(self, app: ASGIApp, world: World) -> None:
+    def __init__(self, app: ASGIApp, platform: Platform) -> None:
         self._app = app
-        self._world = world
+        self._platform = platform
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope)
@@ -37,7 +37,7 @@ class Gateway:
         if not authorization:
             raise gateway_error("403010")
         scheme, _, token = authorization.partition(" ")
-        if scheme.lower() != "bearer" or not self._world.token_is_valid(token.strip()):
+        if scheme.lower() != "bearer" or not self._platform.token_is_valid(token.strip()):
             raise gateway_error("401013")
 
 

@@ -9,10 +9,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from airflow_provider_aep.emulator import jsonio, settings
+from airflow_provider_aep.emulator import payloads, settings
 from airflow_provider_aep.emulator.errors import ApiError, plain_error
-from airflow_provider_aep.emulator.multipart import read_multipart
-from airflow_provider_aep.emulator.world import World
+from airflow_provider_aep.emulator.payloads import read_multipart
+from airflow_provider_aep.emulator.platform import Platform
 
 
 def ims_error(error: str, description: str | None = None) -> ApiError:
@@ -26,8 +26,8 @@ def ims_error(error: str, description: str | None = None) -> ApiError:
 class Ims:
     """v3 as documented; v2 with all in the query and v4 with a multipart form, as real clients do."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
 
     def routes(self) -> list[Route]:
         """One endpoint, three versions of its path."""
@@ -47,8 +47,8 @@ class Ims:
         scopes = set(re.split(r"[,\s]+", given.get("scope", "").strip()))
         if not scopes <= settings.SCOPES:
             raise ims_error("invalid_scope")
-        token = self._world.new_token()
-        return jsonio.reply(
+        token = self._platform.new_token()
+        return payloads.reply(
             {"access_token": token, "token_type": "bearer", "expires_in": settings.TOKEN_SECONDS},
             headers={"cache-control": "no-store"},
         )

@@ -1,18 +1,36 @@
-"""What a mapping set does to a row. Pure: rows in, XDM records out."""
+"""Read mapping sets, evaluate their expressions, and turn source rows into XDM records. Pure."""
 
 from __future__ import annotations
 
+import functools
 import math
 import re
-from collections.abc import Mapping, Sequence
+import uuid
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from airflow_provider_aep.emulator import expressions
+from airflow_provider_aep.emulator.store import Entity
 
 Fields = Mapping[str, Mapping[str, Any]]
 Record = dict[str, Any]
+# The OpenAPI's names, and those of the data prep guide's samples.
+SOURCE_TYPES = {
+    "attribute": "ATTRIBUTE",
+    "expression": "EXPRESSION",
+    "static": "STATIC",
+    "text/x.schema-path": "ATTRIBUTE",
+    "text/x.aep-xl": "EXPRESSION",
+}
+CONTENT_TYPE = "application/vnd.adobe.xed-full+json;version=1"
+Item = dict[str, Any]
+TOKEN = re.compile(
+    r"""\s*(?:(?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(?P<number>-?\d{1,18}(?:\.\d{1,9})?)
+        |(?P<name>[A-Za-z_$][\w$.]*)|(?P<mark>[(),]))""",
+    re.VERBOSE,
+)
+MAX_TOKENS = 500
 
 
 class BadValueError(ValueError):
@@ -53,8 +71,8 @@ def _source(rule: Rule, row: Mapping[str, Any]) -> Any:
     if rule.kind == "STATIC":
         return rule.source
     if rule.kind == "EXPRESSION":
-        return expressions.evaluate(rule.source, row)
-    return expressions.column(row, rule.source)
+        return evaluate(rule.source, row)
+    return column(row, rule.source)
 
 
 def fit(value: Any, field: Mapping[str, Any]) -> Any:
@@ -120,3 +138,184 @@ def parse_time(value: object) -> datetime | None:
     except ValueError:
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+
+
+class BadBodyError(ValueError):
+    """No mapping set; the text says why."""
+
+
+def read_mapping_set(body: object) -> Item:
+    """What is kept of either: `outputSchema` and `mappings`, in the OpenAPI's words."""
+    if not isinstance(body, dict):
+        raise BadBodyError("the body must be a JSON object")
+    mappings = body.get("mappings")
+    if not isinstance(mappings, list) or not mappings:
+        raise BadBodyError("'mappings' is required and must be an array")
+    content: Item = {
+        "outputSchema": {"schemaRef": _schema_ref(body)},
+        "mappings": list(map(_read_mapping, mappings)),
+    }
+    if isinstance(body.get("name"), str):
+        content["name"] = body["name"]
+    destinations = [mapping["destination"] for mapping in content["mappings"]]
+    twice = {path for path in destinations if destinations.count(path) > 1}
+    if twice:
+        raise BadBodyError(f"{min(twice)} is mapped twice")
+    return content
+
+
+def _schema_ref(body: Item) -> Item:
+    if isinstance(body.get("xdmSchema"), str):  # the collect tutorials' body
+        return {"id": body["xdmSchema"], "contentType": CONTENT_TYPE}
+    output = body.get("outputSchema")
+    reference = output.get("schemaRef") if isinstance(output, dict) else None
+    if not isinstance(reference, dict) or not isinstance(reference.get("id"), str):
+        raise BadBodyError("'xdmSchema' or 'outputSchema.schemaRef.id' is required")
+    content_type = reference.get("contentType", CONTENT_TYPE)
+    if not isinstance(content_type, str):
+        raise BadBodyError("'outputSchema.schemaRef.contentType' must be a string")
+    return {"id": reference["id"], "contentType": content_type}
+
+
+def _read_mapping(entry: object) -> Item:
+    if not isinstance(entry, dict):
+        raise BadBodyError("a mapping must be an object")
+    source = entry.get("source", entry.get("sourceAttribute"))
+    destination = entry.get("destination", entry.get("destinationXdmPath"))
+    for name, value in (("source", source), ("destination", destination)):
+        if not isinstance(value, str) or not value.strip():
+            raise BadBodyError(f"a mapping needs a {name}")
+    kind = entry.get("sourceType", "ATTRIBUTE")
+    if not isinstance(kind, str) or kind.lower() not in SOURCE_TYPES:
+        raise BadBodyError("'sourceType' is ATTRIBUTE, EXPRESSION or STATIC")
+    named = {name: entry[name] for name in ("name", "description") if isinstance(entry.get(name), str)}
+    return {
+        "id": uuid.uuid4().hex,
+        "version": 0,
+        "sourceType": SOURCE_TYPES[kind.lower()],
+        "source": source,
+        "destination": destination,
+        **named,
+    }
+
+
+def at_version(entity: Entity, version: int | None) -> Item | None:
+    """A mapping set as it was at a version, or as it is now; None where it has no such version."""
+    if version is None or version == entity.item["version"]:
+        return entity.item
+    earlier: Item | None = entity.hidden.get("versions", {}).get(str(version))
+    return earlier
+
+
+class BadExpressionError(ValueError):
+    """The text is no expression that the emulator understands."""
+
+
+def _as_text(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
+def _concat(*parts: Any) -> str:
+    return "".join(map(_as_text, parts))
+
+
+def _coalesce(*parts: Any) -> Any:
+    return next((part for part in parts if part is not None), None)
+
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "concat": _concat,
+    "coalesce": _coalesce,
+    "lower": lambda value: _as_text(value).lower(),
+    "upper": lambda value: _as_text(value).upper(),
+    "trim": lambda value: _as_text(value).strip(),
+}
+ONE_ARGUMENT = frozenset(("lower", "upper", "trim"))
+
+
+@dataclass(frozen=True)
+class Node:
+    """A column, a literal or a call."""
+
+    kind: str
+    value: Any
+    parts: tuple[Node, ...] = ()
+
+
+@functools.lru_cache(maxsize=1000)
+def parse_expression(text: str) -> Node:
+    """The tree of an expression; BadExpressionError if it is none."""
+    tokens = _tokens(text)
+    node, rest = _read_node(tokens, 0)
+    if rest != len(tokens):
+        raise BadExpressionError(f"unexpected {tokens[rest][1]!r}")
+    return node
+
+
+def evaluate(text: str, row: Mapping[str, Any]) -> Any:
+    """Its value for a row."""
+    return _node_value(parse_expression(text), row)
+
+
+def column(row: Mapping[str, Any], path: str) -> Any:
+    """A column, or with dots a field of a record in JSON; None where there is none."""
+    if path in row:
+        return row[path]
+    node: Any = row
+    for step in path.split("."):
+        node = node.get(step) if isinstance(node, Mapping) else None
+    return node
+
+
+def _node_value(node: Node, row: Mapping[str, Any]) -> Any:
+    if node.kind == "column":
+        return column(row, node.value)
+    if node.kind == "literal":
+        return node.value
+    return FUNCTIONS[node.value](*(_node_value(part, row) for part in node.parts))
+
+
+def _tokens(text: str) -> list[tuple[str, str]]:
+    tokens: list[tuple[str, str]] = []
+    position = 0
+    text = text.strip()
+    while position < len(text):
+        found = TOKEN.match(text, position)
+        if found is None or found.lastgroup is None or len(tokens) >= MAX_TOKENS:
+            raise BadExpressionError(f"cannot read {text[position : position + 20]!r}")
+        tokens.append((found.lastgroup, found[found.lastgroup]))
+        position = found.end()
+    return tokens
+
+
+def _read_node(tokens: Sequence[tuple[str, str]], at: int, depth: int = 0) -> tuple[Node, int]:
+    if at >= len(tokens) or depth > 20:
+        raise BadExpressionError("the expression ends too early, or is nested too deeply")
+    kind, text = tokens[at]
+    if kind == "text":
+        return Node("literal", re.sub(r"\\(.)", r"\1", text[1:-1])), at + 1
+    if kind == "number":
+        return Node("literal", float(text) if "." in text else int(text)), at + 1
+    if kind == "mark":
+        raise BadExpressionError(f"unexpected {text!r}")
+    if at + 1 == len(tokens) or tokens[at + 1][1] != "(" or tokens[at + 1][0] != "mark":
+        return Node("column", text), at + 1
+    return _read_call(text.lower(), tokens, at + 2, depth)
+
+
+def _read_call(name: str, tokens: Sequence[tuple[str, str]], at: int, depth: int) -> tuple[Node, int]:
+    if name not in FUNCTIONS:
+        raise BadExpressionError(f"the function {name} is not emulated")
+    parts: list[Node] = []
+    while at < len(tokens) and tokens[at] != ("mark", ")"):
+        if parts:
+            if tokens[at] != ("mark", ","):
+                raise BadExpressionError(f"a comma is missing before {tokens[at][1]!r}")
+            at += 1
+        part, at = _read_node(tokens, at, depth + 1)
+        parts.append(part)
+    if at >= len(tokens):
+        raise BadExpressionError("a parenthesis is not closed")
+    if not parts or (name in ONE_ARGUMENT and len(parts) != 1):
+        raise BadExpressionError(f"{name} has the wrong number of arguments")
+    return Node("call", name, tuple(parts)), at + 1

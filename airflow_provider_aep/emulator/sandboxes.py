@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from airflow_provider_aep.emulator import jsonio, settings
+from airflow_provider_aep.emulator import payloads, settings
 from airflow_provider_aep.emulator.errors import flow_error
 
 CREATED = "2024-01-08T09:00:00.000Z"
@@ -45,7 +45,7 @@ class Sandboxes:
     async def list_all(self, _request: Request) -> Response:
         """All sandboxes of the organisation, which are those the user may use."""
         items = [_sandbox(name) for name in settings.SANDBOXES]
-        return jsonio.reply(
+        return payloads.reply(
             {"sandboxes": items, "_page": {"limit": len(items), "count": len(items)}, "_links": {}}
         )
 
@@ -54,4 +54,4 @@ class Sandboxes:
         name = request.path_params["name"]
         if name not in settings.SANDBOXES:
             raise flow_error("2100-404", name=name)
-        return jsonio.reply(_sandbox(name))
+        return payloads.reply(_sandbox(name))

@@ -11,8 +11,8 @@ from importlib import resources
 from typing import Any
 
 from airflow_provider_aep.emulator import spec_bodies
+from airflow_provider_aep.emulator.platform import Platform
 from airflow_provider_aep.emulator.store import Entity
-from airflow_provider_aep.emulator.world import World
 
 # What the control plane did. The platform's specs are of no sandbox.
 ADDED, WITHDRAWN, EVERYWHERE = "connectionSpecs", "withdrawnSpecs", ""
@@ -51,35 +51,35 @@ def _documented(entry: dict[str, Any], *, drafts: bool) -> Source:
     )
 
 
-def find(world: World, spec_id: str) -> Source | None:
+def find(platform: Platform, spec_id: str) -> Source | None:
     """The source of a connection spec; None when the platform does not offer it, or no longer."""
-    added = world.store.get(ADDED, EVERYWHERE, spec_id)
+    added = platform.store.get(ADDED, EVERYWHERE, spec_id)
     if added is not None:
         return Source(spec=added.item, **added.hidden)
-    if spec_id in world.settings.withdrawn or world.store.get(WITHDRAWN, EVERYWHERE, spec_id):
+    if spec_id in platform.settings.withdrawn or platform.store.get(WITHDRAWN, EVERYWHERE, spec_id):
         return None
-    return documented(drafts=world.settings.drafts == "on").get(spec_id)
+    return documented(drafts=platform.settings.drafts == "on").get(spec_id)
 
 
-def offered(world: World) -> list[Source]:
+def offered(platform: Platform) -> list[Source]:
     """All that `find` finds."""
-    added = [entity.id for entity in world.store.all(ADDED, EVERYWHERE)]
-    ids = dict.fromkeys([*documented(drafts=world.settings.drafts == "on"), *added])
-    return [source for source in (find(world, spec_id) for spec_id in ids) if source]
+    added = [entity.id for entity in platform.store.all(ADDED, EVERYWHERE)]
+    ids = dict.fromkeys([*documented(drafts=platform.settings.drafts == "on"), *added])
+    return [source for source in (find(platform, spec_id) for spec_id in ids) if source]
 
 
-def add(world: World, source: Source) -> None:
+def add(platform: Platform, source: Source) -> None:
     """Offer a source that Adobe documents nowhere, or a documented one in another shape."""
     hidden = {name: value for name, value in vars(source).items() if name != "spec"}
-    world.store.put(Entity(ADDED, EVERYWHERE, source.id, source.spec, hidden))
+    platform.store.put(Entity(ADDED, EVERYWHERE, source.id, source.spec, hidden))
 
 
-def withdraw(world: World, spec_id: str) -> None:
+def withdraw(platform: Platform, spec_id: str) -> None:
     """As the platform did with PayPal's."""
-    added = world.store.get(ADDED, EVERYWHERE, spec_id)
+    added = platform.store.get(ADDED, EVERYWHERE, spec_id)
     if added is not None:
-        world.store.delete(added)
-    world.store.put(Entity(WITHDRAWN, EVERYWHERE, spec_id, {}))
+        platform.store.delete(added)
+    platform.store.put(Entity(WITHDRAWN, EVERYWHERE, spec_id, {}))
 
 
 def named(text: str) -> frozenset[str]:

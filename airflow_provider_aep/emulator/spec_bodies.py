@@ -1,4 +1,4 @@
-"""What a connection spec says, in the shape of Adobe's Flow Service OpenAPI. Pure."""
+"""Build connection specs and flow specs in the shape that Adobe documents. Pure."""
 
 from __future__ import annotations
 
@@ -32,6 +32,16 @@ SOURCE_PARAMS: dict[str, Item] = {
 }
 KINDS = {"table": "Table", "file": "CloudStorage", "rest": "Rest", "stream": "Streaming"}
 EXPLORED = {**KINDS, "file": "FileSystem"}
+TARGET_SPEC = "c604ff05-7f1a-43c0-8e18-33bf874cb11c"  # the data lake
+DELTA_COLUMN = {
+    "type": "object",
+    "properties": {
+        "name": {"type": "string"},
+        "dateFormat": {"type": "string"},
+        "timezone": {"type": "string"},
+    },
+    "required": ["name"],
+}
 
 
 def auth_spec(auth: Mapping[str, Any]) -> Item:
@@ -99,4 +109,114 @@ def permissions(resource: str) -> Item:
     return {
         "manage": {"@type": "lowLevel", "name": resource, "permissions": ["write"]},
         "view": {"@type": "lowLevel", "name": resource, "permissions": ["read"]},
+    }
+
+
+def _schedule_schema() -> dict[str, Any]:
+    return {
+        "$schema": DRAFT_07,
+        "type": "object",
+        "properties": {
+            "startTime": {"description": "epoch time", "type": "integer"},
+            "frequency": {"type": "string", "enum": ["once", "minute", "hour", "day", "week"]},
+            "interval": {"type": "integer"},
+            "backfill": {"type": "boolean", "default": True},
+        },
+        "required": ["startTime", "frequency"],
+        "if": {"properties": {"frequency": {"const": "once"}}},
+        "then": {"allOf": [{"not": {"required": ["interval"]}}, {"not": {"required": ["backfill"]}}]},
+        "else": {
+            "required": ["interval"],
+            "if": {"properties": {"frequency": {"const": "minute"}}},
+            "then": {"properties": {"interval": {"minimum": 15}}},
+            "else": {"properties": {"interval": {"minimum": 1}}},
+        },
+    }
+
+
+def _options_schema() -> dict[str, Any]:
+    return {
+        "$schema": DRAFT_07,
+        "type": "object",
+        "properties": {
+            "errorDiagnosticsEnabled": {
+                "title": "Error diagnostics.",
+                "description": "Flag to enable detailed and sample error diagnostics summary.",
+                "type": "boolean",
+                "default": False,
+            },
+            "partialIngestionPercent": {
+                "title": "Partial ingestion threshold.",
+                "description": "Percentage which defines the threshold of errors allowed "
+                "before the run is marked as failed.",
+                "type": "number",
+                "exclusiveMinimum": 0,
+            },
+        },
+    }
+
+
+def _transformation_specs(*, with_delta_column: bool) -> list[dict[str, Any]]:
+    copy = {"$schema": DRAFT_07, "type": "object", "properties": {"deltaColumn": DELTA_COLUMN}}
+    mapping = {
+        "$schema": DRAFT_07,
+        "type": "object",
+        "description": "defines various params required for different mapping from source to target",
+        "properties": {"mappingId": {"type": "string"}, "mappingVersion": {"type": "string"}},
+    }
+    specs: list[dict[str, Any]] = [{"name": "Mapping", "spec": mapping}]
+    if with_delta_column:
+        specs.insert(0, {"name": "Copy", "spec": {**copy, "required": ["deltaColumn"]}})
+    return specs
+
+
+def _run_schema(*, with_delta_column: bool) -> dict[str, Any]:
+    times = ("startTime", "windowStartTime", "windowEndTime")
+    properties: dict[str, Any] = {name: {"type": "integer", "description": "epoch time"} for name in times}
+    if with_delta_column:
+        properties["deltaColumn"] = DELTA_COLUMN
+    return {"$schema": DRAFT_07, "type": "object", "properties": properties, "required": list(properties)}
+
+
+def flow_spec(entry: Mapping[str, Any], source_ids: Sequence[str], *, drafts: bool) -> dict[str, Any]:
+    """`entry` is one of `data/flow_specs.json`; the sources are those that are offered."""
+    stream = entry["family"] == "stream"
+    return {
+        "id": entry["id"],
+        "name": entry["name"],
+        "providerId": STREAM_PROVIDER if stream else PROVIDER,
+        "version": "1.0",
+        "sourceConnectionSpecIds": list(source_ids),
+        "targetConnectionSpecIds": [TARGET_SPEC],
+        **(_streaming_parts(entry) if stream else _batch_parts(with_delta_column=entry["family"] == "table")),
+        "attributes": {
+            "isSourceFlow": True,
+            "flacValidationSupported": True,
+            "isDraftModeSupported": drafts,
+            "frequency": "streaming" if stream else "batch",
+            "notification": {"category": "sources", "flowRun": {"enabled": True}},
+        },
+        "permissionsInfo": permissions("StreamingSource" if stream else "EnterpriseSource"),
+    }
+
+
+def _batch_parts(*, with_delta_column: bool) -> dict[str, Any]:
+    return {
+        "optionSpec": {"name": "OptionSpec", "spec": _options_schema()},
+        "transformationSpecs": _transformation_specs(with_delta_column=with_delta_column),
+        "scheduleSpec": {"name": "PeriodicSchedule", "type": "Periodic", "spec": _schedule_schema()},
+        "runSpec": {"name": "ProviderParams", "spec": _run_schema(with_delta_column=with_delta_column)},
+    }
+
+
+def _streaming_parts(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Neither schedule nor runs on demand: rows come when they come."""
+    options = _options_schema()
+    if entry.get("inlet"):
+        text = {"title": "Inlet Url.", "description": "Inlet Url which defines the streaming endpoint."}
+        options["properties"]["inletUrl"] = {**text, "type": "string"}
+    mapped = entry.get("mapping", True)
+    return {
+        "optionSpec": {"name": "OptionSpec", "spec": options},
+        "transformationSpecs": _transformation_specs(with_delta_column=False) if mapped else [],
     }

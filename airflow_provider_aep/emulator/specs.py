@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import resources
 from typing import Any
 
+from jsonschema import Draft7Validator
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from airflow_provider_aep.emulator import explore, filters, flow_spec_parts, jsonio, sources
+from airflow_provider_aep.emulator import explore, lists, payloads, sources, spec_bodies
 from airflow_provider_aep.emulator.errors import flow_error, not_found
+from airflow_provider_aep.emulator.platform import Platform
 from airflow_provider_aep.emulator.sources import Source
-from airflow_provider_aep.emulator.world import World
 
 Item = dict[str, Any]
 
@@ -30,8 +32,8 @@ def _flow_specs() -> list[Item]:
 class Specs:
     """The catalogue of one emulator, and the endpoints that show it."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
 
     def routes(self) -> list[Route]:
         """Their paths."""
@@ -47,7 +49,7 @@ class Specs:
         """The source that `{"id", "version"}` in a body means; 1413 when there is none."""
         if not isinstance(reference, dict) or not isinstance(reference.get("id"), str):
             raise flow_error("1413-400")
-        source = sources.find(self._world, reference["id"])
+        source = sources.find(self._platform, reference["id"])
         # "Omitting this value will default to the most recent version", says Adobe's OpenAPI.
         if source is None or reference.get("version", source.spec["version"]) != source.spec["version"]:
             raise flow_error("1413-400")
@@ -55,10 +57,10 @@ class Specs:
 
     def flow_specs(self) -> list[Item]:
         """All of them; each names the sources it is for."""
-        offered = sources.offered(self._world)
-        drafts = self._world.settings.drafts == "on"
+        offered = sources.offered(self._platform)
+        drafts = self._platform.settings.drafts == "on"
         return [
-            flow_spec_parts.flow_spec(
+            spec_bodies.flow_spec(
                 entry, [s.id for s in offered if entry["name"] in s.flow_specs], drafts=drafts
             )
             for entry in _flow_specs()
@@ -70,22 +72,24 @@ class Specs:
 
     async def list_connection_specs(self, request: Request) -> Response:
         """All, or those `property` lets through."""
-        return _listed(request, (source.spec for source in sources.offered(self._world)))
+        return _listed(request, (source.spec for source in sources.offered(self._platform)))
 
     async def get_connection_spec(self, request: Request) -> Response:
         """One, in an array all the same."""
-        source = sources.find(self._world, request.path_params["id"])
+        source = sources.find(self._platform, request.path_params["id"])
         return _single(request, source.spec if source else None, "connectionSpecs")
 
     async def explore(self, request: Request) -> Response:
         """What `/connections/{id}/explore` is for the others: for a source that has no base connections."""
         spec_id = request.path_params["id"]
-        source = sources.find(self._world, spec_id)
+        source = sources.find(self._platform, spec_id)
         if source is None:
             raise not_found("connectionSpecs", spec_id)
         if source.spec["authSpec"] or source.family == "stream":
             raise flow_error("1372-400", spec_id=spec_id)
-        return jsonio.reply(explore.answer(self._world, source, explore.read_query(request.query_params)))
+        return payloads.reply(
+            explore.answer(self._platform, source, explore.read_query(request.query_params))
+        )
 
     async def list_flow_specs(self, request: Request) -> Response:
         """All, or those `property` lets through."""
@@ -101,11 +105,43 @@ def _listed(request: Request, specs: Iterable[Item]) -> Response:
     if unknown:
         raise flow_error("1451-400", param=unknown[0])
     texts = request.query_params.getlist("property")
-    conditions = [filters.parse(text, filters.SPEC_FIELDS) for text in texts]
-    return jsonio.reply({"items": [spec for spec in specs if filters.matches(spec, conditions)]})
+    conditions = [lists.parse_condition(text, lists.SPEC_FIELDS) for text in texts]
+    return payloads.reply({"items": [spec for spec in specs if lists.matches(spec, conditions)]})
 
 
 def _single(request: Request, spec: Item | None, kind: str) -> Response:
     if spec is None:
         raise not_found(kind, request.path_params["id"])
-    return jsonio.reply({"items": [spec]})
+    return payloads.reply({"items": [spec]})
+
+
+def checked_params(value: object, schema: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The value in the schema's types, or 1304 for what is missing and 1100 for what does not fit."""
+    if not isinstance(value, dict):
+        raise flow_error("1100-400", reason=f"{name} must be an object")
+    coerced: dict[str, Any] = _coerced(value, schema)
+    for error in Draft7Validator(schema).iter_errors(coerced):
+        where = ".".join([name, *map(str, error.absolute_path)])
+        if error.validator == "required":
+            missing = next(x for x in error.validator_value if x not in error.instance)
+            raise flow_error("1304-400", field=f"{where}.{missing}")
+        raise flow_error("1100-400", reason=f"{where} does not match {error.validator}")
+    return coerced
+
+
+def _coerced(value: Any, schema: Mapping[str, Any]) -> Any:
+    kind = schema.get("type")
+    if isinstance(value, dict):
+        properties = schema.get("properties", {})
+        return {key: _coerced(part, properties.get(key, {})) for key, part in value.items()}
+    if kind == "string" and isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if not isinstance(value, str):
+        return value
+    if kind == "integer" and re.fullmatch(r"-?[0-9]{1,18}", value):
+        return int(value)
+    if kind == "number" and re.fullmatch(r"-?[0-9]{1,18}(\.[0-9]{1,9})?", value):
+        return float(value) if "." in value else int(value)
+    if kind == "boolean" and value.lower() in ("true", "false"):
+        return value.lower() == "true"
+    return value

@@ -11,12 +11,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from airflow_provider_aep.emulator import jsonio, settings
+from airflow_provider_aep.emulator import payloads, settings
 from airflow_provider_aep.emulator.errors import ApiError
-from airflow_provider_aep.emulator.flows import batches, ingest
-from airflow_provider_aep.emulator.registry.resources import Resources
+from airflow_provider_aep.emulator.flows import ingest
+from airflow_provider_aep.emulator.platform import Platform
 from airflow_provider_aep.emulator.store import Entity
-from airflow_provider_aep.emulator.world import World
+from airflow_provider_aep.emulator.xdm import XdmResources
 
 FLOW_ID = "x-adobe-flow-id"
 Item = dict[str, Any]
@@ -32,8 +32,8 @@ def opened(entity: Entity, request: Request) -> Entity:
 class Inlets:
     """The streaming endpoints of one emulator. They ask for no API key, organisation or sandbox."""
 
-    def __init__(self, world: World, resources: Resources) -> None:
-        self._world = world
+    def __init__(self, platform: Platform, resources: XdmResources) -> None:
+        self._platform = platform
         self._resources = resources
         self._sequence = itertools.count(1)
 
@@ -49,20 +49,20 @@ class Inlets:
             raise _refusal(404, "Not Found", inlet_id, "Inlet does not exist")
         self._check_token(owner, request)
         try:
-            message = jsonio.parse(await request.body())
-        except jsonio.BadJson:
+            message = payloads.parse_json(await request.body())
+        except payloads.BadJson:
             message = None
         if not isinstance(message, dict):
             raise _refusal(400, "Invalid Message Format", inlet_id, "Message is no JSON object")
         self._land(owner, inlet_id, request, message)
-        now, number = self._world.clock.now_ms(), next(self._sequence)
+        now, number = self._platform.clock.now_ms(), next(self._sequence)
         reply = {"inletId": inlet_id, "xactionId": f"{now}:{number}:{number}", "receivedTimeMs": now}
-        return jsonio.reply(reply)
+        return payloads.reply(reply)
 
     def _owner(self, inlet_id: str) -> Entity | None:
         for sandbox in settings.SANDBOXES:
             for kind in ("connections", "flows"):
-                for entity in self._world.store.all(kind, sandbox):
+                for entity in self._platform.store.all(kind, sandbox):
                     if entity.hidden.get("inlet", {}).get("inletId") == inlet_id:
                         return entity
         return None
@@ -72,7 +72,7 @@ class Inlets:
         if str(params.get("authenticationRequired", False)).lower() != "true":
             return
         _, _, token = request.headers.get("authorization", "").partition(" ")
-        if not self._world.token_is_valid(token.strip()):
+        if not self._platform.token_is_valid(token.strip()):
             raise ApiError(
                 401,
                 {
@@ -90,16 +90,18 @@ class Inlets:
         sent = request.headers.get(FLOW_ID) or request.query_params.get(FLOW_ID)
         flow = self._flow(owner, sent or (header or {}).get("flowId"))
         plan = self._plan(owner, flow, header)
-        if self._world.store.get("datasets", owner.sandbox, plan["dataset"]) is None:
+        if self._platform.store.get("datasets", owner.sandbox, plan["dataset"]) is None:
             raise _refusal(400, "Invalid Message Format", inlet_id, "Message belongs to no enabled dataflow")
-        outcome = ingest.fitted(self._world, self._resources, owner.sandbox, plan, [row])
-        now, batch_id = self._world.clock.now_ms(), batches.new_id()
-        landed = batches.batch(self._world, owner.sandbox, batch_id, plan["dataset"], outcome, (now, now))
-        self._world.store.put(landed)
+        outcome = ingest.fitted(self._platform, self._resources, owner.sandbox, plan, [row])
+        now, batch_id = self._platform.clock.now_ms(), ingest.new_batch_id()
+        landed = ingest.new_batch(
+            self._platform, owner.sandbox, batch_id, plan["dataset"], outcome, (now, now)
+        )
+        self._platform.store.put(landed)
 
     def _plan(self, owner: Entity, flow: Entity | None, header: Item | None) -> Item:
         """XDM goes as it is where it says; anything else through the dataflow's mapping."""
-        plan = ingest.plan(self._world, flow) if flow else {"partial": 0, "dataset": ""}
+        plan = ingest.plan(self._platform, flow) if flow else {"partial": 0, "dataset": ""}
         if header is None:
             return plan
         return {**plan, "mapping": None, "dataset": str(header.get("datasetId", plan["dataset"]))}
@@ -111,9 +113,9 @@ class Inlets:
         return enabled[0] if len(enabled) == 1 else None
 
     def _flows(self, connection: Entity) -> list[Entity]:
-        sources = self._world.store.all("sourceConnections", connection.sandbox)
+        sources = self._platform.store.all("sourceConnections", connection.sandbox)
         ids = {source.id for source in sources if source.item.get("baseConnectionId") == connection.id}
-        flows = self._world.store.all("flows", connection.sandbox)
+        flows = self._platform.store.all("flows", connection.sandbox)
         return [flow for flow in flows if ids.intersection(flow.item["sourceConnectionIds"])]
 
 

@@ -9,11 +9,11 @@ from email.utils import formatdate
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from airflow_provider_aep.emulator import errors, jsonio
+from airflow_provider_aep.emulator import errors, payloads
 from airflow_provider_aep.emulator.faults import Fault
 from airflow_provider_aep.emulator.output import Output
+from airflow_provider_aep.emulator.platform import Platform
 from airflow_provider_aep.emulator.server import TcpConnection
-from airflow_provider_aep.emulator.world import World
 
 MAX_BODY = 16 * 1024 * 1024
 CONTROL = "/_emulator"
@@ -42,9 +42,9 @@ class Reply:
 class Wire:
     """ASGI: reads the whole request, then logs, fails or passes it on."""
 
-    def __init__(self, app: ASGIApp, world: World, output: Output) -> None:
+    def __init__(self, app: ASGIApp, platform: Platform, output: Output) -> None:
         self._app = app
-        self._world = world
+        self._platform = platform
         self._output = output
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -66,7 +66,7 @@ class Wire:
         if path == CONTROL or path.startswith(CONTROL + "/"):
             await self._reply(await self._carry_out(scope, body), send)
             return
-        entry = self._world.log.add(request, body, tcp.number)
+        entry = self._platform.log.add(request, body, tcp.number)
         reply = await self._answer(request, body, receive)
         self._print(request, reply)
         if reply is None:
@@ -77,7 +77,7 @@ class Wire:
 
     async def _answer(self, request: Request, body: bytes, receive: Receive) -> Reply | None:
         """The reply, or None when the socket is to close unanswered."""
-        fault = self._world.faults.take(request.method, request.scope["path"])
+        fault = self._platform.faults.take(request.method, request.scope["path"])
         if fault is None:
             return await self._carry_out(request.scope, body)
         reply = Reply()
@@ -85,9 +85,9 @@ class Wire:
             reply = await self._carry_out(request.scope, body)
             await _hold(fault.delay, receive)
         else:
-            age = self._world.age
+            age = self._platform.age
             left = await _hold(fault.delay, receive)
-            if left or age != self._world.age:
+            if left or age != self._platform.age:
                 return None  # nobody waits any more, or a reset came between: no effect
             if fault.carries_out:
                 reply = await self._carry_out(request.scope, body)
@@ -110,7 +110,7 @@ class Wire:
     async def _reply(self, reply: Reply, send: Send) -> None:
         """Send it, with the time of the emulator's clock: that is the platform's."""
         if all(name.lower() != b"date" for name, _ in reply.headers):
-            reply.set_header(b"date", formatdate(self._world.clock.now(), usegmt=True).encode())
+            reply.set_header(b"date", formatdate(self._platform.clock.now(), usegmt=True).encode())
         await _send(reply, send)
 
     def _print(self, request: Request, reply: Reply | None) -> None:
@@ -174,7 +174,7 @@ def _spoil(reply: Reply, fault: Fault) -> Reply:
 
 
 def _error_reply(error: errors.ApiError) -> Reply:
-    response = jsonio.reply(error.body, error.status, error.headers)
+    response = payloads.reply(error.body, error.status, error.headers)
     return Reply(response.status_code, list(response.raw_headers), bytes(response.body))
 
 

@@ -28,23 +28,23 @@ def main(canaries: dict[str, str]) -> int:
     for name in ("CLIENT_SECRET", "PAYPAL_ID", "PAYPAL_SECRET"):
         setattr(settings, name, canaries[name])
 
-    from airflow_provider_aep.emulator import cli, requestlog, world
+    from airflow_provider_aep.emulator import cli, platform, request_log
 
-    world.secrets = SimpleNamespace(  # type: ignore[assignment]
+    platform.secrets = SimpleNamespace(  # type: ignore[assignment]
         token_hex=secrets.token_hex,
         token_urlsafe=lambda size: canaries["TOKEN"] + secrets.token_urlsafe(size),
     )
-    add = requestlog.RequestLog.add
+    add = request_log.RequestLog.add
     notes = Path(canaries["notes"]).open("ab", buffering=0)  # noqa: SIM115 - for as long as the process
 
-    def noting(log: requestlog.RequestLog, request: Any, *rest: Any) -> Any:
+    def noting(log: request_log.RequestLog, request: Any, *rest: Any) -> Any:
         headers = {name: value for name, value in request.headers.items() if name != "authorization"}
         target = request.scope["raw_path"] + b"?" + request.scope["query_string"]
         with suppress(OSError):  # a test may have filled the disk
             notes.write(json.dumps([target.decode("latin-1"), headers]).encode() + b"\n")
         return add(log, request, *rest)
 
-    requestlog.RequestLog.add = noting  # type: ignore[method-assign]
+    request_log.RequestLog.add = noting  # type: ignore[method-assign]
     return cli.main()
 
 

@@ -7,10 +7,10 @@ from typing import Any
 from airflow_provider_aep.emulator import sources
 from airflow_provider_aep.emulator.entities import optional_text, required_text
 from airflow_provider_aep.emulator.errors import flow_error
-from airflow_provider_aep.emulator.flows import coercion, schedule
-from airflow_provider_aep.emulator.specs import Specs
+from airflow_provider_aep.emulator.flows import schedule
+from airflow_provider_aep.emulator.platform import Platform
+from airflow_provider_aep.emulator.specs import Specs, checked_params
 from airflow_provider_aep.emulator.store import Entity
-from airflow_provider_aep.emulator.world import World
 
 SIDES = {"sourceConnectionIds": "sourceConnections", "targetConnectionIds": "targetConnections"}
 Item = dict[str, Any]
@@ -19,8 +19,8 @@ Item = dict[str, Any]
 class FlowBodies:
     """Reads the bodies of POST, and of a PATCH once it is applied."""
 
-    def __init__(self, world: World, specs: Specs) -> None:
-        self._world = world
+    def __init__(self, platform: Platform, specs: Specs) -> None:
+        self._platform = platform
         self._specs = specs
 
     def read(self, sandbox: str, body: Item, *, draft: bool, before: Item | None = None) -> Item:
@@ -45,9 +45,9 @@ class FlowBodies:
             if "scheduleParams" in body:
                 raise flow_error("1100-400", reason=f"flow spec {spec['name']} has no schedule")
         elif "scheduleParams" in body or not draft:
-            fields["scheduleParams"] = schedule.read(body.get("scheduleParams"), self._world.clock.now())
+            fields["scheduleParams"] = schedule.read(body.get("scheduleParams"), self._platform.clock.now())
         if "options" in body:
-            fields["options"] = coercion.checked(body["options"], spec["optionSpec"]["spec"], "options")
+            fields["options"] = checked_params(body["options"], spec["optionSpec"]["spec"], "options")
         if "labels" in body:
             fields["labels"] = _labels(body["labels"])
         if not draft:
@@ -58,8 +58,8 @@ class FlowBodies:
     def inlet(self, sandbox: str, item: Item) -> str | None:
         """Whether rows are sent to the source, and where it shows its address."""
         ids = item["sourceConnectionIds"]
-        entity = self._world.store.get("sourceConnections", sandbox, ids[0]) if ids else None
-        source = sources.find(self._world, entity.item["connectionSpec"]["id"]) if entity else None
+        entity = self._platform.store.get("sourceConnections", sandbox, ids[0]) if ids else None
+        source = sources.find(self._platform, entity.item["connectionSpec"]["id"]) if entity else None
         return source.inlet if source else None
 
     def _spec(self, reference: object) -> Item:
@@ -79,7 +79,7 @@ class FlowBodies:
             return None
         if len(ids) != 1:
             raise flow_error("1321-400", id_type=name)
-        entity = self._world.store.get(SIDES[name], sandbox, ids[0])
+        entity = self._platform.store.get(SIDES[name], sandbox, ids[0])
         if entity is None:
             raise flow_error("1101-404")
         if entity.item["state"] == "draft" and not draft:
@@ -90,7 +90,7 @@ class FlowBodies:
         """Dataset, target connection and mapping set speak of one schema."""
         assert target is not None
         dataset_id = target.item["params"]["dataSetId"]
-        dataset = self._world.store.get("datasets", sandbox, dataset_id)
+        dataset = self._platform.store.get("datasets", sandbox, dataset_id)
         if dataset is None:
             raise flow_error("1101-404")
         params = transformation(fields, "Mapping")
@@ -100,7 +100,7 @@ class FlowBodies:
             schemas.add(target.item["data"]["schema"]["id"])
         if params:
             version = str(params.get("mappingVersion", "0"))
-            mapping = self._world.store.get("mappingSets", sandbox, mapping_id)
+            mapping = self._platform.store.get("mappingSets", sandbox, mapping_id)
             if mapping is None:
                 raise flow_error("1419-400", id=mapping_id, version=version)
             if not version.isdecimal() or int(version) > mapping.item["version"]:
@@ -128,7 +128,7 @@ def _transformations(value: object, spec: Item) -> list[Item]:
         name = required_text(entry, "name")
         if name not in known or name in [done["name"] for done in result]:
             raise flow_error("1100-400", reason=f"the transformation {name} is unknown or given twice")
-        params = coercion.checked(entry.get("params"), known[name], f"transformations.{name}.params")
+        params = checked_params(entry.get("params"), known[name], f"transformations.{name}.params")
         result.append({"name": name, "params": params})
     return result
 

@@ -1,47 +1,53 @@
-"""What time does: flows come due, runs start and end. Nothing waits; each look catches up with the clock."""
+"""Carry out what time does: flows come due, runs start and end. Nothing waits."""
 
 from __future__ import annotations
 
+import copy
 import heapq
 import math
+import uuid
+from dataclasses import asdict
 from typing import Any
 
 from airflow_provider_aep.emulator import settings
-from airflow_provider_aep.emulator.flows import ingest, schedule
-from airflow_provider_aep.emulator.flows.records import RunRecords
-from airflow_provider_aep.emulator.registry.resources import Resources
+from airflow_provider_aep.emulator.entities import new_item
+from airflow_provider_aep.emulator.flows import ingest, metrics, schedule
+from airflow_provider_aep.emulator.flows.ingest import COPY, Outcome
+from airflow_provider_aep.emulator.platform import Platform
 from airflow_provider_aep.emulator.store import Entity
-from airflow_provider_aep.emulator.world import World
+from airflow_provider_aep.emulator.xdm import XdmResources
 
 MAX_CATCH_UP = 200  # runs of one flow in one leap of the clock; what lies before is one run's window
 Item = dict[str, Any]
 Event = tuple[float, int, str, str, str]
+START_SECONDS = 1.0  # from its time to `inProgress`
+RUN_SECONDS = 3.0  # from there to its end
 
 
 class Engine:
     """`settle` comes before every request; `keep` takes what may come due earlier than anything known."""
 
-    def __init__(self, world: World, resources: Resources) -> None:
-        self._world = world
-        self.records = RunRecords(world, resources)
+    def __init__(self, platform: Platform, resources: XdmResources) -> None:
+        self._platform = platform
+        self.records = RunRecords(platform, resources)
         self._next = -math.inf  # nothing happens before; found out at the first look
-        self._age = world.age
+        self._age = platform.age
 
     def keep(self, *entities: Entity) -> None:
         """Store them, and look anew."""
         self._next = -math.inf
-        self._world.store.put_all(*entities)
+        self._platform.store.put_all(*entities)
 
     def settle(self) -> None:
         """All that was due up to now, in the order it was due."""
-        now = self._world.clock.now()
-        if now < self._next and self._age == self._world.age:
+        now = self._platform.clock.now()
+        if now < self._next and self._age == self._platform.age:
             return
-        self._age = self._world.age
+        self._age = self._platform.age
         events = self._events()
         while events and events[0][0] <= now:
             due, _, kind, sandbox, entity_id = heapq.heappop(events)
-            entity = self._world.store.get(kind, sandbox, entity_id)
+            entity = self._platform.store.get(kind, sandbox, entity_id)
             if entity is None or _due(entity) != due:
                 continue
             for changed in self._happen(entity, due, now):
@@ -52,7 +58,7 @@ class Engine:
         events: list[Event] = []
         for sandbox in settings.SANDBOXES:
             for kind in ("flows", "runs"):
-                for entity in self._world.store.all(kind, sandbox):
+                for entity in self._platform.store.all(kind, sandbox):
                     self._push(events, entity)
         return events
 
@@ -72,7 +78,7 @@ class Engine:
             changed = self.records.started(entity, due)
         else:
             changed = self.records.ended(entity, due)
-        self._world.store.put_all(*changed)
+        self._platform.store.put_all(*changed)
         return [one for one in changed if one.kind in ("flows", "runs")]
 
     def _settled(self, flow: Entity) -> list[Entity]:
@@ -88,7 +94,7 @@ class Engine:
         moment = due
         if every is not None and (now - due) / every > MAX_CATCH_UP:
             moment += every * (int((now - due) // every) - MAX_CATCH_UP)
-        plan = ingest.plan(self._world, flow)
+        plan = ingest.plan(self._platform, flow)
         window = [flow.hidden["watermark"], moment] if every is not None else [None, None]
         run = self.records.new(flow, {**plan, "window": window, "once": every is None}, moment)
         hidden = {**flow.hidden, "next": schedule.next_due(params, moment), "begun": True}
@@ -106,3 +112,132 @@ def _due(entity: Entity) -> float | None:
     else:
         times = [hidden["starts_at"], hidden["ends_at"]]
     return min((time for time in times if time is not None), default=None)
+
+
+class RunRecords:
+    """Makes and changes run entities; each method returns all entities that are to be stored together."""
+
+    def __init__(self, platform: Platform, resources: XdmResources) -> None:
+        self._platform = platform
+        self._resources = resources
+
+    def new(self, flow: Entity, plan: Item, starts: float) -> Entity:
+        """A run that is to start: `scheduled`."""
+        fields = {"flowId": flow.id, "flowSpec": flow.item["flowSpec"], "providerRefId": str(uuid.uuid4())}
+        item = new_item(self._platform, flow.sandbox, fields)
+        created = max(int(starts * 1000), self._platform.store.newest(flow.sandbox) + 1)
+        created = min(created, item["createdAt"])
+        item |= {"createdAt": created, "updatedAt": created, "state": "scheduled"}
+        item |= {"metrics": metrics.pending("scheduled"), "activities": []}
+        plan = {**plan, "batch": ingest.new_batch_id(), "ref": item["providerRefId"]}
+        hidden = {
+            "plan": plan,
+            "starts_at": starts + START_SECONDS,
+            "ends_at": starts + START_SECONDS + RUN_SECONDS,
+            "decided": {},
+        }
+        return Entity("runs", flow.sandbox, item["id"], item, hidden)
+
+    def started(self, run: Entity, at: float) -> list[Entity]:
+        """`inProgress`."""
+        return self._in_state(run, "inProgress", at, {**run.hidden, "starts_at": None})
+
+    def _in_state(self, run: Entity, status: str, at: float, hidden: Item) -> list[Entity]:
+        started = hidden["started"] = run.hidden.get("started", int(at * 1000))
+        tree = metrics.pending(status, started)
+        item = {
+            **run.item,
+            "state": status,
+            "metrics": _merged(tree, hidden["decided"].get("metrics", {})),
+            "activities": metrics.activities(hidden["plan"], status, (started, None), None),
+        }
+        changed = self._stamped(run, item, hidden, at)
+        return [changed, *self._shown_by_flow(changed)]
+
+    def ended(self, run: Entity, at: float, status: str | None = None) -> list[Entity]:
+        """Move the rows and say so; `status` is how it must end, whatever came of it."""
+        plan, hidden = run.hidden["plan"], {**run.hidden, "starts_at": None, "ends_at": None}
+        outcome = self._outcome(run, at, status)
+        hidden["outcome"] = {**asdict(outcome), "records": []}
+        status = status or ("failed" if outcome.error else "success")
+        started = hidden["started"] = run.hidden.get("started", int(at * 1000))
+        completed = hidden["completed"] = run.hidden.get("completed", int(at * 1000))
+        tree = metrics.finished(status, (started, completed), outcome)
+        shown = hidden["decided"].get("activities")
+        item = {
+            **run.item,
+            "state": status,
+            "metrics": _merged(tree, hidden["decided"].get("metrics", {})),
+            "activities": shown or metrics.activities(plan, status, (started, completed), outcome),
+        }
+        changed = self._stamped(run, item, hidden, at)
+        return [changed, *self._shown_by_flow(changed), *self._batch(changed, outcome, (started, completed))]
+
+    def _outcome(self, run: Entity, at: float, status: str | None) -> Outcome:
+        if status is not None and metrics.folded(status) in metrics.FAILURE:
+            return Outcome(
+                error=COPY, detail="ErrorCode=UserErrorSourceFailure, ordered by the control plane"
+            )
+        before = run.hidden.get("outcome")
+        batch = self._platform.store.get("batches", run.sandbox, run.hidden["plan"]["batch"])
+        if before and batch and batch.item["status"] == "success":  # moved already: never a second time
+            known = {**before, "error": None, "records": batch.hidden["rows"]}
+            return Outcome(**known)
+        outcome = ingest.move(self._platform, self._resources, run.sandbox, run.hidden["plan"], at)
+        if status is not None:
+            outcome.error = None
+        return outcome
+
+    def decided(self, run: Entity, order: Item) -> list[Entity]:
+        """`POST /_emulator/runs/{id}`: now or after the end, and for good."""
+        known = run.hidden["decided"]
+        tree = _merged(known.get("metrics", {}), order.get("metrics", {}))
+        if "errors" in order:
+            tree = _merged(tree, {"statusSummary": {"errors": order["errors"]}})
+        status = order.get("status") or order.get("metrics", {}).get("statusSummary", {}).get("status")
+        if status:
+            tree = _merged(tree, {"statusSummary": {"status": status}})
+        new = {**known, **order, "metrics": tree}
+        run = Entity(run.kind, run.sandbox, run.id, run.item, {**run.hidden, "decided": new})
+        now = self._platform.clock.now()
+        if status and metrics.folded(status) in metrics.SUCCESS | metrics.FAILURE:
+            return self.ended(run, now, status)
+        if status:  # it goes on until another decision ends it
+            return self._in_state(run, status, now, {**run.hidden, "starts_at": None, "ends_at": None})
+        item = {**run.item, "metrics": _merged(run.item["metrics"], tree)}
+        item["activities"] = order.get("activities", item["activities"])
+        return [self._stamped(run, item, run.hidden, now)]
+
+    def _stamped(self, run: Entity, item: Item, hidden: Item, at: float) -> Entity:
+        etag = self._platform.new_etag()
+        updated = max(int(at * 1000), run.item["updatedAt"] + 1)
+        item = {**item, "version": etag, "etag": etag, "updatedAt": updated}
+        return Entity(run.kind, run.sandbox, run.id, item, hidden)
+
+    def _shown_by_flow(self, run: Entity) -> list[Entity]:
+        """The flow's `lastRunDetails`; a deleted flow shows nothing."""
+        flow = self._platform.store.get("flows", run.sandbox, run.item["flowId"])
+        if flow is None:
+            return []
+        duration = run.item["metrics"]["durationSummary"]
+        details = {"id": run.id, "state": run.item["state"], **duration}
+        item = {**flow.item, "lastRunDetails": details}
+        return [Entity(flow.kind, flow.sandbox, flow.id, item, flow.hidden)]
+
+    def _batch(self, run: Entity, outcome: Outcome, times: tuple[int, int]) -> list[Entity]:
+        """The batch holds the rows: they appear with the run's success and go with its failure."""
+        plan = run.hidden["plan"]
+        if outcome.error is COPY and self._platform.store.get("batches", run.sandbox, plan["batch"]) is None:
+            return []  # nothing was copied, so there is nothing to promote
+        return [ingest.new_batch(self._platform, run.sandbox, plan["batch"], plan["dataset"], outcome, times)]
+
+
+def _merged(below: Item, above: Item) -> Item:
+    """A deep merge; lists are replaced."""
+    result = copy.deepcopy(below)
+    for name, value in above.items():
+        if isinstance(value, dict) and isinstance(result.get(name), dict):
+            result[name] = _merged(result[name], value)
+        else:
+            result[name] = copy.deepcopy(value)
+    return result

@@ -8,17 +8,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from airflow_provider_aep.emulator import filters, jsonio, paging, patching, pointer, streaming
+from airflow_provider_aep.emulator import entities, json_patch, lists, payloads, streaming
 from airflow_provider_aep.emulator.entities import Call, check_if_match, find, new_item, read_call
 from airflow_provider_aep.emulator.errors import flow_error
-from airflow_provider_aep.emulator.flows import drafts, ingest, schedule
+from airflow_provider_aep.emulator.flows import ingest, schedule
 from airflow_provider_aep.emulator.flows.bodies import FlowBodies
 from airflow_provider_aep.emulator.flows.engine import Engine
+from airflow_provider_aep.emulator.platform import Platform
 from airflow_provider_aep.emulator.store import Entity
-from airflow_provider_aep.emulator.world import World
 
 KIND = "flows"
-FIELDS = filters.COMMON | {
+FIELDS = lists.COMMON_FIELDS | {
     "flowSpec",
     "sourceConnectionIds",
     "targetConnectionIds",
@@ -42,8 +42,8 @@ Item = dict[str, Any]
 class Flows:
     """The dataflows of one emulator."""
 
-    def __init__(self, world: World, bodies: FlowBodies, engine: Engine) -> None:
-        self._world = world
+    def __init__(self, platform: Platform, bodies: FlowBodies, engine: Engine) -> None:
+        self._platform = platform
         self._bodies = bodies
         self._engine = engine
 
@@ -62,12 +62,12 @@ class Flows:
     async def create(self, request: Request) -> Response:
         """201 with `id` and `etag`. From now on it runs, unless it is a draft."""
         call = await read_call(request)
-        draft = drafts.wanted(self._world, call)
+        draft = entities.draft_requested(self._platform, call)
         fields = self._bodies.read(call.sandbox, call.json_object(), draft=draft)
         if "scheduleParams" in fields:
-            schedule.check_start(fields["scheduleParams"], self._world.clock.now())
+            schedule.check_start(fields["scheduleParams"], self._platform.clock.now())
         fields["state"] = "draft"
-        item = new_item(self._world, call.sandbox, fields)
+        item = new_item(self._platform, call.sandbox, fields)
         item["runs"] = f"/runs?property=flowId=={item['id']}"
         flow = Entity(KIND, call.sandbox, item["id"], item, {"next": None, "watermark": None})
         flow = self._operated(self._with_inlet(flow, request), "create")
@@ -75,30 +75,30 @@ class Flows:
             flow = self._started(self._joined(flow), "initializing")
         self._engine.keep(flow)
         location = f"/data/foundation/flowservice/{KIND}/{flow.id}"
-        return jsonio.reply({"id": flow.id, "etag": flow.item["etag"]}, 201, {"location": location})
+        return payloads.reply({"id": flow.id, "etag": flow.item["etag"]}, 201, {"location": location})
 
     async def get(self, request: Request) -> Response:
         """One flow, in an array all the same."""
-        return jsonio.reply({"items": [_view(self._find(await read_call(request)))]})
+        return payloads.reply({"items": [_view(self._find(await read_call(request)))]})
 
     async def list_all(self, request: Request) -> Response:
         """Those of the sandbox that `property` lets through, a page at a time."""
         call = await read_call(request)
-        items = [_view(entity) for entity in self._world.listed(KIND, call.sandbox)]
-        return paging.answer(request.query_params, KIND, call.sandbox, FIELDS, items)
+        items = [_view(entity) for entity in self._platform.listed(KIND, call.sandbox)]
+        return lists.list_reply(request.query_params, KIND, call.sandbox, FIELDS, items)
 
     async def runs(self, request: Request) -> Response:
         """The collect tutorials' `"runs": "/flows/{id}/runs"`."""
         flow = self._find(await read_call(request))
-        runs = self._world.store.all("runs", flow.sandbox)
-        return jsonio.reply({"items": [run.item for run in runs if run.item["flowId"] == flow.id]})
+        runs = self._platform.store.all("runs", flow.sandbox)
+        return payloads.reply({"items": [run.item for run in runs if run.item["flowId"] == flow.id]})
 
     async def patch(self, request: Request) -> Response:
         """All instructions or none; a new etag, and the next run by the new schedule."""
         call = await read_call(request)
         if "if-match" not in request.headers:
             raise flow_error("1403-400")
-        operations = patching.read(call.json())
+        operations = json_patch.read_operations(call.json())
         flow = self._find(call)
         if flow.item["state"] in PASSING:
             raise flow_error("1420-400", state=flow.item["state"])
@@ -106,7 +106,7 @@ class Flows:
         draft = flow.item["state"] == "draft"
         body = _patched_body(flow.item, operations, draft=draft)
         fields = self._bodies.read(flow.sandbox, body, draft=draft, before=flow.item)
-        now = self._world.clock.now()
+        now = self._platform.clock.now()
         before, after = flow.item.get("scheduleParams"), fields.get("scheduleParams")
         if before and after and not draft:
             schedule.check_change(before, after, now)
@@ -118,18 +118,18 @@ class Flows:
         if flow.item["state"] == "enabled":
             changed = self._passing(changed, "updating")
         self._engine.keep(changed)
-        return jsonio.reply({"id": flow.id, "etag": changed.item["etag"]})
+        return payloads.reply({"id": flow.id, "etag": changed.item["etag"]})
 
     async def delete(self, request: Request) -> Response:
         """204. It never asks for `If-Match`; runs under way come to their end."""
         flow = self._find(await read_call(request))
-        self._world.store.delete(flow)
+        self._platform.store.delete(flow)
         return Response(status_code=204)
 
     async def action(self, request: Request) -> Response:
         """`op=enable|disable|publish`, in any case; `subOp` is typed as required and never sent."""
         call = await read_call(request)
-        op = drafts.action(call, ACTIONS)
+        op = entities.read_action(call, ACTIONS)
         flow = self._find(call)
         state = flow.item["state"]
         if state in PASSING:
@@ -149,10 +149,10 @@ class Flows:
             flow = self._started(self._joined(flow), "initializing")
         flow = self._operated(flow, "update")
         self._engine.keep(flow)
-        return jsonio.reply({"id": flow.id, "etag": flow.item["etag"]})
+        return payloads.reply({"id": flow.id, "etag": flow.item["etag"]})
 
     def _find(self, call: Call) -> Entity:
-        return find(self._world, KIND, call)
+        return find(self._platform, KIND, call)
 
     def _with_inlet(self, flow: Entity, request: Request) -> Entity:
         """Webhooks of the Streaming SDK get their address with the flow."""
@@ -162,12 +162,12 @@ class Flows:
 
     def _joined(self, flow: Entity) -> Entity:
         """It goes on with both ends as they are now."""
-        ends = ingest.ends(self._world, flow.sandbox, flow.item)
+        ends = ingest.ends(self._platform, flow.sandbox, flow.item)
         return _with(flow, flow.item, {**flow.hidden, "ends": ends})
 
     def _started(self, flow: Entity, passing: str) -> Entity:
         """Runs from now on: a first run is due at once if its start passed while the flow could not run."""
-        now, params = self._world.clock.now(), flow.item.get("scheduleParams")
+        now, params = self._platform.clock.now(), flow.item.get("scheduleParams")
         if params is None:
             return self._passing(flow, passing)
         begun = flow.hidden["watermark"] is not None or flow.hidden.get("begun", False)
@@ -179,15 +179,15 @@ class Flows:
 
     def _passing(self, flow: Entity, state: str) -> Entity:
         """By `--flow-states`, through a state on the way or straight to where it leads."""
-        late = self._world.settings.flow_states == "gradual" or self._world.settings.cloud == "aws"
+        late = self._platform.settings.flow_states == "gradual" or self._platform.settings.cloud == "aws"
         if not late:
             return _with(flow, {**flow.item, "state": PASSING[state]}, flow.hidden)
-        ends = self._world.clock.now() + self._world.settings.initializing_seconds
+        ends = self._platform.clock.now() + self._platform.settings.initializing_seconds
         return _with(flow, {**flow.item, "state": state}, {**flow.hidden, "settles": [ends, PASSING[state]]})
 
     def _operated(self, flow: Entity, operation: str) -> Entity:
         """A new etag, and a note of what was done."""
-        etag, now = self._world.new_etag(), self._world.clock.now_ms()
+        etag, now = self._platform.new_etag(), self._platform.clock.now_ms()
         last = {
             "started": now,
             "updated": now,
@@ -212,13 +212,13 @@ def _with(flow: Entity, item: Item, hidden: Item) -> Entity:
     return Entity(flow.kind, flow.sandbox, flow.id, item, hidden)
 
 
-def _patched_body(item: Item, operations: list[patching.Operation], *, draft: bool) -> Item:
+def _patched_body(item: Item, operations: list[json_patch.Operation], *, draft: bool) -> Item:
     allowed = CHANGEABLE | IN_DRAFTS if draft else CHANGEABLE
     for operation in operations:
         if operation.path[0] not in allowed:
             raise flow_error("1455-400", reason=f'Missing field "{".".join(operation.path)}".')
     body = {name: item[name] for name in BODY if name in item}
     try:
-        return pointer.patched(body, operations)
-    except pointer.NothingThereError as error:
+        return json_patch.patched(body, operations)
+    except json_patch.MissingPathError as error:
         raise flow_error("1455-400", reason=f'Missing field "{error}".') from None

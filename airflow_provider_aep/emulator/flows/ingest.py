@@ -1,18 +1,22 @@
-"""What a run moves: the source's rows in its window, through the mapping, into the dataset."""
+"""Move a run's rows: read them from the source, map them, and put them into a batch of the dataset."""
 
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_provider_aep.emulator import mapping, mapping_bodies
-from airflow_provider_aep.emulator.flows import reading
+from airflow_provider_aep.emulator import mapping, settings, sources
+from airflow_provider_aep.emulator.entities import ACCOUNT
 from airflow_provider_aep.emulator.flows.bodies import transformation
-from airflow_provider_aep.emulator.registry.resources import Resources
+from airflow_provider_aep.emulator.platform import Platform
+from airflow_provider_aep.emulator.sources import Source
 from airflow_provider_aep.emulator.store import Entity
-from airflow_provider_aep.emulator.world import World
+from airflow_provider_aep.emulator.tables import files, library
+from airflow_provider_aep.emulator.tables.table import Table, table_at
+from airflow_provider_aep.emulator.xdm import XdmResources
 
 Item = dict[str, Any]
 COPY = "CONNECTOR-1001-500", "Error in copying the data from Source."
@@ -20,6 +24,8 @@ PROMOTION = (
     "CONNECTOR-2001-500",
     "Error in processing (parsing, validation or transformation) the copied data.",
 )
+Window = Sequence[float | None]
+BATCH_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # of the batch ids in the samples
 
 
 @dataclass
@@ -37,25 +43,25 @@ class Outcome:
     detail: str = ""
 
 
-def ends(world: World, sandbox: str, flow: Item) -> Item:
+def ends(platform: Platform, sandbox: str, flow: Item) -> Item:
     """What a dataflow knows of its two ends from the moment it is made or published.
 
     "You should not update your source and target connections separately, as the changes will not be
     reflected in their corresponding dataflow" (the tutorial on updating dataflows).
     """
-    source = world.store.get("sourceConnections", sandbox, flow["sourceConnectionIds"][0])
-    target = world.store.get("targetConnections", sandbox, flow["targetConnectionIds"][0])
+    source = platform.store.get("sourceConnections", sandbox, flow["sourceConnectionIds"][0])
+    target = platform.store.get("targetConnections", sandbox, flow["targetConnectionIds"][0])
     return {
-        "read": reading.plan(source.item) if source else None,
+        "read": read_plan(source.item) if source else None,
         "dataset": target.item["params"]["dataSetId"] if target else "",
     }
 
 
-def plan(world: World, flow: Entity) -> Item:
+def plan(platform: Platform, flow: Entity) -> Item:
     """All a run needs to know, as it is when the run is made: later changes are for later runs."""
     item = flow.item
-    known = flow.hidden.get("ends") or ends(world, flow.sandbox, item)
-    there = world.store.get("sourceConnections", flow.sandbox, item["sourceConnectionIds"][0])
+    known = flow.hidden.get("ends") or ends(platform, flow.sandbox, item)
+    there = platform.store.get("sourceConnections", flow.sandbox, item["sourceConnectionIds"][0])
     copy, mapped = transformation(item, "Copy"), transformation(item, "Mapping")
     return {
         "source": item["sourceConnectionIds"][0],
@@ -69,25 +75,27 @@ def plan(world: World, flow: Entity) -> Item:
     }
 
 
-def move(world: World, resources: Resources, sandbox: str, run: Item, at: float) -> Outcome:
+def move(platform: Platform, resources: XdmResources, sandbox: str, run: Item, at: float) -> Outcome:
     """`run` is the run's plan with its `window`. Nothing is written here."""
     try:
-        rows = reading.rows(world, sandbox, run, at)
-    except reading.CopyError as error:
+        rows = source_rows(platform, sandbox, run, at)
+    except CopyError as error:
         return Outcome(error=COPY, detail=str(error))
-    return fitted(world, resources, sandbox, run, rows)
+    return fitted(platform, resources, sandbox, run, rows)
 
 
-def fitted(world: World, resources: Resources, sandbox: str, run: Item, rows: Sequence[Item]) -> Outcome:
+def fitted(
+    platform: Platform, resources: XdmResources, sandbox: str, run: Item, rows: Sequence[Item]
+) -> Outcome:
     """Rows through the mapping into the dataset's schema."""
     outcome = Outcome(read=len(rows), input_bytes=_size(rows))
-    dataset = world.store.get("datasets", sandbox, run["dataset"])
+    dataset = platform.store.get("datasets", sandbox, run["dataset"])
     if dataset is None:
         outcome.error, outcome.detail = PROMOTION, "the dataset is gone"
         return outcome
     fields = resources.schema_fields(sandbox, dataset.item["schemaRef"]["id"]) or {}
-    mapping_set = world.store.get("mappingSets", sandbox, run["mapping"]) if run["mapping"] else None
-    content = mapping_bodies.at_version(mapping_set, run.get("version")) if mapping_set else None
+    mapping_set = platform.store.get("mappingSets", sandbox, run["mapping"]) if run["mapping"] else None
+    content = mapping.at_version(mapping_set, run.get("version")) if mapping_set else None
     rules = mapping.compiled(content["mappings"]) if content else None
     for row in rows:
         try:
@@ -109,3 +117,139 @@ def fitted(world: World, resources: Resources, sandbox: str, run: Item, rows: Se
 
 def _size(rows: Sequence[Mapping[str, Any]]) -> int:
     return sum(len(json.dumps(row)) for row in rows)
+
+
+class CopyError(Exception):
+    """The source gives nothing; the text is the run's `errorDetail`."""
+
+
+def read_plan(source_connection: Item) -> Item:
+    """What of a source connection a run must know; its spec says which part of it counts."""
+    params, data = source_connection.get("params", {}), source_connection.get("data", {})
+    return {
+        "spec": source_connection["connectionSpec"]["id"],
+        "base": source_connection.get("baseConnectionId"),
+        "params": {name: value for name, value in params.items() if name != "columns"},
+        "columns": _names(params.get("columns")),
+        "data": data,
+    }
+
+
+def _names(columns: object) -> list[str]:
+    if not isinstance(columns, list):
+        return []
+    return [c["name"] for c in columns if isinstance(c, dict) and isinstance(c.get("name"), str)]
+
+
+def source_rows(platform: Platform, sandbox: str, run: Item, at: float) -> list[Item]:
+    """The rows in the run's window, with the columns that were asked for."""
+    read_plan = run.get("read")
+    if read_plan is None:
+        raise CopyError("ErrorCode=UserErrorSourceConnectionNotFound, the source connection is gone")
+    if read_plan["base"] is not None:
+        base = platform.store.get("connections", sandbox, read_plan["base"])
+        if base is None or not all(base.hidden["right"].values()):
+            raise CopyError("ErrorCode=UserErrorUnauthorized, the source refused the credentials")
+    source = sources.find(platform, read_plan["spec"])
+    if source is None:
+        raise CopyError("ErrorCode=UserErrorConnectorNotFound, the source was withdrawn")
+    found = _READERS[source.family](platform, source, run, at)
+    names = read_plan["columns"]
+    return [{k: v for k, v in row.items() if k in names} if names else dict(row) for row in found]
+
+
+def _table_rows(platform: Platform, source: Source, run: Item, at: float) -> list[Item]:
+    name, delta = run["read"]["params"].get("tableName", ""), run["delta"]
+    table = library.tables(source).get(str(name))
+    if table is None:
+        raise CopyError(f"ErrorCode=UserErrorInvalidTableName, there is no table {name}")
+    if delta is not None and delta not in table.kinds:
+        raise CopyError(f"ErrorCode=UserErrorInvalidColumnName, there is no column {delta}")
+    return _between(table_at(table, platform.born, at), delta, run["window"])
+
+
+def _file_rows(platform: Platform, source: Source, run: Item, at: float) -> list[Item]:
+    """Whole files, if they are new or changed."""
+    params = run["read"]["params"]
+    wanted, recursive = str(params.get("path", "")), str(params.get("recursive")).lower() == "true"
+    tree = files.tree(source, platform.born, at)
+    paths = files.matching(list(tree), wanted, recursive=recursive)
+    if not paths and "*" not in wanted:
+        raise CopyError(f"ErrorCode=UserErrorFileNotFound, there is no {wanted}")
+    form = files.form_of(run["read"]["data"])
+    chosen = (tree[path] for path in paths if _within(tree[path].modified, run["window"]))
+    try:
+        return [row for file in chosen for row in files.read(file, form).rows]
+    except files.UnreadableError as error:
+        raise CopyError(f"ErrorCode=UserErrorInvalidFileFormat, {error}") from None
+
+
+def _resource_rows(platform: Platform, source: Source, run: Item, at: float) -> list[Item]:
+    params = run["read"]["params"]
+    table = library.find_resource(source, params)
+    if table is None:
+        raise CopyError(f"ErrorCode=UserErrorInvalidResource, there is no {params['resourcePath']}")
+    found = _between(table_at(table, platform.born, at), table.time, run["window"])
+    return [library.wrapped(source, row) for row in found]
+
+
+def _stream_rows(_platform: Platform, _source: Source, _run: Item, _at: float) -> list[Item]:
+    """Rows of a stream come by themselves."""
+    return []
+
+
+_READERS = {"table": _table_rows, "file": _file_rows, "rest": _resource_rows, "stream": _stream_rows}
+
+
+def _between(table: Table, column: str | None, window: Window) -> list[Item]:
+    return [row for row in table.rows if column is None or _within(row[column], window)]
+
+
+def _within(value: object, window: Window) -> bool:
+    """From the start on, up to but without the end: windows that meet share no row."""
+    moment = mapping.parse_time(value)
+    if moment is None:
+        return False
+    start, end = window
+    return (start is None or moment.timestamp() >= start) and (end is None or moment.timestamp() < end)
+
+
+def new_batch_id() -> str:
+    """As in the samples."""
+    return "01" + "".join(secrets.choice(BATCH_ALPHABET) for _ in range(24))
+
+
+def new_batch(
+    platform: Platform, sandbox: str, batch_id: str, dataset: str, outcome: Outcome, times: tuple[int, int]
+) -> Entity:
+    """A failed one holds no rows."""
+    item = {
+        "createdAt": platform.created_at(sandbox),
+        "imsOrg": settings.ORG_ID,
+        "created": times[0],
+        "createdClient": settings.CLIENT_ID,
+        "createdUser": ACCOUNT,
+        "updatedUser": ACCOUNT,
+        "updated": times[1],
+        "started": times[0],
+        "completed": times[1],
+        "status": "failed" if outcome.error else "success",
+        "recordCount": outcome.written,
+        "failedRecordCount": outcome.failed,
+        "size": outcome.output_bytes,
+        "version": "1.0.1",
+        "relatedObjects": [{"type": "dataSet", "id": dataset}],
+        "metrics": {},
+        "tags": {},
+    }
+    return Entity("batches", sandbox, batch_id, item, {"dataset": dataset, "rows": outcome.records})
+
+
+def dataset_records(platform: Platform, dataset_id: str) -> list[dict[str, Any]] | None:
+    """The rows of its batches; None when no sandbox has such a dataset."""
+    for sandbox in settings.SANDBOXES:
+        if platform.store.get("datasets", sandbox, dataset_id) is not None:
+            batches = platform.store.all("batches", sandbox)
+            landed = (batch for batch in batches if batch.hidden["dataset"] == dataset_id)
+            return [row for batch in landed for row in batch.hidden["rows"]]  # a failed batch holds none
+    return None

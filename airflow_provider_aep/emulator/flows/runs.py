@@ -8,26 +8,26 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from airflow_provider_aep.emulator import filters, jsonio, paging
+from airflow_provider_aep.emulator import lists, payloads
 from airflow_provider_aep.emulator.entities import Call, find, read_call, required_text, stamped
 from airflow_provider_aep.emulator.errors import flow_error
 from airflow_provider_aep.emulator.flows import ingest, metrics, schedule
 from airflow_provider_aep.emulator.flows.bodies import transformation
 from airflow_provider_aep.emulator.flows.engine import Engine
+from airflow_provider_aep.emulator.platform import Platform
 from airflow_provider_aep.emulator.specs import Specs
 from airflow_provider_aep.emulator.store import Entity
-from airflow_provider_aep.emulator.world import World
 
 KIND = "runs"
-FIELDS = filters.COMMON | {"flowId", "flowSpec", "providerRefId", "metrics", "activities"}
+FIELDS = lists.COMMON_FIELDS | {"flowId", "flowSpec", "providerRefId", "metrics", "activities"}
 Item = dict[str, Any]
 
 
 class Runs:
     """The runs of one emulator."""
 
-    def __init__(self, world: World, specs: Specs, engine: Engine) -> None:
-        self._world = world
+    def __init__(self, platform: Platform, specs: Specs, engine: Engine) -> None:
+        self._platform = platform
         self._specs = specs
         self._engine = engine
 
@@ -44,12 +44,12 @@ class Runs:
     async def list_all(self, request: Request) -> Response:
         """Those of the sandbox that `property` lets through, a page at a time."""
         call = await read_call(request)
-        items = [entity.item for entity in self._world.listed(KIND, call.sandbox)]
-        return paging.answer(request.query_params, KIND, call.sandbox, FIELDS, items)
+        items = [entity.item for entity in self._platform.listed(KIND, call.sandbox)]
+        return lists.list_reply(request.query_params, KIND, call.sandbox, FIELDS, items)
 
     async def get(self, request: Request) -> Response:
         """One run, in an array all the same."""
-        return jsonio.reply({"items": [self._find(await read_call(request)).item]})
+        return payloads.reply({"items": [self._find(await read_call(request)).item]})
 
     async def put(self, request: Request) -> Response:
         """For providers only."""
@@ -60,7 +60,7 @@ class Runs:
         """A run on demand, of a one-time flow, for a window: 201."""
         call = await read_call(request)
         body = call.json_object()
-        flow = self._world.store.get("flows", call.sandbox, required_text(body, "flowId"))
+        flow = self._platform.store.get("flows", call.sandbox, required_text(body, "flowId"))
         if flow is None:
             raise flow_error("1430-400", id=body["flowId"])
         if flow.item["state"] != "enabled":
@@ -71,10 +71,10 @@ class Runs:
         params = _params(body.get("params"))
         flow = self._with_delta_column(flow, params)
         delta = transformation(flow.item, "Copy").get("deltaColumn", {}).get("name")
-        plan = ingest.plan(self._world, flow)
+        plan = ingest.plan(self._platform, flow)
         window = [float(params["windowStartTime"]), float(params["windowEndTime"])]
         plan |= {"window": window, "once": True, "delta": delta}
-        starts = max(float(params["startTime"]), self._world.clock.now())
+        starts = max(float(params["startTime"]), self._platform.clock.now())
         run = self._engine.records.new(flow, plan, starts)
         self._engine.keep(flow, run)
         return self._made(run)
@@ -82,11 +82,11 @@ class Runs:
     def _made(self, run: Entity) -> Response:
         """The on-demand tutorial answers with `items`, the OpenAPI without: a client finds either."""
         reply = {"id": run.id, "etag": run.item["etag"]}
-        if self._world.settings.run_reply == "items":
-            return jsonio.reply({"items": [reply]}, 201)
-        if self._world.settings.run_reply == "bare":
-            return jsonio.reply(reply, 201)
-        return jsonio.reply({**reply, "items": [reply]}, 201)
+        if self._platform.settings.run_reply == "items":
+            return payloads.reply({"items": [reply]}, 201)
+        if self._platform.settings.run_reply == "bare":
+            return payloads.reply(reply, 201)
+        return payloads.reply({**reply, "items": [reply]}, 201)
 
     def _with_delta_column(self, flow: Entity, params: Item) -> Entity:
         """Given with the first run, it becomes the flow's; from then on it must be the same."""
@@ -107,7 +107,7 @@ class Runs:
             return flow
         copy = {"name": "Copy", "params": {"deltaColumn": given}}
         item = {**flow.item, "transformations": [copy, *flow.item["transformations"]]}
-        return Entity(flow.kind, flow.sandbox, flow.id, stamped(self._world, item), flow.hidden)
+        return Entity(flow.kind, flow.sandbox, flow.id, stamped(self._platform, item), flow.hidden)
 
     async def action(self, request: Request) -> Response:
         """`op=re-trigger`: a new run over the window of one that failed or brought nothing; 200."""
@@ -118,7 +118,7 @@ class Runs:
         if metrics.folded(op) != "retrigger":
             raise flow_error("1401-400/action", action=op)
         old = self._find(call)
-        flow = self._world.store.get("flows", old.sandbox, old.item["flowId"])
+        flow = self._platform.store.get("flows", old.sandbox, old.item["flowId"])
         if flow is None:
             raise flow_error("1430-400", id=old.item["flowId"])
         if flow.item["state"] != "enabled":
@@ -131,12 +131,12 @@ class Runs:
         start, end = plan["window"]
         if end is None and "started" in old.hidden:  # a whole load: it reached up to its own start
             plan = {**plan, "window": [start, old.hidden["started"] / 1000]}
-        run = self._engine.records.new(flow, plan, self._world.clock.now())
+        run = self._engine.records.new(flow, plan, self._platform.clock.now())
         self._engine.keep(run)
-        return jsonio.reply(run.item)
+        return payloads.reply(run.item)
 
     def _find(self, call: Call) -> Entity:
-        return find(self._world, KIND, call)
+        return find(self._platform, KIND, call)
 
 
 def _params(value: object) -> Item:

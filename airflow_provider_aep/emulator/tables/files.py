@@ -15,8 +15,8 @@ from typing import Any
 
 from airflow_provider_aep.emulator.errors import flow_error
 from airflow_provider_aep.emulator.sources import Source
-from airflow_provider_aep.emulator.tables import growth, library
-from airflow_provider_aep.emulator.tables.table import Row, Table
+from airflow_provider_aep.emulator.tables import library
+from airflow_provider_aep.emulator.tables.table import Row, Table, growth_times, new_row
 
 TYPES = ("delimited", "json", "parquet")
 COMPRESSIONS = ("bzip2", "gzip", "deflate", "zipDeflate", "tarGzip", "tar")
@@ -86,7 +86,7 @@ def tree(source: Source, born: float, at: float) -> dict[str, File]:
     for n in range(0, len(last.rows), CHUNK):
         part = replace(last, rows=last.rows[n : n + CHUNK])
         files += [File(f"{folder}{n // CHUNK + 1:03}.csv", Form("delimited"), part, old)]
-    for n, moment in enumerate(growth.moments(born, at)):
+    for n, moment in enumerate(growth_times(born, at)):
         files += [File(f"{folder}new-{n:05}.csv", Form("delimited"), _new(last, n, moment), moment)]
     return {file.path: file for file in files}
 
@@ -94,7 +94,7 @@ def tree(source: Source, born: float, at: float) -> dict[str, File]:
 @lru_cache(maxsize=20_000)  # as with rows: each of the runs of a leap in time looks at all of them
 def _new(table: Table, n: int, moment: float) -> Table:
     numbers = range(n * NEW_CHUNK, (n + 1) * NEW_CHUNK)
-    return replace(table, rows=tuple(growth.new_row(table, number, moment) for number in numbers))
+    return replace(table, rows=tuple(new_row(table, number, moment) for number in numbers))
 
 
 def children(paths: Sequence[str], folder: str) -> tuple[list[str], list[str]]:

@@ -1,4 +1,4 @@
-"""Which tables a source has: its own in `data/tables.json`, else its category's. Always the same rows."""
+"""The tables and REST resources of a source: its own in `data/tables.json`, else its category's."""
 
 from __future__ import annotations
 
@@ -22,6 +22,9 @@ COMPANIES = ("Northwind", "Contoso", "Fabrikam", "Litware", "Tailspin", "Prosewa
 PLACES = ("Lisbon", "Leeds", "Lagos", "Lyon", "Lima", "Linz", "Lahore")
 GOODS = ("Desk lamp", "Running shoes", "Tea selection", "Rain jacket", "Notebook", "Headphones")
 Make = Callable[[int, Random], Any]
+# Under which name each record stands, where a tutorial shows it.
+WRAPPERS = {"Stripe": "data", "Zendesk": "result"}
+JSON_TYPES = {"date-time": "string", "epoch": "integer", "double": "number"}
 
 
 def tables(source: Source) -> Mapping[str, Table]:
@@ -95,3 +98,24 @@ _COLUMNS: dict[str, tuple[str, Make]] = {
     "phone": ("string", lambda n, _: f"+1 555 01{n % 100:02}"),
     "text": ("string", lambda n, dice: f"{dice.choice(GOODS)}, note {n}"),
 }
+
+
+def find_resource(source: Source, params: Mapping[str, Any]) -> Table | None:
+    """The resource that `resourcePath` names, or the first: most sources have but one and need no name."""
+    found = tables(source)
+    path = params.get("resourcePath")
+    return next(iter(found.values())) if path is None else found.get(str(path).strip("/"))
+
+
+def wrapped(source: Source, row: Row) -> Row:
+    """A record as the source gives it."""
+    wrapper = WRAPPERS.get(source.name)
+    return {wrapper: dict(row)} if wrapper else dict(row)
+
+
+def resource_schema(source: Source, table: Table) -> dict[str, Any]:
+    """The JSON Schema of a record."""
+    properties = {name: {"type": JSON_TYPES.get(kind, kind)} for name, kind in table.kinds.items()}
+    record = {"type": "object", "properties": properties}
+    wrapper = WRAPPERS.get(source.name)
+    return {"type": "object", "properties": {wrapper: record}} if wrapper else record

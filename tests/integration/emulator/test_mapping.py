@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_aep.emulator import expressions, mapping
+from airflow_provider_aep.emulator import mapping
 from airflow_provider_aep.emulator.flows import schedule
 
 TIME = "2025-01-02T03:04:05Z"
@@ -62,14 +62,14 @@ def test_does_not_fit(value: object, field: dict[str, Any]) -> None:
 )
 def test_expressions(text: str, expected: object) -> None:
     """The few that there are."""
-    assert expressions.evaluate(text, ROW) == expected
+    assert mapping.evaluate(text, ROW) == expected
 
 
 @pytest.mark.parametrize("text", ["", "(", "A B", "trim()", "trim(A, B)", "magic(A)", "concat(A", "'a", "A,"])
 def test_no_expressions(text: str) -> None:
     """All else is told apart before it is kept."""
-    with pytest.raises(expressions.BadExpressionError):
-        expressions.parse(text)
+    with pytest.raises(mapping.BadExpressionError):
+        mapping.parse_expression(text)
 
 
 def test_schedule() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_aep.emulator.tables import growth, paypal
+from airflow_provider_aep.emulator.tables import paypal, table
 from tests.integration.emulator.path import PRODUCTS, Path, failure, made
 from tests.integration.emulator.runs import BASE_ROWS, DAY, NEW_ROWS, decide, ids
 from tests.support.emulator import Emulator
@@ -100,7 +100,7 @@ def test_a_leap(path: Path) -> None:
 def test_new_rows_are_made_once() -> None:
     """A leap of a year reads the table for each of its runs: made anew each time, that took seconds."""
     products = paypal.tables()["PayPal.Catalog_Products"]
-    first, second = (growth.live(products, 0, at) for at in (DAY, 2 * DAY))
+    first, second = (table.table_at(products, 0, at) for at in (DAY, 2 * DAY))
     assert len(second.rows) > len(first.rows)
     assert all(a is b for a, b in zip(first.rows, second.rows, strict=False))
 

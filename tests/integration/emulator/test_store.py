@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from airflow_provider_aep.emulator.platform import Platform
 from airflow_provider_aep.emulator.settings import Settings
 from airflow_provider_aep.emulator.store import Entity, StateFileError, Store
-from airflow_provider_aep.emulator.world import World
 
 
 def entity(name: str, created_at: int = 1) -> Entity:
@@ -16,7 +16,7 @@ def entity(name: str, created_at: int = 1) -> Entity:
 
 def test_one_millisecond(monkeypatch: pytest.MonkeyPatch) -> None:
     """The clock stands, `createdAt` does not; each sandbox has its own."""
-    world = World(Settings(), Store())
+    world = Platform(Settings(), Store())
     monkeypatch.setattr(world.clock, "now_ms", lambda: 1000)
     times = []
     for name in "abc":

@@ -1,4 +1,4 @@
-"""Everything one emulator knows, and the little that all services need of it."""
+"""Hold the state of one emulated platform and what all services need of it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import uuid
 
 from airflow_provider_aep.emulator.clock import Clock
 from airflow_provider_aep.emulator.faults import Faults
-from airflow_provider_aep.emulator.requestlog import RequestLog
+from airflow_provider_aep.emulator.request_log import RequestLog
 from airflow_provider_aep.emulator.settings import TOKEN_SECONDS, Settings
 from airflow_provider_aep.emulator.store import Entity, Store
 
@@ -25,7 +25,7 @@ KINDS = (
 )
 
 
-class World:
+class Platform:
     """One local platform. Its methods never wait, so each request's effect is one step."""
 
     def __init__(self, settings: Settings, store: Store) -> None:

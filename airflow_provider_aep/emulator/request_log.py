@@ -1,4 +1,4 @@
-"""What the request log may show. When in doubt it shows less."""
+"""Keep the requests for `GET /_emulator/requests`, redacted, in order of arrival."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import parse_qsl
 
-from airflow_provider_aep.emulator import jsonio
-from airflow_provider_aep.emulator.multipart import read_multipart
+from starlette.requests import Request
+
+from airflow_provider_aep.emulator import payloads
+from airflow_provider_aep.emulator.payloads import read_multipart
 from airflow_provider_aep.emulator.settings import KNOWN_SECRETS
 
 HIDDEN = "***"
@@ -26,9 +28,10 @@ IMS_PLAIN = frozenset(("client_id", "grant_type", "scope"))
 IMS_NAMES = IMS_PLAIN | {"client_secret", "code", "jwt_token", "refresh_token"}
 # Of a connection's body these are no secrets; anything else is.
 CONNECTION_PLAIN = frozenset(("name", "description", "state"))
+Entry = dict[str, Any]
 
 
-def headers(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+def redacted_headers(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Lower-case names; a repeated header is joined, a secret one stays present."""
     shown: dict[str, str] = {}
     for raw_name, raw_value in pairs:
@@ -38,12 +41,12 @@ def headers(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     return shown
 
 
-def query(path: str, text: str) -> dict[str, Any]:
+def redacted_query(path: str, text: str) -> dict[str, Any]:
     """The query as an object; a parameter that repeats stands as a list."""
     return _form(path, parse_qsl(text, keep_blank_values=True, errors="replace"))
 
 
-def body(path: str, content_type: str, raw: bytes) -> object:
+def redacted_body(path: str, content_type: str, raw: bytes) -> object:
     """JSON and the forms of IMS as objects, as far as they are no secret; anything else hidden."""
     if not raw:
         return None
@@ -55,8 +58,8 @@ def body(path: str, content_type: str, raw: bytes) -> object:
         fields = read_multipart(content_type, raw)
         return HIDDEN if fields is None else _form(path, fields)
     try:
-        value = jsonio.parse(raw)  # whatever it is called: curl calls everything a form
-    except jsonio.BadJson:
+        value = payloads.parse_json(raw)  # whatever it is called: curl calls everything a form
+    except payloads.BadJson:
         return HIDDEN
     if ims:
         return _blank(value)
@@ -136,3 +139,25 @@ def _scrub(text: str) -> str:
     for secret in KNOWN_SECRETS:
         text = text.replace(secret, HIDDEN)
     return text
+
+
+class RequestLog:
+    """An entry is there from the moment a request has arrived; its status follows with the answer."""
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+
+    def add(self, request: Request, body: bytes, connection: int) -> Entry:
+        """Note an arrival. The secrets are gone before anything is kept."""
+        path = request.scope["path"]
+        entry = {
+            "method": request.method,
+            "path": path,
+            "query": redacted_query(path, request.scope["query_string"].decode("latin-1")),
+            "headers": redacted_headers(request.headers.items()),
+            "body": redacted_body(path, request.headers.get("content-type", ""), body),
+            "status": None,
+            "connection": connection,
+        }
+        self.entries.append(entry)
+        return entry

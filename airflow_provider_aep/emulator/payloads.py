@@ -1,10 +1,12 @@
-"""Strict JSON in, plain JSON out."""
+"""Read JSON strictly and multipart forms leniently; write JSON replies."""
 
 from __future__ import annotations
 
 import json
 import math
 from collections.abc import Mapping
+from email.parser import BytesParser
+from email.policy import HTTP
 
 from starlette.responses import Response
 
@@ -26,7 +28,7 @@ def _finite(text: str) -> float:
     return number
 
 
-def parse(raw: bytes) -> object:
+def parse_json(raw: bytes) -> object:
     """Read UTF-8 JSON; refuse what could not be written back (NaN, lone surrogates, endless nesting)."""
     try:
         value: object = json.loads(raw.decode("utf-8"), parse_constant=_no_constant, parse_float=_finite)
@@ -38,11 +40,11 @@ def parse(raw: bytes) -> object:
         raise BadJson("the body is nested too deeply") from None
     except ValueError:
         raise BadJson("the body is not valid JSON") from None
-    _check(value)
+    _check_json(value)
     return value
 
 
-def _check(value: object) -> None:
+def _check_json(value: object) -> None:
     """Walk without recursion: a hostile depth must not reach any code that recurses."""
     stack: list[tuple[object, int]] = [(value, 0)]
     while stack:
@@ -65,3 +67,21 @@ def reply(value: object, status: int = 200, headers: Mapping[str, str] | None = 
     """A JSON response."""
     content = json.dumps(value, allow_nan=False).encode()
     return Response(content, status, dict(headers or {}), media_type="application/json")
+
+
+def read_multipart(content_type: str, raw: bytes) -> list[tuple[str, str]] | None:
+    """The fields in order; None when the body is no multipart (no boundary, for one)."""
+    try:
+        head = f"Content-Type: {content_type}\r\n\r\n".encode("latin-1")
+        message = BytesParser(policy=HTTP).parsebytes(head + raw)
+        if not message.get_boundary() or not message.is_multipart():
+            return None
+        fields = []
+        for part in message.iter_parts():
+            name = part.get_param("name", header="content-disposition")
+            content = part.get_payload(decode=True)
+            if isinstance(name, str) and isinstance(content, bytes):
+                fields.append((name, content.decode("utf-8", "replace")))
+    except (ValueError, LookupError, AttributeError, TypeError, IndexError):
+        return None  # the mail parser has many ways to stumble over hostile headers
+    return fields

@@ -1,3 +1,0 @@
-"""Schema Registry: XDM classes, field groups and schemas."""
-
-from __future__ import annotations
