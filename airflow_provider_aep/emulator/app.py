@@ -1,4 +1,4 @@
-"""The whole emulator as one ASGI application."""
+"""Build the emulator as one ASGI application."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ from airflow_provider_aep.emulator.schema_registry import SchemaRegistry
 from airflow_provider_aep.emulator.source_and_target_connections import SourceConnections, TargetConnections
 from airflow_provider_aep.emulator.specs import Specs
 from airflow_provider_aep.emulator.store import StateFileError
-from airflow_provider_aep.emulator.streaming import Inlets
+from airflow_provider_aep.emulator.streaming import StreamingEndpoints
 from airflow_provider_aep.emulator.wire import Wire
 from airflow_provider_aep.emulator.xdm import XdmResources
 
 
 def build(platform: Platform, output: Output) -> ASGIApp:
-    """Wire services, gateway, faults and log together."""
+    """Connect services, gateway, faults and request log."""
     specs = Specs(platform)
     resources = XdmResources(platform)
     engine = Engine(platform, resources)
@@ -68,7 +68,7 @@ def build(platform: Platform, output: Output) -> ASGIApp:
             *Control(platform, engine.settle).routes(),
             *RunControl(platform, engine).routes(),
             *SpecControl(platform, engine.settle).routes(),
-            Mount("/collection", _Settled(Router(Inlets(platform, resources).routes()), engine)),
+            Mount("/collection", _Settled(Router(StreamingEndpoints(platform, resources).routes()), engine)),
             Mount("/data/foundation", Gateway(_Settled(services, engine), platform)),
         ],
         exception_handlers={
@@ -90,7 +90,7 @@ def _service(service: _Service) -> ASGIApp:
 
 
 class _Settled:
-    """ASGI: whoever looks at something or changes it finds all done that was due before."""
+    """ASGI: carry out everything that is due before a request is served."""
 
     def __init__(self, app: ASGIApp, engine: Engine) -> None:
         self._app = app
@@ -107,7 +107,7 @@ def _answer_api_error(_request: Request, error: Exception) -> Response:
 
 
 def _answer_http_exception(_request: Request, error: Exception) -> Response:
-    """Starlette's own: an unknown path or method. No document shows these bodies."""
+    """Answer an unknown path or method. No document shows these bodies."""
     assert isinstance(error, HTTPException)
     body = plain_error(error.status_code, error.detail, "No such resource or method").body
     return payloads.reply(body, error.status_code, dict(error.headers or {}))
@@ -115,7 +115,7 @@ def _answer_http_exception(_request: Request, error: Exception) -> Response:
 
 def _state_file_handler(output: Output) -> Callable[[Request, Exception], Response]:
     def answer(_request: Request, error: Exception) -> Response:
-        """Nothing was kept, so nothing is claimed: try again later."""
+        """Answer 503: nothing was stored, and the client can try again later."""
         output.line(str(error))
         failure = flow_error("1103-503")
         return payloads.reply(failure.body, failure.status)

@@ -26,19 +26,19 @@ BASE = "/data/foundation/catalog"
 Item = dict[str, Any]
 LIMIT = 100
 CONDITION = re.compile(r"(?P<field>[^=!<>~]+)(?P<op>==|!=|<=|>=|<|>|~)(?P<value>.*)", re.DOTALL)
-# What a parameter may be called besides a field's name.
+# Query parameters that are not a field's name.
 LIST_PARAMETERS = frozenset(("limit", "start", "orderBy", "property", "properties", "requestDataSource"))
 
 
 class Catalog:
-    """The datasets of one emulator."""
+    """Serve the datasets and batches of one emulator."""
 
     def __init__(self, platform: Platform, resources: XdmResources) -> None:
         self._platform = platform
         self._resources = resources
 
     def routes(self) -> list[Route]:
-        """Its paths. Adobe's prose writes `datasets`, its samples `dataSets`."""
+        """Return the routes. Adobe's prose writes `datasets`, its samples `dataSets`."""
         paths = []
         for name in ("dataSets", "datasets"):
             paths += [
@@ -55,7 +55,7 @@ class Catalog:
         ]
 
     async def create(self, request: Request) -> Response:
-        """201 with `["@/dataSets/ID"]`."""
+        """Create a dataset: 201 with `["@/dataSets/ID"]`."""
         sandbox = request.scope["state"]["sandbox"]
         entity = self._new(sandbox, _read(await request.body()))
         self._platform.store.put(entity)
@@ -101,7 +101,7 @@ class Catalog:
         return self._listed(request, KIND)
 
     async def list_batches(self, request: Request) -> Response:
-        """What each run brought; `dataSet=` gives those of one dataset."""
+        """List the batches that runs wrote; `dataSet=` selects those of one dataset."""
         return self._listed(request, BATCHES)
 
     def _listed(self, request: Request, kind: str) -> Response:
@@ -123,7 +123,7 @@ class Catalog:
         return payloads.reply({entity.id: shown})
 
     async def patch(self, request: Request) -> Response:
-        """Name, description and tags, by an object of what changes or by JSON Patch; 200 as for DELETE."""
+        """Change name, description and tags, by a partial object or by JSON Patch: 200 as for DELETE."""
         entity = self._find(request, KIND)
         body = {name: entity.item[name] for name in CHANGEABLE if name in entity.item}
         try:
@@ -135,7 +135,7 @@ class Catalog:
             )
         except (payloads.BadJson, json_patch.MissingPathError) as error:
             raise _bad(str(error)) from None
-        except ApiError:  # in Flow Service's words, which are not Catalog's
+        except ApiError:  # its body is Flow Service's, not Catalog's
             raise _bad("the body must be an object, or a list of patch operations") from None
         if not isinstance(changed, dict) or not set(changed) <= set(CHANGEABLE):
             raise _bad(f"only {', '.join(CHANGEABLE)} can be changed")
@@ -149,7 +149,7 @@ class Catalog:
         return payloads.reply([f"@/dataSets/{entity.id}"])
 
     async def delete(self, request: Request) -> Response:
-        """200 with the reference in an array; the rows go too."""
+        """Delete a dataset and its batches: 200 with the reference in an array."""
         entity = self._find(request, KIND)
         batches = self._platform.store.all(BATCHES, entity.sandbox)
         for batch in [b for b in batches if b.hidden["dataset"] == entity.id]:
@@ -158,10 +158,10 @@ class Catalog:
         return payloads.reply([f"@/dataSets/{entity.id}"])
 
     def _find(self, request: Request, kind: str) -> Entity:
-        wanted = request.path_params["id"]
-        entity = self._platform.store.get(kind, request.scope["state"]["sandbox"], wanted)
+        entity_id = request.path_params["id"]
+        entity = self._platform.store.get(kind, request.scope["state"]["sandbox"], entity_id)
         if entity is None:
-            raise plain_error(404, "NotFoundError", f"There is no object {wanted} in {kind}")
+            raise plain_error(404, "NotFoundError", f"There is no object {entity_id} in {kind}")
         return entity
 
 
@@ -194,13 +194,13 @@ def _shown(entity: Entity) -> Item:
 
 
 def _listed(items: Sequence[tuple[str, Item]], params: QueryParams) -> dict[str, Item]:
-    """The map by id; newest first, as no other order is asked for."""
+    """Return the items by id, newest first unless `orderBy` says otherwise."""
     found = [pair for pair in items if _passes(pair[1], params)]
     found.reverse()
     for order in reversed(params.get("orderBy", "").split(",") if params.get("orderBy") else []):
         direction, _, field = order.rpartition(":")
         if direction not in ("asc", "desc", ""):
-            raise _bad(f"orderBy={order} is not understood")
+            raise _bad(f"orderBy={order} is invalid")
         found.sort(key=lambda pair: _key(pair[1], field), reverse=direction == "desc")
     start, limit = _whole(params, "start", 0), _whole(params, "limit", LIMIT)
     if limit < 1 or limit > LIMIT:
@@ -209,7 +209,7 @@ def _listed(items: Sequence[tuple[str, Item]], params: QueryParams) -> dict[str,
 
 
 def _projected(item: Item, params: QueryParams) -> Item:
-    """`properties=name,created`: only these."""
+    """Return only the fields that `properties=name,created` names."""
     names = params.get("properties")
     if not names or names == "*":
         return item
@@ -234,26 +234,26 @@ def _holds(item: Item, text: str) -> bool:
     shape = CONDITION.fullmatch(text)
     if shape is None:
         return _value(item, text) is not None
-    value, wanted = _value(item, shape["field"]), shape["value"]
+    value, expected = _value(item, shape["field"]), shape["value"]
     if shape["op"] in ("==", "!="):
-        return _equal(value, wanted) == (shape["op"] == "==")
+        return _equal(value, expected) == (shape["op"] == "==")
     if shape["op"] == "~":
-        return isinstance(value, str) and re.search(_pattern(wanted), value) is not None
-    if not isinstance(value, int) or not re.fullmatch(r"\d{1,18}", wanted):
+        return isinstance(value, str) and re.search(_pattern(expected), value) is not None
+    if not isinstance(value, int) or not re.fullmatch(r"\d{1,18}", expected):
         return False
-    limit = int(wanted)
+    limit = int(expected)
     if "=" in shape["op"] and value == limit:
         return True
     return value < limit if shape["op"].startswith("<") else value > limit
 
 
-def _pattern(wanted: str) -> str:
-    """A part of the name. (The guide allows regular expressions; a hostile one could hang us.)"""
-    return re.escape(wanted.strip("/").removeprefix("^").removesuffix("$").replace(".*", ""))
+def _pattern(expected: str) -> str:
+    """Match a part of the name. (The guide allows regular expressions; a hostile one could hang.)"""
+    return re.escape(expected.strip("/").removeprefix("^").removesuffix("$").replace(".*", ""))
 
 
 def _equal(value: object, text: str) -> bool:
-    """A comma means OR; a value may hold one all the same."""
+    """Compare with a text in which a comma means OR, although a value can contain a comma."""
     if isinstance(value, bool):
         return str(value).lower() == text.lower()
     if isinstance(value, int):

@@ -1,4 +1,4 @@
-"""The command line."""
+"""Run the emulator from the command line."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from airflow_provider_aep.emulator.store import StateFileError, Store
 
 SWITCHES = {
     "cloud": (("azure", "aws"), "aws: creation is asynchronous, etags are UUIDs"),
-    "validate_on_create": (("off", "sync", "async"), "what POST does about wrong source credentials"),
+    "validate_on_create": (("off", "sync", "async"), "how POST checks source credentials"),
     "failed_test": (("result", "error"), 'a failing /test: 200 {"result": false}, or 400'),
     "delete_in_use": (("refuse", "allow"), "DELETE of a connection that has source connections"),
     "shown_secrets": (("omit", "mask"), "what GET shows of secret parameters"),
@@ -33,7 +33,7 @@ SWITCHES = {
 
 
 def parser() -> argparse.ArgumentParser:
-    """One option a switch; `docs/emulator.md` says what each is about."""
+    """Return the parser, with one option a switch; `docs/emulator.md` explains each."""
     command = argparse.ArgumentParser(
         prog="python -m airflow_provider_aep.emulator",
         description="A local Adobe Experience Platform.",
@@ -52,7 +52,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="NAMES",
         action="append",
         default=[],
-        help="sources that the platform does not offer any more, such as paypal,stripe",
+        help="sources that the platform no longer offers, such as paypal,stripe",
     )
     command.add_argument(
         "--list-lag",
@@ -78,9 +78,9 @@ def _seconds(text: str) -> float:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; OSError when the address cannot be had."""
-    if not 0 <= port <= 65535:  # getaddrinfo would take it modulo 65536
-        raise OSError("there is no such port")
+    """Return a listening socket; raise OSError if the address cannot be used."""
+    if not 0 <= port <= 65535:  # getaddrinfo takes a port modulo 65536
+        raise OSError("the port is invalid")
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     sock = socket.socket(family, kind, protocol)
     try:
@@ -105,7 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(str(error))
     try:
         sock = listen(options.host, options.port)
-    except (OSError, UnicodeError) as error:  # UnicodeError: no name of a host
+    except (OSError, UnicodeError) as error:  # UnicodeError: the host name is invalid
         return _fail(f"cannot listen on {options.host}:{options.port}: {error}")
     try:
         store = Store(options.state)

@@ -1,17 +1,16 @@
-"""The emulator's clock: real time, moved ahead on request, and never back."""
+"""The emulator's clock: real time, moved ahead on request. It does not go back until a reset."""
 
 from __future__ import annotations
 
 import time
 
-LIMIT_SECONDS = 10 * 365 * 86400  # etags carry a 32-bit time; ten years leave them room
+MAX_ADVANCE_SECONDS = 10 * 365 * 86400  # etags carry a 32-bit time; ten years fit into it
 
 
 class Clock:
-    """Token expiry, `createdAt` and schedules read this clock, never the computer's.
+    """Give the time for token expiry, `createdAt` and schedules, independent of the computer's clock.
 
-    Where the computer's is set back, this one goes on from where it stood: what is due does not wait until
-    the hour has passed a second time.
+    If the computer's clock is set back, this clock continues from its last time: due runs are not delayed.
     """
 
     def __init__(self, offset: float = 0.0) -> None:
@@ -20,33 +19,33 @@ class Clock:
         self._read = time.time()
 
     def stop(self) -> None:
-        """Stand still, so that a test can look at what lasts a second: only `offset` moves it now."""
+        """Stop, so that a test can observe a short state: only `offset` moves the clock now."""
         if self._stopped_at is None:
             self._stopped_at = self._real()
 
     def run(self) -> None:
-        """Go on from where it stands."""
+        """Continue from the time at which the clock stopped."""
         if self._stopped_at is not None:
             self._read = time.time()
             self.offset -= self._read - self._stopped_at
             self._stopped_at = None
 
     def reset(self) -> None:
-        """Real time again."""
+        """Return to real time."""
         self.offset, self._stopped_at, self._read = 0.0, None, time.time()
 
     def now(self) -> float:
-        """Seconds since the epoch."""
+        """Return seconds since the epoch."""
         # Read first: it may move the offset.
         real = self._real() if self._stopped_at is None else self._stopped_at
         return real + self.offset
 
     def now_ms(self) -> int:
-        """Milliseconds since the epoch, the unit of `createdAt`."""
+        """Return milliseconds since the epoch, the unit of `createdAt`."""
         return int(self.now() * 1000)
 
     def _real(self) -> float:
-        """The computer's time; what it was set back is made up for."""
+        """Return the computer's time, and compensate if it was set back."""
         before, self._read = self._read, time.time()
         self.offset += max(0.0, before - self._read)
         return self._read

@@ -44,14 +44,14 @@ FIXED = words(
 
 
 class Connections:
-    """The base connections of one emulator."""
+    """Serve the base connections of one emulator."""
 
     def __init__(self, platform: Platform, specs: Specs) -> None:
         self._platform = platform
         self._specs = specs
 
     def routes(self) -> list[Route]:
-        """Its paths."""
+        """Return the routes."""
         return [
             Route("/connections", self.list_all, methods=["GET"]),
             Route("/connections", self.create, methods=["POST"]),
@@ -64,13 +64,13 @@ class Connections:
         ]
 
     async def create(self, request: Request) -> Response:
-        """201 with `id` and `etag`; on AWS without `etag`, as the connection is not ready yet."""
+        """Create a connection: 201 with `id` and `etag`; on AWS without `etag`, which comes later."""
         call = await read_call(request)
         draft = entities.draft_requested(self._platform, call)
         entity = self._new(call, draft=draft)
         source = self._specs.check_reference(entity.item["connectionSpec"])
         if source.inlet == KIND:
-            entity = streaming.opened(entity, request)
+            entity = streaming.with_endpoint(entity, request)
         if not draft:
             entity = self._begun(entity)
         self._platform.store.put(entity)
@@ -85,7 +85,7 @@ class Connections:
         hidden: dict[str, Any] = {"right": {}}
         if not spec["authSpec"]:
             raise flow_error("1100-400", reason=f"{spec['name']} has no base connections")
-        if not (draft and "auth" not in body):  # a draft may do without
+        if not (draft and "auth" not in body):  # optional in a draft
             fields["auth"], hidden["right"] = _read_auth(body, spec)
         fields["connectionSpec"] = {"id": spec["id"], "version": spec["version"]}
         fields["state"] = "draft"
@@ -94,14 +94,14 @@ class Connections:
         return Entity(KIND, call.sandbox, item["id"], item, hidden)
 
     def _begun(self, entity: Entity) -> Entity:
-        """No draft, or no longer one: enabled, or on the way there."""
+        """Leave the draft state: `enabled`, or first `initializing`."""
         late = self._platform.settings.cloud == "aws" or self._platform.settings.validate_on_create == "async"
         state = "initializing" if late else "enabled"
         hidden = {**entity.hidden, "ready_at": self._ready_at()} if late else entity.hidden
         return self._rechecked(replace(entity, item={**entity.item, "state": state}, hidden=hidden))
 
     async def action(self, request: Request) -> Response:
-        """`op=publish` makes a draft a connection like others; `subOp`, typed required, is not asked for."""
+        """Publish a draft (`op=publish`). `subOp`, typed as required, may be missing."""
         call = await read_call(request)
         entities.read_action(call, frozenset(("publish",)))
         entity = find(self._platform, KIND, call)
@@ -119,9 +119,9 @@ class Connections:
         return self._platform.clock.now() + self._platform.settings.initializing_seconds
 
     def _rechecked(self, entity: Entity) -> Entity:
-        """New credentials, at POST or PATCH: refused at once, or seen in the state, or not looked at.
+        """Check new credentials at POST or PATCH, by `--validate-on-create`: at once, later, or not at all.
 
-        A self-serve source that is told where to check them does so at once, says the Generic REST tutorial.
+        A self-serve source with `authorizationTestUrl` checks them at once, as in the Generic REST tutorial.
         """
         told = "authorizationTestUrl" in entity.hidden["right"]
         how = "sync" if told else self._platform.settings.validate_on_create
@@ -133,12 +133,12 @@ class Connections:
         return entity
 
     async def get(self, request: Request) -> Response:
-        """One connection, in an array all the same."""
+        """Return one connection, in an array."""
         entity = self._settled(find(self._platform, KIND, await read_call(request)))
         return payloads.reply({"items": [self._view(entity)]})
 
     async def list_all(self, request: Request) -> Response:
-        """Those of the sandbox that `property` lets through, a page at a time."""
+        """Return a page of the sandbox's connections that match `property`."""
         call = await read_call(request)
         entities = [self._settled(entity) for entity in self._platform.listed(KIND, call.sandbox)]
         items = [self._view(entity) for entity in entities]
@@ -146,7 +146,7 @@ class Connections:
         return lists.list_reply(request.query_params, KIND, call.sandbox, fields, items)
 
     async def patch(self, request: Request) -> Response:
-        """All instructions or none; a new etag."""
+        """Apply all operations or none; set a new etag."""
         call = await read_call(request)
         if "if-match" not in request.headers:
             raise flow_error("1403-400")
@@ -165,7 +165,7 @@ class Connections:
         return payloads.reply({"id": entity.id, "etag": item["etag"]})
 
     async def delete(self, request: Request) -> Response:
-        """204; refused while something hangs on it. It never asks for `If-Match`."""
+        """Delete: 204; refused while a source connection uses it. `If-Match` is not required."""
         entity = self._changeable(await read_call(request))
         children = self._platform.store.all("sourceConnections", entity.sandbox)
         in_use = any(child.item.get("baseConnectionId") == entity.id for child in children)
@@ -175,14 +175,14 @@ class Connections:
         return Response(status_code=204)
 
     async def test(self, request: Request) -> Response:
-        """Whether the source takes the credentials."""
+        """Test whether the source accepts the credentials."""
         entity = self._settled(find(self._platform, KIND, await read_call(request)))
         if not _right(entity) and self._platform.settings.failed_test == "error":
             raise flow_error("1308-400", reason=credentials.refusal(entity.item["connectionSpec"]["id"]))
         return payloads.reply({"result": _right(entity)})
 
     async def explore(self, request: Request) -> Response:
-        """The source's tables, folders or resources; the columns of one; some of its rows."""
+        """Return the source objects; or the columns of one, and some of its rows."""
         entity = self._settled(find(self._platform, KIND, await read_call(request)))
         source = self._specs.check_reference(entity.item["connectionSpec"])
         query = explore.read_query(request.query_params)
@@ -197,7 +197,7 @@ class Connections:
         return entity
 
     def _settled(self, entity: Entity) -> Entity:
-        """Finish what asynchronous creation began, once its time has come."""
+        """Finish an asynchronous creation when its time has passed."""
         ready_at = entity.hidden.get("ready_at")
         if ready_at is None or self._platform.clock.now() < ready_at:
             return entity
@@ -209,7 +209,7 @@ class Connections:
         return entity
 
     def _view(self, entity: Entity) -> dict[str, Any]:
-        """ "A partial view of the credentials": no secret is there to be shown, a mask may be."""
+        """Show "a partial view of the credentials": secrets are not stored, but can be shown as a mask."""
         if "auth" not in entity.item:
             return entity.item
         masked = self._platform.settings.shown_secrets == "mask"
@@ -224,7 +224,7 @@ def _right(entity: Entity) -> bool:
 
 
 def _read_auth(body: dict[str, Any], spec: dict[str, Any]) -> tuple[dict[str, Any], dict[str, bool]]:
-    """What may be kept of `auth`, and for each parameter whether it was right."""
+    """Return the part of `auth` to store, and for each parameter whether it was right."""
     auth = body.get("auth")
     if auth is None:
         raise flow_error("1304-400", field="auth")
@@ -239,7 +239,7 @@ def _read_auth(body: dict[str, Any], spec: dict[str, Any]) -> tuple[dict[str, An
 
 
 def _patched(entity: Entity, operations: list[Operation], spec: dict[str, Any]) -> Entity:
-    """A changed copy, or an error and no change at all."""
+    """Return a changed copy; raise an error without any change."""
     for operation in operations:
         if operation.path[0] == "auth":
             entity = _patched_auth(entity, operation, spec)
@@ -274,10 +274,10 @@ def _patched_field(item: dict[str, Any], operation: json_patch.Operation) -> dic
 
 
 def _patched_auth(entity: Entity, operation: Operation, spec: dict[str, Any]) -> Entity:
-    """Credential rotation: all of `/auth/params`, or one parameter of it."""
+    """Rotate credentials: all of `/auth/params`, or one parameter."""
     auth = entity.item.get("auth")
     if auth is None and entity.item["state"] == "draft" and operation.path == ("auth",):
-        auth = operation.value  # a draft may get its credentials later, all at once
+        auth = operation.value  # a draft can get its credentials later, all at once
     if not isinstance(auth, dict) or not isinstance(auth.get("specName"), str):
         raise _invalid('Missing field "auth".')
     if "auth" not in entity.item:

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from airflow_provider_aep.emulator import errors, payloads, settings, sources, spec_bodies
-from airflow_provider_aep.emulator.clock import LIMIT_SECONDS
+from airflow_provider_aep.emulator.clock import MAX_ADVANCE_SECONDS
 from airflow_provider_aep.emulator.errors import ApiError, plain_error
 from airflow_provider_aep.emulator.faults import BadFault, read_fault
 from airflow_provider_aep.emulator.flows import ingest
@@ -23,7 +23,7 @@ from airflow_provider_aep.emulator.platform import KINDS, Platform
 from airflow_provider_aep.emulator.sources import Source
 from airflow_provider_aep.emulator.store import Entity
 
-ORDERS = {"status": str, "metrics": dict, "activities": list, "errors": list}
+DECISION_FIELDS = {"status": str, "metrics": dict, "activities": list, "errors": list}
 MAX_STATUS = 100
 Item = dict[str, Any]
 FLOW_SPECS = {
@@ -35,14 +35,14 @@ FLOW_SPECS = {
 
 
 class Control:
-    """The control plane of one emulator."""
+    """Serve the request log, faults, reset, clock and counts."""
 
     def __init__(self, platform: Platform, settle: Callable[[], None]) -> None:
         self._platform = platform
         self._settle = settle
 
     def routes(self) -> list[Route]:
-        """Its paths."""
+        """Return the routes."""
         return [
             Route("/_emulator/requests", self.requests, methods=["GET", "DELETE"]),
             Route("/_emulator/faults", self.faults, methods=["GET", "POST", "DELETE"]),
@@ -52,14 +52,14 @@ class Control:
         ]
 
     async def requests(self, request: Request) -> Response:
-        """Every request so far, oldest first."""
+        """Return every request so far, oldest first, or clear them."""
         if request.method == "DELETE":
             self._platform.log.entries.clear()
             return Response(status_code=204)
         return payloads.reply({"items": self._platform.log.entries})
 
     async def faults(self, request: Request) -> Response:
-        """Order a fault, see those not yet used up, or clear them."""
+        """Add a fault, list the faults not yet used up, or clear them."""
         faults = self._platform.faults
         if request.method == "DELETE":
             faults.waiting.clear()
@@ -77,34 +77,34 @@ class Control:
         )
 
     async def reset(self, _request: Request) -> Response:
-        """Everything as at the start."""
+        """Reset everything to the state at the start."""
         self._platform.reset()
         return payloads.reply({})
 
     async def clock(self, request: Request) -> Response:
-        """Move the clock ahead, let it stand or run, or read it."""
+        """Move the clock ahead, stop it, start it, or read it."""
         if request.method == "POST":
             value = await _json(request)
-            order = value if isinstance(value, dict) else {}
-            running = order.get("running", True)
-            seconds = order.get("advance", 0 if "running" in order else None)
+            change = value if isinstance(value, dict) else {}
+            running = change.get("running", True)
+            seconds = change.get("advance", 0 if "running" in change else None)
             if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or seconds < 0:
                 raise errors.plain_error(
                     400, "BadRequestError", "'advance' is a number of seconds, not negative"
                 )
-            if seconds > LIMIT_SECONDS - self._platform.clock.offset:  # a sum may overflow
-                raise errors.plain_error(400, "BadRequestError", "the clock goes ten years ahead at most")
+            if seconds > MAX_ADVANCE_SECONDS - self._platform.clock.offset:  # a sum may overflow
+                raise errors.plain_error(400, "BadRequestError", "the clock can be at most ten years ahead")
             if not isinstance(running, bool):
                 raise errors.plain_error(400, "BadRequestError", "'running' is true or false")
             if not running:
                 self._platform.clock.stop()
-            elif "running" in order:
+            elif "running" in change:
                 self._platform.clock.run()
             self._platform.advance(seconds)
         return payloads.reply({"now": self._platform.clock.now()})
 
     async def state(self, _request: Request) -> Response:
-        """How many there are of each kind, over all sandboxes."""
+        """Return the number of entities of each kind, over all sandboxes."""
         self._settle()
         return payloads.reply({kind: self._platform.store.count(kind) for kind in KINDS})
 
@@ -117,32 +117,32 @@ async def _json(request: Request) -> object:
 
 
 class RunControl:
-    """How runs end, and what landed."""
+    """Decide how runs end, and show the records of a dataset."""
 
     def __init__(self, platform: Platform, engine: Engine) -> None:
         self._platform = platform
         self._engine = engine
 
     def routes(self) -> list[Route]:
-        """Their paths."""
+        """Return the routes."""
         return [
             Route("/_emulator/runs/{id}", self.decide, methods=["POST"]),
             Route("/_emulator/datasets/{id}/rows", self.rows, methods=["GET"]),
         ]
 
     async def decide(self, request: Request) -> Response:
-        """How a run ends or ended; the reply is the run as it is now."""
+        """Decide how a run ends, before or after its end; the reply is the changed run."""
         try:
-            order = payloads.parse_json(await request.body())
+            decision = payloads.parse_json(await request.body())
         except payloads.BadJson as error:
             raise _bad(str(error)) from None
         self._engine.settle()
         run = self._find(request.path_params["id"])
-        self._engine.keep(*self._engine.records.decided(run, _checked_decision(order)))
+        self._engine.keep(*self._engine.records.decided(run, _checked_decision(decision)))
         return payloads.reply(self._find(run.id).item)
 
     async def rows(self, request: Request) -> Response:
-        """The rows of a dataset, in the order they landed."""
+        """Return the records of a dataset, in the order of their ingestion."""
         self._engine.settle()
         found = ingest.dataset_records(self._platform, request.path_params["id"])
         if found is None:
@@ -157,22 +157,22 @@ class RunControl:
         raise plain_error(404, "NotFoundError", f"There is no run {run_id}")
 
 
-def _checked_decision(order: object) -> dict[str, Any]:
-    """As with faults: a typo here would make a test hard to understand."""
-    if not isinstance(order, dict) or not order:
-        raise _bad(f"an order is an object with some of {', '.join(ORDERS)}")
-    for name, value in order.items():
-        if name not in ORDERS or not isinstance(value, ORDERS[name]):
-            raise _bad(f"{name!r} is no field of an order, or of another type")
-    metrics = order.get("metrics", {})
+def _checked_decision(decision: object) -> dict[str, Any]:
+    """Validate a decision completely: a typo here makes a test hard to understand."""
+    if not isinstance(decision, dict) or not decision:
+        raise _bad(f"a decision is an object with some of {', '.join(DECISION_FIELDS)}")
+    for name, value in decision.items():
+        if name not in DECISION_FIELDS or not isinstance(value, DECISION_FIELDS[name]):
+            raise _bad(f"{name!r} is an unknown field of a decision, or has the wrong type")
+    metrics = decision.get("metrics", {})
     summary = metrics.get("statusSummary", {})
     known = ("durationSummary", "statusSummary", "recordSummary", "sizeSummary", "fileSummary")
     if not all(isinstance(metrics.get(name, {}), dict) for name in known):
         raise _bad("a summary in 'metrics' is an object")
-    status = order.get("status", summary.get("status", "success"))
+    status = decision.get("status", summary.get("status", "success"))
     if not isinstance(status, str) or not 0 < len(status) <= MAX_STATUS:
         raise _bad("'status' is a short string")
-    return order
+    return decision
 
 
 def _bad(reason: str) -> ApiError:
@@ -180,34 +180,34 @@ def _bad(reason: str) -> ApiError:
 
 
 class SpecControl:
-    """Both orders last until a reset."""
+    """Offer and withdraw connection specs; both last until a reset."""
 
     def __init__(self, platform: Platform, settle: Callable[[], None]) -> None:
         self._platform = platform
-        self._settle = settle  # what came due before an order ran under the old state of things
+        self._settle = settle  # what is due runs first, with the specs as they were
 
     def routes(self) -> list[Route]:
-        """Their paths."""
+        """Return the routes."""
         return [
             Route("/_emulator/connectionSpecs", self.offer, methods=["POST"]),
             Route("/_emulator/connectionSpecs/{id}", self.withdraw, methods=["DELETE"]),
         ]
 
     async def offer(self, request: Request) -> Response:
-        """A new spec, or a known one in another shape; the reply is the spec as the platform shows it."""
+        """Offer a new spec, or change a known one; the reply is the spec as the platform shows it."""
         try:
-            order = payloads.parse_json(await request.body())
+            body = payloads.parse_json(await request.body())
         except payloads.BadJson as error:
             raise _bad(str(error)) from None
-        if not isinstance(order, dict):
+        if not isinstance(body, dict):
             raise _bad("a spec is an object")
-        source = self._read(order)
+        source = self._read(body)
         self._settle()
         sources.add(self._platform, source)
         return payloads.reply(source.spec, 201)
 
     async def withdraw(self, request: Request) -> Response:
-        """204: from now on it is as if the platform had never had it."""
+        """Withdraw a spec: 204; the platform then answers as if the spec never existed."""
         spec_id = request.path_params["id"]
         if sources.find(self._platform, spec_id) is None:
             raise plain_error(404, "NotFoundError", f"There is no connection spec {spec_id}")
@@ -215,28 +215,28 @@ class SpecControl:
         sources.withdraw(self._platform, spec_id)
         return Response(status_code=204)
 
-    def _read(self, order: Item) -> Source:
-        """What the order leaves out is as it was, or as for any source of its family."""
+    def _read(self, body: Item) -> Source:
+        """Read a spec; fields that are left out keep their value, or get the default of the family."""
         for name in ("id", "name", "family"):
-            if not isinstance(order.get(name, "x"), str) or not order.get(name, "x"):
+            if not isinstance(body.get(name, "x"), str) or not body.get(name, "x"):
                 raise _bad(f"{name!r} is a string")
-        spec_id = order.get("id", str(uuid.uuid4()))
+        spec_id = body.get("id", str(uuid.uuid4()))
         known = sources.find(self._platform, spec_id)
-        family = order.get("family", known.family if known else "table")
-        if "name" not in order or family not in FLOW_SPECS:
+        family = body.get("family", known.family if known else "table")
+        if "name" not in body or family not in FLOW_SPECS:
             raise _bad(f"a spec has a 'name', and a 'family' that is one of {', '.join(FLOW_SPECS)}")
         if known is None or family != known.family:
             inlet = "flows" if family == "stream" else None
-            known = Source(spec_id, order["name"], "databases", family, [FLOW_SPECS[family]], inlet, {})
-        auth_specs = _auth_specs(order.get("authSpec", []))
-        facts = {**vars(known), "name": order["name"]}
+            known = Source(spec_id, body["name"], "databases", family, [FLOW_SPECS[family]], inlet, {})
+        auth_specs = _auth_specs(body.get("authSpec", []))
+        facts = {**vars(known), "name": body["name"]}
         drafts = self._platform.settings.drafts == "on"
         built = spec_bodies.connection_spec(facts, auth_specs, drafts=drafts)
-        given = {name: value for name, value in order.items() if name in built}
+        given = {name: value for name, value in body.items() if name in built}
         odd = [name for name, value in given.items() if type(value) is not type(built[name])]
         if odd:
-            raise _bad(f"{odd[0]!r} is of another type in a spec")
-        return replace(known, name=order["name"], spec={**built, **given, "authSpec": auth_specs})
+            raise _bad(f"{odd[0]!r} has the wrong type in a spec")
+        return replace(known, name=body["name"], spec={**built, **given, "authSpec": auth_specs})
 
 
 def _auth_specs(value: object) -> list[Item]:
@@ -253,7 +253,7 @@ def _auth_spec(entry: Item) -> Item:
     try:
         Draft7Validator.check_schema(schema)
     except SchemaError as error:
-        raise _bad(f"the 'spec' of {name!r} is no JSON Schema: {error.message}") from None
+        raise _bad(f"the 'spec' of {name!r} is not a JSON Schema: {error.message}") from None
     if not all(isinstance(part, dict) for part in schema["properties"].values()):
         raise _bad(f"the 'properties' of {name!r} are objects")
     return {"type": "KeyBased", **entry, "spec": schema}

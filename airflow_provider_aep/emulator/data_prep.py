@@ -1,4 +1,4 @@
-"""`/conversion/mappingSets`: how columns become fields. Follows Adobe's Data Prep OpenAPI."""
+"""`/conversion/mappingSets`: mapping sets. Follows Adobe's Data Prep OpenAPI."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ Item = dict[str, Any]
 
 
 class DataPrep:
-    """The mapping sets of one emulator."""
+    """Serve the mapping sets of one emulator."""
 
     def __init__(self, platform: Platform, resources: XdmResources) -> None:
         self._platform = platform
         self._resources = resources
 
     def routes(self) -> list[Route]:
-        """Its paths."""
+        """Return the routes."""
         return [
             Route("/mappingSets", self.list_all, methods=["GET"]),
             Route("/mappingSets", self.create, methods=["POST"]),
@@ -48,7 +48,7 @@ class DataPrep:
         ]
 
     async def create(self, request: Request) -> Response:
-        """200, not 201, for either of the two documented bodies."""
+        """Create a mapping set from either documented body: 200, not 201."""
         sandbox = request.scope["state"]["sandbox"]
         content = self._checked(sandbox, await request.body())
         now = self._platform.created_at(sandbox)
@@ -66,7 +66,7 @@ class DataPrep:
         return payloads.reply({name: item[name] for name in SUMMARY})
 
     async def replace(self, request: Request) -> Response:
-        """200 with the whole set, its version one higher. Dataflows stay on the version that they name."""
+        """Replace a set: 200, its version one higher. Dataflows keep the version that they name."""
         entity = self._find(request)
         content = self._checked(entity.sandbox, await request.body())
         version = entity.item["version"]
@@ -77,7 +77,7 @@ class DataPrep:
         return payloads.reply(_shown(item))
 
     async def get(self, request: Request) -> Response:
-        """The whole set, as it is now or at `version`. No document shows the answer to an unknown version."""
+        """Return the set, the newest or `version`. No document shows the reply for an unknown version."""
         entity = self._find(request)
         version = _whole(request, "version") if "version" in request.query_params else None
         item = at_version(entity, version)
@@ -86,11 +86,11 @@ class DataPrep:
         return payloads.reply(_shown(item))
 
     async def get_mappings(self, request: Request) -> Response:
-        """Its mappings alone."""
+        """Return only the mappings."""
         return payloads.reply(self._find(request).item["mappings"])
 
     async def list_all(self, request: Request) -> Response:
-        """`limit` and `start` are both required here."""
+        """Return a page; `limit` and `start` are both required."""
         limit, start = (_whole(request, name) for name in ("limit", "start"))
         entities = self._platform.listed(KIND, request.scope["state"]["sandbox"])
         name = request.query_params.get("name")
@@ -102,14 +102,14 @@ class DataPrep:
         return payloads.reply({"data": page, "_page": {"count": len(page), "limit": limit}, "_links": links})
 
     async def validate(self, request: Request) -> Response:
-        """A verdict for each mapping; nothing is kept."""
+        """Validate each mapping; nothing is stored."""
         sandbox = request.scope["state"]["sandbox"]
         content = _read(await request.body())
         reasons = self._complaints(sandbox, content)
         return payloads.reply(
             {
                 "validationResponse": [
-                    {"status": "FAILED", "errors": [{**_place(mapping), "exception": reason}]}
+                    {"status": "FAILED", "errors": [{**_ends_of(mapping), "exception": reason}]}
                     if reason
                     else {"status": "SUCCESS", "errors": []}
                     for mapping, reason in zip(content["mappings"], reasons, strict=True)
@@ -125,7 +125,7 @@ class DataPrep:
         return content
 
     def _complaints(self, sandbox: str, content: Item) -> list[str | None]:
-        """For each mapping why it cannot work, or None."""
+        """Return for each mapping why it is invalid, or None."""
         schema = content["outputSchema"]["schemaRef"]["id"]
         fields = self._resources.schema_fields(sandbox, schema)
         if fields is None:
@@ -133,10 +133,10 @@ class DataPrep:
         return [_complaint(mapping, fields) for mapping in content["mappings"]]
 
     def _find(self, request: Request) -> Entity:
-        wanted = request.path_params["id"]
-        entity = self._platform.store.get(KIND, request.scope["state"]["sandbox"], wanted)
+        set_id = request.path_params["id"]
+        entity = self._platform.store.get(KIND, request.scope["state"]["sandbox"], set_id)
         if entity is None:
-            raise plain_error(404, "NotFoundError", f"There is no mapping set {wanted}")
+            raise plain_error(404, "NotFoundError", f"There is no mapping set {set_id}")
         return entity
 
 
@@ -159,11 +159,11 @@ def _read(raw: bytes) -> Item:
 
 
 def _bad(reason: str) -> ApiError:
-    """No document shows Data Prep's error bodies; this is the platform's plain one."""
+    """Build the platform's plain error; no document shows Data Prep's error bodies."""
     return plain_error(400, "BadRequestError", reason)
 
 
-def _place(mapping: Item) -> Item:
+def _ends_of(mapping: Item) -> Item:
     return {name: mapping[name] for name in ("source", "destination", "sourceType")}
 
 

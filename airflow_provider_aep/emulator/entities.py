@@ -14,13 +14,13 @@ from airflow_provider_aep.emulator.platform import Platform
 from airflow_provider_aep.emulator.store import Entity
 
 ACCOUNT = "0A1B2C3D4E5F60718293A4B5@techacct.adobe.com"  # the technical account behind the credential
-# Of the OpenAPI's operations these are not for users.
+# Operations of the OpenAPI that are not for users.
 PROVIDER_ONLY = frozenset(("finalize", "finalizeupdate"))
 
 
 @dataclass(frozen=True)
 class Call:
-    """One request to Flow Service, past gateway and sandbox check, its body read."""
+    """One request to Flow Service after gateway and sandbox check, with its body."""
 
     request: Request
     sandbox: str
@@ -28,11 +28,11 @@ class Call:
 
     @property
     def id(self) -> str:
-        """The id in the path."""
+        """Return the id in the path."""
         return str(self.request.path_params["id"])
 
     def json(self) -> object:
-        """The body; Flow Service refuses an absent one, `null`, `{}` and `[]` alike."""
+        """Parse the body; Flow Service refuses a missing body, `null`, `{}` and `[]`."""
         if not self.raw.strip():
             raise flow_error("1405-400")
         try:
@@ -44,7 +44,7 @@ class Call:
         return value
 
     def json_object(self) -> dict[str, Any]:
-        """The body, which must be an object."""
+        """Parse the body, which must be an object."""
         value = self.json()
         if not isinstance(value, dict):
             raise flow_error("1100-400", reason="the body must be a JSON object")
@@ -52,12 +52,12 @@ class Call:
 
 
 async def read_call(request: Request) -> Call:
-    """Wait for the body; after this nothing waits, so the effect is one step."""
+    """Wait for the body. Nothing waits after this, so the effect is one step."""
     return Call(request, request.scope["state"]["sandbox"], await request.body())
 
 
 def find(platform: Platform, kind: str, call: Call) -> Entity:
-    """The entity of the path, in the sandbox of the header, or 404."""
+    """Return the entity of the path in the sandbox of the header, or raise 404."""
     entity = platform.store.get(kind, call.sandbox, call.id)
     if entity is None:
         raise not_found(kind, call.id)
@@ -65,7 +65,7 @@ def find(platform: Platform, kind: str, call: Call) -> Entity:
 
 
 def required_text(body: dict[str, Any], name: str) -> str:
-    """A string that must be there and not be empty."""
+    """Return a string that is required and not empty."""
     value = body.get(name)
     if value is None or value == "":
         raise flow_error("1304-400", field=name)
@@ -75,7 +75,7 @@ def required_text(body: dict[str, Any], name: str) -> str:
 
 
 def optional_text(body: dict[str, Any], name: str) -> dict[str, str]:
-    """A string that may be left out; empty when it is."""
+    """Return the string by its name; an empty dict if it is missing."""
     if name not in body:
         return {}
     if not isinstance(body[name], str):
@@ -84,7 +84,7 @@ def optional_text(body: dict[str, Any], name: str) -> dict[str, str]:
 
 
 def optional_object(body: dict[str, Any], name: str) -> dict[str, Any]:
-    """An object that may be left out; empty when it is."""
+    """Return the object by its name; an empty dict if it is missing."""
     value = body.get(name, {})
     if not isinstance(value, dict):
         raise flow_error("1100-400", reason=f"{name} must be an object")
@@ -94,7 +94,7 @@ def optional_object(body: dict[str, Any], name: str) -> dict[str, Any]:
 def new_item(
     platform: Platform, sandbox: str, fields: dict[str, Any], *, etag: bool = True
 ) -> dict[str, Any]:
-    """The fields every entity has, in the order of Adobe's samples, around its own."""
+    """Build an entity's item: the common fields in the order of Adobe's samples, then its own fields."""
     created_at = platform.created_at(sandbox)
     item = {
         "id": str(uuid.uuid4()),
@@ -113,13 +113,13 @@ def new_item(
 
 
 def stamped(platform: Platform, item: dict[str, Any]) -> dict[str, Any]:
-    """A copy with a new version."""
+    """Return a copy with a new version."""
     etag = platform.new_etag()
     return {**item, "version": etag, "etag": etag}
 
 
 def check_if_match(call: Call, item: dict[str, Any]) -> None:
-    """With or without quotes, as Adobe's samples write it both ways."""
+    """Compare `If-Match` with the etag, with or without quotes: Adobe's samples show both."""
     supplied = call.request.headers["if-match"].strip()
     current = item.get("etag", "")
     if supplied.strip('"') != current.strip('"'):
@@ -127,7 +127,7 @@ def check_if_match(call: Call, item: dict[str, Any]) -> None:
 
 
 def draft_requested(platform: Platform, call: Call) -> bool:
-    """Whether a POST is to make a draft; 1368 where drafts are not offered."""
+    """Say whether a POST creates a draft; raise 1368 if drafts are not offered."""
     mode = call.request.query_params.get("mode")
     if mode is None:
         return False
@@ -137,13 +137,13 @@ def draft_requested(platform: Platform, call: Call) -> bool:
 
 
 def read_action(call: Call, allowed: frozenset[str]) -> str:
-    """The `op` of a call to `/action`, in one spelling: Adobe writes both `re-trigger` and `RE_TRIGGER`."""
+    """Return the `op` of a call to `/action`, in one spelling: Adobe writes `re-trigger` and `RE_TRIGGER`."""
     text = call.request.query_params.get("op", "")
     if not text:
         raise flow_error("1359-400", param="op")
     op = text.lower().replace("-", "").replace("_", "")
     if op in PROVIDER_ONLY:
-        raise flow_error("1402-400", read_action=text)
+        raise flow_error("1402-400", action=text)
     if op not in allowed:
         raise flow_error("1434-400", op=text)
     return op

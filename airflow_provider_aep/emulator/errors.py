@@ -1,4 +1,4 @@
-"""Adobe's two families of errors: the gateway's short bodies and Flow Service's envelope."""
+"""Build Adobe's two families of errors: the gateway's short bodies and Flow Service's envelope."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FLOW: dict[str, tuple[str, str]] = json.loads(
 
 
 class ApiError(Exception):
-    """A reply that says no. Raised anywhere, answered in one place."""
+    """An error reply. Raised in any module, sent by `app.py`."""
 
     def __init__(
         self, status: int, body: Mapping[str, object], headers: Mapping[str, str] | None = None
@@ -37,19 +37,19 @@ class ApiError(Exception):
 
 
 def gateway_error(code: str) -> ApiError:
-    """The gateway's body; `error_code` is a string, as in the troubleshooting guide."""
+    """Build the gateway's body; `error_code` is a string, as in the troubleshooting guide."""
     return ApiError(int(code[:3]), {"error_code": code, "message": GATEWAY[code]})
 
 
 def plain_error(status: int, title: str, detail: str) -> ApiError:
-    """The shape the troubleshooting guide shows for a bad content type; ours for unknown paths too."""
+    """Build the troubleshooting guide's body for a bad content type; used for unknown paths too."""
     return ApiError(
         status, {"type": "/placeholder/type/uri", "status": status, "title": title, "detail": detail}
     )
 
 
 def flow_error(code: str, resource: tuple[str, str] | None = None, **fields: str) -> ApiError:
-    """Flow Service's envelope as the access-labels tutorial shows it; `resource` is (kind, id).
+    """Build Flow Service's envelope as the access-labels tutorial shows it; `resource` is (kind, id).
 
     Two catalogues share numbers: `1401-400/action` is the second's 1401-400.
     """
@@ -72,5 +72,5 @@ def flow_error(code: str, resource: tuple[str, str] | None = None, **fields: str
 
 
 def not_found(kind: str, entity_id: str) -> ApiError:
-    """1439: the catalogue says 400, the access-labels tutorial shows 404; the sample wins."""
+    """Build 1439: the catalogue says 400, the access-labels tutorial shows 404, as does this."""
     return flow_error("1439-404", (kind, entity_id), kind=kind, id=entity_id)

@@ -1,4 +1,4 @@
-"""`/explore`: what a source has. Follows the explore tutorials, and those of single sources."""
+"""`/explore`: the source objects of a source. Follows the explore tutorials and those of single sources."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from airflow_provider_aep.emulator.sources import Source
 from airflow_provider_aep.emulator.tables import files, library
 from airflow_provider_aep.emulator.tables.table import Table
 
-# What can be explored of each family, besides its root.
+# The object types of each family, besides its root.
 OBJECT_TYPES = {"table": ("table",), "file": ("folder", "file"), "rest": ("rest",), "stream": ("table",)}
 ENCODINGS = ("utf-8", "iso-8859-1")
 PREVIEW_ROWS = 100  # no document says how many rows a preview has
@@ -26,7 +26,7 @@ Item = dict[str, Any]
 
 @dataclass(frozen=True)
 class ExploreQuery:
-    """The parameters; names and values in any case, as Adobe writes both `FileType` and `fileType`."""
+    """The parameters; names and values in any case: Adobe writes `FileType` and `fileType`."""
 
     object_type: str
     object: str
@@ -35,7 +35,7 @@ class ExploreQuery:
 
 
 def read_query(params: QueryParams) -> ExploreQuery:
-    """What every kind of source asks for."""
+    """Read the parameters that every family of sources needs."""
     given = {name.lower(): value for name, value in params.items()}
     object_type = given.get("objecttype")
     if object_type is None:
@@ -57,7 +57,7 @@ def _flag(given: Mapping[str, str], name: str) -> bool:
 
 
 def answer(platform: Platform, source: Source, query: ExploreQuery) -> object:
-    """An array for the root and for folders, an object for what has columns."""
+    """Return an array for the root and for folders, an object for a source object with columns."""
     if query.object_type not in ("root", *OBJECT_TYPES[source.family]):
         raise flow_error("1358-400", object_type=query.object_type)
     if source.family == "file":
@@ -85,7 +85,7 @@ def _flat(table: Table, query: ExploreQuery) -> Item:
 
 
 def _resource(source: Source, query: ExploreQuery) -> Item:
-    """`object` is `json` in every tutorial; `sourceParams` says which resource, in base64 of JSON."""
+    """Explore the resource in `sourceParams` (base64 of JSON); `object` is `json` in all tutorials."""
     file_type = query.others.get("filetype", "json")
     if file_type.lower() != "json":
         raise flow_error("1312-400", value=file_type, param="fileType")
@@ -101,7 +101,7 @@ def _resource(source: Source, query: ExploreQuery) -> Item:
 
 
 def _source_params(text: str) -> Item:
-    """With or without padding, as the tutorials print both; one has a back-tick before the JSON."""
+    """Decode with or without padding: the tutorials print both, one with a back-tick before the JSON."""
     try:
         raw = base64.b64decode(text + "=" * (-len(text) % 4), validate=True) if text else b"{}"
         params = payloads.parse_json(raw.lstrip(b"`"))
@@ -113,21 +113,24 @@ def _source_params(text: str) -> Item:
 
 
 def _files(platform: Platform, source: Source, query: ExploreQuery) -> object:
-    tree = files.tree(source, platform.born, platform.clock.now())
+    tree = files.tree(source, platform.started_at, platform.clock.now())
     if query.object_type == "file":
         file = tree.get(query.object)
         if file is None:
             raise flow_error("1308-400", reason=f"there is no file {query.object}")
         return _file(file, query)
     top = files.root(source)
-    wanted = top if query.object_type == "root" or query.object in ("root", "/") else query.object
-    found, folders = files.children(list(tree), wanted.rstrip("/") + "/")
+    folder = top if query.object_type == "root" or query.object in ("root", "/") else query.object
+    found, folders = files.children(list(tree), folder.rstrip("/") + "/")
     if not found and not folders:
         raise flow_error("1308-400", reason=f"there is no folder {query.object}")
-    return [*(_place("file", path) for path in found), *(_place("folder", path) for path in folders)]
+    return [
+        *(_path_entry("file", path) for path in found),
+        *(_path_entry("folder", path) for path in folders),
+    ]
 
 
-def _place(kind: str, path: str) -> Item:
+def _path_entry(kind: str, path: str) -> Item:
     name = path.rstrip("/").rsplit("/", 1)[-1]
     readable = kind == "file"
     return {"type": kind, "name": name, "path": path, "canPreview": readable, "canFetchSchema": readable}
@@ -143,7 +146,7 @@ def _file(file: files.File, query: ExploreQuery) -> Item:
 
 
 def _form(file: files.File, query: ExploreQuery) -> files.Form:
-    """Found out, or given: the Data Landing Zone tutorial refuses both together, and neither."""
+    """Read or detect the file's format: the Data Landing Zone tutorial refuses both together, and neither."""
     given = query.others
     described = [name for name in ("filetype", "compressiontype", "columndelimiter") if name in given]
     if _flag(given, "determineProperties"):

@@ -1,4 +1,4 @@
-"""`POST /_emulator/faults`: how the next requests fail."""
+"""`POST /_emulator/faults`: make the next requests fail."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ FIELDS = frozenset(("method", "path", "times", "when", "status", "headers", "bod
 FRAMING = frozenset(("content-length", "transfer-encoding", "connection"))
 
 
-class BadFault(ValueError):  # noqa: N818 - what it says
-    """The fault cannot be meant so."""
+class BadFault(ValueError):  # noqa: N818 - the short name is clear
+    """The fault is invalid; the text says why."""
 
 
 @dataclass
 class Fault:
-    """One order to fail, used up by `times` requests."""
+    """One fault, used up by `times` requests."""
 
     method: str | None = None
     path: str = ""
@@ -31,25 +31,25 @@ class Fault:
     drop: bool = False
 
     def hits(self, method: str, path: str) -> bool:
-        """Whether a request is meant; trailing slashes do not matter, as nowhere in this API."""
+        """Say whether the fault applies to a request; trailing slashes do not matter in this API."""
         if self.method is not None and self.method != method.upper():
             return False
         return (path.rstrip("/") or "/").endswith(self.path.rstrip("/"))
 
     @property
     def carries_out(self) -> bool:
-        """Whether the request has its effect all the same."""
+        """Say whether the request still has its effect."""
         return self.when == "after" or (self.status is None and not self.drop)
 
 
 class Faults:
-    """The orders in the sequence they were given. One thread serves all requests, so `times` is exact."""
+    """The faults, oldest first. One thread serves all requests, so `times` is exact."""
 
     def __init__(self) -> None:
         self.waiting: list[Fault] = []
 
     def take(self, method: str, path: str) -> Fault | None:
-        """Use up one turn of the first order that means this request."""
+        """Use up one turn of the first fault that applies to this request."""
         for fault in self.waiting:
             if fault.hits(method, path):
                 fault.times -= 1
@@ -60,7 +60,7 @@ class Faults:
 
 
 def read_fault(value: object) -> Fault:
-    """Check an order completely: a test that fails for a typo here would be hard to understand."""
+    """Validate a fault completely: a typo here makes a test hard to understand."""
     if not isinstance(value, dict):
         raise BadFault("a fault is a JSON object")
     unknown = sorted(set(value) - FIELDS)
@@ -122,6 +122,6 @@ def _headers(value: object) -> dict[str, str]:
         if name.lower() in FRAMING:
             raise BadFault(f"the header {name!r} is the emulator's own")
         if any(ord(char) < 32 or ord(char) > 255 for char in text):
-            raise BadFault(f"the header {name!r} holds a character no header may hold")
-        headers[name.lower()] = text.strip()  # as HTTP itself reads it; sent with its blanks it is refused
+            raise BadFault(f"the header {name!r} contains a character that is invalid in a header")
+        headers[name.lower()] = text.strip()  # as HTTP reads it; uvicorn refuses surrounding blanks
     return headers

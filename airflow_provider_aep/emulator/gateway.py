@@ -1,4 +1,4 @@
-"""What Adobe's gateway asks before a service is reached, and the sandbox check behind it."""
+"""Check what Adobe's gateway checks before a service, and then the sandbox."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ORG_ID = re.compile(r"[0-9A-Fa-f]{24}@AdobeOrg")
 
 
 class Gateway:
-    """ASGI: token, API key and organisation, in the order of the troubleshooting guide."""
+    """ASGI: check token, API key and organisation, in the order of the troubleshooting guide."""
 
     def __init__(self, app: ASGIApp, platform: Platform) -> None:
         self._app = app
@@ -51,7 +51,7 @@ def _check_org(org: str) -> None:
 
 
 def _check_content_type(request: Request) -> None:
-    """Required of POST, PUT and PATCH; calls to `/action` come without."""
+    """Require a JSON content type for POST, PUT and PATCH, but not for calls to `/action`."""
     if request.method not in ("POST", "PUT", "PATCH") or request.scope["path"].endswith("/action"):
         return
     media = request.headers.get("content-type", "").split(";")[0].strip().lower()
@@ -60,7 +60,7 @@ def _check_content_type(request: Request) -> None:
 
 
 class SandboxCheck:
-    """ASGI: everything in Flow Service happens in one sandbox, named by a header."""
+    """ASGI: read the sandbox from its header; every service behind this works in one sandbox."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""Adobe IMS: access tokens by OAuth Server-to-Server."""
+"""Adobe IMS: issue access tokens by OAuth Server-to-Server."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from airflow_provider_aep.emulator.platform import Platform
 
 
 def ims_error(error: str, description: str | None = None) -> ApiError:
-    """IMS has its own error bodies; real clients branch on exactly these texts."""
+    """Build an IMS error body; real clients branch on these texts."""
     body = {"error": error}
     if description:
         body["error_description"] = description
@@ -24,19 +24,19 @@ def ims_error(error: str, description: str | None = None) -> ApiError:
 
 
 class Ims:
-    """v3 as documented; v2 with all in the query and v4 with a multipart form, as real clients do."""
+    """Serve v3 as documented, v2 (all in the query) and v4 (a multipart form) as real clients use them."""
 
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
 
     def routes(self) -> list[Route]:
-        """One endpoint, three versions of its path."""
+        """Return the route of each version."""
         return [
             Route(f"/ims/token/{version}", self.token, methods=["POST"]) for version in ("v2", "v3", "v4")
         ]
 
     async def token(self, request: Request) -> Response:
-        """Check id, secret, grant and scopes, in that order, and hand out a token."""
+        """Check id, secret, grant and scopes, in that order, and issue a token."""
         given = await _fields(request)
         if given.get("client_id") != settings.CLIENT_ID:
             raise ims_error("invalid_client", "invalid client_id parameter")
@@ -55,7 +55,7 @@ class Ims:
 
 
 async def _fields(request: Request) -> dict[str, str]:
-    """Parameters of query and body; the body's win."""
+    """Return the parameters of query and body; those of the body take precedence."""
     raw = await request.body()
     content_type = request.headers.get("content-type", "")
     fields = dict(request.query_params)

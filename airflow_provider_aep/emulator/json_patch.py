@@ -15,7 +15,7 @@ OPERATIONS = frozenset(("add", "replace", "remove"))
 
 @dataclass(frozen=True)
 class Operation:
-    """One instruction; `path` is split at its slashes."""
+    """One operation; `path` is split at its slashes."""
 
     op: str
     path: tuple[str, ...]
@@ -23,7 +23,7 @@ class Operation:
 
 
 def read_operations(body: object) -> list[Operation]:
-    """All instructions, or an error: a patch is applied whole or not at all."""
+    """Read all operations, or raise an error: a patch is applied whole or not at all."""
     return [_operation(entry) for entry in (body if isinstance(body, list) else [body])]
 
 
@@ -44,11 +44,11 @@ def _operation(entry: object) -> Operation:
 
 
 class MissingPathError(ValueError):
-    """A path that leads nowhere; the text is the path."""
+    """A path that does not exist; the text is the path."""
 
 
 def patched(document: dict[str, Any], operations: Sequence[Operation]) -> dict[str, Any]:
-    """A changed copy."""
+    """Return a changed copy of the document."""
     result = copy.deepcopy(document)
     for operation in operations:
         _apply(result, operation)

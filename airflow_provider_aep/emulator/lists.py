@@ -45,7 +45,7 @@ SPEC_FIELDS = words(
 
 @dataclass(frozen=True)
 class ListQuery:
-    """All that decides which items a page has. The token carries it whole."""
+    """The parameters that decide which items a page has. The continuation token contains all of them."""
 
     properties: tuple[str, ...]
     orderby: tuple[str, ...]
@@ -57,7 +57,7 @@ class ListQuery:
 def list_reply(
     params: QueryParams, kind: str, sandbox: str, fields: frozenset[str], items: Sequence[Item]
 ) -> Response:
-    """The reply to `GET /{kind}`."""
+    """Return the reply to `GET /{kind}`."""
     query = _read(params, kind, sandbox, fields)
     conditions = [parse_condition(text, fields) for text in query.properties]
     found = [item for item in items if matches(item, conditions)]
@@ -111,7 +111,7 @@ def _flag(text: str) -> bool:
 
 
 def _order(text: str, fields: frozenset[str]) -> tuple[str, ...]:
-    """`name`, `-name`, `+name`; a `+` in a URL arrives as a blank."""
+    """Read `name`, `-name`, `+name`; a `+` in a URL arrives as a blank."""
     order = []
     for part in text.split(",") if text else ():
         sign = "-" if part.startswith("-") else ""
@@ -125,7 +125,7 @@ def _order(text: str, fields: frozenset[str]) -> tuple[str, ...]:
 
 
 def _position(item: Item, order: tuple[str, ...]) -> Position:
-    """The sort key; `createdAt`, unique in a sandbox, comes last and makes every order total."""
+    """Return the sort key; `createdAt`, unique in a sandbox, comes last and makes every order total."""
     return [_key(item, field.lstrip("-")) for field in (*order, "createdAt")]
 
 
@@ -146,7 +146,7 @@ def _compare(order: tuple[str, ...], left: Position, right: Position) -> int:
 
 
 def _seal(kind: str, sandbox: str, query: ListQuery, after: Position) -> str:
-    """URL-safe and without `=`: real clients split the link there."""
+    """Build a continuation token, URL-safe and without `=`: real clients split the link there."""
     content = json.dumps([kind, sandbox, query.properties, query.orderby, query.limit, after]).encode()
     return _text(_sign(content) + content)
 
@@ -158,7 +158,7 @@ def _text(sealed: bytes) -> str:
 def _open(kind: str, sandbox: str, token: str) -> ListQuery:
     try:
         sealed = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
-        # Python's decoder overlooks characters that have no business in a token.
+        # Python's decoder ignores characters that are invalid in a token.
         genuine = hmac.compare_digest(sealed[:16], _sign(sealed[16:])) and _text(sealed) == token.rstrip("=")
         if not genuine:
             raise ValueError(token)
@@ -176,18 +176,18 @@ def _sign(content: bytes) -> bytes:
 
 @dataclass(frozen=True)
 class Condition:
-    """One `property` parameter; several are all to hold."""
+    """One `property` parameter."""
 
     path: tuple[str, ...]
     operator: str
     values: tuple[str, ...]
 
     def holds(self, item: dict[str, Any]) -> bool:
-        """Whether the item passes. A field that is absent equals nothing."""
+        """Say whether the item matches. A missing field equals no value."""
         found = list(_values(item, self.path))
-        if self.path[-1] in ("state", "status"):  # a guide filters by `Failed`, the service says `failed`
-            wanted = {text.lower() for text in self.values}
-            hit = any(str(value).lower() in wanted for value in found)
+        if self.path[-1] in ("state", "status"):  # a guide filters by `Failed`, the service shows `failed`
+            expected = {text.lower() for text in self.values}
+            hit = any(str(value).lower() in expected for value in found)
             return hit == (self.operator == "==")
         if self.operator == "==":
             return any(_same(value, text) for value in found for text in self.values)
@@ -197,12 +197,12 @@ class Condition:
 
 
 def matches(item: dict[str, Any], conditions: Iterable[Condition]) -> bool:
-    """Several `property` parameters mean AND."""
+    """Say whether the item matches all `property` parameters."""
     return all(condition.holds(item) for condition in conditions)
 
 
 def parse_condition(text: str, fields: frozenset[str]) -> Condition:
-    """Read one parameter; the catalogue has an error for each way to get it wrong."""
+    """Read one parameter; raise the catalogue's error for the mistake in it."""
     shape = SHAPE.fullmatch(text)
     if shape is None:
         raise flow_error("1453-400", value=text)
@@ -231,7 +231,7 @@ def _check_values(field: str, operator: str, values: tuple[str, ...], raw: str) 
 
 
 def _split(raw: str) -> Iterator[str]:
-    """At commas, which mean OR; inside double quotes a comma is only a comma, `\\"` a quote."""
+    """Split at commas, which mean OR, except inside double quotes, where `\\"` is a quote."""
     rest = raw
     while True:
         quoted = QUOTED.match(rest)
@@ -248,7 +248,7 @@ def _split(raw: str) -> Iterator[str]:
 
 
 def _values(node: object, path: tuple[str, ...]) -> Iterator[object]:
-    """All values at a path; a list is looked through, written with `[]` or not."""
+    """Yield all values at a path; a list yields those of its items, written with `[]` or not."""
     if isinstance(node, list):
         for part in node:
             yield from _values(part, path)

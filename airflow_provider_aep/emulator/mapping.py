@@ -27,19 +27,19 @@ CONTENT_TYPE = "application/vnd.adobe.xed-full+json;version=1"
 Item = dict[str, Any]
 TOKEN = re.compile(
     r"""\s*(?:(?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(?P<number>-?\d{1,18}(?:\.\d{1,9})?)
-        |(?P<name>[A-Za-z_$][\w$.]*)|(?P<mark>[(),]))""",
+        |(?P<name>[A-Za-z_$][\w$.]*)|(?P<sign>[(),]))""",
     re.VERBOSE,
 )
 MAX_TOKENS = 500
 
 
 class BadValueError(ValueError):
-    """A value does not fit the field it is mapped to."""
+    """A value cannot be converted to the type of its field."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One mapping: where a value comes from, and the dotted path it goes to."""
+    """One mapping: the source of a value and the dotted path of its destination."""
 
     kind: str
     source: str
@@ -47,12 +47,12 @@ class Rule:
 
 
 def compiled(mappings: Sequence[Mapping[str, Any]]) -> list[Rule]:
-    """The rules of a stored mapping set."""
+    """Return the rules of a stored mapping set."""
     return [Rule(m["sourceType"], m["source"], m["destination"]) for m in mappings]
 
 
 def apply(rules: Sequence[Rule], row: Mapping[str, Any], fields: Fields) -> Record:
-    """The record a row becomes; a null leaves no trace. BadValueError when a value does not fit."""
+    """Map a row to a record, without nulls. Raise BadValueError if a value does not fit its field."""
     record: Record = {}
     for rule in rules:
         value = _source(rule, row)
@@ -76,7 +76,7 @@ def _source(rule: Rule, row: Mapping[str, Any]) -> Any:
 
 
 def fit(value: Any, field: Mapping[str, Any]) -> Any:
-    """Data Prep converts between types where it can."""
+    """Convert a value to the field's type, as Data Prep does, if possible."""
     kind = field.get("type")
     if kind == "string":
         return _text(value, str(field.get("format", "")))
@@ -125,7 +125,7 @@ def _boolean(value: Any) -> bool:
 
 
 def parse_time(value: object) -> datetime | None:
-    """A moment, if it is one: ISO 8601, or the epoch in seconds or milliseconds."""
+    """Parse a time: ISO 8601, or the epoch in seconds or milliseconds; None if it is invalid."""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         seconds = value / 1000 if abs(value) > 1e11 else value
         if not math.isfinite(seconds) or abs(seconds) > 1e11:
@@ -141,11 +141,11 @@ def parse_time(value: object) -> datetime | None:
 
 
 class BadBodyError(ValueError):
-    """No mapping set; the text says why."""
+    """The body of a mapping set is invalid; the text says why."""
 
 
 def read_mapping_set(body: object) -> Item:
-    """What is kept of either: `outputSchema` and `mappings`, in the OpenAPI's words."""
+    """Read either documented body into the OpenAPI's `outputSchema` and `mappings`."""
     if not isinstance(body, dict):
         raise BadBodyError("the body must be a JSON object")
     mappings = body.get("mappings")
@@ -200,7 +200,7 @@ def _read_mapping(entry: object) -> Item:
 
 
 def at_version(entity: Entity, version: int | None) -> Item | None:
-    """A mapping set as it was at a version, or as it is now; None where it has no such version."""
+    """Return a mapping set at a version, the newest for None; None if that version does not exist."""
     if version is None or version == entity.item["version"]:
         return entity.item
     earlier: Item | None = entity.hidden.get("versions", {}).get(str(version))
@@ -208,7 +208,7 @@ def at_version(entity: Entity, version: int | None) -> Item | None:
 
 
 class BadExpressionError(ValueError):
-    """The text is no expression that the emulator understands."""
+    """The expression is invalid, or the emulator does not support it."""
 
 
 def _as_text(value: Any) -> str:
@@ -244,7 +244,7 @@ class Node:
 
 @functools.lru_cache(maxsize=1000)
 def parse_expression(text: str) -> Node:
-    """The tree of an expression; BadExpressionError if it is none."""
+    """Return the tree of an expression; raise BadExpressionError if it is invalid."""
     tokens = _tokens(text)
     node, rest = _read_node(tokens, 0)
     if rest != len(tokens):
@@ -253,12 +253,12 @@ def parse_expression(text: str) -> Node:
 
 
 def evaluate(text: str, row: Mapping[str, Any]) -> Any:
-    """Its value for a row."""
+    """Return the expression's value for a row."""
     return _node_value(parse_expression(text), row)
 
 
 def column(row: Mapping[str, Any], path: str) -> Any:
-    """A column, or with dots a field of a record in JSON; None where there is none."""
+    """Return a column, or with dots a field of a JSON record; None if it is missing."""
     if path in row:
         return row[path]
     node: Any = row
@@ -296,9 +296,9 @@ def _read_node(tokens: Sequence[tuple[str, str]], at: int, depth: int = 0) -> tu
         return Node("literal", re.sub(r"\\(.)", r"\1", text[1:-1])), at + 1
     if kind == "number":
         return Node("literal", float(text) if "." in text else int(text)), at + 1
-    if kind == "mark":
+    if kind == "sign":
         raise BadExpressionError(f"unexpected {text!r}")
-    if at + 1 == len(tokens) or tokens[at + 1][1] != "(" or tokens[at + 1][0] != "mark":
+    if at + 1 == len(tokens) or tokens[at + 1][1] != "(" or tokens[at + 1][0] != "sign":
         return Node("column", text), at + 1
     return _read_call(text.lower(), tokens, at + 2, depth)
 
@@ -307,9 +307,9 @@ def _read_call(name: str, tokens: Sequence[tuple[str, str]], at: int, depth: int
     if name not in FUNCTIONS:
         raise BadExpressionError(f"the function {name} is not emulated")
     parts: list[Node] = []
-    while at < len(tokens) and tokens[at] != ("mark", ")"):
+    while at < len(tokens) and tokens[at] != ("sign", ")"):
         if parts:
-            if tokens[at] != ("mark", ","):
+            if tokens[at] != ("sign", ","):
                 raise BadExpressionError(f"a comma is missing before {tokens[at][1]!r}")
             at += 1
         part, at = _read_node(tokens, at, depth + 1)

@@ -1,4 +1,4 @@
-"""Standard output that never makes a request wait."""
+"""Write to standard output without making a request wait."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ STDOUT = 1
 
 
 class Output:
-    """Lines go through a thread: whoever reads only the ready line must not stop the emulator."""
+    """Write lines in a thread: a reader that stops after the ready line must not block the emulator."""
 
     def __init__(self) -> None:
         self._lines: queue.Queue[str | None] = queue.Queue(maxsize=10_000)
@@ -18,14 +18,14 @@ class Output:
         self._thread.start()
 
     def line(self, text: str) -> None:
-        """Print a line soon; drop it when nobody has read for ten thousand lines."""
+        """Print a line soon; drop it if ten thousand lines are unread."""
         try:
             self._lines.put_nowait(text)
         except queue.Full:
             pass
 
     def close(self) -> None:
-        """Give the last lines a moment."""
+        """Wait up to a second until the last lines are written."""
         try:
             self._lines.put_nowait(None)
         except queue.Full:
@@ -33,11 +33,11 @@ class Output:
         self._thread.join(timeout=1)
 
     def _write(self) -> None:
-        # Past `sys.stdout`: a thread stuck in its buffer, nobody reading, would abort the interpreter's exit.
+        # Bypass `sys.stdout`: a thread blocked in its buffer would abort the interpreter's exit.
         while (text := self._lines.get()) is not None:
             rest = (text + "\n").encode("utf-8", "replace")
             try:
                 while rest:
                     rest = rest[os.write(STDOUT, rest) :]
             except OSError:
-                pass  # the reader has gone, or the disk is full: this line is lost, a later one may not be
+                pass  # the reader has closed, or the disk is full: only this line is lost

@@ -13,8 +13,8 @@ from starlette.responses import Response
 MAX_DEPTH = 64
 
 
-class BadJson(ValueError):  # noqa: N818 - what it says
-    """The bytes are no JSON we are willing to read. The text never quotes them: they may hold a secret."""
+class BadJson(ValueError):  # noqa: N818 - the short name is clear
+    """The body is not valid JSON. The text does not quote it: it may contain a secret."""
 
 
 def _no_constant(_: str) -> object:
@@ -29,7 +29,7 @@ def _finite(text: str) -> float:
 
 
 def parse_json(raw: bytes) -> object:
-    """Read UTF-8 JSON; refuse what could not be written back (NaN, lone surrogates, endless nesting)."""
+    """Read UTF-8 JSON; refuse values that cannot be written back (NaN, lone surrogates, deep nesting)."""
     try:
         value: object = json.loads(raw.decode("utf-8"), parse_constant=_no_constant, parse_float=_finite)
     except BadJson:
@@ -45,7 +45,7 @@ def parse_json(raw: bytes) -> object:
 
 
 def _check_json(value: object) -> None:
-    """Walk without recursion: a hostile depth must not reach any code that recurses."""
+    """Check without recursion: a hostile depth must not reach code that recurses."""
     stack: list[tuple[object, int]] = [(value, 0)]
     while stack:
         node, depth = stack.pop()
@@ -64,13 +64,13 @@ def _has_surrogate(text: str) -> bool:
 
 
 def reply(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """A JSON response."""
+    """Return a JSON response."""
     content = json.dumps(value, allow_nan=False).encode()
     return Response(content, status, dict(headers or {}), media_type="application/json")
 
 
 def read_multipart(content_type: str, raw: bytes) -> list[tuple[str, str]] | None:
-    """The fields in order; None when the body is no multipart (no boundary, for one)."""
+    """Return the fields in order; None if the body is not a multipart form (no boundary, for example)."""
     try:
         head = f"Content-Type: {content_type}\r\n\r\n".encode("latin-1")
         message = BytesParser(policy=HTTP).parsebytes(head + raw)
@@ -83,5 +83,5 @@ def read_multipart(content_type: str, raw: bytes) -> list[tuple[str, str]] | Non
             if isinstance(name, str) and isinstance(content, bytes):
                 fields.append((name, content.decode("utf-8", "replace")))
     except (ValueError, LookupError, AttributeError, TypeError, IndexError):
-        return None  # the mail parser has many ways to stumble over hostile headers
+        return None  # the mail parser fails in many ways on hostile headers
     return fields

@@ -12,7 +12,7 @@ from airflow_provider_aep.emulator.request_log import RequestLog
 from airflow_provider_aep.emulator.settings import TOKEN_SECONDS, Settings
 from airflow_provider_aep.emulator.store import Entity, Store
 
-# What `/_emulator/state` counts.
+# The kinds that `/_emulator/state` counts.
 KINDS = (
     "connections",
     "sourceConnections",
@@ -26,7 +26,7 @@ KINDS = (
 
 
 class Platform:
-    """One local platform. Its methods never wait, so each request's effect is one step."""
+    """The state of one local platform. Its methods never wait, so each request's effect is one step."""
 
     def __init__(self, settings: Settings, store: Store) -> None:
         self.settings = settings
@@ -34,19 +34,19 @@ class Platform:
         self.clock = Clock(float(store.noted("clock") or 0))
         self.faults = Faults()
         self.log = RequestLog()
-        self.born = self._note_birth()  # the sources' tables grow from here
-        self.age = 0  # grows at each reset: a request held since before it must not act after it
+        self.started_at = self._note_start()  # the sources' tables grow from this time
+        self.resets = 0  # a request that a fault holds during a reset must not act after it
 
     def reset(self) -> None:
-        """As at the start: tokens, faults, requests and the clock too."""
+        """Reset everything: entities, tokens, faults, requests and the clock."""
         self.store.clear()
         self.clock.reset()
-        self.born = self._note_birth()
+        self.started_at = self._note_start()
         self.faults.waiting.clear()
         self.log.entries.clear()
-        self.age += 1
+        self.resets += 1
 
-    def _note_birth(self) -> float:
+    def _note_start(self) -> float:
         noted = self.store.noted("born")
         if noted is None:
             noted = repr(self.clock.now())
@@ -54,36 +54,36 @@ class Platform:
         return float(noted)
 
     def advance(self, seconds: float) -> None:
-        """Move the clock, and remember it with the rest."""
+        """Move the clock ahead, and store its offset."""
         offset = self.clock.offset + seconds
         self.store.note("clock", repr(offset))
         self.clock.offset = offset
 
     def new_token(self) -> str:
-        """An access token. Only its fingerprint is kept."""
+        """Return a new access token. Only its fingerprint is stored."""
         token = secrets.token_urlsafe(48)
         self.store.note(_fingerprint(token), repr(self.clock.now() + TOKEN_SECONDS))
         return token
 
     def token_is_valid(self, token: str) -> bool:
-        """Issued here and not yet expired."""
+        """Say whether this platform issued the token and it has not expired."""
         expiry = self.store.noted(_fingerprint(token))
         return expiry is not None and self.clock.now() < float(expiry)
 
     def created_at(self, sandbox: str) -> int:
-        """Now, but later than anything else in the sandbox: no two entities share a `createdAt`."""
+        """Return a `createdAt` that is later than every other in the sandbox."""
         return max(self.clock.now_ms(), self.store.newest(sandbox) + 1)
 
     def listed(self, kind: str, sandbox: str) -> list[Entity]:
-        """What a list shows: by `--list-lag` not what was created just now. A GET by id shows it at once."""
+        """Return the entities that a list shows, without those younger than `--list-lag`."""
         entities = self.store.all(kind, sandbox)
-        if not self.settings.list_lag:  # `createdAt` can be a little ahead of the clock
+        if not self.settings.list_lag:  # without a lag: `createdAt` can be a little ahead of the clock
             return entities
         newest = self.clock.now_ms() - self.settings.list_lag * 1000
         return [entity for entity in entities if entity.item["createdAt"] <= newest]
 
     def new_etag(self) -> str:
-        """With literal quotes: in Cosmos DB's style on Azure, a UUID on AWS."""
+        """Return an etag with literal quotes: in Cosmos DB's style on Azure, a UUID on AWS."""
         if self.settings.cloud == "aws":
             return f'"{uuid.uuid4()}"'
         return f'"{secrets.token_hex(4)}-0000-0200-0000-{int(self.clock.now()):08x}0000"'

@@ -20,19 +20,19 @@ SECRET_NAME = re.compile(
     r"|access.?key|secret.?key|service.?principal.?key|^auth$|^code$",
     re.IGNORECASE,
 )
-# Where patch instructions bring credentials.
+# Paths of patch operations that contain credentials.
 SECRET_PATH = re.compile(r"(^|/)auth(/|$)", re.IGNORECASE)
-# Of a token request these are no secrets; anything else is.
+# Fields of a token request that are not secret.
 IMS_PLAIN = frozenset(("client_id", "grant_type", "scope"))
-# A secret with a bare `&` in it goes on as the next name, so only these names are shown.
+# The rest of a secret with a bare `&` is read as the next name, so only these names are shown.
 IMS_NAMES = IMS_PLAIN | {"client_secret", "code", "jwt_token", "refresh_token"}
-# Of a connection's body these are no secrets; anything else is.
+# Fields of a connection's body that are not secret.
 CONNECTION_PLAIN = frozenset(("name", "description", "state"))
 Entry = dict[str, Any]
 
 
 def redacted_headers(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Lower-case names; a repeated header is joined, a secret one stays present."""
+    """Return headers with lower-case names; a repeated one is joined, a secret one is masked."""
     shown: dict[str, str] = {}
     for raw_name, raw_value in pairs:
         name = raw_name.lower()
@@ -42,12 +42,12 @@ def redacted_headers(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def redacted_query(path: str, text: str) -> dict[str, Any]:
-    """The query as an object; a parameter that repeats stands as a list."""
+    """Return the query as an object; a repeated parameter is a list."""
     return _form(path, parse_qsl(text, keep_blank_values=True, errors="replace"))
 
 
 def redacted_body(path: str, content_type: str, raw: bytes) -> object:
-    """JSON and the forms of IMS as objects, as far as they are no secret; anything else hidden."""
+    """Return JSON and IMS forms as objects with secrets masked; mask any other body."""
     if not raw:
         return None
     ims = _is_ims(path)
@@ -58,7 +58,7 @@ def redacted_body(path: str, content_type: str, raw: bytes) -> object:
         fields = read_multipart(content_type, raw)
         return HIDDEN if fields is None else _form(path, fields)
     try:
-        value = payloads.parse_json(raw)  # whatever it is called: curl calls everything a form
+        value = payloads.parse_json(raw)  # whatever its content type: curl labels everything a form
     except payloads.BadJson:
         return HIDDEN
     if ims:
@@ -89,7 +89,7 @@ def _form(path: str, pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
 
 
 def _connection(value: object) -> object:
-    """A connection or patch instructions, refused ones too: only what is known to be plain is shown."""
+    """Redact a connection or patch operations, refused ones too: only fields known to be plain are shown."""
     if isinstance(value, list):
         return [_connection(part) for part in value]
     if not isinstance(value, dict):
@@ -114,7 +114,7 @@ def _plain_or_hidden(plain: bool, value: object) -> object:
 
 
 def _blank(value: object) -> object:
-    """Keep the names, hide every value; null hides nothing and stays."""
+    """Keep the names and mask every value except null."""
     if isinstance(value, dict):
         return {key: _blank(part) for key, part in value.items()}
     if isinstance(value, list):
@@ -142,13 +142,13 @@ def _scrub(text: str) -> str:
 
 
 class RequestLog:
-    """An entry is there from the moment a request has arrived; its status follows with the answer."""
+    """Keep an entry from the arrival of a request; its status follows with the reply."""
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
 
     def add(self, request: Request, body: bytes, connection: int) -> Entry:
-        """Note an arrival. The secrets are gone before anything is kept."""
+        """Add a request. Secrets are masked before anything is stored."""
         path = request.scope["path"]
         entry = {
             "method": request.method,

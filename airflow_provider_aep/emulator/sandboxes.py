@@ -1,4 +1,4 @@
-"""Sandbox management: the two sandboxes there are. Follows Adobe's Sandbox OpenAPI."""
+"""Sandbox management: two sandboxes. Follows Adobe's Sandbox OpenAPI."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ def _sandbox(name: str) -> dict[str, Any]:
 
 
 class Sandboxes:
-    """Read only; `id` is left out, as the OpenAPI says of replies to users."""
+    """Serve the sandboxes, read only; without `id`, as the OpenAPI says for users."""
 
     def routes(self) -> list[Route]:
-        """Its paths."""
+        """Return the routes."""
         return [
             Route("/sandbox-management", self.list_all),
             Route("/sandbox-management/sandboxes", self.list_all),
@@ -43,14 +43,14 @@ class Sandboxes:
         ]
 
     async def list_all(self, _request: Request) -> Response:
-        """All sandboxes of the organisation, which are those the user may use."""
+        """Return all sandboxes of the organisation; the user may use all of them."""
         items = [_sandbox(name) for name in settings.SANDBOXES]
         return payloads.reply(
             {"sandboxes": items, "_page": {"limit": len(items), "count": len(items)}, "_links": {}}
         )
 
     async def one(self, request: Request) -> Response:
-        """One sandbox by its name."""
+        """Return one sandbox by its name."""
         name = request.path_params["name"]
         if name not in settings.SANDBOXES:
             raise flow_error("2100-404", name=name)

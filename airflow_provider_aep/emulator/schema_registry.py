@@ -34,14 +34,14 @@ ACCEPT_SHAPE = "application/vnd.adobe.{xed|xdm}+json"
 
 
 class SchemaRegistry:
-    """The registry of one emulator."""
+    """Serve the schema registry of one emulator."""
 
     def __init__(self, platform: Platform, resources: XdmResources) -> None:
         self._platform = platform
         self._resources = resources
 
     def routes(self) -> list[Route]:
-        """Its paths. A `$id` in a path has slashes, which arrive unescaped."""
+        """Return the routes. A `$id` in a path has slashes, which arrive unescaped."""
         return [
             Route("/stats", self.stats, methods=["GET"]),
             Route("/{container}/{kind}", self.list_all, methods=["GET"]),
@@ -53,7 +53,7 @@ class SchemaRegistry:
         ]
 
     async def stats(self, request: Request) -> Response:
-        """The tenant's id, which custom fields must carry, and how much there is."""
+        """Return the tenant's id, which custom fields must have, and the number of resources."""
         sandbox = request.scope["state"]["sandbox"]
         counts = {kind: len(self._platform.store.all(kind, sandbox)) for kind in KINDS}
         counts["mixins"] = counts.pop("fieldgroups")
@@ -61,8 +61,8 @@ class SchemaRegistry:
         return payloads.reply(body)
 
     async def list_all(self, request: Request) -> Response:
-        """A page of one kind's resources, short or whole as `Accept` says."""
-        container, kind = self._place(request)
+        """Return a page of one kind's resources, short or whole by `Accept`."""
+        container, kind = self._container_and_kind(request)
         whole = _read_list_accept(request.headers.get("accept", ""), self._now)
         items = [_shown(item) for item in self._all(request, container, kind)]
         page = _page(items, request.query_params, self._now)
@@ -72,17 +72,19 @@ class SchemaRegistry:
         return payloads.reply(page)
 
     async def get(self, request: Request) -> Response:
-        """One resource, as `Accept` says; 406 for a version that is not there."""
-        container, kind = self._place(request)
+        """Return one resource in the form that `Accept` names; 406 for an unknown version."""
+        container, kind = self._container_and_kind(request)
         view = _read_lookup_accept(request.headers.get("accept", ""), self._now)
-        wanted = request.path_params["id"]
+        resource_id = request.path_params["id"]
         found = [
-            x for x in self._all(request, container, kind) if wanted in (x.get("$id"), x.get("meta:altId"))
+            x
+            for x in self._all(request, container, kind)
+            if resource_id in (x.get("$id"), x.get("meta:altId"))
         ]
         if not found:
-            raise xdm.not_found(KINDS.get(kind, kind), wanted, view.version, self._now)
+            raise xdm.not_found(KINDS.get(kind, kind), resource_id, view.version, self._now)
         if not _version_matches(view.version, found[0]["version"]):
-            raise xdm.not_acceptable(f"Version {view.version} of {wanted} is not available.", self._now)
+            raise xdm.not_acceptable(f"Version {view.version} of {resource_id} is not available.", self._now)
         item = _shown(found[0])
         if view.full:
             sandbox = request.scope["state"]["sandbox"]
@@ -92,29 +94,29 @@ class SchemaRegistry:
         return payloads.reply(_without_text(item, view))
 
     async def create(self, request: Request) -> Response:
-        """201 with the whole resource."""
-        _, kind = self._place(request, changing=True)
+        """Create a resource: 201 with the whole resource."""
+        _, kind = self._container_and_kind(request, changing=True)
         body = _object(await request.body(), self._now)
         entity = self._resources.create(request.scope["state"]["sandbox"], kind, body)
         self._platform.store.put(entity)
         return payloads.reply(_shown(entity.item), 201)
 
     async def replace(self, request: Request) -> Response:
-        """200 with the whole resource, its minor version one higher."""
+        """Replace a resource: 200 with the whole resource, its minor version one higher."""
         entity = self._find(request)
         body = _object(await request.body(), self._now)
         self._platform.store.put(changed := self._resources.changed(entity, body))
         return payloads.reply(_shown(changed.item))
 
     async def patch(self, request: Request) -> Response:
-        """JSON Patch; the result must be as good as a new resource."""
+        """Apply JSON Patch; the result must be valid like a new resource."""
         entity = self._find(request)
         body = _patched(entity.item, _parsed(await request.body(), self._now), self._now)
         self._platform.store.put(changed := self._resources.changed(entity, body))
         return payloads.reply(_shown(changed.item))
 
     async def delete(self, request: Request) -> Response:
-        """204."""
+        """Delete a resource: 204."""
         self._platform.store.delete(self._find(request))
         return Response(status_code=204)
 
@@ -122,28 +124,30 @@ class SchemaRegistry:
     def _now(self) -> float:
         return self._platform.clock.now()
 
-    def _place(self, request: Request, *, changing: bool = False) -> tuple[str, str]:
-        """Container and kind; a path that names others is not found."""
+    def _container_and_kind(self, request: Request, *, changing: bool = False) -> tuple[str, str]:
+        """Return container and kind of the path, or raise 404."""
         container = request.path_params.get("container", "tenant")
         kind = PATHS.get(request.path_params["kind"].lower())
         if container not in ("tenant", "global") or kind is None or (changing and kind not in KINDS):
-            place = f"{container}/{request.path_params['kind']}"
-            raise xdm.not_found("path", place, "1", self._now)
+            path = f"{container}/{request.path_params['kind']}"
+            raise xdm.not_found("path", path, "1", self._now)
         return container, kind
 
     def _all(self, request: Request, container: str, kind: str) -> list[Item]:
         if container == "global":
-            wanted = "mixins" if kind == "fieldgroups" else kind
-            return [item for item in global_resources().values() if item["meta:resourceType"] == wanted]
+            resource_type = "mixins" if kind == "fieldgroups" else kind
+            return [
+                item for item in global_resources().values() if item["meta:resourceType"] == resource_type
+            ]
         entities = self._platform.listed(kind, request.scope["state"]["sandbox"]) if kind in KINDS else []
         return [entity.item for entity in entities]
 
     def _find(self, request: Request) -> Any:
-        _, kind = self._place(request, changing=True)
-        wanted = request.path_params["id"]
-        entity = self._resources.find(request.scope["state"]["sandbox"], kind, wanted)
+        _, kind = self._container_and_kind(request, changing=True)
+        resource_id = request.path_params["id"]
+        entity = self._resources.find(request.scope["state"]["sandbox"], kind, resource_id)
         if entity is None:
-            raise xdm.not_found(KINDS[kind], wanted, "1", self._now)
+            raise xdm.not_found(KINDS[kind], resource_id, "1", self._now)
         return entity
 
 
@@ -162,7 +166,7 @@ def _object(raw: bytes, now: float) -> Item:
 
 
 def _shown(item: Item) -> Item:
-    """Without the emulator's own note of when it was made."""
+    """Return the item without the emulator's own `createdAt`."""
     return {name: value for name, value in item.items() if name != "createdAt"}
 
 
@@ -171,7 +175,7 @@ def _short(item: Item) -> Item:
 
 
 def _page(items: Sequence[Item], params: QueryParams, now: float) -> dict[str, Any]:
-    """`_page.next` is where the next page starts, in terms of the field it is sorted by."""
+    """Return a page; `_page.next` is the value of the sort field at which the next page starts."""
     order = params.get("orderby", "title")
     field, backwards = order.lstrip("+- "), order.startswith("-")
     found = [item for item in items if all(_holds(item, t, now) for t in params.getlist("property"))]
@@ -188,7 +192,9 @@ def _page(items: Sequence[Item], params: QueryParams, now: float) -> dict[str, A
         "_page": {"orderby": field, "count": len(shown)},
         "_links": {},
     }
-    if len(found) > len(shown):  # left out at the end: the guide's `null` is no string, as the OpenAPI wants
+    if len(found) > len(
+        shown
+    ):  # left out on the last page: the guide shows `null`, the OpenAPI requires a string
         result["_page"]["next"] = _key(found[len(shown)], field)
         query = urlencode({"orderby": order, "start": result["_page"]["next"], "limit": limit})
         result["_links"]["next"] = {"href": f"?{query}"}
@@ -201,7 +207,7 @@ def _key(item: Item, field: str) -> str:
 
 
 def _value(item: Item, field: str) -> Any:
-    """Names hold dots nowhere but between steps; `meta:…` and `$id` are plain names."""
+    """Return the value at a dotted path; `meta:…` and `$id` are plain names."""
     node: Any = item
     for step in field.split("."):
         node = node.get(step) if isinstance(node, dict) else None
@@ -212,18 +218,18 @@ def _holds(item: Item, text: str, now: float) -> bool:
     shape = CONDITION.fullmatch(text)
     if shape is None:
         if "=" in text:
-            raise xdm.bad_format(f"property={text} is not understood", now)
+            raise xdm.bad_format(f"property={text} is invalid", now)
         return _value(item, text) is not None  # "property=meta:intendedToExtend": those that have it
     value = _value(item, shape["field"].strip())
-    wanted = shape["value"].strip().strip('"')
+    expected = shape["value"].strip().strip('"')
     values = [str(part) for part in (value if isinstance(value, list) else [value]) if part is not None]
     if shape["op"] == "==":
-        return wanted in values
+        return expected in values
     if shape["op"] == "!=":
-        return wanted not in values
+        return expected not in values
     if shape["op"] == "~":
-        return any(wanted.lower() in part.lower() for part in values)
-    return any(_compare(part, shape["op"], wanted) for part in values)
+        return any(expected.lower() in part.lower() for part in values)
+    return any(_compare(part, shape["op"], expected) for part in values)
 
 
 def _compare(left: str, op: str, right: str) -> bool:
@@ -233,7 +239,7 @@ def _compare(left: str, op: str, right: str) -> bool:
 
 
 def _patched(item: Item, body: object, now: float) -> Item:
-    """The resource after a JSON Patch; whether it is a good one is for others to say."""
+    """Return the resource after a JSON Patch. It is not validated here."""
     try:
         return json_patch.patched(item, json_patch.read_operations(body))
     except ApiError:
@@ -244,7 +250,7 @@ def _patched(item: Item, body: object, now: float) -> Item:
 
 @dataclass(frozen=True)
 class View:
-    """What a lookup is to show."""
+    """The parts of a resource that a lookup shows."""
 
     full: bool
     titles: bool
@@ -253,7 +259,7 @@ class View:
 
 
 def _read_list_accept(header: str, now: float) -> bool:
-    """Whether a list shows whole resources; refused unless it is one of the two documented values."""
+    """Say whether a list shows whole resources; raise an error unless `Accept` is a documented value."""
     shape = ACCEPT_LIST.fullmatch(header.strip())
     if shape is None:
         message = f"The supplied Accept header is not valid: {header} - A valid Accept value should look like"
@@ -262,7 +268,7 @@ def _read_list_accept(header: str, now: float) -> bool:
 
 
 def _read_lookup_accept(header: str, now: float) -> View:
-    """A lookup needs a version too. (Adobe's docs differ on the blank before it: any is taken.)"""
+    """Read the `Accept` of a lookup, which needs a version. The blank before the version is optional."""
     shape = ACCEPT_LOOKUP.fullmatch(header.strip())
     if shape is None or not shape["version"]:
         message = f"The supplied Accept header is not valid: {header} - A valid Accept value should look like"
@@ -274,12 +280,12 @@ def _read_lookup_accept(header: str, now: float) -> View:
 
 
 def _version_matches(asked: str, version: str) -> bool:
-    """`1` means the newest of major version 1; `1.2` that one only."""
+    """Say whether a version matches: `1` is the newest of major version 1; `1.2` is exact."""
     return asked in (version, version.split(".")[0])
 
 
 def _without_text(node: Any, view: View, *, inside_properties: bool = False) -> Any:
-    """Titles and descriptions taken out, except where a field happens to be called so."""
+    """Remove titles and descriptions, but not fields with these names."""
     if isinstance(node, list):
         return [_without_text(part, view) for part in node]
     if not isinstance(node, dict):

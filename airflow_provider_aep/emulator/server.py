@@ -1,4 +1,4 @@
-"""uvicorn, taught three things: a ready line, an exit code of 0 after SIGTERM, and to hang up."""
+"""Run uvicorn with a ready line, exit code 0 after SIGTERM, and connections that a fault can close."""
 
 from __future__ import annotations
 
@@ -21,32 +21,32 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from airflow_provider_aep.emulator import errors
 
 KEEP_ALIVE_SECONDS = 75
-MAX_HEAD_BYTES = 256 * 1024  # a long filter, and more so its continuation token, makes a long URL
+MAX_HEAD_BYTES = 256 * 1024  # a long filter and its continuation token make a long URL
 GRACE_SECONDS = 1  # requests held by a fault do not keep the emulator from ending
 _numbers = itertools.count(1)
 
 
 class TcpConnection:
-    """One accepted TCP connection: its number for the log, and the means to close it."""
+    """One accepted TCP connection: its number for the log, and `close`."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self.number = next(_numbers)
         self._transport = transport
 
     def close(self) -> None:
-        """Close without a word."""
+        """Close without sending a byte."""
         self._transport.close()
 
 
 class NumberedProtocol(H11Protocol):
-    """Hands each request its TCP connection: ASGI has no way to hang up unanswered."""
+    """Pass each request its TCP connection: ASGI cannot close one without a reply."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self.app_state = {**self.app_state, "tcp": TcpConnection(transport)}
 
     def send_400_response(self, msg: str) -> None:
-        """What is no HTTP never reaches the application; it is refused in JSON all the same."""
+        """Refuse bytes that are not HTTP with a JSON body; they do not reach the application."""
         error = errors.plain_error(400, "BadRequestError", msg)
         body = json.dumps(error.body).encode()
         headers = [("content-type", "application/json"), ("content-length", str(len(body)))]
@@ -59,7 +59,7 @@ class NumberedProtocol(H11Protocol):
 
 
 class Server(uvicorn.Server):
-    """Tells when it is ready, and ends politely."""
+    """Report readiness, and end with exit code 0."""
 
     def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
         super().__init__(config)
@@ -72,7 +72,7 @@ class Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """uvicorn's own version ends the process by the signal it caught; ours lets it end with 0."""
+        """Let the process end with 0; uvicorn's own version ends it by the signal that it caught."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._end)
         yield
@@ -82,9 +82,8 @@ class Server(uvicorn.Server):
 
 
 def serve(app: ASGIApp, sock: socket.socket, ready: Callable[[], None]) -> None:
-    """Serve until a signal comes."""
-    # They would print tracebacks of requests cut off at the end, or when there are too many connections;
-    # our output is a line a request.
+    """Serve until SIGTERM or SIGINT."""
+    # These loggers print tracebacks of requests that end with the process; the output is one line a request.
     for name in ("uvicorn", "asyncio"):
         log = logging.getLogger(name)
         log.addHandler(logging.NullHandler())

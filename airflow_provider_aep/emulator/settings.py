@@ -1,4 +1,4 @@
-"""The emulator's accounts, and the switches for what no document settles."""
+"""The emulator's accounts, and the switches for questions that no document answers."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 
 def words(text: str) -> frozenset[str]:
-    """The words of a text as a set: long lists of names stay readable."""
+    """Return the words of a text as a set, so that long lists of names stay readable."""
     return frozenset(text.split())
 
 
 CLIENT_ID = "emulator-client-id"
-CLIENT_SECRET = "emulator-client-secret"  # noqa: S105 - published: it opens nothing but the emulator
+CLIENT_SECRET = "emulator-client-secret"  # noqa: S105 - published: it is valid for the emulator only
 ORG_ID = "0123456789ABCDEF01234567@AdobeOrg"
-TENANT_ID = "emulator"  # custom XDM fields stand under `_emulator`
+TENANT_ID = "emulator"  # custom XDM fields are under `_emulator`
 PAYPAL_SPEC = "221c7626-58f6-4eec-8ee2-042b0226f03b"
 PAYPAL_ID = "emulator-paypal-id"
 PAYPAL_SECRET = "emulator-paypal-secret"  # noqa: S105 - published likewise
@@ -33,7 +33,7 @@ SANDBOXES = {
 
 @dataclass(frozen=True)
 class Settings:
-    """What the command line says; the defaults are the command line's."""
+    """The options of the command line, with its defaults."""
 
     cloud: str = "azure"
     validate_on_create: str = "off"

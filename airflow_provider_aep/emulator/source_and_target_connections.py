@@ -40,7 +40,7 @@ FORMATS = {
 
 
 class EndConnections:
-    """One end of dataflows. `_fields` checks a body and says what is kept of it."""
+    """Serve the connections at one end of dataflows. `_fields` checks a body and returns what to store."""
 
     kind: str
     filterable: frozenset[str]
@@ -52,7 +52,7 @@ class EndConnections:
         raise NotImplementedError
 
     def routes(self) -> list[Route]:
-        """Their paths."""
+        """Return the routes."""
         one = f"/{self.kind}/{{id}}"
         return [
             Route(f"/{self.kind}", self.list_all, methods=["GET"]),
@@ -64,7 +64,7 @@ class EndConnections:
         ]
 
     async def create(self, request: Request) -> Response:
-        """201 with `id` and `etag`; with `?mode=draft` a draft, of which less is asked."""
+        """Create: 201 with `id` and `etag`; with `?mode=draft` a draft, which needs fewer fields."""
         call = await read_call(request)
         draft = entities.draft_requested(self._platform, call)
         fields = self._fields(call, call.json_object(), draft=draft)
@@ -75,17 +75,17 @@ class EndConnections:
         return payloads.reply({"id": item["id"], "etag": item["etag"]}, 201, {"location": location})
 
     async def get(self, request: Request) -> Response:
-        """One, in an array all the same."""
+        """Return one, in an array."""
         return payloads.reply({"items": [find(self._platform, self.kind, await read_call(request)).item]})
 
     async def list_all(self, request: Request) -> Response:
-        """Those of the sandbox that `property` lets through, a page at a time."""
+        """Return a page of the sandbox's connections that match `property`."""
         call = await read_call(request)
         items = [entity.item for entity in self._platform.listed(self.kind, call.sandbox)]
         return lists.list_reply(request.query_params, self.kind, call.sandbox, self.filterable, items)
 
     async def patch(self, request: Request) -> Response:
-        """All instructions or none. The OpenAPI answers with the whole item, the guides with id and etag."""
+        """Apply all operations or none. The OpenAPI replies with the item, the guides with id and etag."""
         call = await read_call(request)
         if "if-match" not in request.headers:
             raise flow_error("1403-400")
@@ -108,7 +108,7 @@ class EndConnections:
         return payloads.reply({"items": [item], "_links": {}, "id": entity.id, "etag": item["etag"]})
 
     async def action(self, request: Request) -> Response:
-        """`op=publish` makes a draft an entity like others, if it is whole by now."""
+        """Publish a draft (`op=publish`) if it is complete."""
         call = await read_call(request)
         entities.read_action(call, frozenset(("publish",)))
         entity = find(self._platform, self.kind, call)
@@ -126,7 +126,7 @@ class EndConnections:
         return item
 
     async def delete(self, request: Request) -> Response:
-        """204; refused while a dataflow joins it."""
+        """Delete: 204; refused while a dataflow uses it."""
         entity = find(self._platform, self.kind, await read_call(request))
         flows = self._platform.store.all("flows", entity.sandbox)
         in_use = any(
@@ -140,7 +140,7 @@ class EndConnections:
 
 
 class SourceConnections(EndConnections):
-    """The source connections of one emulator."""
+    """Serve the source connections of one emulator."""
 
     kind = "sourceConnections"
     filterable = lists.SOURCE_CONNECTION_FIELDS
@@ -153,7 +153,7 @@ class SourceConnections(EndConnections):
         source = self._specs.check_reference(body.get("connectionSpec"))
         fields: Item = {"name": required_text(body, "name"), **optional_text(body, "description")}
         data, params = optional_object(body, "data"), optional_object(body, "params")
-        if data or not (draft or source.family == "stream"):  # the tutorials of streams leave it out
+        if data or not (draft or source.family == "stream"):  # the tutorials of streams omit it
             _check_data(source, data.get("data", {}))
         if "filters" in params.get("params", {}):
             raise flow_error("1353-400", connector=source.name)
@@ -164,13 +164,13 @@ class SourceConnections(EndConnections):
             _check_base(base, source, draft=draft)
             fields["baseConnectionId"] = base.id
             fields["inheritedAttributes"] = {"baseConnection": {"id": base.id, "connectionSpec": reference}}
-        # What is missing shows when a run reads: no document says that it is asked for here.
+        # A missing parameter fails the run: no document says that it is required here.
         schema = {**source.spec["sourceSpec"].get("spec", {}), "required": []}
         checked_params(params.get("params", {}), schema, "params")
         return fields
 
     def _base(self, call: Call, body: Item, source: Source) -> Entity | None:
-        """Sources that authenticate need a base connection of the same spec, the others must have none."""
+        """Return the base connection, of the same spec; sources without authentication must not have one."""
         if not source.spec["authSpec"]:
             if "baseConnectionId" in body:
                 raise flow_error("1332-400", spec_id=source.id)
@@ -193,7 +193,7 @@ def _check_data(source: Source, data: Item) -> None:
 
 
 def _check_base(base: Entity, source: Source, *, draft: bool) -> None:
-    """Self-serve sources are asked here whether the credentials are right, says the Generic REST tutorial."""
+    """Check the credentials of self-serve sources, as in the Generic REST tutorial."""
     if base.item["state"] == "draft" and not draft:
         raise flow_error("1100-400", reason=f"connection {base.id} is a draft: publish it first")
     if source.family == "rest" and not all(base.hidden["right"].values()):
@@ -201,7 +201,7 @@ def _check_base(base: Entity, source: Source, *, draft: bool) -> None:
 
 
 class TargetConnections(EndConnections):
-    """The target connections of one emulator."""
+    """Serve the target connections of one emulator."""
 
     kind = "targetConnections"
     filterable = lists.COMMON_FIELDS | {"data", "params", "inheritedAttributes"}
@@ -231,9 +231,9 @@ class TargetConnections(EndConnections):
 
 
 def _check_schema(data: dict[str, Any]) -> None:
-    """Whether it is the dataset's is asked when a dataflow is made: 1425.
+    """Check the schema reference; 1425 compares it with the dataset when a dataflow is created.
 
-    The tutorial on streaming data sends a format and no schema.
+    The tutorial on streaming data sends a format without a schema.
     """
     schema = data.get("schema")
     if schema is None and "format" in data:

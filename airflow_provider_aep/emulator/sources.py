@@ -1,4 +1,4 @@
-"""The sources of one emulator: Adobe's documented ones, less those withdrawn, and what tests added."""
+"""Find the sources of one emulator: Adobe's documented ones, without withdrawn ones, and added ones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from airflow_provider_aep.emulator import spec_bodies
 from airflow_provider_aep.emulator.platform import Platform
 from airflow_provider_aep.emulator.store import Entity
 
-# What the control plane did. The platform's specs are of no sandbox.
+# Changes by the control plane. Specs do not belong to a sandbox.
 ADDED, WITHDRAWN, EVERYWHERE = "connectionSpecs", "withdrawnSpecs", ""
 
 
@@ -27,13 +27,13 @@ class Source:
     category: str
     family: str
     flow_specs: Sequence[str]
-    inlet: str | None  # which of its `connections` or `flows` show where rows can be sent
+    inlet: str | None  # whether its `connections` or its `flows` show the streaming endpoint
     spec: dict[str, Any]
 
 
 @cache
 def documented(*, drafts: bool) -> dict[str, Source]:
-    """By id, in the order of Adobe's pages. `scripts/emulator_sources.py` made the data."""
+    """Return the documented sources by id, as `scripts/emulator_sources.py` ordered them."""
     text = (resources.files(__package__) / "data" / "sources.json").read_text("utf-8")
     return {entry["id"]: _documented(entry, drafts=drafts) for entry in json.loads(text)}
 
@@ -52,7 +52,7 @@ def _documented(entry: dict[str, Any], *, drafts: bool) -> Source:
 
 
 def find(platform: Platform, spec_id: str) -> Source | None:
-    """The source of a connection spec; None when the platform does not offer it, or no longer."""
+    """Return the source of a connection spec; None if the platform does not offer it."""
     added = platform.store.get(ADDED, EVERYWHERE, spec_id)
     if added is not None:
         return Source(spec=added.item, **added.hidden)
@@ -62,20 +62,20 @@ def find(platform: Platform, spec_id: str) -> Source | None:
 
 
 def offered(platform: Platform) -> list[Source]:
-    """All that `find` finds."""
+    """Return all sources that the platform offers."""
     added = [entity.id for entity in platform.store.all(ADDED, EVERYWHERE)]
     ids = dict.fromkeys([*documented(drafts=platform.settings.drafts == "on"), *added])
     return [source for source in (find(platform, spec_id) for spec_id in ids) if source]
 
 
 def add(platform: Platform, source: Source) -> None:
-    """Offer a source that Adobe documents nowhere, or a documented one in another shape."""
+    """Offer a source that Adobe does not document, or a changed one."""
     hidden = {name: value for name, value in vars(source).items() if name != "spec"}
     platform.store.put(Entity(ADDED, EVERYWHERE, source.id, source.spec, hidden))
 
 
 def withdraw(platform: Platform, spec_id: str) -> None:
-    """As the platform did with PayPal's."""
+    """Withdraw a source, as the platform withdrew PayPal."""
     added = platform.store.get(ADDED, EVERYWHERE, spec_id)
     if added is not None:
         platform.store.delete(added)
@@ -83,13 +83,13 @@ def withdraw(platform: Platform, spec_id: str) -> None:
 
 
 def named(text: str) -> frozenset[str]:
-    """The ids of sources named in a text such as `paypal,amazon-s3`; ValueError names what is none."""
+    """Return the ids of the sources in a text such as `paypal,amazon-s3`; ValueError names an unknown one."""
     known = {_folded(name): s.id for s in documented(drafts=True).values() for name in (s.name, s.id)}
-    wanted = [name for name in text.split(",") if name.strip()]
-    unknown = [name.strip() for name in wanted if _folded(name) not in known]
+    names = [name for name in text.split(",") if name.strip()]
+    unknown = [name.strip() for name in names if _folded(name) not in known]
     if unknown:
         raise ValueError(f"there is no source {unknown[0]!r}; `GET /connectionSpecs` lists their names")
-    return frozenset(known[_folded(name)] for name in wanted)
+    return frozenset(known[_folded(name)] for name in names)
 
 
 def _folded(name: str) -> str:

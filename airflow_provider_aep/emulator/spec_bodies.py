@@ -22,8 +22,7 @@ FLAGS = frozenset(("disableChunking", "enableSsl", "authenticationRequired", "in
 
 TEXT: Item = {"type": "string"}
 COLUMNS: Item = {"type": "array", "items": {"type": "object"}}
-# The parameters of source connections: those the collect tutorials name. Required is what a run cannot do
-# without here.
+# The parameters of source connections that the collect tutorials name; required ones are needed by a run.
 SOURCE_PARAMS: dict[str, Item] = {
     "table": {"properties": {"tableName": TEXT, "columns": COLUMNS}, "required": ["tableName"]},
     "file": {"properties": {"path": TEXT, "recursive": {"type": "boolean"}}, "required": ["path"]},
@@ -45,7 +44,7 @@ DELTA_COLUMN = {
 
 
 def auth_spec(auth: Mapping[str, Any]) -> Item:
-    """One way to authenticate, with a JSON Schema of its parameters."""
+    """Return one authentication type, with a JSON Schema of its parameters."""
     defaults = auth.get("defaults", {})
     return {
         "name": auth["name"],
@@ -77,7 +76,7 @@ def _param(name: str, default: object) -> Item:
 
 
 def connection_spec(source: Mapping[str, Any], auth_specs: Sequence[Item], *, drafts: bool) -> Item:
-    """`source` has an id, a name, a category and a family."""
+    """Return the connection spec of a source with id, name, category and family."""
     family = source["family"]
     spec = {"$schema": DRAFT_07, "type": "object", **SOURCE_PARAMS[family]}
     return {
@@ -105,7 +104,7 @@ def connection_spec(source: Mapping[str, Any], auth_specs: Sequence[Item], *, dr
 
 
 def permissions(resource: str) -> Item:
-    """What a user needs, in the words of the specs' samples."""
+    """Return the permissions that a user needs, as in the specs' samples."""
     return {
         "manage": {"@type": "lowLevel", "name": resource, "permissions": ["write"]},
         "view": {"@type": "lowLevel", "name": resource, "permissions": ["read"]},
@@ -179,7 +178,7 @@ def _run_schema(*, with_delta_column: bool) -> dict[str, Any]:
 
 
 def flow_spec(entry: Mapping[str, Any], source_ids: Sequence[str], *, drafts: bool) -> dict[str, Any]:
-    """`entry` is one of `data/flow_specs.json`; the sources are those that are offered."""
+    """Return the flow spec of an entry in `data/flow_specs.json`, for the sources that are offered."""
     stream = entry["family"] == "stream"
     return {
         "id": entry["id"],
@@ -210,7 +209,7 @@ def _batch_parts(*, with_delta_column: bool) -> dict[str, Any]:
 
 
 def _streaming_parts(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Neither schedule nor runs on demand: rows come when they come."""
+    """Return the parts of a streaming spec: no schedule, and no runs on demand."""
     options = _options_schema()
     if entry.get("inlet"):
         text = {"title": "Inlet Url.", "description": "Inlet Url which defines the streaming endpoint."}

@@ -30,13 +30,13 @@ def _flow_specs() -> list[Item]:
 
 
 class Specs:
-    """The catalogue of one emulator, and the endpoints that show it."""
+    """Serve the connection specs and flow specs of one emulator."""
 
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
 
     def routes(self) -> list[Route]:
-        """Their paths."""
+        """Return the routes."""
         return [
             Route("/connectionSpecs", self.list_connection_specs),
             Route("/connectionSpecs/{id}", self.get_connection_spec),
@@ -46,7 +46,7 @@ class Specs:
         ]
 
     def check_reference(self, reference: object) -> Source:
-        """The source that `{"id", "version"}` in a body means; 1413 when there is none."""
+        """Return the source of `{"id", "version"}` in a body; raise 1413 if it is unknown."""
         if not isinstance(reference, dict) or not isinstance(reference.get("id"), str):
             raise flow_error("1413-400")
         source = sources.find(self._platform, reference["id"])
@@ -56,7 +56,7 @@ class Specs:
         return source
 
     def flow_specs(self) -> list[Item]:
-        """All of them; each names the sources it is for."""
+        """Return all flow specs, each with the ids of its sources."""
         offered = sources.offered(self._platform)
         drafts = self._platform.settings.drafts == "on"
         return [
@@ -67,20 +67,20 @@ class Specs:
         ]
 
     def flow_spec(self, spec_id: str) -> Item | None:
-        """One of them."""
+        """Return one flow spec; None if it is unknown."""
         return next((spec for spec in self.flow_specs() if spec["id"] == spec_id), None)
 
     async def list_connection_specs(self, request: Request) -> Response:
-        """All, or those `property` lets through."""
+        """Return all, or those that match `property`."""
         return _listed(request, (source.spec for source in sources.offered(self._platform)))
 
     async def get_connection_spec(self, request: Request) -> Response:
-        """One, in an array all the same."""
+        """Return one, in an array."""
         source = sources.find(self._platform, request.path_params["id"])
         return _single(request, source.spec if source else None, "connectionSpecs")
 
     async def explore(self, request: Request) -> Response:
-        """What `/connections/{id}/explore` is for the others: for a source that has no base connections."""
+        """Explore a source without base connections; others use `/connections/{id}/explore`."""
         spec_id = request.path_params["id"]
         source = sources.find(self._platform, spec_id)
         if source is None:
@@ -92,11 +92,11 @@ class Specs:
         )
 
     async def list_flow_specs(self, request: Request) -> Response:
-        """All, or those `property` lets through."""
+        """Return all, or those that match `property`."""
         return _listed(request, self.flow_specs())
 
     async def get_flow_spec(self, request: Request) -> Response:
-        """One, in an array all the same."""
+        """Return one, in an array."""
         return _single(request, self.flow_spec(request.path_params["id"]), "flowSpecs")
 
 
@@ -116,7 +116,10 @@ def _single(request: Request, spec: Item | None, kind: str) -> Response:
 
 
 def checked_params(value: object, schema: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """The value in the schema's types, or 1304 for what is missing and 1100 for what does not fit."""
+    """Return the params in the schema's types; samples send numbers and booleans as strings.
+
+    Raise 1304 for a missing field, 1100 for an invalid one.
+    """
     if not isinstance(value, dict):
         raise flow_error("1100-400", reason=f"{name} must be an object")
     coerced: dict[str, Any] = _coerced(value, schema)

@@ -1,4 +1,4 @@
-"""Where entities live: in memory, and in SQLite before a reply says so."""
+"""Store entities in memory, and in SQLite before a reply is sent."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sqlite3
 from dataclasses import dataclass, field
 from typing import Any
 
-APPLICATION_ID = 0x41455031  # "AEP1": tells our files from other SQLite files
+APPLICATION_ID = 0x41455031  # "AEP1": distinguishes state files from other SQLite files
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS entities (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, sandbox TEXT NOT NULL, id TEXT NOT NULL,
@@ -21,12 +21,12 @@ ON CONFLICT (kind, sandbox, id) DO UPDATE SET item = excluded.item, hidden = exc
 
 
 class StateFileError(Exception):
-    """The state file cannot be read or written; the text is fit for a user."""
+    """The state file cannot be read or written; the text is shown to the user."""
 
 
 @dataclass(frozen=True)
 class Entity:
-    """`item` is what Adobe shows; `hidden` what only the emulator knows. Never changed in place."""
+    """`item` is what Adobe shows; `hidden` is the emulator's own. Never changed in place."""
 
     kind: str
     sandbox: str
@@ -50,7 +50,7 @@ class Store:
             raise StateFileError(f"cannot use the state file {path}: {error}") from None
 
     def _open(self) -> None:
-        self._db.execute("PRAGMA locking_mode = EXCLUSIVE")  # two emulators on one file would both be wrong
+        self._db.execute("PRAGMA locking_mode = EXCLUSIVE")  # two emulators must not share a file
         owner = self._db.execute("PRAGMA application_id").fetchone()[0]
         tables = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
         if tables and owner != APPLICATION_ID:
@@ -85,22 +85,22 @@ class Store:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
         except sqlite3.Error:
-            pass  # SQLite rolls back by itself when the disk is full; the first error is the one to tell
+            pass  # SQLite rolls back by itself when the disk is full; the first error is reported
 
     def get(self, kind: str, sandbox: str, entity_id: str) -> Entity | None:
-        """One entity, or None; another sandbox's entities do not exist here."""
+        """Return one entity of the sandbox, or None."""
         return self._shelf(kind, sandbox).get(entity_id)
 
     def all(self, kind: str, sandbox: str) -> list[Entity]:
-        """In order of creation."""
+        """Return all entities of a kind, in order of creation."""
         return list(self._shelf(kind, sandbox).values())
 
     def put(self, entity: Entity) -> None:
-        """Create or replace."""
+        """Create or replace an entity."""
         self.put_all(entity)
 
     def put_all(self, *entities: Entity) -> None:
-        """Create or replace all of them, or none."""
+        """Create or replace all entities, or none."""
         self._commit(
             *(
                 (UPSERT, (one.kind, one.sandbox, one.id, json.dumps(one.item), json.dumps(one.hidden)))
@@ -111,7 +111,7 @@ class Store:
             self._show(one)
 
     def delete(self, entity: Entity) -> None:
-        """Remove for good."""
+        """Delete an entity."""
         self._commit(
             (
                 "DELETE FROM entities WHERE kind = ? AND sandbox = ? AND id = ?",
@@ -121,29 +121,29 @@ class Store:
         self._shelf(entity.kind, entity.sandbox).pop(entity.id, None)
 
     def count(self, kind: str) -> int:
-        """Over all sandboxes."""
+        """Count the entities of a kind over all sandboxes."""
         return sum(len(shelf) for (shelf_kind, _), shelf in self._entities.items() if shelf_kind == kind)
 
     def newest(self, sandbox: str) -> int:
-        """The sandbox's latest `createdAt` so far, 0 when there was none."""
+        """Return the sandbox's latest `createdAt`, 0 without entities."""
         return self._latest.get(sandbox, 0)
 
     def note(self, name: str, value: str) -> None:
-        """Keep a small fact (the clock's offset, a token's fingerprint)."""
+        """Store a small fact (the clock's offset, a token's fingerprint)."""
         self._commit(("INSERT OR REPLACE INTO notes VALUES (?, ?)", (name, value)))
         self._notes[name] = value
 
     def noted(self, name: str) -> str | None:
-        """The fact kept under a name."""
+        """Return the fact stored under a name."""
         return self._notes.get(name)
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Delete everything."""
         self._commit(("DELETE FROM entities", ()), ("DELETE FROM notes", ()))
         self._entities.clear()
         self._notes.clear()
         self._latest.clear()
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the state file."""
         self._db.close()

@@ -1,4 +1,4 @@
-"""`/collection/{id}`: where others send rows to. Follows the tutorials on HTTP API and streaming."""
+"""`/collection/{id}`: streaming endpoints. Follows the tutorials on HTTP API and streaming."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ FLOW_ID = "x-adobe-flow-id"
 Item = dict[str, Any]
 
 
-def opened(entity: Entity, request: Request) -> Entity:
-    """A connection or a flow with an address of its own: the emulator's, as this client knows it."""
+def with_endpoint(entity: Entity, request: Request) -> Entity:
+    """Return a connection or a flow with a streaming endpoint, at the address that this client uses."""
     inlet_id = secrets.token_hex(32)
     url = f"{request.url.scheme}://{request.url.netloc}/collection/{inlet_id}"
     return replace(entity, hidden={**entity.hidden, "inlet": {"inletUrl": url, "inletId": inlet_id}})
 
 
-class Inlets:
-    """The streaming endpoints of one emulator. They ask for no API key, organisation or sandbox."""
+class StreamingEndpoints:
+    """Serve the streaming endpoints. They need no API key, organisation or sandbox."""
 
     def __init__(self, platform: Platform, resources: XdmResources) -> None:
         self._platform = platform
@@ -38,11 +38,11 @@ class Inlets:
         self._sequence = itertools.count(1)
 
     def routes(self) -> list[Route]:
-        """Below `/collection`."""
+        """Return the routes, below `/collection`."""
         return [Route("/{id}", self.collect, methods=["POST"])]
 
     async def collect(self, request: Request) -> Response:
-        """200 for a message that was taken, which is not to say that it fits: that shows in its batch."""
+        """Accept a message: 200, also if its record does not fit; that shows in its batch."""
         inlet_id = request.path_params["id"]
         owner = self._owner(inlet_id)
         if owner is None:
@@ -53,8 +53,8 @@ class Inlets:
         except payloads.BadJson:
             message = None
         if not isinstance(message, dict):
-            raise _refusal(400, "Invalid Message Format", inlet_id, "Message is no JSON object")
-        self._land(owner, inlet_id, request, message)
+            raise _refusal(400, "Invalid Message Format", inlet_id, "Message is not a JSON object")
+        self._ingest(owner, inlet_id, request, message)
         now, number = self._platform.clock.now_ms(), next(self._sequence)
         reply = {"inletId": inlet_id, "xactionId": f"{now}:{number}:{number}", "receivedTimeMs": now}
         return payloads.reply(reply)
@@ -83,7 +83,7 @@ class Inlets:
                 },
             )
 
-    def _land(self, owner: Entity, inlet_id: str, request: Request, message: Item) -> None:
+    def _ingest(self, owner: Entity, inlet_id: str, request: Request, message: Item) -> None:
         header, row = _unpacked(message)
         if header is None and owner.item.get("auth", {}).get("params", {}).get("dataType") == "xdm":
             raise _refusal(400, "Invalid XDM Message Format", inlet_id, "Message has unknown xdm format")
@@ -94,20 +94,20 @@ class Inlets:
             raise _refusal(400, "Invalid Message Format", inlet_id, "Message belongs to no enabled dataflow")
         outcome = ingest.fitted(self._platform, self._resources, owner.sandbox, plan, [row])
         now, batch_id = self._platform.clock.now_ms(), ingest.new_batch_id()
-        landed = ingest.new_batch(
+        batch = ingest.new_batch(
             self._platform, owner.sandbox, batch_id, plan["dataset"], outcome, (now, now)
         )
-        self._platform.store.put(landed)
+        self._platform.store.put(batch)
 
     def _plan(self, owner: Entity, flow: Entity | None, header: Item | None) -> Item:
-        """XDM goes as it is where it says; anything else through the dataflow's mapping."""
+        """Plan the ingestion: XDM goes to the dataset that it names, other messages through the mapping."""
         plan = ingest.plan(self._platform, flow) if flow else {"partial": 0, "dataset": ""}
         if header is None:
             return plan
         return {**plan, "mapping": None, "dataset": str(header.get("datasetId", plan["dataset"]))}
 
     def _flow(self, owner: Entity, named: object) -> Entity | None:
-        """The dataflow a message means: the one it names, or the only one there is."""
+        """Return the dataflow that a message names, or the only one."""
         flows = [owner] if owner.kind == "flows" else self._flows(owner)
         enabled = [flow for flow in flows if flow.item["state"] == "enabled" and named in (None, flow.id)]
         return enabled[0] if len(enabled) == 1 else None
@@ -120,7 +120,7 @@ class Inlets:
 
 
 def _unpacked(message: Item) -> tuple[Item | None, Item]:
-    """An XDM message's header and entity; of any other message there is no header."""
+    """Return header and entity of an XDM message; None and the message for any other."""
     header, body = message.get("header"), message.get("body")
     entity = body.get("xdmEntity") if isinstance(body, dict) else None
     if isinstance(header, dict) and isinstance(entity, dict):
@@ -129,7 +129,7 @@ def _unpacked(message: Item) -> tuple[Item | None, Item]:
 
 
 def _refusal(status: int, title: str, inlet_id: str, reason: str) -> ApiError:
-    """As in the guide on streaming ingestion's errors."""
+    """Build an error as in the guide on streaming ingestion."""
     kind = "http://ns.adobe.com/adobecloud/problem/data-collection-service/inlet"
     message = f"inletId: [{inlet_id}] imsOrgId: [{settings.ORG_ID}] {reason}"
     return ApiError(status, {"type": kind, "status": status, "title": title, "report": {"message": message}})

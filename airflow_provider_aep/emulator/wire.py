@@ -1,4 +1,4 @@
-"""The outermost layer: every request is logged, and fails if a fault says so."""
+"""The outermost layer: log every request, and apply faults."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ CONTROL = "/_emulator"
 
 @dataclass
 class Reply:
-    """A reply held back until it is clear whether it may leave."""
+    """A reply that is held back until faults are applied."""
 
     status: int = 500
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     body: bytes = b""
 
     async def collect(self, message: Message) -> None:
-        """An ASGI `send` that keeps what it is given."""
+        """Collect what an ASGI application sends."""
         if message["type"] == "http.response.start":
             self.status, self.headers = message["status"], list(message.get("headers", []))
         elif message["type"] == "http.response.body":
@@ -40,7 +40,7 @@ class Reply:
 
 
 class Wire:
-    """ASGI: reads the whole request, then logs, fails or passes it on."""
+    """ASGI: read the whole request, log it, then fail it or pass it on."""
 
     def __init__(self, app: ASGIApp, platform: Platform, output: Output) -> None:
         self._app = app
@@ -54,13 +54,13 @@ class Wire:
         try:
             await self._serve(scope, receive, send, tcp)
         except asyncio.CancelledError:
-            tcp.close()  # the emulator ends: what is unfinished is cut off, as by a real outage
+            tcp.close()  # the emulator ends: unfinished requests are cut off, as by a real outage
             raise
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send, tcp: TcpConnection) -> None:
         body = await _read(receive)
         if body is None:
-            return  # the client left before it had said what it wanted
+            return  # the client left before its request was complete
         request = Request(scope)
         path = scope["path"]
         if path == CONTROL or path.startswith(CONTROL + "/"):
@@ -85,10 +85,10 @@ class Wire:
             reply = await self._carry_out(request.scope, body)
             await _hold(fault.delay, receive)
         else:
-            age = self._platform.age
+            resets = self._platform.resets
             left = await _hold(fault.delay, receive)
-            if left or age != self._platform.age:
-                return None  # nobody waits any more, or a reset came between: no effect
+            if left or resets != self._platform.resets:
+                return None  # the client left, or a reset came between: no effect
             if fault.carries_out:
                 reply = await self._carry_out(request.scope, body)
         return None if fault.drop else _spoil(reply, fault)
@@ -102,13 +102,13 @@ class Wire:
         reply = Reply()
         try:
             await self._app(inner, _replay(body), reply.collect)
-        except Exception as error:  # noqa: BLE001 - a fake must answer, and say on one line what it tripped over
+        except Exception as error:  # noqa: BLE001 - a bug must be answered and printed in one line
             self._output.line(f"internal error: {type(error).__name__}")
             return _error_reply(errors.flow_error("1102-500"))
         return reply
 
     async def _reply(self, reply: Reply, send: Send) -> None:
-        """Send it, with the time of the emulator's clock: that is the platform's."""
+        """Send the reply, with the time of the emulator's clock."""
         if all(name.lower() != b"date" for name, _ in reply.headers):
             reply.set_header(b"date", formatdate(self._platform.clock.now(), usegmt=True).encode())
         await _send(reply, send)
@@ -120,7 +120,7 @@ class Wire:
 
 
 async def _read(receive: Receive) -> bytes | None:
-    """The whole body, or one byte more than allowed; None when the client left."""
+    """Return the whole body, or one byte more than allowed; None if the client left."""
     body = bytearray()
     while True:
         message = await receive()
@@ -145,7 +145,7 @@ async def _gone(receive: Receive) -> None:
 
 
 async def _hold(seconds: float, receive: Receive) -> bool:
-    """Wait, in nobody else's way; True when the client left meanwhile."""
+    """Wait without blocking other requests; return True if the client left meanwhile."""
     if not seconds:
         return False
     watch = asyncio.ensure_future(_gone(receive))
@@ -155,7 +155,7 @@ async def _hold(seconds: float, receive: Receive) -> bool:
 
 
 async def _hang_up(tcp: TcpConnection, receive: Receive) -> None:
-    """Close without a byte, and wait until the server knows: it would answer 500 otherwise."""
+    """Close without a byte, and wait until the server knows; otherwise it answers 500."""
     tcp.close()
     await _gone(receive)
 

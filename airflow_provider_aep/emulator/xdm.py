@@ -46,13 +46,13 @@ TITLES = {
 
 
 class XdmResources:
-    """The resources of all sandboxes, Adobe's own among them."""
+    """Find, create and change the resources of all sandboxes; find Adobe's global ones."""
 
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
 
     def find(self, sandbox: str, kind: str, text: str) -> Entity | None:
-        """A tenant's resource by `$id` or `meta:altId`; the last part of both is the same."""
+        """Return a tenant's resource by `$id` or `meta:altId`; the last part of both is the same."""
         tail = text.rsplit("/", 1)[-1].rsplit(".", 1)[-1]
         entity = self._platform.store.get(kind, sandbox, tail)
         if entity is None or text not in (entity.item["$id"], entity.item["meta:altId"]):
@@ -60,7 +60,7 @@ class XdmResources:
         return entity
 
     def lookup(self, sandbox: str, resource_id: str) -> dict[str, Any] | None:
-        """Any resource that a `$ref` may mean."""
+        """Return the resource of a `$ref`, global or of the tenant."""
         if resource_id in global_resources():
             return global_resources()[resource_id]
         for kind in KINDS:
@@ -70,14 +70,14 @@ class XdmResources:
         return None
 
     def schema_fields(self, sandbox: str, schema_id: str) -> dict[str, dict[str, Any]] | None:
-        """Every field of a schema by its dotted path; None when there is no such schema."""
+        """Return the fields of a schema by their dotted paths; None if the schema does not exist."""
         entity = self.find(sandbox, "schemas", schema_id)
         if entity is None:
             return None
         return dict(leaves(properties(entity.item, lambda text: self.lookup(sandbox, text))))
 
     def create(self, sandbox: str, kind: str, body: dict[str, Any]) -> Entity:
-        """A new resource, version 1.0. Titles are unique over all kinds, says the guide."""
+        """Create a resource, version 1.0. Titles are unique over all kinds, as the guide says."""
         self._check(sandbox, kind, body)
         self._check_title(sandbox, str(body["title"]), None)
         now = self._platform.created_at(sandbox)
@@ -106,7 +106,7 @@ class XdmResources:
         return Entity(kind, sandbox, tail, _stamped(item, now))
 
     def changed(self, entity: Entity, body: dict[str, Any]) -> Entity:
-        """A copy with new content and the next minor version."""
+        """Return a copy with new content and the next minor version."""
         self._check(entity.sandbox, entity.kind, body)
         self._check_title(entity.sandbox, body["title"], entity.id)
         major, minor = entity.item["version"].split(".")
@@ -177,16 +177,20 @@ class XdmResources:
 
 
 def _own_fields(body: dict[str, Any]) -> Iterator[str]:
-    """The names at the top of every place where a resource may define fields of its own."""
+    """Yield the top-level names of all fields that a resource defines."""
     definitions = body.get("definitions")
-    places = [body, *(definitions.values() if isinstance(definitions, dict) else ()), *body.get("allOf", [])]
-    for place in places:
-        own = place.get("properties") if isinstance(place, dict) else None
+    locations = [
+        body,
+        *(definitions.values() if isinstance(definitions, dict) else ()),
+        *body.get("allOf", []),
+    ]
+    for location in locations:
+        own = location.get("properties") if isinstance(location, dict) else None
         yield from own if isinstance(own, dict) else ()
 
 
 def _reference(part: dict[str, Any]) -> str:
-    reference = part.get("$ref", part.get("$ref "))  # the OpenAPI prints the name with a blank
+    reference = part.get("$ref", part.get("$ref "))  # the OpenAPI prints the name with a blank at its end
     return reference if isinstance(reference, str) else ""
 
 
@@ -215,44 +219,44 @@ def _stamped(item: dict[str, Any], now: int) -> dict[str, Any]:
 
 
 def properties(resource: Resource, lookup: Lookup) -> dict[str, Any]:
-    """All properties of a resource with those it inherits, merged by path."""
+    """Return all properties of a resource and those that it inherits, merged by path."""
     found: dict[str, Any] = _expand(resource, resource, lookup, ()).get("properties", {})
     return found
 
 
-def _expand(node: Any, root: Resource, lookup: Lookup, seen: tuple[str, ...]) -> dict[str, Any]:
-    """`seen` are the references on the way here: a data type may refer to itself, which ends it."""
+def _expand(node: Any, root: Resource, lookup: Lookup, path: tuple[str, ...]) -> dict[str, Any]:
+    """Resolve `$ref` and `allOf`. `path` holds the references so far: a data type can refer to itself."""
     if not isinstance(node, dict):
         return {}
     result = {k: v for k, v in node.items() if k not in ("$ref", "$ref ", "allOf", "properties", "items")}
     own = node.get("properties")
     if isinstance(own, dict):
-        result["properties"] = {name: _expand(part, root, lookup, seen) for name, part in own.items()}
+        result["properties"] = {name: _expand(part, root, lookup, path) for name, part in own.items()}
     if isinstance(node.get("items"), dict):
-        result["items"] = _expand(node["items"], root, lookup, seen)
+        result["items"] = _expand(node["items"], root, lookup, path)
     reference = node.get("$ref", node.get("$ref "))
     if isinstance(reference, str):
-        result = _merge(_referenced(reference, root, lookup, seen), result)
+        result = _merge(_referenced(reference, root, lookup, path), result)
     parts = node.get("allOf")
     for part in parts if isinstance(parts, list) else ():
-        result = _merge(_expand(part, root, lookup, seen), result)
+        result = _merge(_expand(part, root, lookup, path), result)
     return result
 
 
-def _referenced(reference: str, root: Resource, lookup: Lookup, seen: tuple[str, ...]) -> dict[str, Any]:
-    place = f"{root.get('$id', '')}{reference}" if reference.startswith("#/") else reference
-    if place in seen:
+def _referenced(reference: str, root: Resource, lookup: Lookup, path: tuple[str, ...]) -> dict[str, Any]:
+    location = f"{root.get('$id', '')}{reference}" if reference.startswith("#/") else reference
+    if location in path:
         return {}
-    seen = (*seen, place)
+    path = (*path, location)
     if reference.startswith("#/"):
         node: Any = root
         for step in reference[2:].split("/"):
             node = node.get(step) if isinstance(node, dict) else None
-        return _expand(node, root, lookup, seen)
+        return _expand(node, root, lookup, path)
     found = lookup(reference)
     if found is None:
         return {}
-    whole = _expand(found, found, lookup, seen)
+    whole = _expand(found, found, lookup, path)
     return {key: whole[key] for key in ("type", "properties", "items", "format") if key in whole}
 
 
@@ -270,7 +274,7 @@ def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
 
 
 def leaves(tree: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every field that holds a value, by its dotted path; an array is a leaf."""
+    """Yield every field that holds a value, by its dotted path; an array is a leaf."""
     for name, node in tree.items():
         here = f"{path}.{name}" if path else name
         if isinstance(node.get("properties"), dict):
@@ -321,24 +325,24 @@ def alt_id(resource_id: str) -> str:
 
 
 def xdm_error(code: str, message: str, now: float) -> ApiError:
-    """The registry's envelope."""
+    """Build the registry's error."""
     status = int(code[-3:])
     return _envelope(f"http://ns.adobe.com/aep/errors/{code}", TITLES[code], status, message, now)
 
 
 def not_found(kind: str, resource_id: str, version: str, now: float) -> ApiError:
-    """`kind` in the singular, as in the guide's sample."""
+    """Build 404; `kind` is in the singular, as in the guide's sample."""
     message = f"The requested {kind} resource {resource_id} with version {version} is not found."
     return xdm_error("XDM-1010-404", message, now)
 
 
 def bad_format(message: str, now: float) -> ApiError:
-    """A body the OpenAPI calls badly formatted; no document prints a code for it."""
+    """Build the error for a body that the OpenAPI calls badly formatted; no document prints its code."""
     return _envelope("/placeholder/type/uri", "Bad formatting", 400, message, now)
 
 
 def not_acceptable(message: str, now: float) -> ApiError:
-    """406: a version that is not there; the OpenAPI gives it no body."""
+    """Build 406 for an unknown version; the OpenAPI shows no body."""
     return _envelope("/placeholder/type/uri", "Not acceptable", 406, message, now)
 
 

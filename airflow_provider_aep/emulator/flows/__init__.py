@@ -1,3 +1,3 @@
-"""Dataflows: the two sides they join, their schedules, their runs, and the rows these move."""
+"""Dataflows, their schedules, their runs, and the ingestion of records."""
 
 from __future__ import annotations

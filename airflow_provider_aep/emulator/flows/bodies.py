@@ -1,4 +1,4 @@
-"""What makes a dataflow: its body checked against spec, schedule, both ends and the mapping."""
+"""Read the body of a dataflow, and check it against spec, schedule, both ends and the mapping."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ from airflow_provider_aep.emulator.platform import Platform
 from airflow_provider_aep.emulator.specs import Specs, checked_params
 from airflow_provider_aep.emulator.store import Entity
 
-SIDES = {"sourceConnectionIds": "sourceConnections", "targetConnectionIds": "targetConnections"}
+ENDS = {"sourceConnectionIds": "sourceConnections", "targetConnectionIds": "targetConnections"}
 Item = dict[str, Any]
 
 
 class FlowBodies:
-    """Reads the bodies of POST, and of a PATCH once it is applied."""
+    """Read the body of a POST, or of a flow after a PATCH."""
 
     def __init__(self, platform: Platform, specs: Specs) -> None:
         self._platform = platform
         self._specs = specs
 
     def read(self, sandbox: str, body: Item, *, draft: bool, before: Item | None = None) -> Item:
-        """What is kept of a flow; of a draft only what is there is checked.
+        """Return the fields of a flow to store; a draft may leave fields out.
 
-        `before` is the flow that a PATCH changes: it keeps the delta column of its first run on demand.
+        `before` is the flow before a PATCH: it keeps the delta column of its first run on demand.
         """
         if "state" in body:
             raise flow_error("1410-400")
         spec = self._spec(body.get("flowSpec"))
         fields: Item = {"name": required_text(body, "name"), **optional_text(body, "description")}
         fields["flowSpec"] = {"id": spec["id"], "version": spec["version"]}
-        source = self._side(sandbox, body, "sourceConnectionIds", draft=draft)
-        target = self._side(sandbox, body, "targetConnectionIds", draft=draft)
+        source = self._end(sandbox, body, "sourceConnectionIds", draft=draft)
+        target = self._end(sandbox, body, "targetConnectionIds", draft=draft)
         if source and source.item["connectionSpec"]["id"] not in spec["sourceConnectionSpecIds"]:
             raise flow_error("1100-400", reason=f"the source is not one of flow spec {spec['name']}")
         fields["sourceConnectionIds"] = [source.id] if source else []
         fields["targetConnectionIds"] = [target.id] if target else []
         fields["inheritedAttributes"] = _inherited(source, target)
         fields["transformations"] = _transformations(body.get("transformations"), spec)
-        if "scheduleSpec" not in spec:  # rows come when they come
+        if "scheduleSpec" not in spec:  # a stream has no schedule
             if "scheduleParams" in body:
                 raise flow_error("1100-400", reason=f"flow spec {spec['name']} has no schedule")
         elif "scheduleParams" in body or not draft:
@@ -55,8 +55,8 @@ class FlowBodies:
             self._check_mapping(sandbox, fields, target)
         return fields
 
-    def inlet(self, sandbox: str, item: Item) -> str | None:
-        """Whether rows are sent to the source, and where it shows its address."""
+    def endpoint_kind(self, sandbox: str, item: Item) -> str | None:
+        """Return the kind of the entity that shows the source's streaming endpoint; None without one."""
         ids = item["sourceConnectionIds"]
         entity = self._platform.store.get("sourceConnections", sandbox, ids[0]) if ids else None
         source = sources.find(self._platform, entity.item["connectionSpec"]["id"]) if entity else None
@@ -70,8 +70,8 @@ class FlowBodies:
             raise flow_error("1413-400")
         return spec
 
-    def _side(self, sandbox: str, body: Item, name: str, *, draft: bool) -> Entity | None:
-        """The one connection at an end of the flow."""
+    def _end(self, sandbox: str, body: Item, name: str, *, draft: bool) -> Entity | None:
+        """Return the one connection at an end of the flow."""
         ids = body.get(name, [])
         if not isinstance(ids, list) or not all(isinstance(x, str) for x in ids):
             raise flow_error("1100-400", reason=f"{name} must be an array of strings")
@@ -79,15 +79,15 @@ class FlowBodies:
             return None
         if len(ids) != 1:
             raise flow_error("1321-400", id_type=name)
-        entity = self._platform.store.get(SIDES[name], sandbox, ids[0])
+        entity = self._platform.store.get(ENDS[name], sandbox, ids[0])
         if entity is None:
             raise flow_error("1101-404")
         if entity.item["state"] == "draft" and not draft:
-            raise flow_error("1100-400", reason=f"{SIDES[name]} {entity.id} is a draft: publish it first")
+            raise flow_error("1100-400", reason=f"{ENDS[name]} {entity.id} is a draft: publish it first")
         return entity
 
     def _check_mapping(self, sandbox: str, fields: Item, target: Entity | None) -> None:
-        """Dataset, target connection and mapping set speak of one schema."""
+        """Check that dataset, target connection and mapping set use one schema."""
         assert target is not None
         dataset_id = target.item["params"]["dataSetId"]
         dataset = self._platform.store.get("datasets", sandbox, dataset_id)
@@ -111,7 +111,7 @@ class FlowBodies:
 
 
 def transformation(item: Item, name: str) -> Item:
-    """The params of one of a flow's transformations; empty when it has none such."""
+    """Return the params of a flow's transformation; empty if the flow does not have it."""
     found = (t["params"] for t in item["transformations"] if t["name"].lower() == name.lower())
     params: Item = next(found, {})
     return params
@@ -134,7 +134,7 @@ def _transformations(value: object, spec: Item) -> list[Item]:
 
 
 def _check_delta_column(fields: Item, spec: Item, before: Item | None) -> None:
-    """Needed by a recurring flow of a table source; a one-time flow gets it only from a run on demand."""
+    """Require a delta column for a recurring flow of a table source; a one-time flow gets it from a run."""
     delta = transformation(fields, "Copy")
     takes_one = any(entry["name"] == "Copy" for entry in spec["transformationSpecs"])
     if _is_once(fields):
@@ -156,12 +156,12 @@ def _labels(value: object) -> list[str]:
 
 
 def _inherited(source: Entity | None, target: Entity | None) -> Item:
-    """What a flow shows of its ends, as the collect tutorials print it."""
+    """Return what a flow shows of its ends, as in the collect tutorials."""
     inherited: Item = {"properties": {"isSourceFlow": True}}
     if source:
-        side = {"id": source.id, "connectionSpec": source.item["connectionSpec"]}
-        inherited["sourceConnections"] = [{**side, **source.item.get("inheritedAttributes", {})}]
+        end = {"id": source.id, "connectionSpec": source.item["connectionSpec"]}
+        inherited["sourceConnections"] = [{**end, **source.item.get("inheritedAttributes", {})}]
     if target:
-        side = {"id": target.id, "connectionSpec": target.item["connectionSpec"]}
-        inherited["targetConnections"] = [side]
+        end = {"id": target.id, "connectionSpec": target.item["connectionSpec"]}
+        inherited["targetConnections"] = [end]
     return inherited

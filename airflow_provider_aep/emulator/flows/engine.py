@@ -17,7 +17,7 @@ from airflow_provider_aep.emulator.platform import Platform
 from airflow_provider_aep.emulator.store import Entity
 from airflow_provider_aep.emulator.xdm import XdmResources
 
-MAX_CATCH_UP = 200  # runs of one flow in one leap of the clock; what lies before is one run's window
+MAX_CATCH_UP = 200  # runs of one flow after a leap of the clock; the first of them covers the time before
 Item = dict[str, Any]
 Event = tuple[float, int, str, str, str]
 START_SECONDS = 1.0  # from its time to `inProgress`
@@ -25,25 +25,25 @@ RUN_SECONDS = 3.0  # from there to its end
 
 
 class Engine:
-    """`settle` comes before every request; `keep` takes what may come due earlier than anything known."""
+    """Start and end runs by the clock. Call `settle` before every request; `keep` stores new entities."""
 
     def __init__(self, platform: Platform, resources: XdmResources) -> None:
         self._platform = platform
         self.records = RunRecords(platform, resources)
-        self._next = -math.inf  # nothing happens before; found out at the first look
-        self._age = platform.age
+        self._next = -math.inf  # when the next event is due; unknown until `settle`
+        self._resets = platform.resets
 
     def keep(self, *entities: Entity) -> None:
-        """Store them, and look anew."""
+        """Store entities, which may be due before the next known event."""
         self._next = -math.inf
         self._platform.store.put_all(*entities)
 
     def settle(self) -> None:
-        """All that was due up to now, in the order it was due."""
+        """Carry out everything that is due, in order of its time."""
         now = self._platform.clock.now()
-        if now < self._next and self._age == self._platform.age:
+        if now < self._next and self._resets == self._platform.resets:
             return
-        self._age = self._platform.age
+        self._resets = self._platform.resets
         events = self._events()
         while events and events[0][0] <= now:
             due, _, kind, sandbox, entity_id = heapq.heappop(events)
@@ -68,7 +68,7 @@ class Engine:
             heapq.heappush(events, (due, entity.item["createdAt"], entity.kind, entity.sandbox, entity.id))
 
     def _happen(self, entity: Entity, due: float, now: float) -> list[Entity]:
-        """What is due of an entity; those that have something more ahead of them."""
+        """Carry out an entity's event; return the entities that can have another one."""
         if entity.kind == "flows":
             settles = entity.hidden.get("settles")
             changed = (
@@ -82,13 +82,13 @@ class Engine:
         return [one for one in changed if one.kind in ("flows", "runs")]
 
     def _settled(self, flow: Entity) -> list[Entity]:
-        """The state that a state on the way led to."""
+        """Leave a transitional state."""
         hidden = {name: value for name, value in flow.hidden.items() if name != "settles"}
         item = {**flow.item, "state": flow.hidden["settles"][1]}
         return [Entity(flow.kind, flow.sandbox, flow.id, item, hidden)]
 
     def _run_due(self, flow: Entity, due: float, now: float) -> list[Entity]:
-        """A run for the window since the last one, and the next time."""
+        """Create a run for the window since the last run, and set the next due time."""
         params = flow.item["scheduleParams"]
         every = schedule.step(params)
         moment = due
@@ -104,7 +104,7 @@ class Engine:
 
 
 def _due(entity: Entity) -> float | None:
-    """When something happens next; None when nothing does any more."""
+    """Return when the entity's next event is due; None without one."""
     hidden = entity.hidden
     if entity.kind == "flows":
         settles = hidden.get("settles")
@@ -115,14 +115,14 @@ def _due(entity: Entity) -> float | None:
 
 
 class RunRecords:
-    """Makes and changes run entities; each method returns all entities that are to be stored together."""
+    """Create and change runs; each method returns all entities to store together."""
 
     def __init__(self, platform: Platform, resources: XdmResources) -> None:
         self._platform = platform
         self._resources = resources
 
     def new(self, flow: Entity, plan: Item, starts: float) -> Entity:
-        """A run that is to start: `scheduled`."""
+        """Create a run in the state `scheduled`."""
         fields = {"flowId": flow.id, "flowSpec": flow.item["flowSpec"], "providerRefId": str(uuid.uuid4())}
         item = new_item(self._platform, flow.sandbox, fields)
         created = max(int(starts * 1000), self._platform.store.newest(flow.sandbox) + 1)
@@ -139,7 +139,7 @@ class RunRecords:
         return Entity("runs", flow.sandbox, item["id"], item, hidden)
 
     def started(self, run: Entity, at: float) -> list[Entity]:
-        """`inProgress`."""
+        """Set a run to `inProgress`."""
         return self._in_state(run, "inProgress", at, {**run.hidden, "starts_at": None})
 
     def _in_state(self, run: Entity, status: str, at: float, hidden: Item) -> list[Entity]:
@@ -155,7 +155,7 @@ class RunRecords:
         return [changed, *self._shown_by_flow(changed)]
 
     def ended(self, run: Entity, at: float, status: str | None = None) -> list[Entity]:
-        """Move the rows and say so; `status` is how it must end, whatever came of it."""
+        """End a run and ingest its records; `status` overrides the outcome."""
         plan, hidden = run.hidden["plan"], {**run.hidden, "starts_at": None, "ends_at": None}
         outcome = self._outcome(run, at, status)
         hidden["outcome"] = {**asdict(outcome), "records": []}
@@ -175,37 +175,35 @@ class RunRecords:
 
     def _outcome(self, run: Entity, at: float, status: str | None) -> Outcome:
         if status is not None and metrics.folded(status) in metrics.FAILURE:
-            return Outcome(
-                error=COPY, detail="ErrorCode=UserErrorSourceFailure, ordered by the control plane"
-            )
+            return Outcome(error=COPY, detail="ErrorCode=UserErrorSourceFailure, set by the control plane")
         before = run.hidden.get("outcome")
         batch = self._platform.store.get("batches", run.sandbox, run.hidden["plan"]["batch"])
-        if before and batch and batch.item["status"] == "success":  # moved already: never a second time
+        if before and batch and batch.item["status"] == "success":  # ingested already: not a second time
             known = {**before, "error": None, "records": batch.hidden["rows"]}
             return Outcome(**known)
-        outcome = ingest.move(self._platform, self._resources, run.sandbox, run.hidden["plan"], at)
+        outcome = ingest.ingest(self._platform, self._resources, run.sandbox, run.hidden["plan"], at)
         if status is not None:
             outcome.error = None
         return outcome
 
-    def decided(self, run: Entity, order: Item) -> list[Entity]:
-        """`POST /_emulator/runs/{id}`: now or after the end, and for good."""
+    def decided(self, run: Entity, decision: Item) -> list[Entity]:
+        """Apply a decision of `POST /_emulator/runs/{id}`, before or after the end of the run."""
         known = run.hidden["decided"]
-        tree = _merged(known.get("metrics", {}), order.get("metrics", {}))
-        if "errors" in order:
-            tree = _merged(tree, {"statusSummary": {"errors": order["errors"]}})
-        status = order.get("status") or order.get("metrics", {}).get("statusSummary", {}).get("status")
+        tree = _merged(known.get("metrics", {}), decision.get("metrics", {}))
+        if "errors" in decision:
+            tree = _merged(tree, {"statusSummary": {"errors": decision["errors"]}})
+        status = decision.get("status") or decision.get("metrics", {}).get("statusSummary", {}).get("status")
         if status:
             tree = _merged(tree, {"statusSummary": {"status": status}})
-        new = {**known, **order, "metrics": tree}
+        new = {**known, **decision, "metrics": tree}
         run = Entity(run.kind, run.sandbox, run.id, run.item, {**run.hidden, "decided": new})
         now = self._platform.clock.now()
         if status and metrics.folded(status) in metrics.SUCCESS | metrics.FAILURE:
             return self.ended(run, now, status)
-        if status:  # it goes on until another decision ends it
+        if status:  # the run continues until another decision ends it
             return self._in_state(run, status, now, {**run.hidden, "starts_at": None, "ends_at": None})
         item = {**run.item, "metrics": _merged(run.item["metrics"], tree)}
-        item["activities"] = order.get("activities", item["activities"])
+        item["activities"] = decision.get("activities", item["activities"])
         return [self._stamped(run, item, run.hidden, now)]
 
     def _stamped(self, run: Entity, item: Item, hidden: Item, at: float) -> Entity:
@@ -215,7 +213,7 @@ class RunRecords:
         return Entity(run.kind, run.sandbox, run.id, item, hidden)
 
     def _shown_by_flow(self, run: Entity) -> list[Entity]:
-        """The flow's `lastRunDetails`; a deleted flow shows nothing."""
+        """Update the flow's `lastRunDetails`, unless the flow was deleted."""
         flow = self._platform.store.get("flows", run.sandbox, run.item["flowId"])
         if flow is None:
             return []
@@ -225,15 +223,15 @@ class RunRecords:
         return [Entity(flow.kind, flow.sandbox, flow.id, item, flow.hidden)]
 
     def _batch(self, run: Entity, outcome: Outcome, times: tuple[int, int]) -> list[Entity]:
-        """The batch holds the rows: they appear with the run's success and go with its failure."""
+        """Return the batch, which holds the records of a successful run and none of a failed one."""
         plan = run.hidden["plan"]
         if outcome.error is COPY and self._platform.store.get("batches", run.sandbox, plan["batch"]) is None:
-            return []  # nothing was copied, so there is nothing to promote
+            return []  # nothing was copied, so there is no batch
         return [ingest.new_batch(self._platform, run.sandbox, plan["batch"], plan["dataset"], outcome, times)]
 
 
 def _merged(below: Item, above: Item) -> Item:
-    """A deep merge; lists are replaced."""
+    """Merge deeply; lists are replaced."""
     result = copy.deepcopy(below)
     for name, value in above.items():
         if isinstance(value, dict) and isinstance(result.get(name), dict):

@@ -34,13 +34,18 @@ CHANGEABLE = frozenset(("name", "description", "transformations", "scheduleParam
 IN_DRAFTS = frozenset(("sourceConnectionIds", "targetConnectionIds"))
 BODY = (*sorted(CHANGEABLE), "flowSpec", "sourceConnectionIds", "targetConnectionIds")
 ACTIONS = frozenset(("enable", "disable", "publish"))
-# While these last nothing else may begin; each ends in a state of its own.
-PASSING = {"initializing": "enabled", "updating": "enabled", "enabling": "enabled", "disabling": "disabled"}
+# Transitional states, in which changes are refused, and the state that each leads to.
+TRANSITIONS = {
+    "initializing": "enabled",
+    "updating": "enabled",
+    "enabling": "enabled",
+    "disabling": "disabled",
+}
 Item = dict[str, Any]
 
 
 class Flows:
-    """The dataflows of one emulator."""
+    """Serve the dataflows of one emulator."""
 
     def __init__(self, platform: Platform, bodies: FlowBodies, engine: Engine) -> None:
         self._platform = platform
@@ -48,7 +53,7 @@ class Flows:
         self._engine = engine
 
     def routes(self) -> list[Route]:
-        """Its paths."""
+        """Return the routes."""
         return [
             Route("/flows", self.list_all, methods=["GET"]),
             Route("/flows", self.create, methods=["POST"]),
@@ -60,7 +65,7 @@ class Flows:
         ]
 
     async def create(self, request: Request) -> Response:
-        """201 with `id` and `etag`. From now on it runs, unless it is a draft."""
+        """Create a dataflow: 201 with `id` and `etag`. It runs by its schedule, unless it is a draft."""
         call = await read_call(request)
         draft = entities.draft_requested(self._platform, call)
         fields = self._bodies.read(call.sandbox, call.json_object(), draft=draft)
@@ -70,37 +75,37 @@ class Flows:
         item = new_item(self._platform, call.sandbox, fields)
         item["runs"] = f"/runs?property=flowId=={item['id']}"
         flow = Entity(KIND, call.sandbox, item["id"], item, {"next": None, "watermark": None})
-        flow = self._operated(self._with_inlet(flow, request), "create")
+        flow = self._operated(self._with_endpoint(flow, request), "create")
         if not draft:
-            flow = self._started(self._joined(flow), "initializing")
+            flow = self._started(self._with_ends(flow), "initializing")
         self._engine.keep(flow)
         location = f"/data/foundation/flowservice/{KIND}/{flow.id}"
         return payloads.reply({"id": flow.id, "etag": flow.item["etag"]}, 201, {"location": location})
 
     async def get(self, request: Request) -> Response:
-        """One flow, in an array all the same."""
+        """Return one flow, in an array."""
         return payloads.reply({"items": [_view(self._find(await read_call(request)))]})
 
     async def list_all(self, request: Request) -> Response:
-        """Those of the sandbox that `property` lets through, a page at a time."""
+        """Return a page of the sandbox's flows that match `property`."""
         call = await read_call(request)
         items = [_view(entity) for entity in self._platform.listed(KIND, call.sandbox)]
         return lists.list_reply(request.query_params, KIND, call.sandbox, FIELDS, items)
 
     async def runs(self, request: Request) -> Response:
-        """The collect tutorials' `"runs": "/flows/{id}/runs"`."""
+        """Return the flow's runs, as the collect tutorials' `"runs": "/flows/{id}/runs"` does."""
         flow = self._find(await read_call(request))
         runs = self._platform.store.all("runs", flow.sandbox)
         return payloads.reply({"items": [run.item for run in runs if run.item["flowId"] == flow.id]})
 
     async def patch(self, request: Request) -> Response:
-        """All instructions or none; a new etag, and the next run by the new schedule."""
+        """Apply all operations or none; set a new etag, and the next run by the new schedule."""
         call = await read_call(request)
         if "if-match" not in request.headers:
             raise flow_error("1403-400")
         operations = json_patch.read_operations(call.json())
         flow = self._find(call)
-        if flow.item["state"] in PASSING:
+        if flow.item["state"] in TRANSITIONS:
             raise flow_error("1420-400", state=flow.item["state"])
         check_if_match(call, flow.item)
         draft = flow.item["state"] == "draft"
@@ -116,37 +121,37 @@ class Flows:
             hidden["next"] = schedule.next_due(after, now)
         changed = self._operated(_with(flow, {**kept, **fields}, hidden), "update")
         if flow.item["state"] == "enabled":
-            changed = self._passing(changed, "updating")
+            changed = self._in_transition(changed, "updating")
         self._engine.keep(changed)
         return payloads.reply({"id": flow.id, "etag": changed.item["etag"]})
 
     async def delete(self, request: Request) -> Response:
-        """204. It never asks for `If-Match`; runs under way come to their end."""
+        """Delete: 204, without `If-Match`; runs in progress continue to their end."""
         flow = self._find(await read_call(request))
         self._platform.store.delete(flow)
         return Response(status_code=204)
 
     async def action(self, request: Request) -> Response:
-        """`op=enable|disable|publish`, in any case; `subOp` is typed as required and never sent."""
+        """Apply `op=enable|disable|publish`, in any case. `subOp`, typed as required, may be missing."""
         call = await read_call(request)
         op = entities.read_action(call, ACTIONS)
         flow = self._find(call)
         state = flow.item["state"]
-        if state in PASSING:
+        if state in TRANSITIONS:
             raise flow_error("1421-400", state=state)
         if state != {"enable": "disabled", "disable": "enabled", "publish": "draft"}[op]:
             raise flow_error("1422-400", action=op, state=state)
         if "if-match" in request.headers:
             check_if_match(call, flow.item)
         if op == "disable":
-            flow = self._passing(_with(flow, flow.item, {**flow.hidden, "next": None}), "disabling")
+            flow = self._in_transition(_with(flow, flow.item, {**flow.hidden, "next": None}), "disabling")
         elif op == "enable":
             flow = self._started(flow, "enabling")
         else:
             body = {name: flow.item[name] for name in BODY if name in flow.item}
             fields = self._bodies.read(flow.sandbox, body, draft=False)
-            flow = self._with_inlet(_with(flow, {**flow.item, **fields}, flow.hidden), request)
-            flow = self._started(self._joined(flow), "initializing")
+            flow = self._with_endpoint(_with(flow, {**flow.item, **fields}, flow.hidden), request)
+            flow = self._started(self._with_ends(flow), "initializing")
         flow = self._operated(flow, "update")
         self._engine.keep(flow)
         return payloads.reply({"id": flow.id, "etag": flow.item["etag"]})
@@ -154,39 +159,41 @@ class Flows:
     def _find(self, call: Call) -> Entity:
         return find(self._platform, KIND, call)
 
-    def _with_inlet(self, flow: Entity, request: Request) -> Entity:
-        """Webhooks of the Streaming SDK get their address with the flow."""
-        if "inlet" in flow.hidden or self._bodies.inlet(flow.sandbox, flow.item) != KIND:
+    def _with_endpoint(self, flow: Entity, request: Request) -> Entity:
+        """Add the streaming endpoint if the source shows it at the flow, as the Streaming SDK does."""
+        if "inlet" in flow.hidden or self._bodies.endpoint_kind(flow.sandbox, flow.item) != KIND:
             return flow
-        return streaming.opened(flow, request)
+        return streaming.with_endpoint(flow, request)
 
-    def _joined(self, flow: Entity) -> Entity:
-        """It goes on with both ends as they are now."""
+    def _with_ends(self, flow: Entity) -> Entity:
+        """Store both ends as they are now; later changes do not reach the flow."""
         ends = ingest.ends(self._platform, flow.sandbox, flow.item)
         return _with(flow, flow.item, {**flow.hidden, "ends": ends})
 
-    def _started(self, flow: Entity, passing: str) -> Entity:
-        """Runs from now on: a first run is due at once if its start passed while the flow could not run."""
+    def _started(self, flow: Entity, transition: str) -> Entity:
+        """Start the schedule: a first run is due at once if its start has passed."""
         now, params = self._platform.clock.now(), flow.item.get("scheduleParams")
         if params is None:
-            return self._passing(flow, passing)
+            return self._in_transition(flow, transition)
         begun = flow.hidden["watermark"] is not None or flow.hidden.get("begun", False)
         due = schedule.next_due(params, now) if begun else max(float(params["startTime"]), now)
         hidden = {**flow.hidden, "next": due}
         if not begun and params["frequency"] != "once" and params.get("backfill") is False:
             hidden["watermark"] = float(params["startTime"])
-        return self._passing(_with(flow, flow.item, hidden), passing)
+        return self._in_transition(_with(flow, flow.item, hidden), transition)
 
-    def _passing(self, flow: Entity, state: str) -> Entity:
-        """By `--flow-states`, through a state on the way or straight to where it leads."""
+    def _in_transition(self, flow: Entity, state: str) -> Entity:
+        """Set a transitional state, or directly the state that it leads to, by `--flow-states`."""
         late = self._platform.settings.flow_states == "gradual" or self._platform.settings.cloud == "aws"
         if not late:
-            return _with(flow, {**flow.item, "state": PASSING[state]}, flow.hidden)
+            return _with(flow, {**flow.item, "state": TRANSITIONS[state]}, flow.hidden)
         ends = self._platform.clock.now() + self._platform.settings.initializing_seconds
-        return _with(flow, {**flow.item, "state": state}, {**flow.hidden, "settles": [ends, PASSING[state]]})
+        return _with(
+            flow, {**flow.item, "state": state}, {**flow.hidden, "settles": [ends, TRANSITIONS[state]]}
+        )
 
     def _operated(self, flow: Entity, operation: str) -> Entity:
-        """A new etag, and a note of what was done."""
+        """Set a new etag and `lastOperation`."""
         etag, now = self._platform.new_etag(), self._platform.clock.now_ms()
         last = {
             "started": now,
@@ -201,7 +208,7 @@ class Flows:
 
 
 def _view(flow: Entity) -> Item:
-    """The LAVA tutorial shows the address among the options."""
+    """Return the flow as shown; the LAVA tutorial shows the streaming endpoint among the options."""
     if "inlet" not in flow.hidden:
         return flow.item
     url = flow.hidden["inlet"]["inletUrl"]

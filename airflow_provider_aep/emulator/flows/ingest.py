@@ -30,7 +30,7 @@ BATCH_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # of the batch ids in the s
 
 @dataclass
 class Outcome:
-    """What came of a run, counted."""
+    """The counts, the records and the error of a run."""
 
     read: int = 0
     written: int = 0
@@ -44,7 +44,7 @@ class Outcome:
 
 
 def ends(platform: Platform, sandbox: str, flow: Item) -> Item:
-    """What a dataflow knows of its two ends from the moment it is made or published.
+    """Return the two ends of a dataflow, which it stores when it is created or published.
 
     "You should not update your source and target connections separately, as the changes will not be
     reflected in their corresponding dataflow" (the tutorial on updating dataflows).
@@ -58,7 +58,7 @@ def ends(platform: Platform, sandbox: str, flow: Item) -> Item:
 
 
 def plan(platform: Platform, flow: Entity) -> Item:
-    """All a run needs to know, as it is when the run is made: later changes are for later runs."""
+    """Return everything that a run needs; later changes apply to later runs."""
     item = flow.item
     known = flow.hidden.get("ends") or ends(platform, flow.sandbox, item)
     there = platform.store.get("sourceConnections", flow.sandbox, item["sourceConnectionIds"][0])
@@ -75,8 +75,8 @@ def plan(platform: Platform, flow: Entity) -> Item:
     }
 
 
-def move(platform: Platform, resources: XdmResources, sandbox: str, run: Item, at: float) -> Outcome:
-    """`run` is the run's plan with its `window`. Nothing is written here."""
+def ingest(platform: Platform, resources: XdmResources, sandbox: str, run: Item, at: float) -> Outcome:
+    """Read and map the rows of `run`, a plan with its `window`. Nothing is stored here."""
     try:
         rows = source_rows(platform, sandbox, run, at)
     except CopyError as error:
@@ -87,11 +87,11 @@ def move(platform: Platform, resources: XdmResources, sandbox: str, run: Item, a
 def fitted(
     platform: Platform, resources: XdmResources, sandbox: str, run: Item, rows: Sequence[Item]
 ) -> Outcome:
-    """Rows through the mapping into the dataset's schema."""
+    """Map rows into the dataset's schema."""
     outcome = Outcome(read=len(rows), input_bytes=_size(rows))
     dataset = platform.store.get("datasets", sandbox, run["dataset"])
     if dataset is None:
-        outcome.error, outcome.detail = PROMOTION, "the dataset is gone"
+        outcome.error, outcome.detail = PROMOTION, "the dataset does not exist"
         return outcome
     fields = resources.schema_fields(sandbox, dataset.item["schemaRef"]["id"]) or {}
     mapping_set = platform.store.get("mappingSets", sandbox, run["mapping"]) if run["mapping"] else None
@@ -120,11 +120,11 @@ def _size(rows: Sequence[Mapping[str, Any]]) -> int:
 
 
 class CopyError(Exception):
-    """The source gives nothing; the text is the run's `errorDetail`."""
+    """The source cannot be read; the text is the run's `errorDetail`."""
 
 
 def read_plan(source_connection: Item) -> Item:
-    """What of a source connection a run must know; its spec says which part of it counts."""
+    """Return the parts of a source connection that a run needs."""
     params, data = source_connection.get("params", {}), source_connection.get("data", {})
     return {
         "spec": source_connection["connectionSpec"]["id"],
@@ -142,10 +142,10 @@ def _names(columns: object) -> list[str]:
 
 
 def source_rows(platform: Platform, sandbox: str, run: Item, at: float) -> list[Item]:
-    """The rows in the run's window, with the columns that were asked for."""
+    """Return the source's rows in the run's window, with the selected columns."""
     read_plan = run.get("read")
     if read_plan is None:
-        raise CopyError("ErrorCode=UserErrorSourceConnectionNotFound, the source connection is gone")
+        raise CopyError("ErrorCode=UserErrorSourceConnectionNotFound, the source connection does not exist")
     if read_plan["base"] is not None:
         base = platform.store.get("connections", sandbox, read_plan["base"])
         if base is None or not all(base.hidden["right"].values()):
@@ -162,20 +162,20 @@ def _table_rows(platform: Platform, source: Source, run: Item, at: float) -> lis
     name, delta = run["read"]["params"].get("tableName", ""), run["delta"]
     table = library.tables(source).get(str(name))
     if table is None:
-        raise CopyError(f"ErrorCode=UserErrorInvalidTableName, there is no table {name}")
+        raise CopyError(f"ErrorCode=UserErrorInvalidTableName, unknown table {name}")
     if delta is not None and delta not in table.kinds:
-        raise CopyError(f"ErrorCode=UserErrorInvalidColumnName, there is no column {delta}")
-    return _between(table_at(table, platform.born, at), delta, run["window"])
+        raise CopyError(f"ErrorCode=UserErrorInvalidColumnName, unknown column {delta}")
+    return _between(table_at(table, platform.started_at, at), delta, run["window"])
 
 
 def _file_rows(platform: Platform, source: Source, run: Item, at: float) -> list[Item]:
-    """Whole files, if they are new or changed."""
+    """Return the rows of all files modified in the window."""
     params = run["read"]["params"]
-    wanted, recursive = str(params.get("path", "")), str(params.get("recursive")).lower() == "true"
-    tree = files.tree(source, platform.born, at)
-    paths = files.matching(list(tree), wanted, recursive=recursive)
-    if not paths and "*" not in wanted:
-        raise CopyError(f"ErrorCode=UserErrorFileNotFound, there is no {wanted}")
+    requested, recursive = str(params.get("path", "")), str(params.get("recursive")).lower() == "true"
+    tree = files.tree(source, platform.started_at, at)
+    paths = files.matching(list(tree), requested, recursive=recursive)
+    if not paths and "*" not in requested:
+        raise CopyError(f"ErrorCode=UserErrorFileNotFound, unknown path {requested}")
     form = files.form_of(run["read"]["data"])
     chosen = (tree[path] for path in paths if _within(tree[path].modified, run["window"]))
     try:
@@ -188,13 +188,13 @@ def _resource_rows(platform: Platform, source: Source, run: Item, at: float) -> 
     params = run["read"]["params"]
     table = library.find_resource(source, params)
     if table is None:
-        raise CopyError(f"ErrorCode=UserErrorInvalidResource, there is no {params['resourcePath']}")
-    found = _between(table_at(table, platform.born, at), table.time, run["window"])
+        raise CopyError(f"ErrorCode=UserErrorInvalidResource, unknown resource {params['resourcePath']}")
+    found = _between(table_at(table, platform.started_at, at), table.time, run["window"])
     return [library.wrapped(source, row) for row in found]
 
 
 def _stream_rows(_platform: Platform, _source: Source, _run: Item, _at: float) -> list[Item]:
-    """Rows of a stream come by themselves."""
+    """Return nothing: a stream sends its rows."""
     return []
 
 
@@ -206,7 +206,7 @@ def _between(table: Table, column: str | None, window: Window) -> list[Item]:
 
 
 def _within(value: object, window: Window) -> bool:
-    """From the start on, up to but without the end: windows that meet share no row."""
+    """Say whether a time is in the window: from its start, before its end."""
     moment = mapping.parse_time(value)
     if moment is None:
         return False
@@ -215,14 +215,14 @@ def _within(value: object, window: Window) -> bool:
 
 
 def new_batch_id() -> str:
-    """As in the samples."""
+    """Return a batch id as in the samples."""
     return "01" + "".join(secrets.choice(BATCH_ALPHABET) for _ in range(24))
 
 
 def new_batch(
     platform: Platform, sandbox: str, batch_id: str, dataset: str, outcome: Outcome, times: tuple[int, int]
 ) -> Entity:
-    """A failed one holds no rows."""
+    """Return a batch of Catalog; a failed one holds no records."""
     item = {
         "createdAt": platform.created_at(sandbox),
         "imsOrg": settings.ORG_ID,
@@ -246,10 +246,10 @@ def new_batch(
 
 
 def dataset_records(platform: Platform, dataset_id: str) -> list[dict[str, Any]] | None:
-    """The rows of its batches; None when no sandbox has such a dataset."""
+    """Return the records of a dataset's batches; None if no sandbox has the dataset."""
     for sandbox in settings.SANDBOXES:
         if platform.store.get("datasets", sandbox, dataset_id) is not None:
             batches = platform.store.all("batches", sandbox)
-            landed = (batch for batch in batches if batch.hidden["dataset"] == dataset_id)
-            return [row for batch in landed for row in batch.hidden["rows"]]  # a failed batch holds none
+            own = (batch for batch in batches if batch.hidden["dataset"] == dataset_id)
+            return [row for batch in own for row in batch.hidden["rows"]]  # a failed batch holds none
     return None

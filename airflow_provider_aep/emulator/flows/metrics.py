@@ -1,4 +1,4 @@
-"""A run's metrics, in the shape of the monitoring tutorial."""
+"""Build a run's metrics, in the shape of the monitoring tutorial."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ Item = dict[str, Any]
 
 
 def folded(status: str) -> str:
-    """`PARTIAL_SUCCESS` and `partialSuccess` are one."""
+    """Return a status in one spelling: `PARTIAL_SUCCESS` equals `partialSuccess`."""
     return status.lower().replace("_", "").replace(" ", "").replace("-", "")
 
 
 def pending(status: str, started: int | None = None) -> Item:
-    """Before anything is known."""
+    """Build the metrics of a run that has not ended."""
     duration = {} if started is None else {"startedAtUTC": started}
     return {"durationSummary": duration, "statusSummary": {"status": status}}
 
 
 def finished(status: str, times: tuple[int, int], outcome: Outcome) -> Item:
-    """What a run that has ended says of itself: counted, not made up."""
+    """Build the metrics of a run that has ended, from its real counts."""
     failed = folded(status) in FAILURE
     summary: Item = {"status": status, "activityRefs": ["promotionActivity"]}
     if outcome.error:
@@ -45,7 +45,7 @@ def finished(status: str, times: tuple[int, int], outcome: Outcome) -> Item:
 
 
 def _size(outcome: Outcome, *, failed: bool) -> Item:
-    """-1 is "unknown", as in the samples of failed runs."""
+    """Return the sizes; -1 is unknown, as in the samples of failed runs."""
     if failed:
         return {"inputBytes": outcome.input_bytes or -1, "outputBytes": -1}
     return {"inputBytes": outcome.input_bytes, "outputBytes": outcome.output_bytes}
@@ -62,7 +62,7 @@ def _records(outcome: Outcome) -> Item:
 
 
 def activities(run: Item, status: str, times: tuple[int, int | None], outcome: Outcome | None) -> list[Item]:
-    """Copying, and once that is done promoting."""
+    """Return the activities: copying, and after its success promoting."""
     started, completed = times
     start, end = run["window"]
     window = {"windowStart": int((start or 0) * 1000), "windowEnd": int((end or started / 1000) * 1000)}

@@ -24,7 +24,7 @@ Item = dict[str, Any]
 
 
 class Runs:
-    """The runs of one emulator."""
+    """Serve the runs of one emulator."""
 
     def __init__(self, platform: Platform, specs: Specs, engine: Engine) -> None:
         self._platform = platform
@@ -32,7 +32,7 @@ class Runs:
         self._engine = engine
 
     def routes(self) -> list[Route]:
-        """Its paths."""
+        """Return the routes."""
         return [
             Route("/runs", self.list_all, methods=["GET"]),
             Route("/runs", self.create, methods=["POST"]),
@@ -42,22 +42,22 @@ class Runs:
         ]
 
     async def list_all(self, request: Request) -> Response:
-        """Those of the sandbox that `property` lets through, a page at a time."""
+        """Return a page of the sandbox's runs that match `property`."""
         call = await read_call(request)
         items = [entity.item for entity in self._platform.listed(KIND, call.sandbox)]
         return lists.list_reply(request.query_params, KIND, call.sandbox, FIELDS, items)
 
     async def get(self, request: Request) -> Response:
-        """One run, in an array all the same."""
+        """Return one run, in an array."""
         return payloads.reply({"items": [self._find(await read_call(request)).item]})
 
     async def put(self, request: Request) -> Response:
-        """For providers only."""
+        """Refuse: PUT is for providers only."""
         self._find(await read_call(request))
         raise flow_error("1427-400")
 
     async def create(self, request: Request) -> Response:
-        """A run on demand, of a one-time flow, for a window: 201."""
+        """Create a run on demand, of a one-time flow, for a window: 201."""
         call = await read_call(request)
         body = call.json_object()
         flow = self._platform.store.get("flows", call.sandbox, required_text(body, "flowId"))
@@ -80,7 +80,7 @@ class Runs:
         return self._made(run)
 
     def _made(self, run: Entity) -> Response:
-        """The on-demand tutorial answers with `items`, the OpenAPI without: a client finds either."""
+        """Reply with `items` as the on-demand tutorial, without as the OpenAPI, or with both."""
         reply = {"id": run.id, "etag": run.item["etag"]}
         if self._platform.settings.run_reply == "items":
             return payloads.reply({"items": [reply]}, 201)
@@ -89,7 +89,7 @@ class Runs:
         return payloads.reply({**reply, "items": [reply]}, 201)
 
     def _with_delta_column(self, flow: Entity, params: Item) -> Entity:
-        """Given with the first run, it becomes the flow's; from then on it must be the same."""
+        """Store the delta column of the first run in the flow; later runs must name the same one."""
         spec = self._specs.flow_spec(flow.item["flowSpec"]["id"])
         if spec is None or all(entry["name"] != "Copy" for entry in spec["transformationSpecs"]):
             return flow
@@ -110,7 +110,7 @@ class Runs:
         return Entity(flow.kind, flow.sandbox, flow.id, stamped(self._platform, item), flow.hidden)
 
     async def action(self, request: Request) -> Response:
-        """`op=re-trigger`: a new run over the window of one that failed or brought nothing; 200."""
+        """Re-trigger (`op=re-trigger`): create a run for the window of a failed or empty run; 200."""
         call = await read_call(request)
         op = request.query_params.get("op", "")
         if not op:
@@ -129,7 +129,7 @@ class Runs:
             raise flow_error("1387-400", id=old.id, state=old.item["state"])
         plan = old.hidden["plan"]
         start, end = plan["window"]
-        if end is None and "started" in old.hidden:  # a whole load: it reached up to its own start
+        if end is None and "started" in old.hidden:  # a full load ends at its own start
             plan = {**plan, "window": [start, old.hidden["started"] / 1000]}
         run = self._engine.records.new(flow, plan, self._platform.clock.now())
         self._engine.keep(run)
@@ -140,7 +140,7 @@ class Runs:
 
 
 def _params(value: object) -> Item:
-    """By the flow spec's `runSpec`: three times, in seconds. (The OpenAPI's text says milliseconds.)"""
+    """Read the params of the flow spec's `runSpec`: three times, in seconds or in milliseconds."""
     if value is None:
         raise flow_error("1304-400", field="params")
     if not isinstance(value, dict):

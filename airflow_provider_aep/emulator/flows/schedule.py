@@ -1,4 +1,4 @@
-"""Schedules: checked by the flow spec's schema and the error catalogue, and worked out. Pure."""
+"""Check schedules by the flow spec's schema and the error catalogue; compute due times. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Params = dict[str, Any]
 
 
 def read(value: object, now: float) -> Params:
-    """The schedule in the OpenAPI's types, or the catalogue's error. None is once, now."""
+    """Return the schedule in the OpenAPI's types, or raise the catalogue's error. None is once, now."""
     if value is None:
         return {"startTime": int(now), "frequency": "once"}
     if not isinstance(value, dict):
@@ -41,13 +41,13 @@ def read(value: object, now: float) -> Params:
 
 
 def check_start(params: Params, now: float) -> None:
-    """1360, but for what the request's own way may have taken."""
+    """Raise 1360 if the start has passed by more than the time that a request may take."""
     if params["startTime"] < now - LATE_SECONDS:
         raise flow_error("1360-400")
 
 
 def check_change(before: Params, after: Params, now: float) -> None:
-    """What may no longer change once the start has passed, running or not."""
+    """Refuse changes that are invalid after the start has passed."""
     if before["startTime"] > now:
         if after["startTime"] != before["startTime"]:
             check_start(after, now)
@@ -61,14 +61,14 @@ def check_change(before: Params, after: Params, now: float) -> None:
 
 
 def step(params: Mapping[str, Any]) -> int | None:
-    """Seconds from run to run; None for a one-time flow."""
+    """Return the seconds from run to run; None for a one-time flow."""
     if params["frequency"] == "once":
         return None
     return SECONDS[params["frequency"]] * int(params["interval"])
 
 
 def next_due(params: Mapping[str, Any], after: float) -> float | None:
-    """The first scheduled time later than `after`."""
+    """Return the first scheduled time later than `after`; None if there is none."""
     start, every = float(params["startTime"]), step(params)
     if after < start:
         return start
@@ -76,13 +76,13 @@ def next_due(params: Mapping[str, Any], after: float) -> float | None:
 
 
 def seconds(value: object, name: str) -> int:
-    """An epoch time; the samples send strings, the OpenAPI's text speaks of milliseconds."""
+    """Read an epoch time, also as a string (the samples) or in milliseconds (the OpenAPI's text)."""
     number = whole(value, name)
     return number // 1000 if number > 100_000_000_000 else number
 
 
 def whole(value: object, name: str) -> int:
-    """A whole number, also as a string."""
+    """Read a whole number, also as a string."""
     if isinstance(value, str) and value.strip().isascii() and value.strip().isdecimal() and len(value) < 19:
         return int(value)
     if isinstance(value, float) and value.is_integer() and 0 <= value < 1e18:

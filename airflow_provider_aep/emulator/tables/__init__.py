@@ -1,3 +1,3 @@
-"""The data behind the emulated sources."""
+"""The source objects of the emulated sources: tables, files and REST resources."""
 
 from __future__ import annotations

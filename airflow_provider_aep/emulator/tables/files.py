@@ -1,6 +1,6 @@
-"""A file source's folders: like `/customers.csv` and `/orders/`, where a file comes when a table gains a row.
+"""The files of a file source, like `/customers.csv`, and its folder `/orders/`, which gets new files.
 
-Files are written and read as such, so a wrong delimiter spoils the columns as it would anywhere.
+Files are really written and read, so that a wrong delimiter has its usual effect on the columns.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ from airflow_provider_aep.emulator.tables.table import Row, Table, growth_times,
 TYPES = ("delimited", "json", "parquet")
 COMPRESSIONS = ("bzip2", "gzip", "deflate", "zipDeflate", "tarGzip", "tar")
 LANDING_ZONE = "26f526f2-58f4-4712-961d-e41bf1ccc0e8"
-CHUNK = 100  # rows of a file in the folder that was there from the start
+CHUNK = 100  # rows of each file that the folder has from the start
 NEW_CHUNK = 5
-AGE_SECONDS = 86400  # of those files
+AGE_SECONDS = 86400  # the age of those files at the start
 
 
 class UnreadableError(ValueError):
-    """A file is not what it was said to be; the text says why."""
+    """A file does not have the given format; the text says why."""
 
 
 @dataclass(frozen=True)
 class Form:
-    """How a file is written, or how somebody wants it read."""
+    """The format in which a file is written or read."""
 
     file_type: str
     delimiter: str = ","
     compression: str | None = None
 
     def shown(self) -> dict[str, str]:
-        """As `/explore` shows it in `properties`."""
+        """Return the format as `/explore` shows it in `properties`."""
         shown = {"fileType": self.file_type}
         if self.compression:
             shown["compressionType"] = self.compression
@@ -47,7 +47,7 @@ class Form:
 
 
 def form_of(data: Mapping[str, Any]) -> Form:
-    """How a source connection's `data` wants its files read; both places Adobe has for a delimiter count."""
+    """Return the format in a source connection's `data`; Adobe documents two fields for the delimiter."""
     properties = {**data, **data.get("properties", {})}
     delimiter, compression = properties.get("columnDelimiter", ","), properties.get("compressionType")
     if not isinstance(delimiter, str) or len(delimiter.replace("\\t", "\t")) != 1:
@@ -59,7 +59,7 @@ def form_of(data: Mapping[str, Any]) -> Form:
 
 @dataclass(frozen=True)
 class File:
-    """Its rows, and when they were written."""
+    """A file: its format, its rows, and its time of modification."""
 
     path: str
     form: Form
@@ -68,57 +68,57 @@ class File:
 
 
 def root(source: Source) -> str:
-    """Where the source's paths begin; a landing zone's begin with its container."""
+    """Return the root of the source's paths; a landing zone's is its container."""
     return "dlz-user-container/" if source.id == LANDING_ZONE else "/"
 
 
-def tree(source: Source, born: float, at: float) -> dict[str, File]:
-    """All files by path, as they are at a moment."""
+def tree(source: Source, started_at: float, at: float) -> dict[str, File]:
+    """Return all files by path, as they are at a time."""
     first, *_, last = library.tables(source).values()
-    place, old = root(source), born - AGE_SECONDS
+    top, old = root(source), started_at - AGE_SECONDS
     files = [
-        File(f"{place}{first.name}.csv", Form("delimited"), first, old),
-        File(f"{place}{first.name}.json", Form("json"), first, old),
-        File(f"{place}{first.name}.parquet", Form("parquet"), first, old),
-        File(f"{place}archive/{first.name}.csv.gz", Form("delimited", "~", "gzip"), first, old),
+        File(f"{top}{first.name}.csv", Form("delimited"), first, old),
+        File(f"{top}{first.name}.json", Form("json"), first, old),
+        File(f"{top}{first.name}.parquet", Form("parquet"), first, old),
+        File(f"{top}archive/{first.name}.csv.gz", Form("delimited", "~", "gzip"), first, old),
     ]
-    folder = f"{place}{last.name}/"
+    folder = f"{top}{last.name}/"
     for n in range(0, len(last.rows), CHUNK):
         part = replace(last, rows=last.rows[n : n + CHUNK])
         files += [File(f"{folder}{n // CHUNK + 1:03}.csv", Form("delimited"), part, old)]
-    for n, moment in enumerate(growth_times(born, at)):
+    for n, moment in enumerate(growth_times(started_at, at)):
         files += [File(f"{folder}new-{n:05}.csv", Form("delimited"), _new(last, n, moment), moment)]
     return {file.path: file for file in files}
 
 
-@lru_cache(maxsize=20_000)  # as with rows: each of the runs of a leap in time looks at all of them
+@lru_cache(maxsize=20_000)  # after a leap of the clock each run reads all of them
 def _new(table: Table, n: int, moment: float) -> Table:
     numbers = range(n * NEW_CHUNK, (n + 1) * NEW_CHUNK)
     return replace(table, rows=tuple(new_row(table, number, moment) for number in numbers))
 
 
 def children(paths: Sequence[str], folder: str) -> tuple[list[str], list[str]]:
-    """The files and the folders right below a folder, whose path ends with a slash."""
+    """Return the files and the folders directly in a folder, whose path ends with a slash."""
     below = [path.removeprefix(folder) for path in paths if path.startswith(folder)]
     folders = dict.fromkeys(folder + rest.split("/")[0] + "/" for rest in below if "/" in rest)
     return [folder + rest for rest in below if "/" not in rest], list(folders)
 
 
-def matching(paths: Sequence[str], wanted: str, *, recursive: bool) -> list[str]:
-    """The files that a source connection's path means: one, those of a folder, or those of a pattern."""
-    if wanted in paths:
-        return [wanted]
-    pattern = wanted if "*" in wanted else wanted.rstrip("/") + "/*"
+def matching(paths: Sequence[str], requested: str, *, recursive: bool) -> list[str]:
+    """Return the paths that a source connection's path selects: a file, a folder or a pattern."""
+    if requested in paths:
+        return [requested]
+    pattern = requested if "*" in requested else requested.rstrip("/") + "/*"
     found = [path for path in paths if fnmatchcase(path, pattern)]
     return found if recursive else [path for path in found if path.count("/") == pattern.count("/")]
 
 
 def read(file: File, form: Form) -> Table:
-    """What comes of reading a file so; delimited files know no types."""
+    """Read a file in a format; columns of a delimited file are strings."""
     if form.compression != file.form.compression:
         raise UnreadableError(f"{file.path} is compressed with {file.form.compression or 'nothing'}")
     if form.file_type != file.form.file_type:
-        raise UnreadableError(f"{file.path} is no {form.file_type} file")
+        raise UnreadableError(f"{file.path} is not a {form.file_type} file")
     if form.file_type != "delimited":
         return file.table
     try:

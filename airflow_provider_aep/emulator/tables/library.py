@@ -19,16 +19,16 @@ START = datetime(2025, 1, 1, 8, 0, tzinfo=timezone.utc)
 FIRST_NAMES = ("Ada", "Bruno", "Chidi", "Dana", "Emeka", "Farah", "Goro", "Hanna", "Ines", "Jonas", "Mei")
 LAST_NAMES = ("Abe", "Berg", "Costa", "Diaz", "Eriksen", "Fofana", "Gupta", "Haas", "Ito", "Kaya", "Lund")
 COMPANIES = ("Northwind", "Contoso", "Fabrikam", "Litware", "Tailspin", "Proseware", "Adatum")
-PLACES = ("Lisbon", "Leeds", "Lagos", "Lyon", "Lima", "Linz", "Lahore")
+CITIES = ("Lisbon", "Leeds", "Lagos", "Lyon", "Lima", "Linz", "Lahore")
 GOODS = ("Desk lamp", "Running shoes", "Tea selection", "Rain jacket", "Notebook", "Headphones")
 Make = Callable[[int, Random], Any]
-# Under which name each record stands, where a tutorial shows it.
+# The field that contains the record, if a tutorial shows one.
 WRAPPERS = {"Stripe": "data", "Zendesk": "result"}
 JSON_TYPES = {"date-time": "string", "epoch": "integer", "double": "number"}
 
 
 def tables(source: Source) -> Mapping[str, Table]:
-    """By path, in the order in which they are listed."""
+    """Return the source's tables by path, in the order of lists. The rows are always the same."""
     if source.id == PAYPAL_SPEC:
         return paypal.tables()
     described = _described()
@@ -52,7 +52,7 @@ def _made(kind: str) -> Mapping[str, Table]:
 
 
 def _table(name: str, prefix: str, columns: Mapping[str, str], count: int = 200) -> Table:
-    """The first column is the key: C00000, C00001 and so on."""
+    """Build a table; the first column is the key: C00000, C00001 and so on."""
     dice = Random(name)  # noqa: S311 - the same rows every time is the point
     made = {column: _column(words) for column, words in columns.items()}
     kinds = {column: kind for column, (kind, _) in made.items()}
@@ -65,7 +65,7 @@ def _table(name: str, prefix: str, columns: Mapping[str, str], count: int = 200)
 
 
 def _column(words: str) -> tuple[str, Make]:
-    """`of C` is a key of the table whose keys begin so; `a|b` is one of them; else see `_COLUMNS`."""
+    """Read a column: `of C` is a key of the table with that prefix, `a|b` a choice, else see `_COLUMNS`."""
     if words.startswith("of "):
         return "string", lambda _, dice: f"{words.removeprefix('of ')}{dice.randrange(150):05}"
     return ("string", _one_of(*words.split("|"))) if "|" in words else _COLUMNS[words]
@@ -91,7 +91,7 @@ _COLUMNS: dict[str, tuple[str, Make]] = {
     "last name": ("string", _one_of(*LAST_NAMES)),
     "full name": ("string", lambda _, dice: f"{dice.choice(FIRST_NAMES)} {dice.choice(LAST_NAMES)}"),
     "company": ("string", _one_of(*COMPANIES)),
-    "place": ("string", _one_of(*PLACES)),
+    "city": ("string", _one_of(*CITIES)),
     "good": ("string", _one_of(*GOODS)),
     "currency": ("string", _one_of("USD", "EUR", "GBP")),
     "email": ("string", lambda n, _: f"person{n}@example.com"),
@@ -101,20 +101,20 @@ _COLUMNS: dict[str, tuple[str, Make]] = {
 
 
 def find_resource(source: Source, params: Mapping[str, Any]) -> Table | None:
-    """The resource that `resourcePath` names, or the first: most sources have but one and need no name."""
+    """Return the resource that `resourcePath` names, or the first: most sources have only one."""
     found = tables(source)
     path = params.get("resourcePath")
     return next(iter(found.values())) if path is None else found.get(str(path).strip("/"))
 
 
 def wrapped(source: Source, row: Row) -> Row:
-    """A record as the source gives it."""
+    """Return a record as the source sends it."""
     wrapper = WRAPPERS.get(source.name)
     return {wrapper: dict(row)} if wrapper else dict(row)
 
 
 def resource_schema(source: Source, table: Table) -> dict[str, Any]:
-    """The JSON Schema of a record."""
+    """Return the JSON Schema of a record."""
     properties = {name: {"type": JSON_TYPES.get(kind, kind)} for name, kind in table.kinds.items()}
     record = {"type": "object", "properties": properties}
     wrapper = WRAPPERS.get(source.name)

@@ -41,7 +41,7 @@ CURRENCIES = ("USD", "EUR", "GBP")
 
 @cache
 def tables() -> dict[str, Table]:
-    """By path, in the order of the tutorial. Always the same rows."""
+    """Return the tables by path, in the order of the tutorial. The rows are always the same."""
     plans = _plans(240)
     definitions = _definitions(plans)
     models = _charge_models(definitions)
@@ -146,7 +146,7 @@ def _plans(count: int) -> list[Row]:
 
 
 def _definitions(plans: list[Row]) -> list[Row]:
-    """A regular payment for each plan, and a trial before some."""
+    """Return a regular payment for each plan, and a trial for some."""
     dice = Random(3)  # noqa: S311
     rows = []
     for plan in plans:
@@ -174,7 +174,7 @@ def _definitions(plans: list[Row]) -> list[Row]:
 
 
 def _charge_models(definitions: list[Row]) -> list[Row]:
-    """Tax on every payment that costs something, shipping on some."""
+    """Return tax for every payment that is not free, and shipping for some."""
     dice = Random(4)  # noqa: S311
     rows = []
     for definition in definitions:

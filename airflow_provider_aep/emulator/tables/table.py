@@ -13,30 +13,30 @@ Row = dict[str, Any]
 Key = Callable[[int, Random], str]
 TIMES = frozenset(("date-time", "epoch"))
 GROWTH_SECONDS = 8 * 3600
-FIRST_GROWTH_SECONDS = 4 * 3600  # far from where daily windows meet, for flows that start with the emulator
+FIRST_GROWTH_SECONDS = 4 * 3600  # not at the bounds of daily windows, for flows that start with the emulator
 
 
 def numbered(prefix: str) -> Key:
-    """`C00007`."""
+    """Return keys like `C00007`."""
     return lambda n, _dice: f"{prefix}{n:05}"
 
 
-@dataclass(frozen=True, eq=False)  # there is one of each: its identity will do for caches
+@dataclass(frozen=True, eq=False)  # one instance of each: caches use its identity
 class Table:
     """`kinds` maps a column to string, date-time, integer, double, boolean or epoch; the first is the key."""
 
     name: str
     kinds: dict[str, str]
     rows: tuple[Row, ...]
-    new_key: Key  # of the rows that come with time
+    new_key: Key  # of the rows that are added over time
 
     def columns(self) -> list[dict[str, Any]]:
-        """In the words of the explore tutorials: a date-time is a string with a second name."""
+        """Return the columns as in the explore tutorials: a date-time is a string with a second type."""
         return [_column(name, kind) for name, kind in self.kinds.items()]
 
     @property
     def time(self) -> str | None:
-        """The column that says when a row came or changed: the last of those that could."""
+        """Return the column with the time of a row's change: the last one with a time."""
         return next((name for name in reversed(self.kinds) if self.kinds[name] in TIMES), None)
 
 
@@ -48,22 +48,22 @@ def _column(name: str, kind: str) -> dict[str, Any]:
     return {"name": name, "type": kind, "xdm": {"type": "number" if kind == "double" else kind}}
 
 
-def table_at(table: Table, born: float, at: float) -> Table:
-    """A source's table as it is at a moment."""
-    new = (new_row(table, n, moment) for n, moment in enumerate(growth_times(born, at)))
+def table_at(table: Table, started_at: float, at: float) -> Table:
+    """Return a source's table as it is at a time."""
+    new = (new_row(table, n, moment) for n, moment in enumerate(growth_times(started_at, at)))
     return replace(table, rows=(*table.rows, *new))
 
 
-def growth_times(born: float, at: float) -> list[float]:
-    """When something new came, up to a moment."""
-    first = born + FIRST_GROWTH_SECONDS
+def growth_times(started_at: float, at: float) -> list[float]:
+    """Return the times of all new rows up to a time: every eight hours, the first after four."""
+    first = started_at + FIRST_GROWTH_SECONDS
     count = max(0, int((at - first) // GROWTH_SECONDS) + 1)
     return [first + n * GROWTH_SECONDS for n in range(count)]
 
 
-@lru_cache(maxsize=20_000)  # each of the runs of a leap in time reads the whole table anew
+@lru_cache(maxsize=20_000)  # after a leap of the clock each run reads the whole table
 def new_row(table: Table, n: int, at: float) -> Row:
-    """Like an old row, but with an id of its own and its times at the moment it appeared."""
+    """Return a copy of an old row with its own key, and with its times set to `at`."""
     dice = Random(f"{table.name} {n}")  # noqa: S311 - the same row every time is the point
     row = dict(dice.choice(table.rows))
     for column, kind in table.kinds.items():

@@ -130,7 +130,7 @@ def test_one_time(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("cause", "word"),
-    [("secret", "credentials"), ("table", "no table"), ("column", "no column")],
+    [("secret", "credentials"), ("table", "unknown table"), ("column", "unknown column")],
 )
 def test_failures(path: Path, cause: str, word: str) -> None:
     """The source's troubles end a run with the copy's code, and nothing lands."""
