@@ -8,44 +8,58 @@ ARGS ?=
 PARALLEL ?= -n 3 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-ingest ui test test-crash test-matrix test-mutation coverage lint format bench \
-	venv measuring clean distclean
+.PHONY: help demo demo-ingest ui test test-crash test-matrix test-mutation coverage lint format docs bench \
+	constraints venv clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 demo: ## Run the PayPal DAG on a real Airflow against the emulator
 	@scripts/venv .venv-demo -e '.[emulator]'
-	@.venv-demo/bin/python -m scripts.demo $(ARGS)
+	@.venv-demo/bin/python -m scripts.demos connection
 
 demo-ingest: ## Bring a table into a dataset; run again, only what is new
 	@scripts/venv .venv-demo -e '.[emulator]'
-	@.venv-demo/bin/python -m scripts.demo_ingest $(ARGS)
+	@.venv-demo/bin/python -m scripts.demos ingestion
 
 ui: ## All example DAGs in Airflow's web interface, to click through; Ctrl-C ends it
 	@scripts/venv .venv-demo -e '.[emulator]'
-	@.venv-demo/bin/python -m scripts.ui $(ARGS)
+	@.venv-demo/bin/python -m scripts.demos ui
 
 test: venv ## Run the tests (ARGS="-k explore" narrows them)
 	@.venv/bin/python -m pytest -m "not crash" $(PARALLEL) $(ARGS)
 
 test-crash: ## Run the tests with the whole of the exactly-once checks
 	@scripts/venv .venv-crash -e '.[dev]' -r tests/e2e/requirements.txt
-	@.venv-crash/bin/python -m pytest -m "crash or not crash" $(PARALLEL) --hypothesis-profile=many --keep-figures $(ARGS)
+	@.venv-crash/bin/python -m pytest -m "crash or not crash" $(PARALLEL) --hypothesis-profile=many $(ARGS)
 
-test-matrix: venv ## Run them on every Airflow and Python claimed (ARGS=--help)
-	@.venv/bin/python -m scripts.matrix $(ARGS)
+test-matrix: venv ## Run them on every Airflow and Python claimed (ARGS="-s lowest", ARGS=-l)
+	@.venv/bin/nox $(ARGS)
 
-test-mutation: measuring ## Change what is pure in every small way; the tests must notice
-	@.venv-measuring/bin/python -m scripts.mutation $(ARGS)
+test-mutation: venv ## Change the pure parts in every small way; the tests must fail
+	@$(if $(ARGS),,rm -rf mutants)
+	@AIRFLOW_HOME=$(CURDIR)/mutants/.airflow PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 .venv/bin/mutmut run $(ARGS)
+	@.venv/bin/mutmut export-cicd-stats >/dev/null
+	@.venv/bin/mutmut results | .venv/bin/python -m scripts.survivors
 
-coverage: measuring ## Measure which lines and branches the tests run
-	@PARALLEL="$(PARALLEL)" .venv-measuring/bin/python -m scripts.branch_coverage $(ARGS)
+coverage: venv ## Measure which lines and branches the tests run (ARGS=tests/unit/hooks adds to it)
+	@$(if $(ARGS),,.venv/bin/coverage erase)
+	@.venv/bin/coverage run -m pytest -m "not crash" $(PARALLEL) $(or $(ARGS),--ignore tests/e2e)
+	@.venv/bin/coverage combine --append --quiet
+	@.venv/bin/coverage report
+	@.venv/bin/coverage report --include='*/exactly_once/*' --fail-under=100 >/dev/null || \
+		{ echo "exactly_once/ must be covered whole."; exit 1; }
 
-lint: venv ## Check style, formatting and types
+lint: venv ## Check style, formatting, types, spelling, and which room imports which
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
+	@.venv/bin/codespell
+	@.venv/bin/lint-imports --no-logo
+
+docs: venv ## Make the generated pages in docs/
+	@scripts/venv .venv-demo -e '.[emulator]'
+	@.venv/bin/python -m scripts.docs
 
 format: venv ## Format the code and mend what ruff can mend by itself
 	@.venv/bin/ruff check --fix .
@@ -55,14 +69,19 @@ bench: ## Measure this provider beside its peers
 	@scripts/venv .venv-bench -e '.[dev]' -r tests/benchmarks/requirements.txt
 	@.venv-bench/bin/python -m tests.benchmarks $(ARGS)
 
-measuring:
-	@scripts/venv .venv-measuring -e '.[dev]' -r scripts/mutation/requirements.txt
+constraints: venv ## Renew the pinned versions: the newest that fit together, for each Python
+	@for version in 3.10 3.11 3.12 3.13; do \
+		echo 'uv' | .venv/bin/uv pip compile -q --upgrade --no-header --no-annotate --python-version $$version \
+			--extra dev pyproject.toml tests/benchmarks/requirements.txt tests/e2e/requirements.txt - \
+			-o constraints/$$version.txt >/dev/null && grep -H '^apache-airflow==' constraints/$$version.txt || exit 1; \
+	done
 
 venv: ## Make or refresh the development environment, .venv
 	@scripts/venv .venv -e '.[dev]'
 
 clean: ## Forget the demos' state, caches and build results
-	rm -rf .demo .demo-ingest .ui .matrix mutants .coverage* build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .demo .demo-ingest .ui .nox mutants .coverage* build dist
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -path './.venv*' -prune -o -name __pycache__ -type d -exec rm -rf {} +
 
 distclean: clean ## clean, and the environments too

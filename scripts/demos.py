@@ -1,4 +1,4 @@
-"""What the demos share: one run of a DAG on a real Airflow, against the emulator, and what came of it."""
+"""`make demo`, `make demo-ingest` and `make ui`: the example DAGs on a real Airflow, against the emulator."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from scripts.local_airflow import COMPONENTS, LocalAirflow
-from scripts.processes import LocalError, end_by_signal, ignore_signals, tail
-from scripts.progress import step, tell
+from scripts.local_airflow import COMPONENTS, LocalAirflow, move_clock
+from scripts.processes import LocalError, end_by_signal, ignore_signals, step, tail, tell
 
 ROOT = Path(__file__).resolve().parent.parent
 PARSE_SECONDS = 120
 RUN_SECONDS = 300
+A_DAY = 86_400
+CONNECTION, INGESTION, DATASET = "paypal_connection", "paypal_ingestion", "PayPal products"
 
 
 @dataclass(frozen=True)
@@ -34,36 +35,65 @@ class Demo:
     components: Sequence[str] = COMPONENTS
 
 
-def main(demo: Demo) -> int:
-    """Show it; the exit code says whether the DAG succeeded."""
-    end_by_signal()
-    began = time.monotonic()
-    try:
-        lines = run(demo)
-    except LocalError as error:
-        print(error, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("Interrupted; nothing is left running.", file=sys.stderr)
-        return 130
-    print(*lines, f"seconds: {time.monotonic() - began:.0f}", sep="\n")
-    return 0
+def report_connection(airflow: LocalAirflow, run_id: str) -> list[str]:
+    """Return the connection and its tables, from the XComs of the run's tasks."""
+    lines = [connection_line(airflow, CONNECTION, run_id)]
+    for index, table in enumerate(airflow.api.xcom(CONNECTION, run_id, "list_tables")):
+        columns = airflow.api.xcom(CONNECTION, run_id, "inspect_table", index)
+        lines.append(f"table: {table['name']} ({len(columns)} columns)")
+    return lines
+
+
+def let_a_day_pass(airflow: LocalAirflow) -> None:
+    """If the dataflow exists already, make its next run due, with new rows in the table."""
+    if airflow.emulator("state")["flows"]:
+        tell(f"A day passes on the emulator's clock: {move_clock(airflow.emulator_url, A_DAY)}")
+        airflow.emulator("clock", "POST", {"advance": A_DAY})
+
+
+def report_ingestion(airflow: LocalAirflow, run_id: str) -> list[str]:
+    """Return what was made and what moved: as the run says, and as the dataset's rows are counted."""
+    flow, dataset, result = (
+        airflow.api.xcom(INGESTION, run_id, f"{INGESTION}.{task}")
+        for task in ("create_dataflow", "create_dataset", "wait_for_run")
+    )
+    words = ("read", "written", "failed", "skipped")
+    counts = ", ".join(f"{result[f'records_{word}']} {word}" for word in words)
+    rows = airflow.emulator(f"datasets/{dataset}/rows")["count"]
+    return [
+        connection_line(airflow, INGESTION, run_id),
+        f"dataflow: {flow}",
+        f"run: {result['run_id']} {result['status']}",
+        f"records: {counts}",
+        f"dataset: {DATASET} ({rows} rows, {rows - rows_before(airflow, rows)} new)",
+    ]
+
+
+def rows_before(airflow: LocalAirflow, now: int) -> int:
+    """Return how many rows there were when the last demo ended, and keep `now` for the next one."""
+    kept = airflow.directory / "rows"
+    before = int(kept.read_text()) if kept.exists() else 0
+    kept.write_text(str(now))
+    return before
+
+
+def connection_line(airflow: LocalAirflow, dag: str, run_id: str) -> str:
+    """Name the base connection, and say from the emulator's log of requests whether this run made it."""
+    connection = airflow.api.xcom(dag, run_id, "create_connection")
+    created = any(
+        request["method"] == "POST" and request["path"].endswith("/connections") and request["status"] == 201
+        for request in airflow.emulator("requests")["items"]
+    )
+    return f"connection: {connection} ({'created' if created else 'reused'})"
 
 
 def run(demo: Demo) -> list[str]:
     """Start everything, run the DAG, end everything; return the lines to show."""
-    directory, dags = ROOT / demo.state, ROOT / "dags"
-    with LocalAirflow(directory, dags=dags, components=demo.components) as airflow:
+    with LocalAirflow(ROOT / demo.state, dags=ROOT / "dags", components=demo.components) as airflow:
         try:
             since = datetime.now(timezone.utc).isoformat()
-            with step("Starting the emulator"):
-                airflow.start_emulator()
-            with step("Preparing Airflow's database"):
-                airflow.migrate()
-            with step("Starting Airflow"):
-                airflow.start_airflow()
-                airflow.store_connections()
-                airflow.api.wait_for_dag(demo.dag, since, seconds=PARSE_SECONDS, watch=airflow.check)
+            start(airflow)
+            airflow.api.wait_for_dag(demo.dag, since, seconds=PARSE_SECONDS, watch=airflow.check)
             demo.prepare(airflow)
             with step(f"Running {demo.dag}"):
                 run_id = airflow.api.trigger(demo.dag, dict(demo.conf))
@@ -84,18 +114,46 @@ def run(demo: Demo) -> list[str]:
     return lines
 
 
-def connection_line(airflow: LocalAirflow, dag: str, run_id: str) -> str:
-    """The base connection, and whether this run made it: the emulator's log of requests knows."""
-    connection = airflow.api.xcom(dag, run_id, "create_connection")
-    created = any(
-        request["method"] == "POST" and request["path"].endswith("/connections") and request["status"] == 201
-        for request in airflow.emulator("requests")["items"]
-    )
-    return f"connection: {connection} ({'created' if created else 'reused'})"
+def start(airflow: LocalAirflow) -> None:
+    """Start everything, saying what is under way."""
+    with step("Starting the emulator"):
+        airflow.start_emulator()
+    with step("Preparing Airflow's database"):
+        airflow.migrate()
+    with step("Starting Airflow"):
+        airflow.start_airflow()
+        airflow.store_connections()
+
+
+def serve() -> None:
+    """Start everything, say where it is, and stay until something ends."""
+    with LocalAirflow(ROOT / ".ui", dags=ROOT / "dags", port=8080) as airflow:
+        try:
+            start(airflow)
+            print(welcome(airflow), flush=True)
+            while True:
+                airflow.check()
+                time.sleep(1)
+        finally:
+            ignore_signals()
+
+
+def welcome(airflow: LocalAirflow) -> str:
+    """Say where everything is."""
+    return f"""
+Airflow:   {airflow.api.url}  (no sign-in: you are its admin)
+Emulator:  {airflow.emulator_url}  (what it was asked: {airflow.emulator_url}/_emulator/requests)
+Logs:      {airflow.logs}
+A day on:  {move_clock(airflow.emulator_url, A_DAY)}
+           (make the dataflows first: docs/emulator.md, "Use the clock")
+
+The connections that the DAGs need are stored, such as aep_default and paypal_default. Start with the DAG
+paypal_connection, then paypal_ingestion; docs/examples.md has the others.
+Ctrl-C ends it all."""
 
 
 def failure(airflow: LocalAirflow, dag: str, run_id: str) -> str:
-    """Which tasks failed, and what they logged last."""
+    """Say which tasks failed, and what they logged last."""
     parts = [f"The run {run_id} of {dag} failed."]
     for task in airflow.api.tasks(dag, run_id):
         if task["state"] == "failed":
@@ -107,7 +165,7 @@ def failure(airflow: LocalAirflow, dag: str, run_id: str) -> str:
 
 
 def readable(log: Path) -> str:
-    """The end of a task's log, whose lines are JSON, for people."""
+    """Return the end of a task's log, whose lines are JSON, for people."""
     shown = []
     for line in tail(log).splitlines():
         try:
@@ -118,3 +176,32 @@ def readable(log: Path) -> str:
         shown.append(f"{entry.get('level', '')}: {entry.get('event', '')}")
         shown += [f"  {error['exc_type']}: {error['exc_value']}" for error in entry.get("error_detail") or []]
     return "\n".join(shown)
+
+
+def main(demo: Demo | None) -> int:
+    """Show the demo, or the web interface without one; the exit code says whether it succeeded."""
+    end_by_signal()
+    began = time.monotonic()
+    try:
+        if demo is None:
+            serve()
+        else:
+            print(*run(demo), f"seconds: {time.monotonic() - began:.0f}", sep="\n")
+    except LocalError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Interrupted; nothing is left running. `make clean` forgets what was stored.", file=sys.stderr)
+        return 130 if demo else 0
+    return 0
+
+
+DEMOS = {
+    # Nothing in this DAG defers, so it needs no triggerer.
+    "connection": Demo(CONNECTION, ".demo", report_connection, components=COMPONENTS[:3]),
+    "ingestion": Demo(INGESTION, ".demo-ingest", report_ingestion, let_a_day_pass, {"dataset": DATASET}),
+    "ui": None,
+}
+
+if __name__ == "__main__":
+    sys.exit(main(DEMOS[sys.argv[1]]))

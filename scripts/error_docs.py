@@ -1,19 +1,16 @@
-"""Makes the page about the errors, `docs/errors.md`, from their classes: `python -m scripts.error_docs`."""
+"""Make the page about the errors, `docs/errors.md`, from their classes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 from airflow_provider_aep.cli.errors import adobe_codes, advice, facts
 from airflow_provider_aep.flow_service.errors import AepError, every_kind
-from scripts.sections import markdown
+from scripts.markdown import MADE, table
 
-TARGET = Path(__file__).parents[1] / "docs" / "errors.md"
-
-HEAD = """\
+HEAD = f"""\
 # Errors
-<!-- Made by `python -m scripts.error_docs`. -->
+{MADE}
 
 Every error of this provider ends with its code, such as `[AEP-E303]`, which never changes its meaning. The
 message says what happened in the case at hand, why, and what to do; this page says it in general. On a
@@ -67,7 +64,7 @@ def _adobes() -> str:
         [f"`{code}`", f"{advice(code)}.", f"[{kind.stable_code}](#{_anchor(kind)})"]
         for code, kind in adobe_codes()
     ]
-    return f"{ADOBES}\n{markdown(['code', 'what it means, and what to do', 'raised as'], rows)}\n"
+    return f"{ADOBES}\n{table(['code', 'what it means, and what to do', 'raised as'], rows)}\n"
 
 
 def _family(kind: type[AepError]) -> str:
@@ -90,12 +87,3 @@ def _section(kind: type[AepError]) -> Iterator[str]:
     for heading, text in facts(kind).items():
         yield f"- **{heading}** {text.rstrip('.')}."
     yield ""
-
-
-def main() -> None:
-    """Write the page."""
-    TARGET.write_text(page(), "utf-8")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,4 +1,4 @@
-"""Child processes that end when we do, with everything they started."""
+"""Child processes that end when we do, with everything they started; and progress on stderr."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import psutil
+from rich.console import Console
 
 BELOW_EPHEMERAL = range(20_000, 32_000)
 """Ports that Linux, macOS and Windows give to nobody who does not name them."""
+_console = Console(stderr=True, highlight=False)
 
 
 class LocalError(Exception):
@@ -135,6 +137,22 @@ def tail(log: Path, lines: int = 25) -> str:
     """The end of a log, under its name."""
     text = log.read_text(errors="replace") if log.exists() else ""
     return "\n".join([f"--- the end of {log}", *text.splitlines()[-lines:], "---"])
+
+
+@contextmanager
+def step(text: str) -> Iterator[None]:
+    """Show that something goes on; afterwards, how long it took. Stdout holds only the result."""
+    began = time.monotonic()
+    if not _console.is_terminal:
+        tell(f"{text} ...")
+    with _console.status(text):
+        yield
+    tell(f"{text}: {time.monotonic() - began:.1f} s")
+
+
+def tell(text: str) -> None:
+    """Print one line."""
+    _console.print(text, markup=False, soft_wrap=True)
 
 
 def _end_with_parent() -> None:

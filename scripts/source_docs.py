@@ -1,4 +1,4 @@
-"""Makes the pages about the sources, `docs/sources/`, from the catalogue: `python -m scripts.source_docs`.
+"""Make the pages about the sources, `docs/sources/`, from the catalogue.
 
 One page a source, and the table of all as `README.md`. What is wrong on a page is wrong in the catalogue, the
 credential map, or here.
@@ -7,14 +7,12 @@ credential map, or here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 
 from airflow_provider_aep.cli.sources import connection_line, dag, state
 from airflow_provider_aep.flow_service.sources import AuthSpec, Source, catalogue, sources_of_spec
 from airflow_provider_aep.hooks.credential_map import fields_of, types_of
+from scripts.markdown import MADE, table
 
-TARGET = Path(__file__).parents[1] / "docs" / "sources"
-MADE = "<!-- Made by `python -m scripts.source_docs`. -->"
 UNCERTAIN = (
     "**Uncertain.** What Adobe's documents print of it contradicts itself, or belongs to another source."
 )
@@ -78,7 +76,7 @@ def index(sources: Iterable[Source]) -> str:
     ]
     return INDEX % {
         "made": MADE,
-        "table": _table(("Source", "Category", "Authentication", "State"), rows),
+        "table": table(("Source", "Category", "Authentication", "State"), rows),
     }
 
 
@@ -89,7 +87,7 @@ def page(source: Source) -> str:
         ("Category", source.category),
         ("Connection spec", f"`{source.connection_spec_id}`"),
     ]
-    parts = [f"# {source.title}\n{MADE}", _table(("", ""), facts), *_doubts(source)]
+    parts = [f"# {source.title}\n{MADE}", table(("", ""), facts), *_doubts(source)]
     if source.auth:
         parts += [f"```python\n{dag(source)}\n```"]
         parts += [part for auth in source.auth for part in _way(source, auth)]
@@ -117,7 +115,7 @@ def _way(source: Source, auth: AuthSpec) -> Iterator[str]:
         yield UNCERTAIN
     if auth.deprecated:
         yield f"**{'Retired' if auth.retired else 'Its end'}.** {auth.deprecated}."
-    yield _table(("Parameter", ""), [(f"`{name}`", _kind(auth, name)) for name in auth.parameters])
+    yield table(("Parameter", ""), [(f"`{name}`", _kind(auth, name)) for name in auth.parameters])
     yield f"```\n{connection_line(source, auth)}\n```"
     yield from _evidence(auth)
 
@@ -144,7 +142,7 @@ def _fields(source: Source) -> Iterator[str]:
             types.setdefault((name, "<br>".join(f"`{line}`" for line in lines)), []).append(f"`{conn_type}`")
     rows = [(f"`{name}`", ", ".join(of), lines) for (name, lines), of in sorted(types.items())]
     if rows:
-        yield _table(("Parameter", "Connection type", "Made of"), rows)
+        yield table(("Parameter", "Connection type", "Made of"), rows)
 
 
 def _lines(source: Source, conn_type: str) -> Mapping[str, tuple[str, ...]]:
@@ -166,23 +164,3 @@ def _evidence(of: Source | AuthSpec) -> Iterator[str]:
         yield f"Note: {of.note}."
     path, _, commit = of.document.partition("@")
     yield f"Adobe's document: `{path}`, at commit `{commit}`."
-
-
-def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    lines = [head, ("---",) * len(head), *(tuple(cell.replace("|", "\\|") for cell in row) for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def main() -> None:
-    """Write all pages, and delete those of sources that the catalogue has no more."""
-    made = pages()
-    TARGET.mkdir(exist_ok=True)
-    for old in TARGET.glob("*.md"):
-        if old.name not in made:
-            old.unlink()
-    for name, text in made.items():
-        (TARGET / name).write_text(text, "utf-8")
-
-
-if __name__ == "__main__":
-    main()

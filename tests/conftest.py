@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.support.connections import hook, logged, make_hook, paypal, set_connection, waits
 from tests.support.emulator import Emulator
-from tests.support.figures import figure, pytest_addoption, pytest_terminal_summary
+from tests.support.figures import figure, pytest_terminal_summary
 
 # Before anything imports Airflow: it makes its home and reads its configuration at once.
 os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="airflow-home-"))
@@ -31,7 +31,6 @@ __all__ = [
     "logged",
     "make_hook",
     "paypal",
-    "pytest_addoption",
     "pytest_terminal_summary",
     "set_connection",
     "waits",

@@ -29,6 +29,7 @@ FILES = {
     "Makefile",
     "README.md",
     "SECURITY.md",
+    "noxfile.py",
     "pyproject.toml",
 }
 DIST_INFO = f"{PACKAGE}-{__version__}.dist-info"

@@ -1,22 +1,19 @@
-"""Makes `docs/fault-matrix.md` from the data of the matrix: `python -m tests.faults.page`."""
+"""Make the page `docs/fault-matrix.md` from the data of the matrix."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
-from scripts.sections import markdown
+from scripts.markdown import MADE, table
 from tests.faults.expected import CELLS, OPERATIONS
 from tests.faults.faults import FAULTS, NATURES
 from tests.faults.operation import ANOTHER, ONE, SAME, Operation
 from tests.faults.rules import DEVIATIONS, KINDS, RULES, Outcome
 
-TARGET = Path(__file__).parents[2] / "docs" / "fault-matrix.md"
-
 PAGE = """\
 # The fault matrix
 
-<!-- Made by `python -m tests.faults.page`. -->
+{made}
 
 What comes of it when something goes wrong on the way to Adobe: {operations} operations, every hook method
 and every operator that changes something, with {faults} faults each, and a clean retry after it. The table is
@@ -115,16 +112,13 @@ def _code(name: str) -> str:
 def page() -> str:
     """The whole page."""
     return PAGE.format(
+        made=MADE,
         operations=len(OPERATIONS),
         faults=len(FAULTS),
         cells=len(CELLS),
-        fault_table=markdown(["Fault", "Nature", "Error", "Retry", "May stand"], fault_rows()),
-        outcomes=markdown(["Nature", *KINDS], outcome_rows()),
+        fault_table=table(["Fault", "Nature", "Error", "Retry", "May stand"], fault_rows()),
+        outcomes=table(["Nature", *KINDS], outcome_rows()),
         kinds="\n".join(f"- **{kind}**: {words}" for kind, words in KINDS.items()),
-        deviations=markdown(["Operations", "Nature", "Comes of it", "Why"], deviation_rows()),
-        operation_table=markdown(["Operation", "Kind", "Request", "Once more"], operation_rows()),
+        deviations=table(["Operations", "Nature", "Comes of it", "Why"], deviation_rows()),
+        operation_table=table(["Operation", "Kind", "Request", "Once more"], operation_rows()),
     )
-
-
-if __name__ == "__main__":
-    TARGET.write_text(page(), "utf-8")

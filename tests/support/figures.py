@@ -1,29 +1,19 @@
-"""A test says what it measured; the run ends with a table of it, and keeps it where it is asked to.
+"""Print what the tests measured at the end of the run.
 
 `figure("killed while its POST was held", 12)` adds up over the tests that say the same; a text stands for
-itself. Only what a test that passed has measured counts.
+itself. Only figures of tests that passed count.
 """
 
 from __future__ import annotations
 
-import os
-import shlex
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
 PROPERTY = "figure"
 
 KeepFigure = Callable[[str, "str | int"], None]
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--keep-figures", action="store_true", help="write what was measured into docs/reliability.md"
-    )
 
 
 @pytest.fixture
@@ -36,35 +26,22 @@ def figure(request: pytest.FixtureRequest) -> KeepFigure:
     return keep
 
 
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    measured = [
-        tuple(value)
-        for report in terminalreporter.stats.get("passed", [])
-        if report.when == "call"
-        for name, value in report.user_properties
-        if name == PROPERTY
-    ]
-    if not measured:
-        return
-    from rich.console import Console
-    from rich.table import Table
-
-    from scripts.figures import HEAD, figures_of, keep
-
-    figures = figures_of(measured, _command())
-    table = Table(*HEAD)
-    for one in figures:
-        table.add_row(*one.row)
-    terminalreporter.section("figures")
-    console = Console(width=max(terminalreporter._tw.fullwidth, 100))
-    with console.capture() as shown:
-        console.print(table)
-    terminalreporter.write(shown.get())
-    if config.getoption("--keep-figures"):
-        keep(figures, ROOT)
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print each figure on a line of its own."""
+    by_what: dict[str, list[str | int]] = {}
+    for report in terminalreporter.stats.get("passed", []):
+        for name, value in report.user_properties if report.when == "call" else ():
+            if name == PROPERTY:
+                by_what.setdefault(value[0], []).append(value[1])
+    if by_what:
+        terminalreporter.section("figures")
+    for what, values in by_what.items():
+        terminalreporter.write_line(f"{what}: {together(values)}")
 
 
-def _command() -> str:
-    """As one types it; `make` hands on what was given as ARGS."""
-    arguments = os.environ.get("ARGS")
-    return shlex.join(["make", "test-crash", *([f"ARGS={arguments}"] if arguments else [])])
+def together(values: Iterable[str | int]) -> str:
+    """Return the sum of the counts, then each different text once."""
+    values = list(values)
+    counts = [value for value in values if isinstance(value, int)]
+    texts = [value for value in values if isinstance(value, str)]
+    return "; ".join([*([f"{sum(counts):,}"] if counts else []), *dict.fromkeys(texts)])

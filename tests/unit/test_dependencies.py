@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from collections.abc import Iterable
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
 
-from scripts.licences import PACKAGE, closure, find, requirements
+from scripts.docs import PACKAGE, declared
 from tests.unit.test_imports import imported, trees
 
 # What is imported and not declared, because it cannot be missing: it comes with what is.
@@ -23,13 +26,13 @@ MAY_BE_MISSING = {"wtforms"}
 
 def test_every_import_is_declared() -> None:
     """What is imported is Python's own, declared, or brought along by what is declared."""
-    declared = {one.name for extra in ("", "emulator") for one in requirements(PACKAGE, extra)}
-    modules = {name.replace("apache-airflow", "airflow").replace("-", "_") for name in declared}
+    named = {one.name for extra in ("", "emulator") for one in declared(PACKAGE, extra)}
+    modules = {name.replace("apache-airflow", "airflow").replace("-", "_") for name in named}
     found = {name.split(".")[0] for _, tree in trees() for name in imported(tree)}
     ours = {"airflow_provider_aep", *COMES_WITH, *MAY_BE_MISSING}
     assert found - set(sys.stdlib_module_names) - modules - ours == set()
     for name, bringer in COMES_WITH.items():
-        assert name in {one.name for one in requirements(bringer)}
+        assert name in {one.name for one in declared(bringer)}
 
 
 def test_what_is_installed_fits_together() -> None:
@@ -37,7 +40,7 @@ def test_what_is_installed_fits_together() -> None:
     wrong = [
         f"{name} asks for {one}, there is {there.version if there else 'none'}"
         for name in closure([PACKAGE])
-        for one in requirements(name)
+        for one in declared(name)
         if not (there := find(one.name)) or not one.specifier.contains(there.version, prereleases=True)
     ]
     assert wrong == []
@@ -46,4 +49,33 @@ def test_what_is_installed_fits_together() -> None:
 def test_an_airflow_has_it_all_already() -> None:
     """Whoever adds this provider to an Airflow that speaks HTTP installs one package."""
     there = closure(["apache-airflow", "apache-airflow-providers-http"])
-    assert {one.name for extra in ("", "emulator") for one in requirements(PACKAGE, extra)} <= there
+    assert {one.name for extra in ("", "emulator") for one in declared(PACKAGE, extra)} <= there
+
+
+def closure(names: Iterable[str]) -> set[str]:
+    """Return the distributions, all that they need, and so on; those that are installed."""
+    found: set[str] = set()
+    queue = [(normal(name), "") for name in names]
+    known = set(queue)
+    while queue:
+        name, extra = queue.pop()
+        if find(name) is None:
+            continue
+        found.add(name)
+        steps = {(normal(one.name), inner) for one in declared(name, extra) for inner in {"", *one.extras}}
+        queue += steps - known
+        known |= steps
+    return found
+
+
+def find(name: str) -> Distribution | None:
+    """Return the distribution if it is installed."""
+    try:
+        return distribution(name)
+    except PackageNotFoundError:
+        return None
+
+
+def normal(name: str) -> str:
+    """Return the name of a distribution as the index writes it."""
+    return re.sub(r"[-_.]+", "-", name).lower()

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from scripts import demo, demo_ingest, demos
+from scripts import demos
 from scripts.demos import Demo
 from scripts.local_airflow import LocalAirflow
 from scripts.processes import LocalError
@@ -62,14 +62,14 @@ def test_the_connection_demo_names_each_table(tmp_path: Path) -> None:
     }
     airflow: Any = Ended(tmp_path, xcoms, POST)
     lines = ["connection: c1 (created)", "table: Plans (3 columns)", "table: Products (1 columns)"]
-    assert demo.report(airflow, "run") == lines
+    assert demos.report_connection(airflow, "run") == lines
 
 
 def test_the_ingestion_demo_counts_what_is_new(tmp_path: Path) -> None:
     """Rows are counted in the dataset, and the second demo tells those that the first had not seen."""
     airflow: Any = Ended(tmp_path, INGESTION)
     airflow.rows = 320
-    assert demo_ingest.report(airflow, "run") == [
+    assert demos.report_ingestion(airflow, "run") == [
         "connection: c1 (reused)",
         "dataflow: f1",
         "run: r1 success",
@@ -77,7 +77,7 @@ def test_the_ingestion_demo_counts_what_is_new(tmp_path: Path) -> None:
         "dataset: PayPal products (320 rows, 320 new)",
     ]
     airflow.rows = 323
-    assert demo_ingest.report(airflow, "run")[-1] == "dataset: PayPal products (323 rows, 3 new)"
+    assert demos.report_ingestion(airflow, "run")[-1] == "dataset: PayPal products (323 rows, 3 new)"
 
 
 def test_a_day_passes_where_a_dataflow_stands(
@@ -89,10 +89,10 @@ def test_a_day_passes_where_a_dataflow_stands(
     """
     airflow = LocalAirflow(tmp_path, dags=tmp_path)
     airflow.emulator_url = emulator.url
-    demo_ingest.let_a_day_pass(airflow)
+    demos.let_a_day_pass(airflow)
     began = airflow.emulator("clock")["now"]
     Pipeline(emulator, hook).dataflow()
-    demo_ingest.let_a_day_pass(airflow)
+    demos.let_a_day_pass(airflow)
     assert 86_400 <= airflow.emulator("clock")["now"] - began < 90_000
     [_, command] = capsys.readouterr().err.split("clock: ")
     subprocess.run([*shlex.split(command), "--silent", "--noproxy", "*"], check=True, capture_output=True)

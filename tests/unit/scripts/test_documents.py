@@ -1,4 +1,4 @@
-"""The parts of the documents that scripts write are what the scripts would write."""
+"""The generated pages are current, and the documents keep what they promise."""
 
 from __future__ import annotations
 
@@ -8,46 +8,41 @@ from pathlib import Path
 
 import pytest
 
-from scripts import branch_coverage
-from scripts.licences import requirements
-from scripts.matrix.results import SECTION, details, load, overview
-from scripts.mutation import report as mutation
-from scripts.processes import LocalError
-from scripts.sections import read_section, write_section
+from scripts import docs
+from scripts.docs import PACKAGE, declared
+from scripts.markdown import table
 
 ROOT = Path(__file__).parents[3]
-RESULTS = load(ROOT / "docs" / "test-matrix.json")
+PAGES = docs.pages()
 
 
-def test_the_tables_of_what_ran_where_show_the_results() -> None:
-    """Nobody has touched them by hand, nor the results without the tables."""
-    assert read_section(ROOT / "README.md", SECTION) == overview(RESULTS)
-    assert read_section(ROOT / "docs" / "reliability.md", SECTION) == details(RESULTS)
+@pytest.mark.parametrize("name", PAGES)
+def test_a_generated_page_is_current(name: str) -> None:
+    """Nobody edited it, and `make docs` ran after the last change."""
+    assert (docs.DOCS / name).read_text("utf-8") == PAGES[name], "run `make docs`"
 
 
-def test_the_figures_of_mutants_and_coverage_show_the_results() -> None:
-    """So do those, and the page of what survived; what was not measured shows nothing."""
-    docs = ROOT / "docs"
-    mutants, run, page = "", "", docs / mutation.SURVIVORS
-    if (docs / "mutation.json").exists():
-        found = mutation.load(docs / "mutation.json")
-        mutants = mutation.section(found)
-        assert page.read_text("utf-8") == mutation.survivors_page(found)
-    if branch_coverage.KEPT.exists():
-        run = branch_coverage.section(branch_coverage.load(branch_coverage.KEPT))
-    assert read_section(docs / "reliability.md", mutation.SECTION) == mutants
-    assert read_section(docs / "reliability.md", branch_coverage.SECTION) == run
-    assert page.exists() is bool(mutants)
+def test_no_page_of_a_source_is_left_over() -> None:
+    """A source that the catalogue no longer has has no page."""
+    assert {f"sources/{path.name}" for path in (docs.DOCS / "sources").iterdir()} <= set(PAGES)
 
 
 def test_every_dependency_is_listed() -> None:
     """With the version that is asked for; a new one is not forgotten."""
-    table = read_section(ROOT / "docs" / "dependencies.md", "declared")
-    named = [one for extra in ("", "emulator") for one in requirements("airflow-provider-aep", extra)]
-    assert len(named) == sum("dev" not in line for line in requires("airflow-provider-aep") or [])
+    page = (docs.DOCS / "dependencies.md").read_text("utf-8")
+    named = [one for extra in ("", "emulator") for one in declared(PACKAGE, extra)]
+    tools = ("extra == 'dev'", "extra == 'test'")
+    assert len(named) == sum(not line.endswith(tools) for line in requires(PACKAGE) or [])
     rows = [f"| `{one.name}` | {one.specifier or 'any'} |" for one in named]
-    assert [row for row in table.splitlines()[2:] if not row.startswith(tuple(rows))] == []
-    assert all(row in table for row in rows)
+    assert all(row in page for row in rows)
+    assert page.count("\n| `") == len(rows)
+    licences = page.partition("## Installed with it")[2]
+    assert all(f"| {one.name} " in licences for one in named)
+
+
+def test_a_bar_ends_no_cell() -> None:
+    """A table of the docs has as many columns as its head."""
+    assert table(["a", "b"], [["x|y", "z"]]).splitlines()[2] == r"| x\|y | z |"
 
 
 def test_what_is_installed_from_where() -> None:
@@ -66,16 +61,3 @@ def test_the_tests_named_for_security_stand() -> None:
     named = re.findall(r"test_\w+\.py", (ROOT / "SECURITY.md").read_text())
     assert named
     assert [name for name in named if not list((ROOT / "tests").rglob(name))] == []
-
-
-def test_a_section_is_replaced_and_nothing_else(tmp_path: Path) -> None:
-    """Other sections and the text around belong to others. Backslashes are no references to groups."""
-    document = tmp_path / "a.md"
-    two = "<!-- two -->\n<!-- end of two -->\nend\n"
-    document.write_text(f"top\n<!-- one: by x -->\nold\n<!-- end of one -->\n{two}")
-    write_section(document, "one", r"new \1")
-    write_section(document, "one", r"newer \1")
-    assert document.read_text() == f"top\n<!-- one: by x -->\n\nnewer \\1\n\n<!-- end of one -->\n{two}"
-    assert read_section(document, "one") == r"newer \1"
-    with pytest.raises(LocalError, match="three"):
-        write_section(document, "three", "x")

@@ -1,0 +1,97 @@
+"""Test the provider on every Airflow and Python it claims: `make test-matrix`, or `nox -l` for the list.
+
+Each session installs the built wheel, then runs the tests of the unpacked source distribution. The package is
+removed from that tree, so the tests import only the package that a user would install.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+from functools import cache
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.10.16"
+nox.options.default_venv_backend = "uv"
+nox.options.download_python = "never"
+nox.options.error_on_missing_interpreters = True  # a session that did not run did not pass
+
+# As in scripts/venv: interpreters are found, never fetched; the system's certificates are trusted.
+os.environ |= {"UV_PYTHON_DOWNLOADS": "never", "UV_SYSTEM_CERTS": "true"}
+
+ROOT = Path(__file__).parent
+BUILT = ROOT / ".nox" / "built"
+TREE = BUILT / "tree"
+PYTHONS = ("3.10", "3.11", "3.12", "3.13")
+RELEASES = {
+    "3.1.8": ("apache-airflow==3.1.8", "--exclude-newer", "2026-03-20"),
+    "3.2.2": ("apache-airflow==3.2.2", "--exclude-newer", "2026-06-10"),
+    "3.3": ("-c", "constraints/{python}.txt"),
+}
+"""The options of uv for each Airflow. An old Airflow gets the index as of its release: it names few upper
+bounds, and does not start with the newest of everything."""
+LOWEST = ("--resolution", "lowest-direct", "-r", "pyproject.toml", "--exclude-newer", "2025-10-01")
+"""The lowest declared versions, and all else as of a week after Airflow 3.1.0."""
+TESTS = (
+    "tests/unit",
+    "tests/contract",
+    "tests/integration",
+    "tests/properties",
+    "tests/e2e/test_real_cancels.py",
+)
+"""Of the tests with a whole Airflow, the one whose outcome depends on Airflow's version."""
+OF_THE_CALLER = ("AIRFLOW_", "_AIRFLOW_", "PYTHONPATH", "PYTHONHOME")
+
+
+@nox.session(python=PYTHONS)
+@nox.parametrize("release", [nox.param(name, id=name) for name in RELEASES])
+def tests(session: nox.Session, release: str) -> None:
+    """Test on one Airflow and Python."""
+    run_tests(session, *(option.format(python=session.python) for option in RELEASES[release]))
+
+
+# The oldest Python has wheels of all old versions.
+@nox.session(python=PYTHONS[0])
+def lowest(session: nox.Session) -> None:
+    """Test with the lowest versions that pyproject.toml declares."""
+    run_tests(session, *LOWEST)
+
+
+@nox.session(python=PYTHONS[-1])
+def newest(session: nox.Session) -> None:
+    """Test with the newest versions of everything."""
+    run_tests(session)
+
+
+def run_tests(session: nox.Session, *options: str) -> None:
+    """Install the wheel as a user would, add what the tests need, and run `session.posargs` or all tests."""
+    wheel = build()
+    session.install(*options, wheel)
+    # uv keeps each installed version that fits.
+    session.install(*(one for one in options if not one.startswith("apache-airflow")), f"{wheel}[test]")
+    session.run("uv", "pip", "check")
+    session.run("uv", "pip", "list")
+    session.chdir(TREE)
+    parallel = ("-n", "3", "--dist", "loadfile")
+    caller = {name: None for name in os.environ if name.startswith(OF_THE_CALLER)}
+    session.run(
+        "python", "-m", "pytest", "-m", "not crash", *parallel, *(session.posargs or TESTS), env=caller
+    )
+
+
+@cache
+def build() -> str:
+    """Build wheel and source distribution, unpack the latter, and return the path of the wheel."""
+    shutil.rmtree(BUILT, ignore_errors=True)
+    subprocess.run([sys.executable, "-m", "uv", "build", "--quiet", "--out-dir", BUILT], cwd=ROOT, check=True)
+    [archive], [wheel] = BUILT.glob("*.tar.gz"), BUILT.glob("*.whl")
+    with tarfile.open(archive) as packed:
+        packed.extractall(BUILT, filter="data")
+    (BUILT / archive.name.removesuffix(".tar.gz")).rename(TREE)
+    shutil.rmtree(TREE / "airflow_provider_aep")
+    return str(wheel)

@@ -1,3 +1,0 @@
-"""`make test-matrix`: the tests on every Airflow and Python that this provider claims."""
-
-from __future__ import annotations

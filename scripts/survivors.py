@@ -1,0 +1,54 @@
+"""Check the result of mutmut against tests/survivors.txt: `mutmut results | python -m scripts.survivors`."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+EXPLAINED = Path(__file__).parents[1] / "tests" / "survivors.txt"
+STATS = Path("mutants/mutmut-cicd-stats.json")
+LEAST = 95.0
+"""Per cent of the mutants that the tests must notice."""
+NOTICED = ("killed", "timeout")
+
+
+def read_results(lines: Iterable[str]) -> Counter[str]:
+    """Count the mutants of each function that no test noticed.
+
+    :raises ValueError: a mutant has another state than survived or noticed, so the run is incomplete
+    """
+    found: Counter[str] = Counter()
+    for line in filter(str.strip, lines):
+        name, _, status = line.strip().rpartition(": ")
+        if status in ("survived", "no tests"):
+            module, _, function = name.removeprefix("airflow_provider_aep.").rpartition(".")
+            plain = re.sub(r"__mutmut_\d+$", "", function).removeprefix("x_").removeprefix("xǁ")
+            found[f"{module}.{plain.replace('ǁ', '.')}"] += 1
+        elif status not in NOTICED:
+            raise ValueError(f"{name} is {status or 'unknown'}: run `make test-mutation` again.")
+    return found
+
+
+def read_explained(text: str) -> Counter[str]:
+    """Return how many mutants of each function may survive."""
+    rows = re.findall(r"^ *(\d+) (\S+): \S", text, re.MULTILINE)
+    return Counter({name: int(count) for count, name in rows})
+
+
+def main() -> int:
+    """Show the score and the survivors without a reason; return 1 if either fails."""
+    unexplained = read_results(sys.stdin) - read_explained(EXPLAINED.read_text("utf-8"))
+    stats = json.loads(STATS.read_text("utf-8"))
+    score = 100 * sum(stats[one] for one in NOTICED) / stats["total"]
+    for name, count in sorted(unexplained.items()):
+        print(f"{name}: {count} more survived than {EXPLAINED.name} explains; see `mutmut results`")
+    print(f"{score:.1f} % of {stats['total']} mutants noticed; at least {LEAST:g} % are required.")
+    return int(bool(unexplained) or score < LEAST)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
