@@ -11,8 +11,9 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
+from airflow_provider_aep.flow_service.sources import catalogue
 from scripts import error_docs, source_docs
-from scripts.markdown import MADE, table
+from scripts.markdown import BELOW
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -20,45 +21,31 @@ PACKAGE = "airflow-provider-aep"
 USERS = ROOT / ".venv-demo"
 """The environment that holds only what a user of `[emulator]` gets."""
 
-DEPENDENCIES = """\
-# Dependencies and their licences
-{made}
-
-## Declared by this package
-
-An Airflow with its http provider has all of them already.
-
-{declared}
-
-## Installed with it
-
-The licences are those that the packages' own metadata declare, as `pip-licenses` reads them. The versions are
-those of `constraints/`.
-
-{licences}
-"""
-
 
 def pages() -> dict[str, str]:
     """Return the text of each page that is made from the code alone, by its path in docs/."""
-    sources = {f"sources/{name}": text for name, text in source_docs.pages().items()}
+    sources = {f"sources/{key}.md": text for key, text in source_docs.pages().items()}
     faults: str = import_module("tests.faults.page").page()
-    return {"errors.md": error_docs.page(), "fault-matrix.md": faults, **sources}
+    return {
+        "errors.md": below("errors.md", error_docs.body()),
+        "fault-matrix.md": faults,
+        "sources/README.md": below("sources/README.md", source_docs.index(catalogue().values())),
+        **sources,
+    }
 
 
-def dependencies() -> str:
-    """Return the page about the dependencies, from what is installed in the environment of the demos."""
+def below(name: str, text: str) -> str:
+    """Return a page whose beginning is written by hand, with this text below the line."""
+    return f"{(DOCS / name).read_text('utf-8').partition(BELOW)[0]}{BELOW}\n\n{text.rstrip()}\n"
+
+
+def licences() -> str:
+    """Return the licences of what is installed in the environment of the demos."""
     command = ["-m", "piplicenses", "--python", str(USERS / "bin" / "python"), "--format", "markdown"]
     options = ["--order", "license", "--no-version", "--ignore-packages", PACKAGE]
-    done = subprocess.run([sys.executable, *command, *options], check=True, capture_output=True, text=True)
-    rows = [
-        [f"`{one.name}`", str(one.specifier) or "any", f"`[{extra}]`" if extra else ""]
-        for extra in ("", "emulator")
-        for one in declared(PACKAGE, extra)
-    ]
-    return DEPENDENCIES.format(
-        made=MADE, declared=table(["Package", "Version", "Only for"], rows), licences=done.stdout.strip()
-    )
+    return subprocess.run(
+        [sys.executable, *command, *options], check=True, capture_output=True, text=True
+    ).stdout
 
 
 def declared(name: str, extra: str = "") -> Iterator[Requirement]:
@@ -71,7 +58,7 @@ def declared(name: str, extra: str = "") -> Iterator[Requirement]:
 
 def main() -> None:
     """Write all pages, and delete those of sources that the catalogue no longer has."""
-    made = {**pages(), "dependencies.md": dependencies()}
+    made = {**pages(), "dependencies.md": below("dependencies.md", licences())}
     for old in (DOCS / "sources").glob("*.md"):
         if f"sources/{old.name}" not in made:
             old.unlink()

@@ -1,4 +1,4 @@
-"""Make the page about the errors, `docs/errors.md`, from their classes."""
+"""Make the list of the errors in `docs/errors.md` from their classes."""
 
 from __future__ import annotations
 
@@ -6,25 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from airflow_provider_aep.cli.errors import adobe_codes, advice, facts
 from airflow_provider_aep.flow_service.errors import AepError, every_kind
-from scripts.markdown import MADE, table
-
-HEAD = f"""\
-# Errors
-{MADE}
-
-Every error of this provider ends with its code, such as `[AEP-E303]`, which never changes its meaning. The
-message says what happened in the case at hand, why, and what to do; this page says it in general. On a
-worker, `python -m airflow_provider_aep errors AEP-E303` prints the same, and so does `airflow aep errors`
-from Airflow 3.2 on.
-
-In code, all are classes of `airflow_provider_aep.flow_service.errors`: `stable_code` is the code below,
-`code` Adobe's own, `retryable` whether the same call can succeed later, `retry_after` the seconds to wait
-before.
-
-**No try sleeps for more than a minute in a worker's slot**, all its waits together. What takes longer fails
-for a retry ([AEP-E600](#aep-e600), [AEP-E505](#aep-e505), or Adobe's own refusal), which goes on where it
-stopped: give a task some `retries`. Waits for runs are deferred, unless `deferrable=False` asks for the slot.
-"""
+from scripts.markdown import table
 
 ADOBES = """\
 ## Adobe's codes
@@ -46,13 +28,13 @@ FAMILIES = {
 """By the first digit of the code."""
 
 
-def page() -> str:
-    """The whole page."""
+def body() -> str:
+    """Return the contents, each error, and Adobe's codes."""
     kinds = every_kind()
     families = [
         (title, [kind for kind in kinds if _family(kind) == digit]) for digit, title in FAMILIES.items()
     ]
-    parts = [HEAD, *(_contents(title, own) for title, own in families)]
+    parts = [_contents(title, own) for title, own in families]
     for title, own in families:
         parts += [f"## {title}\n", *("\n".join(_section(kind)) for kind in own)]
     return "\n".join([*parts, _adobes()])

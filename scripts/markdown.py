@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 MADE = "<!-- Made by `make docs`. -->"
+BELOW = "<!-- Below this line: made by `make docs`. -->"
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

@@ -1,7 +1,6 @@
 """Make the pages about the sources, `docs/sources/`, from the catalogue.
 
-One page a source, and the table of all as `README.md`. What is wrong on a page is wrong in the catalogue, the
-credential map, or here.
+A mistake on a page is a mistake in the catalogue, in the credential map, or here.
 """
 
 from __future__ import annotations
@@ -16,32 +15,6 @@ from scripts.markdown import MADE, table
 UNCERTAIN = (
     "**Uncertain.** What Adobe's documents print of it contradicts itself, or belongs to another source."
 )
-
-INDEX = """\
-# Sources
-%(made)s
-
-Every source that Adobe's tutorials document, with each of its ways to authenticate. `python -m
-airflow_provider_aep sources --live` compares the list with your platform; what the list lacks goes by
-`connection_spec_id=`.
-
-- **uncertain**: what Adobe's documents print of it contradicts itself, or belongs to another source. Look the
-  source up on your platform before you rely on it.
-- **ends**: Adobe has announced its end, or the newest documents leave it out. Where the platform no longer
-  offers it, a task says so and names other sources of its category.
-- **retired**: Adobe's documents say that the source no longer works.
-
-%(table)s
-
-## How a page is read
-
-Each page ends with what the fields of an Airflow connection become. `{login}` stands for a field of the
-connection or a key of its extra, where dots lead into it; `{port=5432}` has a default; `{private_key|base64}`
-is another form of the field; `{url}` is made of host and port. A line with `{!tenant_id}` is passed over
-if that key is there, and a line with `{!authenticator=snowflake}` if the key has another value. Of several
-lines the first counts whose fields are all there. A task names in one warning each field of the connection
-that nothing was made of.
-"""
 
 WITHOUT_BASE_CONNECTION = {
     "data-landing-zone": 'file="dlz-user-container/orders/"',
@@ -62,22 +35,18 @@ with DAG("ingest_{word}", schedule=None):
 
 
 def pages() -> dict[str, str]:
-    """Each file's name and text."""
-    sources = catalogue().values()
-    return {"README.md": index(sources)} | {f"{source.key}.md": page(source) for source in sources}
+    """Return each page by the key of its source."""
+    return {key: page(source) for key, source in catalogue().items()}
 
 
 def index(sources: Iterable[Source]) -> str:
-    """The table of all."""
+    """Return the table of all sources."""
     rows = [
         (f"[{source.title}]({source.key}.md)", source.category, *row)
         for source in sources
         for row in [(auth.name, state(auth)) for auth in source.auth] or [("no base connection", "ok")]
     ]
-    return INDEX % {
-        "made": MADE,
-        "table": table(("Source", "Category", "Authentication", "State"), rows),
-    }
+    return table(("Source", "Category", "Authentication", "State"), rows)
 
 
 def page(source: Source) -> str:

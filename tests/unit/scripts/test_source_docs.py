@@ -44,7 +44,7 @@ def test_a_bar_ends_no_cell() -> None:
 
 def test_the_index_has_every_way_to_authenticate() -> None:
     """With its state, and a link to a page that there is."""
-    rows = [line for line in source_docs.pages()["README.md"].splitlines() if line.startswith("| [")]
+    rows = [line for line in source_docs.index(SOURCES).splitlines() if line.startswith("| [")]
     assert len(rows) == sum(max(1, len(source.auth)) for source in SOURCES)
     for source in SOURCES:
         own = [row for row in rows if f"({source.key}.md)" in row]
