@@ -18,10 +18,8 @@ Row = dict[str, Any]
 
 # Flow specs by name. A table source's is in the table, a self-serve source's is RestStorageToAEP.
 TABLES, FILES, REST = "CRMToAEP", "CloudStorageToAEP", "RestStorageToAEP"
-MAPPED, OPTIONAL = (
-    "Steam data with transformation",
-    "Stream data with optional transformation",
-)  # Adobe's words
+# Adobe's words
+MAPPED, OPTIONAL = "Steam data with transformation", "Stream data with optional transformation"
 STREAMS = {
     "Amazon Kinesis": [OPTIONAL],
     "Azure Event Hubs": [OPTIONAL],

@@ -12,18 +12,21 @@ Nothing of the caller's own Airflow is read or written: not `~/airflow`, not its
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
+from urllib.parse import quote
 
 from airflow_provider_aep.flow_service.sources import Source, find_source
-from scripts.airflow_api import AirflowApi, call
 from scripts.processes import LocalError, Service, free_ports, stop, tail
 
 # What `airflow standalone` starts. Each is our own child here, because the launcher of `standalone`
@@ -33,6 +36,124 @@ COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
 ARGUMENTS = {"scheduler": ["--skip-serve-logs"], "triggerer": ["--skip-serve-logs"]}
 START_SECONDS = 180
 OTHER_SOURCES = ("square", "postgresql", "amazon-s3")
+
+
+# A proxy of the environment must not see calls to this machine.
+_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+Check: TypeAlias = Callable[[], None]
+Tell: TypeAlias = Callable[[str], None]
+TOLD_STATES = ("success", "failed", "upstream_failed", "up_for_retry", "deferred")
+
+
+def call(method: str, url: str, body: object = None, token: str | None = None) -> Any:
+    """Send JSON, return JSON. An HTTP error becomes a `LocalError` with the server's words."""
+    request = urllib.request.Request(url, method=method)
+    request.add_header("Accept", "application/json")
+    if token:
+        request.add_header("Authorization", f"Bearer {token}")
+    if body is not None:
+        request.add_header("Content-Type", "application/json")
+        request.data = json.dumps(body).encode()
+    try:
+        with _opener.open(request, timeout=30) as reply:
+            return json.loads(reply.read() or b"null")
+    except urllib.error.HTTPError as error:
+        said = error.read(2000).decode(errors="replace")
+        raise LocalError(f"{method} {url} answered {error.code}: {said}") from error
+
+
+class AirflowApi:
+    """The API of an Airflow whose sign-in makes everybody an admin."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._token: str | None = None
+
+    def __call__(self, method: str, path: str, body: object = None) -> Any:
+        if self._token is None:
+            self._token = call("GET", f"{self.url}/auth/token")["access_token"]
+        return call(method, f"{self.url}/api/v2{path}", body, self._token)
+
+    def answers(self) -> bool:
+        """Whether the server is up at all."""
+        try:
+            call("GET", f"{self.url}/api/v2/version")
+        except OSError:
+            return False
+        return True
+
+    def store_connections(self, connections: dict[str, dict[str, Any]]) -> None:
+        """Create the connections, or overwrite those that are there."""
+        entities = [
+            {"connection_id": conn_id, **values, "extra": json.dumps(values.get("extra", {}))}
+            for conn_id, values in connections.items()
+        ]
+        action = {"action": "create", "action_on_existence": "overwrite", "entities": entities}
+        result = self("PATCH", "/connections", {"actions": [action]})
+        if result["create"]["errors"]:
+            raise LocalError(f"Airflow refused a connection: {result['create']['errors']}")
+
+    def wait_for_dag(self, dag_id: str, since: str, *, seconds: float, watch: Check) -> None:
+        """Wait until the DAG was parsed after `since` (ISO 8601, UTC)."""
+        for _ in _rounds(seconds, f"Airflow has not parsed {dag_id}", watch):
+            for broken in self("GET", "/importErrors")["import_errors"]:
+                if broken["filename"].endswith(f"{dag_id}.py") and broken["timestamp"] >= since:
+                    raise LocalError(f"Airflow cannot import {broken['filename']}:\n{broken['stack_trace']}")
+            # A pattern matches more than the one; asking for the one by name is a 404 until it is there.
+            dags = self("GET", f"/dags?dag_id_pattern={quote(dag_id)}&exclude_stale=true")["dags"]
+            if any(dag["dag_id"] == dag_id and (dag["last_parsed_time"] or "") >= since for dag in dags):
+                return
+
+    def trigger(self, dag_id: str, conf: dict[str, Any] | None = None) -> str:
+        """Unpause the DAG, start a run of it, return the run's id."""
+        self("PATCH", f"/dags/{dag_id}", {"is_paused": False})
+        return str(
+            self("POST", f"/dags/{dag_id}/dagRuns", {"logical_date": None, "conf": conf or {}})["dag_run_id"]
+        )
+
+    def wait_for_run(
+        self, dag_id: str, run_id: str, *, seconds: float, watch: Check, report: Tell = lambda _: None
+    ) -> str:
+        """Wait until the run has ended, telling of each task that does; return the run's state."""
+        run = f"/dags/{dag_id}/dagRuns/{quote(run_id)}"
+        told: set[str] = set()
+        for _ in _rounds(seconds, f"The run {run_id} of {dag_id} has not ended", watch):
+            state = str(self("GET", run)["state"])
+            for task in self.tasks(dag_id, run_id):
+                line = f"{task_name(task)}: {task['state']}"
+                if task["state"] in TOLD_STATES and line not in told:
+                    told.add(line)
+                    report(line)
+            if state in ("success", "failed"):
+                return state
+        raise AssertionError("unreachable")
+
+    def tasks(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
+        """The task instances of a run."""
+        path = f"/dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances?limit=100"
+        return list(self("GET", path)["task_instances"])
+
+    def xcom(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> Any:
+        """What a task returned."""
+        run = f"/dags/{dag_id}/dagRuns/{quote(run_id)}"
+        path = f"{run}/taskInstances/{task_id}/xcomEntries/return_value?map_index={map_index}&stringify=false"
+        return self("GET", path)["value"]
+
+
+def task_name(task: dict[str, Any]) -> str:
+    """A task instance as people call it."""
+    return str(task["task_id"]) if task["map_index"] < 0 else f"{task['task_id']}[{task['map_index']}]"
+
+
+def _rounds(seconds: float, complaint: str, watch: Check, pause: float = 0.5) -> Iterator[None]:
+    """Yield after each pause until the time is up; `watch` may raise before."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        watch()
+        yield
+        time.sleep(pause)
+    raise LocalError(f"{complaint} after {seconds:.0f} s.")
 
 
 class LocalAirflow:
@@ -92,10 +213,10 @@ class LocalAirflow:
         ]
         emulator = self._start("emulator", [*command, *arguments])
         ready = re.compile(r"^listening on (http://\S+)$", re.MULTILINE)
-        found = _until(
+        answer = _until(
             lambda: ready.search(emulator.log.read_text()), emulator, "The emulator has not started"
         )
-        self.emulator_url = found.group(1)
+        self.emulator_url = answer.group(1)
 
     def emulator(self, path: str, method: str = "GET", body: object = None) -> Any:
         """Call the emulator's control plane."""
@@ -110,18 +231,12 @@ class LocalAirflow:
         self.home.mkdir(parents=True, exist_ok=True)
         log = self.logs / "migrate.log"
         log.parent.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-m", "airflow", "db", "migrate"]
+        pipes: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stderr": subprocess.STDOUT}
         with log.open("wb") as output:
-            command = [sys.executable, "-m", "airflow", "db", "migrate"]
-            code = subprocess.run(
-                command,
-                env=self.environment,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                check=False,
-            ).returncode
-        if code:
-            raise LocalError(f"`airflow db migrate` ended with exit code {code}.\n{tail(log)}")
+            ended = subprocess.run(command, env=self.environment, stdout=output, **pipes, check=False)
+        if ended.returncode:
+            raise LocalError(f"`airflow db migrate` ended with exit code {ended.returncode}.\n{tail(log)}")
         done.write_text(current)
 
     def start_airflow(self) -> None:
@@ -233,10 +348,7 @@ def airflow_settings(home: Path, dags: Path, api_port: int) -> dict[str, str]:
 
 def _until(probe: Callable[[], Any], watched: Service | LocalAirflow, complaint: str) -> Any:
     """What `probe` answers once it is true."""
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        watched.check()
+    for _ in _rounds(START_SECONDS, complaint, watched.check, pause=0.1):
         if answer := probe():
             return answer
-        time.sleep(0.1)
-    raise LocalError(f"{complaint} after {START_SECONDS} s.")
+    raise AssertionError("unreachable")

@@ -34,14 +34,7 @@ class Service:
     """
 
     def __init__(
-        self,
-        name: str,
-        command: Sequence[str],
-        *,
-        env: Mapping[str, str],
-        log: Path,
-        directory: Path | None = None,
-        user: str | None = None,
+        self, name: str, command: Sequence[str], *, env: Mapping[str, str], log: Path, user: str | None = None
     ) -> None:
         self.name = name
         self.log = log
@@ -50,7 +43,6 @@ class Service:
             self._child = subprocess.Popen(
                 command,
                 env=env,
-                cwd=directory,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -85,7 +77,8 @@ def stop(services: Iterable[Service], *, patience: float = 6.0) -> None:
     for sign, seconds in ((signal.SIGTERM, patience), (signal.SIGKILL, 5.0)):
         deadline = time.monotonic() + seconds
         for process in _all_members(services):
-            _signal(process, sign)
+            with suppress(psutil.Error):
+                process.send_signal(sign)
         while _all_members(services):
             if time.monotonic() > deadline:
                 break
@@ -173,10 +166,3 @@ def _members(session: int) -> Iterator[psutil.Process]:
 
 def _all_members(services: Iterable[Service]) -> list[psutil.Process]:
     return [process for service in services for process in service.members()]
-
-
-def _signal(process: psutil.Process, sign: signal.Signals) -> None:
-    try:
-        process.send_signal(sign)
-    except psutil.Error:
-        pass

@@ -86,10 +86,5 @@ def rendered(rows: list[dict[str, Any]]) -> str:
     return "[\n" + ",\n".join(lines) + "\n]\n"
 
 
-def main() -> None:
-    """Write the file."""
-    TARGET.write_text(rendered(json.loads(Path(sys.argv[1]).read_text("utf-8"))), "utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    TARGET.write_text(rendered(json.loads(Path(sys.argv[1]).read_text("utf-8"))), "utf-8")

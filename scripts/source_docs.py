@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from airflow_provider_aep.cli.sources import connection_line, dag, state
-from airflow_provider_aep.flow_service.sources import AuthSpec, Source, catalogue, sources_of_spec
+from airflow_provider_aep.flow_service.sources import AuthSpec, Source, sources_of_spec
 from airflow_provider_aep.hooks.credential_map import fields_of, types_of
 from scripts.markdown import MADE, table
 
@@ -32,11 +32,6 @@ with DAG("ingest_{word}", schedule=None):
         {place},
         dataset="{source.title} rows",
     )"""
-
-
-def pages() -> dict[str, str]:
-    """Return each page by the key of its source."""
-    return {key: page(source) for key, source in catalogue().items()}
 
 
 def index(sources: Iterable[Source]) -> str:
