@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 from functools import cache
 from pathlib import Path
 
@@ -25,7 +26,8 @@ nox.options.error_on_missing_interpreters = True  # a session that did not run d
 os.environ |= {"UV_PYTHON_DOWNLOADS": "never", "UV_SYSTEM_CERTS": "true"}
 
 ROOT = Path(__file__).parent
-BUILT = ROOT / ".nox" / "built"
+_temporary = tempfile.TemporaryDirectory(prefix="nox-built-")
+BUILT = Path(_temporary.name)
 TREE = BUILT / "tree"
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 RELEASES = {
@@ -49,7 +51,7 @@ OF_THE_CALLER = ("AIRFLOW_", "_AIRFLOW_", "PYTHONPATH", "PYTHONHOME")
 
 
 @nox.session(python=PYTHONS)
-@nox.parametrize("release", [nox.param(name, id=name) for name in RELEASES])
+@nox.parametrize("release", [nox.param(name, id=name, tags=[name]) for name in RELEASES])
 def tests(session: nox.Session, release: str) -> None:
     """Test on one Airflow and Python."""
     run_tests(session, *(option.format(python=session.python) for option in RELEASES[release]))
@@ -71,7 +73,8 @@ def newest(session: nox.Session) -> None:
 def run_tests(session: nox.Session, *options: str) -> None:
     """Install the wheel as a user would, add what the tests need, and run `session.posargs` or all tests."""
     wheel = build()
-    session.install(*options, wheel)
+    # With `nox -r` an environment is there already, and so is an older wheel of the same version.
+    session.install("--reinstall-package", "airflow-provider-aep", *options, wheel)
     # uv keeps each installed version that fits.
     session.install(*(one for one in options if not one.startswith("apache-airflow")), f"{wheel}[test]")
     session.run("uv", "pip", "check")
@@ -87,7 +90,6 @@ def run_tests(session: nox.Session, *options: str) -> None:
 @cache
 def build() -> str:
     """Build wheel and source distribution, unpack the latter, and return the path of the wheel."""
-    shutil.rmtree(BUILT, ignore_errors=True)
     subprocess.run([sys.executable, "-m", "uv", "build", "--quiet", "--out-dir", BUILT], cwd=ROOT, check=True)
     [archive], [wheel] = BUILT.glob("*.tar.gz"), BUILT.glob("*.whl")
     with tarfile.open(archive) as packed:
