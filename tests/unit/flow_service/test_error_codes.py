@@ -74,7 +74,7 @@ def test_a_new_class_needs_its_own() -> None:
     class ForgottenError(AepError):
         """Says nothing."""
 
-    ForgottenError.__module__ = "airflow_provider_aep.flow_service.errors.config"
+    ForgottenError.__module__ = "airflow_provider_aep.flow_service.errors"
     try:
         assert ForgottenError in every_kind()
         with pytest.raises(AssertionError):
