@@ -20,10 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import timedelta
 
-    from airflow_provider_aep.flow_service.dataflows import Dataflow
     from airflow_provider_aep.flow_service.errors import AepError
-    from airflow_provider_aep.flow_service.run_verdict import Limits
-    from airflow_provider_aep.flow_service.runs import Run
+    from airflow_provider_aep.flow_service.run_evaluation import Limits
+    from airflow_provider_aep.flow_service.runs import Dataflow, Run
     from airflow_provider_aep.hooks.flow_service import FlowServiceHook
 
 RESULT_KEY = "aep_run"
@@ -79,13 +78,13 @@ class WaitsForRun(AepOperator):
 
     def limits(self) -> Limits:
         """How much may be missing, as the templates rendered. :raises AepConfigError: a limit is none"""
-        from airflow_provider_aep.flow_service.run_verdict import read_limits
+        from airflow_provider_aep.flow_service.run_evaluation import read_limits
 
         return read_limits(self.max_failed_records, self.max_failed_ratio, self.fail_on_partial)
 
     def seconds_between_looks(self) -> float | None:
         """``poll_interval``, checked; a timedelta too. :raises AepConfigError: it is no time"""
-        from airflow_provider_aep.flow_service.checks import check_seconds
+        from airflow_provider_aep.flow_service.validation import check_seconds
 
         given: Any = self.poll_interval
         seconds = getattr(given, "total_seconds", lambda: given)()
@@ -239,7 +238,7 @@ class WaitsForRun(AepOperator):
 
     def finish(self, run: Run) -> dict[str, Any]:
         """The result of a run that ended. :raises AepRunError: it is not as :meth:`limits` want it"""
-        from airflow_provider_aep.flow_service.run_verdict import judge
+        from airflow_provider_aep.flow_service.run_evaluation import judge
 
         scrub = self.hook.scrub
         error = judge(run, self.limits(), link=self.link, scrub=scrub)
@@ -282,7 +281,7 @@ class WaitsForRun(AepOperator):
 
     def _disable(self, flow_id: str) -> None:
         from airflow_provider_aep.exactly_once import switch_once
-        from airflow_provider_aep.flow_service.entities import is_off
+        from airflow_provider_aep.flow_service.requests import is_off
 
         hook = self._last_hook or self.hook.aside()
         switch_once(lambda: is_off(hook.get_flow(flow_id)), lambda: hook.act_on_flow(flow_id, "disable"))

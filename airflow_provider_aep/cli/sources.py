@@ -13,8 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from airflow_provider_aep.cli.comparison import compare
+from airflow_provider_aep.flow_service.auth_parameters import sounds_secret
 from airflow_provider_aep.flow_service.errors import AepError
-from airflow_provider_aep.flow_service.parameters import sounds_secret
 from airflow_provider_aep.flow_service.sources import (
     RETIRED,
     UNCERTAIN,

@@ -29,8 +29,8 @@ from airflow_provider_aep.flow_service.errors import (
     EntityStateError,
     WorkerSlotError,
 )
+from airflow_provider_aep.flow_service.replies import Readiness
 from airflow_provider_aep.flow_service.retry import LONGEST_WAIT, is_refused_token
-from airflow_provider_aep.flow_service.states import Readiness
 
 MOST_UPDATES = 10
 _POLL = (0.5, 1.0, 2.0, 3.0, 5.0)

@@ -55,8 +55,8 @@ from airflow_provider_aep.flow_service.errors import (
     AmbiguousEntityError,
     EntityStateError,
 )
+from airflow_provider_aep.flow_service.replies import Readiness
 from airflow_provider_aep.flow_service.retry import LONGEST_WAIT, is_refused_token, wait_for
-from airflow_provider_aep.flow_service.states import Readiness
 
 MOST_POSTS = 3
 PATIENCE = (0.25, 0.5, 1.0, 1.5, 2.5, 4.25)

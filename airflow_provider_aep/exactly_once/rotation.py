@@ -9,7 +9,7 @@ from typing import Any
 from airflow_provider_aep.exactly_once.adoption import Vanished, until_ready, update
 from airflow_provider_aep.exactly_once.steps import Decided, Entity, Outcome, Recipe, Wanted
 from airflow_provider_aep.flow_service.errors import EntityChangedError, EntityStateError
-from airflow_provider_aep.flow_service.states import Readiness
+from airflow_provider_aep.flow_service.replies import Readiness
 
 _STAMPS = frozenset({"etag", "version", "updatedAt", "updatedBy", "updatedClient"})
 """What every change of a connection moves, whatever else it changes."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_aep.exactly_once.marks import find_mark, maker
-from airflow_provider_aep.flow_service.states import Readiness, readiness
+from airflow_provider_aep.flow_service.replies import Readiness, readiness
 
 
 @dataclass(frozen=True)

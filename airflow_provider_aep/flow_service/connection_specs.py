@@ -6,15 +6,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_aep.flow_service.calls import Call
-from airflow_provider_aep.flow_service.checks import check_id
 from airflow_provider_aep.flow_service.errors import AepConfigError
+from airflow_provider_aep.flow_service.requests import Call
 from airflow_provider_aep.flow_service.sources import (
     AuthSpec,
     Source,
     same_name,
     sources_of_spec,
 )
+from airflow_provider_aep.flow_service.validation import check_id
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_provider_aep.flow_service.calls import Call
-from airflow_provider_aep.flow_service.checks import check_id
 from airflow_provider_aep.flow_service.errors import AepReplyError
-from airflow_provider_aep.flow_service.query import Query, can_filter_by
+from airflow_provider_aep.flow_service.requests import Call, Query, can_filter_by
+from airflow_provider_aep.flow_service.validation import check_id
 
 CATALOG = "/data/foundation/catalog"
 PAGE_SIZE = 100

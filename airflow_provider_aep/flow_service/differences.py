@@ -1,7 +1,9 @@
-"""In which fields an entity that exists differs from what is wanted. The same for every kind of entity.
+"""In which fields an entity that exists differs from the desired one, and the patches that change them.
 
-An entity is compared as its *fields*: a dict whose keys are the parameters of the operators. A field that the
-caller did not say is left out or None, and is no difference, whatever AEP has in its place.
+An entity is compared as its *fields*: a dict whose keys are the parameters of the operators. A field that
+the caller did not set is missing or None, and is no difference, whatever AEP has in its place. The fields
+are read alike from a body that is to be sent and from an entity as AEP shows it. Adobe's "Update dataflows
+using the Flow Service API" says which of them AEP changes.
 """
 
 from __future__ import annotations
@@ -9,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from airflow_provider_aep.flow_service.validation import is_id, whole_number
 
 Fields = Mapping[str, Any]
 Fixed = Callable[[str, Any], str]
@@ -91,3 +95,136 @@ def _pairs(wanted: Fields, existing: Fields, whole: Collection[str]) -> Iterator
 def _shown(value: Any) -> str:
     text = "none" if value is None else repr(value)
     return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}..."
+
+
+Item = Mapping[str, Any]
+
+DEFAULTS = {
+    "schedule.frequency": "once",
+    "schedule.backfill": True,
+    "options.errorDiagnosticsEnabled": False,
+}
+"""What the flow specs mean by what is not shown."""
+
+_SCHEDULE = {
+    "frequency": "frequency",
+    "interval": "interval",
+    "start": "startTime",
+    "backfill": "backfill",
+}
+_KINDS = {"table": "table", "file": "file", "folder": "file", "rest": "resource", "stream": "stream"}
+_ANEW = (
+    "Choose another `name` (of a task group another `dataflow`), or delete the dataflow first with "
+    "DeleteDataflowOperator."
+)
+_STARTED = f"AEP does not change `start` and `backfill` of a dataflow once its start has passed. {_ANEW}"
+_ONCE = f"AEP does not change a dataflow that runs once into one that recurs, nor back. {_ANEW}"
+_MILLISECONDS = 100_000_000_000
+ENDS_FIXED = (
+    "A dataflow does not take over changes of its source and target connection. Choose another `name` (of a "
+    "task group another `dataset`), or delete the dataflow and the connection first with "
+    "DeleteDataflowOperator(with_connections=True)."
+)
+
+
+def flow_fields(item: Item) -> dict[str, Any]:
+    """A dataflow's, its description and mapping apart."""
+    schedule = item.get("scheduleParams") or {}
+    copy = _transformation(item, "Copy")[1]
+    shown = {name: schedule.get(adobes) for name, adobes in _SCHEDULE.items()}
+    start = whole_number(shown["start"])
+    shown["start"] = start // 1000 if start is not None and start > _MILLISECONDS else start
+    return {
+        "schedule": shown,
+        "delta_column": copy.get("deltaColumn"),
+        "options": item.get("options"),
+        "labels": item.get("labels"),
+    }
+
+
+def why_fixed(item: Item, wanted: Item, field: str, now: float) -> str:
+    """Why a field of a dataflow cannot be changed, and the way round; empty where it can be."""
+    existing, fields = flow_fields(item)["schedule"], flow_fields(wanted)["schedule"]
+    once = {str(one["frequency"] or "once").lower() == "once" for one in (existing, fields)}
+    if len(once) > 1 and field.startswith(("schedule.", "delta_column")):
+        return _ONCE
+    started = existing["start"] is not None and existing["start"] <= now
+    return _STARTED if started and field in ("schedule.start", "schedule.backfill") else ""
+
+
+def flow_operations(item: Item, wanted: Item, changed: Collection[str]) -> list[dict[str, Any]]:
+    """The patch that brings the changed fields of a dataflow to what is wanted."""
+    operations = []
+    schedule, shown = wanted.get("scheduleParams") or {}, item.get("scheduleParams") or {}
+    for name, adobes in _SCHEDULE.items():
+        if f"schedule.{name}" in changed:
+            operations.append(_put(f"/scheduleParams/{adobes}", schedule[adobes], adobes in shown))
+    for name, field in (("Copy", "delta_column"), ("Mapping", "mapping")):
+        if any(one.startswith(f"{field}.") for one in changed):
+            index, new = _transformation(item, name)[0], _transformation(wanted, name)[1]
+            place = "-" if index is None else str(index)
+            value = {"name": name, "params": dict(new)}
+            operations.append(_put(f"/transformations/{place}", value, index is not None))
+    options = {
+        one.partition(".")[2]: value
+        for one in sorted(changed)
+        if one.startswith("options.") and (value := wanted["options"].get(one.partition(".")[2])) is not None
+    }
+    if options and not item.get("options"):
+        operations.append(_put("/options", options, False))
+    elif options:
+        operations += [_put(f"/options/{name}", value, False) for name, value in options.items()]
+    if "labels" in changed:
+        operations.append(_put("/labels", wanted["labels"], "labels" in item))
+    return operations
+
+
+def used_mapping_set(item: Item) -> dict[str, Any] | None:
+    """``{"id", "version"}`` of the mapping set that a dataflow uses, None without one."""
+    params = _transformation(item, "Mapping")[1]
+    if not is_id(params.get("mappingId")):
+        return None
+    return {"id": params["mappingId"], "version": whole_number(params.get("mappingVersion")) or 0}
+
+
+def source_fields(item: Item, kind: str) -> dict[str, Any]:
+    """A source connection's, by the parameter that says what of the source is brought in.
+
+    :param kind: of the place in the source, such as ``table``
+    """
+    params = dict(item.get("params") or {})
+    columns = params.pop("columns", None)
+    named = {one.get("name"): one.get("type") for one in columns or [] if isinstance(one, Mapping)}
+    if kind in ("file", "folder"):
+        data = dict(item.get("data") or {})
+        params |= {"format": data.get("format"), **(data.get("properties") or {})}
+        params.pop("type", None)  # AEP's word for what the path says
+    return {_KINDS[kind]: params, "columns": named}
+
+
+def shown_source_fields(item: Item, kind: str, said: Item) -> dict[str, Any]:
+    """Those of one that exists: without columns it brings all of them, and their types may not be shown."""
+    shown, wanted = source_fields(item, kind), said["columns"]
+    named = {name: known or wanted.get(name) or "unknown" for name, known in shown["columns"].items()}
+    return {**shown, "columns": (named or wanted) if wanted else {}}
+
+
+def schema_of_target(item: Item) -> str | None:
+    """The ``$id`` of a target connection's schema, where it is shown."""
+    data = item.get("data")
+    schema = data.get("schema") if isinstance(data, Mapping) else None
+    found = schema.get("id") if isinstance(schema, Mapping) else None
+    return found if isinstance(found, str) else None
+
+
+def _transformation(item: Item, name: str) -> tuple[int | None, Item]:
+    """Where one of a dataflow's transformations is, and its params."""
+    for index, one in enumerate(item.get("transformations") or []):
+        if isinstance(one, Mapping) and one.get("name") == name:
+            params = one.get("params")
+            return index, params if isinstance(params, Mapping) else {}
+    return None, {}
+
+
+def _put(path: str, value: Any, there: bool) -> dict[str, Any]:
+    return {"op": "replace" if there else "add", "path": path, "value": value}

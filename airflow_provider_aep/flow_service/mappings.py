@@ -14,9 +14,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_provider_aep.flow_service.calls import Call
-from airflow_provider_aep.flow_service.checks import check_id
 from airflow_provider_aep.flow_service.errors import AepConfigError, AepReplyError
+from airflow_provider_aep.flow_service.requests import Call
+from airflow_provider_aep.flow_service.validation import check_id
 
 DATA_PREP = "/data/foundation/conversion"
 SCHEMA_TYPE = "application/vnd.adobe.xed-full+json;version=1"

@@ -1,18 +1,22 @@
-"""Replies to read: JSON, envelopes, and both families of errors.
+"""Read replies: their size, JSON, envelopes, the state of an entity, and both families of errors.
 
 Errors come from the gateway (``error_code``, ``message``), from Flow Service in an old shape
 (``errorMessage``) and a current one (``type``, ``report``; the access-labels tutorial), from other
 services (``title``, ``detail``) and from IMS (``error``, ``error_description``). All of them are read here.
+
+Adobe's update tutorial and OpenAPI name the states ``enabled``, ``disabled`` and ``initializing``. The error
+catalogue adds the passing ``…-finalizing``, the drafts tutorial ``draft``.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import zlib
 from collections.abc import Callable, Mapping
+from enum import Enum
 from typing import Any
 
-from airflow_provider_aep.flow_service.checks import is_id
 from airflow_provider_aep.flow_service.errors import (
     AepAuthError,
     AepNotFoundError,
@@ -27,6 +31,7 @@ from airflow_provider_aep.flow_service.errors import (
 )
 from airflow_provider_aep.flow_service.explanations import FOR_SOURCES, explain
 from airflow_provider_aep.flow_service.retry import epoch_of_http_date, parse_retry_after
+from airflow_provider_aep.flow_service.validation import is_id
 
 _LONGEST_TEXT = 400
 _START_PASSED = "FLOW-1360-400"
@@ -246,3 +251,80 @@ def _word(value: object) -> str | None:
     if isinstance(value, str) and 0 < len(value) <= 100 and value.isprintable() and " " not in value:
         return value
     return None
+
+
+MAX_REPLY = 32 * 1024 * 1024
+"""Bytes of a reply, after unzipping."""
+
+
+def unpacked(content: bytes, encoding: str, what: str) -> bytes:
+    """A body by its ``Content-Encoding``: gzip or zlib, at most :data:`MAX_REPLY` bytes; a bomb stays small.
+
+    :raises AepReplyError: another encoding, too large, or broken off
+    :raises zlib.error: it is no gzip or zlib
+    """
+    encoding = encoding.strip().lower()
+    if not content or encoding in ("", "identity"):
+        return content
+    if encoding not in ("gzip", "x-gzip", "deflate"):
+        raise AepReplyError.with_advice(f"{what} was answered in an encoding that was not asked for.")
+    unzip = zlib.decompressobj(zlib.MAX_WBITS | 32)
+    plain = unzip.decompress(content, MAX_REPLY + 1)
+    if len(plain) > MAX_REPLY:
+        raise too_large(what)
+    if not unzip.eof:
+        raise AepReplyError.with_advice(f"{what}: the zipped reply broke off.")
+    return plain
+
+
+def too_large(what: str) -> AepReplyError:
+    """The error of a body without end."""
+    return AepReplyError(
+        f"{what}: the reply is larger than {MAX_REPLY // 1024 // 1024} MiB and was not read further. "
+        "Something else than Adobe may answer: check `host` of the AEP connection.",
+        retryable=False,
+    )
+
+
+def endless(what: str) -> AepReplyError:
+    """The error of a list whose pages repeat themselves."""
+    return AepReplyError(
+        f"{what}: the pages of the list do not come to an end. Something in front of the service may repeat "
+        "one reply: check `host` of the AEP connection and the proxy settings.",
+        retryable=False,
+    )
+
+
+def redirected(what: str, status: int) -> AepReplyError:
+    """The error of a redirect."""
+    return AepReplyError(
+        f"{what} was answered with a redirect ({status}), which is not followed, so that the access token "
+        "stays home. Set `host` of the AEP connection to the API's own address.",
+        status=status,
+        retryable=False,
+    )
+
+
+class Readiness(Enum):
+    """What a state means to a task that wants the entity."""
+
+    READY = "ready"
+    COMING = "coming"
+    LEAVING = "leaving"
+    REFUSED = "refused"
+
+
+_READY = {"enabled", "active", ""}
+_REFUSED = {"disabled", "disabling", "draft", "failed"}
+
+
+def readiness(state: object) -> Readiness:
+    """Sort a state. One that is not known counts as coming: waiting is bounded, guessing is not."""
+    text = "" if state is None else str(state).strip().lower()
+    if text in _READY:
+        return Readiness.READY
+    if text in _REFUSED:
+        return Readiness.REFUSED
+    if text.endswith("-finalizing") or text in {"deleting", "deleted"}:
+        return Readiness.LEAVING
+    return Readiness.COMING

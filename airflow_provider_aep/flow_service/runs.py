@@ -1,19 +1,21 @@
-"""Runs of a dataflow: what a reply says about one, and whether that is good.
+"""Runs of a dataflow, and the dataflow as a wait for a run sees it.
 
 Adobe's "Monitor dataflows" tutorial and OpenAPI give a run's shape. They spell states in five ways and mix
 seconds with milliseconds, ``-1`` means *unknown*, and a run that says ``success`` can carry failed records
-(the tutorial's own sample does). How to ask for runs stands in :mod:`.run_calls`, which run belongs to a
-data interval in :mod:`.run_choice`.
+(the tutorial's own sample does). The requests for runs are in :mod:`.requests`, the selection of the run of
+a data interval in :mod:`.run_selection`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from enum import Enum
 from typing import Any, NamedTuple
+
+from airflow_provider_aep.flow_service.requests import is_off
 
 
 class Phase(Enum):
@@ -292,3 +294,53 @@ def _detail(metrics: Mapping[str, Any], activities: list[Mapping[str, Any]]) -> 
             if isinstance(detail, str) and "ErrorCode=" in detail:
                 return detail
     return None
+
+
+@dataclass(frozen=True)
+class Dataflow:
+    """A dataflow as of one reply. ``stopped`` says why no run will start, in a word; None while one can.
+
+    ``name`` and ``dataset_id`` are None where they are unknown.
+    """
+
+    id: str
+    name: str | None = None
+    stopped: str | None = None
+    dataset_id: str | None = None
+
+    def __str__(self) -> str:
+        return f"dataflow {self.name!r} ({self.id})" if self.name else f"dataflow {self.id}"
+
+    def after(self, known: Dataflow | None) -> Dataflow:
+        """With what an earlier reply told and this one does not."""
+        if known is None:
+            return self
+        return replace(self, name=self.name or known.name, dataset_id=self.dataset_id or known.dataset_id)
+
+    @property
+    def no_run(self) -> str:
+        """That the wait for its next run is in vain."""
+        return f"The {self} is {self.stopped}: it starts no flow run."
+
+    @property
+    def run_goes_on(self) -> str | None:
+        """That it starts no run after the one that is waited for; None while it can."""
+        return (
+            self.stopped
+            and f"The {self} is {self.stopped}. The flow run that began goes on, and so does the wait."
+        )
+
+
+def read_dataflow(item: Mapping[str, Any], flow_id: str, scrub: Callable[[str], str]) -> Dataflow:
+    """A dataflow out of an item of ``GET /flows`` or ``GET /flows/{id}``.
+
+    :param scrub: takes known secrets out of its name, which goes into logs and results
+    """
+    name = item.get("name")
+    name = scrub(name) if isinstance(name, str) and name.strip() else None
+    return Dataflow(flow_id, name, "disabled" if is_off(item) else None)
+
+
+def deleted(flow_id: str) -> Dataflow:
+    """A dataflow that Flow Service does not find."""
+    return Dataflow(flow_id, stopped="deleted, or not visible to the credential")

@@ -1,14 +1,18 @@
-"""When a dataflow runs. Follows ``PeriodicSchedule`` of Adobe's flow specs and the refusals 1360 to 1369."""
+"""When a dataflow runs, and the window of source data that a run on demand brings in.
+
+Follows ``PeriodicSchedule`` of Adobe's flow specs and the refusals 1360 to 1369.
+"""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from airflow_provider_aep.flow_service.checks import whole_number
 from airflow_provider_aep.flow_service.errors import AepConfigError
+from airflow_provider_aep.flow_service.validation import whole_number
 
 FREQUENCIES = ("once", "minute", "hour", "day", "week")
 SHORTEST_MINUTES = 15
@@ -129,3 +133,35 @@ def epoch_seconds(value: object) -> float | None:
 
 def _wrong(problem: str) -> AepConfigError:
     return AepConfigError(f"`schedule` {problem}.", parameter="schedule")
+
+
+def read_window(start: object, end: object) -> tuple[float, float]:
+    """Start and end in epoch seconds; each a datetime, an ISO text or epoch seconds.
+
+    Adobe's OpenAPI says milliseconds, its examples and tutorials are in seconds.
+
+    :raises AepConfigError: naming ``window_start`` or ``window_end`` (1381-400: the end before the start)
+    """
+    first, last = _moment(start, "window_start"), _moment(end, "window_end")
+    if last <= first:
+        raise AepConfigError(
+            "`window_end` is not after `window_start`, in whole seconds.", parameter="window_end"
+        )
+    return first, last
+
+
+def shown(start: float, end: float) -> str:
+    """A window in epoch seconds, as messages show it."""
+    first, last = (time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(at)) for at in (start, end))
+    return f"{first} to {last} UTC"
+
+
+def _moment(value: object, parameter: str) -> float:
+    seconds = epoch_seconds(value)
+    if seconds is None:
+        raise AepConfigError(
+            f"`{parameter}` is neither a datetime, an ISO text nor epoch seconds. In a DAG, the data "
+            "interval is `{{ data_interval_start }}` and `{{ data_interval_end }}`.",
+            parameter=parameter,
+        )
+    return float(int(seconds))

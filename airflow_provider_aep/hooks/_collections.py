@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from airflow_provider_aep.flow_service import entities, replies
-from airflow_provider_aep.flow_service.bounds import endless
-from airflow_provider_aep.flow_service.calls import FLOW_SERVICE, Call
-from airflow_provider_aep.flow_service.query import MAX_PAGES, next_page
+from airflow_provider_aep.flow_service import replies, requests
+from airflow_provider_aep.flow_service.replies import endless
+from airflow_provider_aep.flow_service.requests import FLOW_SERVICE, MAX_PAGES, Call, next_page
 from airflow_provider_aep.hooks.base import AepHook
 
 
@@ -21,32 +20,32 @@ class Collections(AepHook):
         self, collection: str, filters: Iterable[tuple[str, str]] = (), *, name: str | None = None
     ) -> list[dict[str, Any]]:
         """All entities that the filters let through and that have exactly this name, from every page."""
-        found = self.every_page(entities.list_some(collection, filters, name=name))
+        found = self.every_page(requests.list_some(collection, filters, name=name))
         return [item for item in found if name is None or item.get("name") == name]
 
     def get_entity(self, collection: str, entity_id: str, parameter: str) -> dict[str, Any]:
         """One entity without its envelope. :raises AepNotFoundError: gone, or not yours to see"""
-        call = entities.get_one(collection, entity_id, parameter)
+        call = requests.get_one(collection, entity_id, parameter)
         return replies.read_item(self.call(call), f"{call.method} {call.path}")
 
     def create_entity(self, collection: str, body: Mapping[str, Any], *, draft: bool = False) -> str:
         """Create with one POST and return the id. Nothing is looked up and nothing repeated."""
-        call = entities.create_one(collection, body, draft=draft)
+        call = requests.create_one(collection, body, draft=draft)
         return replies.read_created_id(self.call(call), f"POST /{collection}")
 
     def patch_entity(
         self, collection: str, entity_id: str, parameter: str, etag: str, operations: list[dict[str, Any]]
     ) -> None:
         """Change an entity as of ``etag``. :raises AepVersionError: somebody changed it meanwhile"""
-        self.call(entities.patch_one(collection, entity_id, parameter, etag, operations))
+        self.call(requests.patch_one(collection, entity_id, parameter, etag, operations))
 
     def delete_entity(self, collection: str, entity_id: str, parameter: str) -> None:
         """Delete an entity. :raises AepNotFoundError: there is none of this id"""
-        self.call(entities.delete_one(collection, entity_id, parameter))
+        self.call(requests.delete_one(collection, entity_id, parameter))
 
     def act_on(self, collection: str, entity_id: str, parameter: str, op: str) -> dict[str, Any]:
         """Carry out an action such as ``enable``; returns ``{"id", "etag"}``."""
-        call = entities.act_on(collection, entity_id, parameter, op)
+        call = requests.act_on(collection, entity_id, parameter, op)
         document = replies.read_object(self.call(call), f"{call.method} {call.path}")
         items = document.get("items")
         return items[0] if isinstance(items, list) and items and isinstance(items[0], dict) else document

@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow_provider_aep.flow_service import replies
-from airflow_provider_aep.flow_service.checks import check_id
-from airflow_provider_aep.flow_service.entities import (
+from airflow_provider_aep.flow_service.errors import AepConfigError, AepError
+from airflow_provider_aep.flow_service.requests import (
     FLOWS,
     SOURCE_CONNECTIONS,
     TARGET_CONNECTIONS,
     list_flow_specs,
     maps,
 )
-from airflow_provider_aep.flow_service.errors import AepConfigError, AepError
+from airflow_provider_aep.flow_service.validation import check_id
 from airflow_provider_aep.hooks._collections import Collections
 
 

@@ -16,10 +16,9 @@ from urllib.parse import urlencode
 
 from airflow_provider_aep._compat import amask_secret
 from airflow_provider_aep.flow_service import replies
-from airflow_provider_aep.flow_service.calls import FLOW_SERVICE, Call
 from airflow_provider_aep.flow_service.errors import AepAuthError, AepError
+from airflow_provider_aep.flow_service.requests import FLOW_SERVICE, Call, Pages
 from airflow_provider_aep.flow_service.retry import ATTEMPTS, decide
-from airflow_provider_aep.flow_service.run_calls import Pages
 from airflow_provider_aep.hooks import ims
 from airflow_provider_aep.hooks.failures import Address
 from airflow_provider_aep.hooks.headers import FIXED_HEADERS, with_ours

@@ -18,8 +18,8 @@ import aiohttp
 from requests.utils import get_environ_proxies, select_proxy
 from yarl import URL
 
-from airflow_provider_aep.flow_service.bounds import MAX_REPLY, redirected, too_large, unpacked
 from airflow_provider_aep.flow_service.errors import AepError
+from airflow_provider_aep.flow_service.replies import MAX_REPLY, redirected, too_large, unpacked
 from airflow_provider_aep.hooks import failures
 
 CONNECTIONS = 8

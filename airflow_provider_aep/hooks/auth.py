@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_provider_aep.flow_service.auth_schemas import fitted, problems
+from airflow_provider_aep.flow_service.auth_parameters import fitted, problems
 from airflow_provider_aep.flow_service.errors import AepConfigError, SourceCredentialsError
 from airflow_provider_aep.flow_service.sources import AuthSpec, same_name
 from airflow_provider_aep.hooks.credential_map import types_of, why_not

@@ -17,18 +17,18 @@ from airflow.providers.http.hooks.http import HttpHook
 from requests.structures import CaseInsensitiveDict
 
 from airflow_provider_aep.flow_service import explanations, replies
-from airflow_provider_aep.flow_service.calls import Call
-from airflow_provider_aep.flow_service.checks import (
-    check_header_pair,
-    check_method,
-    check_object,
-)
 from airflow_provider_aep.flow_service.errors import (
     AepAuthError,
     AepConfigError,
     AepError,
     AepNotFoundError,
     AepReplyError,
+)
+from airflow_provider_aep.flow_service.requests import Call
+from airflow_provider_aep.flow_service.validation import (
+    check_header_pair,
+    check_method,
+    check_object,
 )
 from airflow_provider_aep.hooks.headers import FIXED_HEADERS, with_ours
 from airflow_provider_aep.hooks.line import Line, repeatedly

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from airflow_provider_aep.flow_service.auth_parameters import check_plain, is_secret, secret_values
 from airflow_provider_aep.flow_service.errors import SourceCredentialsError
-from airflow_provider_aep.flow_service.parameters import check_plain, is_secret, secret_values
 from airflow_provider_aep.flow_service.sources import AuthSpec, Source
 from airflow_provider_aep.hooks.credential_map import fields_of, types_of
 from airflow_provider_aep.hooks.lookup import find_connection

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow_provider_aep.flow_service import explanations, mappings
-from airflow_provider_aep.flow_service.bounds import endless
 from airflow_provider_aep.flow_service.errors import AepReplyError
-from airflow_provider_aep.flow_service.query import MAX_PAGES
+from airflow_provider_aep.flow_service.replies import endless
+from airflow_provider_aep.flow_service.requests import MAX_PAGES
 from airflow_provider_aep.hooks.base import AepHook
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_provider_aep.flow_service import replies
-from airflow_provider_aep.flow_service.calls import Call
 from airflow_provider_aep.flow_service.errors import (
     AepAuthError,
     AepConnectError,
@@ -18,6 +17,7 @@ from airflow_provider_aep.flow_service.errors import (
     AepStatusError,
     AepTransportError,
 )
+from airflow_provider_aep.flow_service.requests import Call
 from airflow_provider_aep.hooks.settings import words_of_unknown
 
 if TYPE_CHECKING:

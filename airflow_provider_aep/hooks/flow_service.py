@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_provider_aep.flow_service import calls, replies
-from airflow_provider_aep.flow_service.checks import check_header, check_name, check_object, check_text
+from airflow_provider_aep.flow_service import replies, requests
+from airflow_provider_aep.flow_service.auth_parameters import is_secret, secret_values
 from airflow_provider_aep.flow_service.connection_specs import (
     LIST_CONNECTION_SPECS,
     ConnectionSpec,
@@ -15,7 +15,7 @@ from airflow_provider_aep.flow_service.connection_specs import (
     read_connection_spec,
 )
 from airflow_provider_aep.flow_service.errors import AepNotFoundError, AepReplyError, AepRequestError
-from airflow_provider_aep.flow_service.parameters import is_secret, secret_values
+from airflow_provider_aep.flow_service.validation import check_header, check_name, check_object, check_text
 from airflow_provider_aep.hooks._dataflows import Dataflows
 from airflow_provider_aep.hooks.diagnosis import diagnose
 from airflow_provider_aep.hooks.forms import form_behaviour, form_widgets
@@ -59,7 +59,7 @@ class FlowServiceHook(Dataflows):
         :raises AepError: where ``may_have_happened`` is set on it, the connection can stand all the same
         """
         self.hide(check_object(auth_params, "auth_params"))
-        call = calls.create_connection(
+        call = requests.create_connection(
             name=check_name(name),
             connection_spec_id=connection_spec_id,
             auth_spec_name=auth_spec_name,
@@ -75,7 +75,7 @@ class FlowServiceHook(Dataflows):
 
     def read_connection(self, connection_id: str) -> dict[str, Any]:
         """The base connection with what Adobe shows of its ``auth``: for no log and no XCom."""
-        call = calls.get_connection(connection_id)
+        call = requests.get_connection(connection_id)
         item = replies.read_item(self.call(call), f"{call.method} {call.path}")
         self.hide(replies.auth_of(item)[1])
         return item
@@ -91,7 +91,7 @@ class FlowServiceHook(Dataflows):
         self, *, name: str | None = None, connection_spec_id: str | None = None
     ) -> list[dict[str, Any]]:
         """The same with what Adobe shows of their ``auth``: for no log and no XCom."""
-        found = self.every_page(calls.list_connections(check_text(name, "name"), connection_spec_id))
+        found = self.every_page(requests.list_connections(check_text(name, "name"), connection_spec_id))
         for item in found:
             self.hide(replies.auth_of(item)[1])
         return [
@@ -109,7 +109,7 @@ class FlowServiceHook(Dataflows):
         self.hide(
             [operation.get("value") for operation in operations if "auth" in str(operation.get("path"))]
         )
-        self.call(calls.patch_connection(connection_id, etag, operations))
+        self.call(requests.patch_connection(connection_id, etag, operations))
 
     def delete_connection(self, connection_id: str) -> None:
         """Delete a base connection.
@@ -117,11 +117,11 @@ class FlowServiceHook(Dataflows):
         :raises AepNotFoundError: there is none of this id
         :raises AepRequestError: with code ``…1418-400`` while something hangs on it
         """
-        self.call(calls.delete_connection(connection_id))
+        self.call(requests.delete_connection(connection_id))
 
     def test_base_connection(self, connection_id: str) -> bool:
         """Whether the source accepts the connection's credentials, as AEP finds out by trying them."""
-        call = calls.test_connection(connection_id)
+        call = requests.test_connection(connection_id)
         what = f"{call.method} {call.path}"
         try:
             result = replies.read_object(self.call(call), what).get("result")
@@ -171,7 +171,7 @@ class FlowServiceHook(Dataflows):
         :param connection_spec_id: the source itself, if it has no base connection
         :param options: what else the query says, as Adobe names it: ``fileType``, ``sourceParams`` and so on
         """
-        call = calls.explore(
+        call = requests.explore(
             connection_id,
             object_type,
             object,

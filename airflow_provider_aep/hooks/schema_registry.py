@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
-from airflow_provider_aep.flow_service import explanations, registry, replies, xdm
-from airflow_provider_aep.flow_service.bounds import endless
+from airflow_provider_aep.flow_service import explanations, replies, xdm
 from airflow_provider_aep.flow_service.errors import AepReplyError
-from airflow_provider_aep.flow_service.query import MAX_PAGES
+from airflow_provider_aep.flow_service.replies import endless
+from airflow_provider_aep.flow_service.requests import MAX_PAGES
 from airflow_provider_aep.hooks.base import AepHook
 
 
@@ -21,13 +21,13 @@ class SchemaRegistryHook(AepHook):
     :param sandbox: the sandbox's name; None or empty for the connection's own
     """
 
-    service_path = registry.SCHEMA_REGISTRY
+    service_path = xdm.SCHEMA_REGISTRY
     permissions = explanations.FOR_SCHEMAS
 
     @cached_property
     def tenant_id(self) -> str:
         """The tenant's id, asked for once a hook. Own fields stand under ``_{tenant_id}``."""
-        document = replies.read_object(self.call(registry.stats()), "GET /stats")
+        document = replies.read_object(self.call(xdm.stats()), "GET /stats")
         tenant = document.get("tenantId")
         if isinstance(tenant, str) and re.fullmatch(r"[A-Za-z0-9_-]{1,100}", tenant):
             return tenant
@@ -38,12 +38,12 @@ class SchemaRegistryHook(AepHook):
         found: dict[str, dict[str, Any]] = {}
         start, seen = None, set()
         for _ in range(MAX_PAGES):
-            call = registry.list_resources(kind, title, start)
+            call = xdm.list_resources(kind, title, start)
             what = f"{call.method} {call.path}"
             document = replies.read_object(self.call(call), what)
-            for item in registry.read_results(document, what):
-                found[registry.read_resource_id(item, what)] = item
-            start = registry.next_start(document)
+            for item in xdm.read_results(document, what):
+                found[xdm.read_resource_id(item, what)] = item
+            start = xdm.next_start(document)
             if start is None:
                 return [item for item in found.values() if title is None or item.get("title") == title]
             if start in seen:
@@ -53,7 +53,7 @@ class SchemaRegistryHook(AepHook):
 
     def get_resource(self, kind: str, resource_id: str) -> dict[str, Any]:
         """One resource, made of references. :raises AepNotFoundError: gone, or not yours to see"""
-        call = registry.get_resource(kind, resource_id, "resource_id")
+        call = xdm.get_resource(kind, resource_id, "resource_id")
         return replies.read_object(self.call(call), f"{call.method} {call.path}")
 
     def create_resource(self, kind: str, body: Mapping[str, Any]) -> str:
@@ -61,21 +61,19 @@ class SchemaRegistryHook(AepHook):
 
         :raises AepRequestError: with code ``XDM-1521-400`` where the title is taken
         """
-        return registry.read_resource_id(
-            self.call(registry.create_resource(kind, body)), f"POST /tenant/{kind}"
-        )
+        return xdm.read_resource_id(self.call(xdm.create_resource(kind, body)), f"POST /tenant/{kind}")
 
     def patch_resource(self, kind: str, resource_id: str, operations: list[dict[str, Any]]) -> None:
         """Change a resource by JSON Patch; its minor version rises."""
-        self.call(registry.patch_resource(kind, resource_id, "resource_id", operations))
+        self.call(xdm.patch_resource(kind, resource_id, "resource_id", operations))
 
     def delete_resource(self, kind: str, resource_id: str) -> None:
         """Delete a resource. :raises AepNotFoundError: there is none of this id"""
-        self.call(registry.delete_resource(kind, resource_id, "resource_id"))
+        self.call(xdm.delete_resource(kind, resource_id, "resource_id"))
 
     def schema_fields(self, schema_id: str) -> dict[str, dict[str, Any]]:
         """Every field of a schema that holds a value, by its dotted path; those it inherits included."""
-        call = registry.get_resource(registry.SCHEMAS, schema_id, "schema_id", accept=registry.FULL)
+        call = xdm.get_resource(xdm.SCHEMAS, schema_id, "schema_id", accept=xdm.FULL)
         document = replies.read_object(self.call(call), f"{call.method} {call.path}")
         properties = document.get("properties")
         if not isinstance(properties, Mapping):

@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable
 from urllib.parse import quote, quote_plus
 
-from airflow_provider_aep.flow_service.parameters import is_flag
+from airflow_provider_aep.flow_service.auth_parameters import is_flag
 from airflow_provider_aep.hooks.secret_parts import parts_of
 
 _STARS = "***"

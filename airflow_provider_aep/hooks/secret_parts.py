@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from airflow_provider_aep.flow_service.parameters import is_everyday, is_user_name, may_be_secret
+from airflow_provider_aep.flow_service.auth_parameters import is_everyday, is_user_name, may_be_secret
 
 _SHORTEST, _SHORTEST_LINE = 4, 8
 _DEEPEST = 5

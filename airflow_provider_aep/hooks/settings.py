@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from airflow_provider_aep.flow_service.checks import check_header, check_sandbox, check_text
 from airflow_provider_aep.flow_service.errors import AepConfigError, ConnectionSettingError
+from airflow_provider_aep.flow_service.validation import check_header, check_sandbox, check_text
 
 DEFAULT_HOST = "https://platform.adobe.io"
 DEFAULT_IMS = "https://ims-na1.adobelogin.com"

@@ -16,8 +16,7 @@ from airflow_provider_aep.flow_service.errors import (
     AepThrottledError,
     AepTransportError,
 )
-from airflow_provider_aep.flow_service.sources import AuthSpec, Source
-from airflow_provider_aep.flow_service.withdrawal import withdrawn
+from airflow_provider_aep.flow_service.sources import AuthSpec, Source, withdrawn
 
 if TYPE_CHECKING:
     from airflow_provider_aep.hooks.flow_service import FlowServiceHook

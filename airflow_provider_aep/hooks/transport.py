@@ -23,8 +23,8 @@ from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from airflow_provider_aep.flow_service.bounds import MAX_REPLY, redirected, too_large, unpacked
 from airflow_provider_aep.flow_service.errors import AepError
+from airflow_provider_aep.flow_service.replies import MAX_REPLY, redirected, too_large, unpacked
 from airflow_provider_aep.hooks._requests_failures import typed
 from airflow_provider_aep.hooks.failures import Address
 from airflow_provider_aep.hooks.tls import bundle, context_for

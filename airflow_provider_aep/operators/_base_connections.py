@@ -10,12 +10,11 @@ from typing import Any
 
 from airflow_provider_aep.exactly_once import Entity, Wanted, find_mark, with_mark, without_mark
 from airflow_provider_aep.flow_service import replies
-from airflow_provider_aep.flow_service.checks import check_id
+from airflow_provider_aep.flow_service.auth_parameters import is_secret
 from airflow_provider_aep.flow_service.differences import Difference, compare
 from airflow_provider_aep.flow_service.errors import AepRequestError, SourceCredentialsError
-from airflow_provider_aep.flow_service.parameters import is_secret
-from airflow_provider_aep.flow_service.sources import AuthSpec, same_name, source_of
-from airflow_provider_aep.flow_service.withdrawal import withdrawn
+from airflow_provider_aep.flow_service.sources import AuthSpec, same_name, source_of, withdrawn
+from airflow_provider_aep.flow_service.validation import check_id
 from airflow_provider_aep.hooks.auth import Auth, settle_auth
 from airflow_provider_aep.hooks.credentials import Credentials, read_credentials
 from airflow_provider_aep.hooks.flow_service import FlowServiceHook

@@ -10,8 +10,8 @@ from typing import Any
 from airflow_provider_aep.exactly_once import Entity, find_mark, with_mark, without_mark
 from airflow_provider_aep.flow_service.datasets import schema_of
 from airflow_provider_aep.flow_service.differences import Difference, compare
-from airflow_provider_aep.flow_service.entities import TARGET_CONNECTIONS
 from airflow_provider_aep.flow_service.errors import EntityExistsError
+from airflow_provider_aep.flow_service.requests import TARGET_CONNECTIONS
 from airflow_provider_aep.hooks.catalog import CatalogHook
 from airflow_provider_aep.hooks.flow_service import FlowServiceHook
 from airflow_provider_aep.links import dataset_url

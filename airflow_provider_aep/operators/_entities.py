@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_aep.exactly_once import Entity, find_mark, with_mark, without_mark
-from airflow_provider_aep.flow_service.checks import is_id
-from airflow_provider_aep.flow_service.differences import Difference, Fields, compare
+from airflow_provider_aep.flow_service.differences import DEFAULTS, Difference, Fields, compare
 from airflow_provider_aep.flow_service.errors import AepReplyError
-from airflow_provider_aep.flow_service.fields import DEFAULTS
+from airflow_provider_aep.flow_service.validation import is_id
 from airflow_provider_aep.hooks.flow_service import FlowServiceHook
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_aep.exactly_once import Entity
-from airflow_provider_aep.flow_service import fields, mappings
+from airflow_provider_aep.flow_service import differences, mappings
 from airflow_provider_aep.flow_service.differences import Difference, compare
 from airflow_provider_aep.flow_service.errors import AepNotFoundError
 from airflow_provider_aep.hooks.data_prep import DataPrepHook
@@ -49,7 +49,7 @@ class MappingSets:
         if self._order.dataflow is None:
             return
         for flow in self._hook.to(FlowServiceHook).list_flows(name=self._order.dataflow):
-            used = fields.used_mapping_set(flow)
+            used = differences.used_mapping_set(flow)
             if used is None:
                 continue
             try:

@@ -9,7 +9,7 @@ from airflow_provider_aep.operators.base import AepOperator, none_if_blank
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airflow_provider_aep.flow_service.places import Place
+    from airflow_provider_aep.flow_service.source_objects import Place
 
 
 class SourceOperator(AepOperator):
@@ -29,9 +29,9 @@ class SourceOperator(AepOperator):
 
     def origin(self) -> tuple[str | None, str | None]:
         """The base connection's id or the connection spec's; the other is None."""
-        from airflow_provider_aep.flow_service.checks import check_id
         from airflow_provider_aep.flow_service.errors import AepConfigError
-        from airflow_provider_aep.flow_service.places import spec_id_of
+        from airflow_provider_aep.flow_service.source_objects import spec_id_of
+        from airflow_provider_aep.flow_service.validation import check_id
 
         source = none_if_blank(self.source)
         if source is None:
@@ -86,14 +86,14 @@ class PlaceOperator(SourceOperator):
 
     def place(self, **others: Any) -> Place:
         """What is meant; ``others`` are further ways to say it."""
-        from airflow_provider_aep.flow_service.places import read_place
+        from airflow_provider_aep.flow_service.source_objects import read_place
 
         given = {"table": self.table, "file": self.file, "resource": self.resource, **others}
         return read_place({name: none_if_blank(value) for name, value in given.items()})
 
     def look_at(self, place: Place, *, preview: bool = False) -> Any:
         """Explore it; a folder's or a pattern's first file stands for all of them."""
-        from airflow_provider_aep.flow_service.tables import read_tables
+        from airflow_provider_aep.flow_service.source_objects import read_tables
 
         if place.kind == "folder":
             entries = self.explore(object_type="folder", object=place.folder)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_aep.exactly_once import Entity, find_mark, with_mark, without_mark
-from airflow_provider_aep.flow_service import registry, xdm
+from airflow_provider_aep.flow_service import xdm
 from airflow_provider_aep.flow_service.differences import Difference, Fields, compare
 from airflow_provider_aep.flow_service.errors import (
     AepNotFoundError,
@@ -55,7 +55,7 @@ class ResourceOrder:
 
     @property
     def words(self) -> str:
-        return "schema" if self.kind == registry.SCHEMAS else "field group"
+        return "schema" if self.kind == xdm.SCHEMAS else "field group"
 
 
 class RegistryResources:
@@ -98,8 +98,8 @@ class RegistryResources:
 
     def _taken(self, error: AepRequestError) -> TitleTakenError:
         """A title taken by our own kind is for the recipe to look at; by any other it is the end."""
-        other = registry.find_resource_id(str(error))
-        ours = other is None or registry.is_of_kind(other, self._order.kind)
+        other = xdm.find_resource_id(str(error))
+        ours = other is None or xdm.is_of_kind(other, self._order.kind)
         self._taken_by = other if ours else None
         taken = TitleTakenError(
             f"The {self._order.words} {self._order.title!r} cannot be made: the registry has the title "
@@ -140,21 +140,21 @@ class RegistryResources:
 
     def dependants(self, id: str) -> Sequence[str]:
         """Datasets of a schema, schemas of a field group."""
-        if self._order.kind == registry.SCHEMAS:
+        if self._order.kind == xdm.SCHEMAS:
             from airflow_provider_aep.flow_service.datasets import schema_of
 
             found = self._hook.to(CatalogHook).list_datasets()
             return [str(item["id"]) for item in found if schema_of(item) == id]
-        schemas = self._hook.list_resources(registry.SCHEMAS)
+        schemas = self._hook.list_resources(xdm.SCHEMAS)
         return [str(item["$id"]) for item in schemas if id in xdm.references(item)]
 
     def link(self, id: str) -> str:
-        key = "schemaId" if self._order.kind == registry.SCHEMAS else "fieldGroupId"
+        key = "schemaId" if self._order.kind == xdm.SCHEMAS else "fieldGroupId"
         return schema_link(self._hook, key, id)
 
     def _read(self, item: Item) -> Entity:
         """:raises EntityExistsError: one of the title stands, and is of another class"""
-        resource_id = registry.read_resource_id(item, f"GET /tenant/{self._order.kind}")
+        resource_id = xdm.read_resource_id(item, f"GET /tenant/{self._order.kind}")
         self._seen[resource_id] = item
         named = item.get("meta:class") or item.get("meta:intendedToExtend") or self._order.class_id
         classes = [named] if isinstance(named, str) else list(named)
@@ -166,7 +166,7 @@ class RegistryResources:
             )
         return Entity(
             id=resource_id,
-            created_at=registry.created_at(item),
+            created_at=xdm.created_at(item),
             etag="",  # none is sent back, so none is needed
             description=str(item.get("description") or ""),
         )

@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from airflow_provider_aep.flow_service.dataflows import Dataflow
-    from airflow_provider_aep.flow_service.run_choice import Aim
-    from airflow_provider_aep.flow_service.runs import Run
+    from airflow_provider_aep.flow_service.run_selection import Aim
+    from airflow_provider_aep.flow_service.runs import Dataflow, Run
     from airflow_provider_aep.hooks.flow_service import FlowServiceHook
 
 _STATUSES = ("ended", "timeout", "missing", "error")
@@ -20,7 +19,7 @@ class RunWait:
     """One wait as plain data: ids and times, which go through Airflow's database as they are.
 
     ``deadline``, ``since``, ``start`` and ``end`` in epoch seconds. Where ``run_id`` is not known, the other
-    four say which run is meant (see :class:`airflow_provider_aep.flow_service.run_choice.Aim`).
+    four say which run is meant (see :class:`airflow_provider_aep.flow_service.run_selection.Aim`).
     ``poll_interval`` in seconds, None for an adapted one. ``grace``: seconds after ``since`` in which a run
     that cannot be found may only not be visible yet. ``sandbox`` is the one it began in, even if the
     connection names another one meanwhile.
@@ -40,7 +39,7 @@ class RunWait:
     @property
     def aim(self) -> Aim:
         """Which run is meant."""
-        from airflow_provider_aep.flow_service.run_choice import Aim
+        from airflow_provider_aep.flow_service.run_selection import Aim
 
         return Aim(self.match, self.since, self.start, self.end)
 
@@ -58,8 +57,8 @@ class RunWait:
 def find_run(hook: FlowServiceHook, wait: RunWait) -> tuple[Run | None, str]:
     """The run that is waited for, or None while there is none; and what it was matched by, in words."""
     from airflow_provider_aep.flow_service.errors import AepConfigError, AepRequestError
-    from airflow_provider_aep.flow_service.run_calls import list_runs_of
-    from airflow_provider_aep.flow_service.run_choice import choose
+    from airflow_provider_aep.flow_service.requests import list_runs_of
+    from airflow_provider_aep.flow_service.run_selection import choose
     from airflow_provider_aep.flow_service.runs import read_run
 
     if wait.run_id is not None:
@@ -86,8 +85,8 @@ def find_dataflow(hook: FlowServiceHook, flow_id: str, known: Dataflow | None) -
 
     :param known: as it was seen before: its dataset is not asked for again
     """
-    from airflow_provider_aep.flow_service.dataflows import Dataflow, deleted, read_dataflow
     from airflow_provider_aep.flow_service.errors import AepError, AepNotFoundError
+    from airflow_provider_aep.flow_service.runs import Dataflow, deleted, read_dataflow
 
     try:
         item = hook.get_flow(flow_id)
@@ -106,8 +105,8 @@ def read_event(event: Any, wait: RunWait) -> tuple[str, str | None]:
 
     :raises AepReplyError: it is no event of our trigger's, or one of another run
     """
-    from airflow_provider_aep.flow_service.checks import is_id
     from airflow_provider_aep.flow_service.errors import AepReplyError
+    from airflow_provider_aep.flow_service.validation import is_id
 
     if isinstance(event, dict) and event.get("status") in _STATUSES:
         run_id = event.get("run_id")

@@ -148,7 +148,7 @@ class CreateOperator(AepOperator):
         """The order to the recipe: ``identity`` is completed by organization, sandbox and name."""
         from airflow_provider_aep._compat import config_seconds
         from airflow_provider_aep.exactly_once import IF_EXISTS, ON_DIFFERENCE, Wanted
-        from airflow_provider_aep.flow_service.checks import check_choice, check_seconds
+        from airflow_provider_aep.flow_service.validation import check_choice, check_seconds
 
         name_instance(context, name)
         return Wanted(
@@ -172,7 +172,7 @@ class CreateOperator(AepOperator):
     def own_mark(self, context: Any) -> str | None:
         """This task instance's mark: dag, task, run, map index."""
         from airflow_provider_aep.exactly_once import make_mark
-        from airflow_provider_aep.flow_service.checks import check_flag
+        from airflow_provider_aep.flow_service.validation import check_flag
 
         if not check_flag(self.mark, "mark"):
             return None

@@ -80,8 +80,8 @@ class CreateBaseConnectionOperator(CreateOperator):
 
     def plan(self, context: Any) -> tuple[Wanted, Service]:
         """Check source, name, credentials and options."""
-        from airflow_provider_aep.flow_service.checks import check_choice, check_description, check_name
         from airflow_provider_aep.flow_service.sources import choose_source
+        from airflow_provider_aep.flow_service.validation import check_choice, check_description, check_name
         from airflow_provider_aep.hooks.credentials import read_credentials
         from airflow_provider_aep.operators._base_connections import BaseConnections, ConnectionRequest
 

@@ -42,7 +42,7 @@ class CreateDatasetOperator(CreateOperator):
 
     def plan(self, context: Any) -> tuple[Wanted, Service]:
         """Everything is given; whether the schema stands is for Catalog to say."""
-        from airflow_provider_aep.flow_service.checks import check_name, check_schema_id, check_text
+        from airflow_provider_aep.flow_service.validation import check_name, check_schema_id, check_text
         from airflow_provider_aep.hooks.catalog import CatalogHook
         from airflow_provider_aep.operators._datasets import DatasetOrder, Datasets
 

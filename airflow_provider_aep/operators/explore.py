@@ -27,7 +27,7 @@ class ListTablesOperator(AepOperator):
 
     def act(self, context: Any) -> list[dict[str, Any]]:
         """Explore the root."""
-        from airflow_provider_aep.flow_service.tables import read_tables
+        from airflow_provider_aep.flow_service.source_objects import read_tables
 
         tables = read_tables(self.hook.explore(self.connection_id))
         self.log.info("%d tables: %s", len(tables), ", ".join(table["name"] for table in tables))
@@ -51,8 +51,7 @@ class ListFilesOperator(SourceOperator):
 
     def act(self, context: Any) -> list[dict[str, Any]]:
         """Explore the folder."""
-        from airflow_provider_aep.flow_service.places import read_place
-        from airflow_provider_aep.flow_service.tables import read_tables
+        from airflow_provider_aep.flow_service.source_objects import read_place, read_tables
 
         where: dict[str, Any] = {}
         if (folder := none_if_blank(self.folder)) is not None:
@@ -78,7 +77,7 @@ class InspectTableOperator(PlaceOperator):
 
     def act(self, context: Any) -> list[dict[str, Any]]:
         """Explore it."""
-        from airflow_provider_aep.flow_service.tables import read_columns
+        from airflow_provider_aep.flow_service.source_objects import read_columns
 
         place = self.place()
         name_instance(context, place.path)
@@ -109,8 +108,8 @@ class PreviewTableOperator(PlaceOperator):
 
     def act(self, context: Any) -> list[dict[str, Any]]:
         """Explore it with ``preview``."""
-        from airflow_provider_aep.flow_service.checks import check_count
-        from airflow_provider_aep.flow_service.tables import read_rows
+        from airflow_provider_aep.flow_service.source_objects import read_rows
+        from airflow_provider_aep.flow_service.validation import check_count
 
         place, limit = self.place(), check_count(self.limit, "limit")
         name_instance(context, place.path)

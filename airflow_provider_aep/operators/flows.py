@@ -80,9 +80,9 @@ class CreateDataflowOperator(CreateOperator):
         """Check everything given, then find the flow spec for the source."""
         import time
 
-        from airflow_provider_aep.flow_service import agreement, bodies, entities
-        from airflow_provider_aep.flow_service.checks import check_description, check_id, check_name
+        from airflow_provider_aep.flow_service import bodies, requests
         from airflow_provider_aep.flow_service.schedules import read_schedule
+        from airflow_provider_aep.flow_service.validation import check_description, check_id, check_name
         from airflow_provider_aep.operators._entities import FlowEntities
 
         name = check_name(self.name)
@@ -97,11 +97,11 @@ class CreateDataflowOperator(CreateOperator):
         source = self.hook.get_source_connection(source_id)
         spec_id = str((source.get("connectionSpec") or {}).get("id"))
         spec = self.hook.find_flow_spec(spec_id, mapped=mapping_set is not None)
-        if entities.streams(spec):
-            agreement.check_no_schedule(given)
+        if requests.streams(spec):
+            bodies.check_no_schedule(given)
             schedule = None
         delta = bodies.read_delta_column(
-            none_if_blank(self.delta_column), schedule, tabular=agreement.is_tabular(source)
+            none_if_blank(self.delta_column), schedule, tabular=bodies.is_tabular(source)
         )
         mapping = self._check_agreement(source, target_id, mapping_set, delta)
         drafts = self.mark and bool((spec.get("attributes") or {}).get("isDraftModeSupported"))
@@ -127,11 +127,11 @@ class CreateDataflowOperator(CreateOperator):
         """How the dataflow is made, and compared with one that exists."""
         import time
 
-        from airflow_provider_aep.flow_service import entities, fields
+        from airflow_provider_aep.flow_service import differences, requests
         from airflow_provider_aep.operators._entities import EntityOrder
 
         return EntityOrder(
-            collection=entities.FLOWS,
+            collection=requests.FLOWS,
             parameter="flow_id",
             filters=[("flowSpec.id", str(body["flowSpec"]["id"]))],
             body=body,
@@ -142,17 +142,20 @@ class CreateDataflowOperator(CreateOperator):
             check=lambda: schedule.check_start(time.time()) if schedule else None,
             draft=wanted.drafts,
             said=said,
-            shown=lambda item: {**fields.flow_fields(item), "mapping": self._mapped_by(item, body, said)},
-            fixed=lambda item, field: fields.why_fixed(item, body, field, time.time()),
-            operations=lambda item, changed: fields.flow_operations(item, body, changed),
+            shown=lambda item: {
+                **differences.flow_fields(item),
+                "mapping": self._mapped_by(item, body, said),
+            },
+            fixed=lambda item, field: differences.why_fixed(item, body, field, time.time()),
+            operations=lambda item, changed: differences.flow_operations(item, body, changed),
         )
 
     def _said(self, body: Mapping[str, Any], schedule: Any, mapping: dict[str, str]) -> dict[str, Any]:
         """What of the body was given: a default, such as a start now, is no difference to what exists."""
-        from airflow_provider_aep.flow_service import fields
+        from airflow_provider_aep.flow_service import differences
 
         given = {name for name, value in (schedule or {}).items() if value not in (None, "")}
-        wanted = fields.flow_fields(body)
+        wanted = differences.flow_fields(body)
         said = {name: value for name, value in wanted["schedule"].items() if name in given}
         return {**wanted, "schedule": said, "mapping": mapping}
 
@@ -160,11 +163,11 @@ class CreateDataflowOperator(CreateOperator):
         self, item: Mapping[str, Any], body: Mapping[str, Any], said: Mapping[str, Any]
     ) -> Mapping[str, str]:
         """The mapping of a dataflow that exists; read only if its mapping set is another one."""
-        from airflow_provider_aep.flow_service import fields, mappings
+        from airflow_provider_aep.flow_service import differences, mappings
         from airflow_provider_aep.flow_service.errors import AepNotFoundError
         from airflow_provider_aep.hooks.data_prep import DataPrepHook
 
-        used, wanted = fields.used_mapping_set(item), fields.used_mapping_set(body)
+        used, wanted = differences.used_mapping_set(item), differences.used_mapping_set(body)
         by_id_alone = used is not None and used["id"] == self.mapping_set  # which says no version
         if wanted is None or used == wanted or by_id_alone:
             return said["mapping"]  # type: ignore[no-any-return]
@@ -182,16 +185,16 @@ class CreateDataflowOperator(CreateOperator):
 
         :return: what goes into which field
         """
-        from airflow_provider_aep.flow_service import agreement, mappings
+        from airflow_provider_aep.flow_service import bodies, mappings
         from airflow_provider_aep.hooks.data_prep import DataPrepHook
 
         if delta is not None:
-            agreement.check_delta_column(delta["name"], agreement.columns_of(source))
+            bodies.check_delta_column(delta["name"], bodies.columns_of(source))
         target = self.hook.get_target_connection(target_id)
         if mapping_set is None:
             return {}
         found = self.hook.to(DataPrepHook).get_mapping_set(mapping_set["id"], mapping_set["version"])
-        agreement.check_mapping_set(found, target)
+        bodies.check_mapping_set(found, target)
         return mappings.fields_of(found)
 
 
@@ -236,7 +239,7 @@ class EnableDataflowOperator(_FlowActionOperator):
 
     def act(self, context: Any) -> str:
         """``POST /flows/{id}/action?op=enable``."""
-        from airflow_provider_aep.flow_service.entities import is_on
+        from airflow_provider_aep.flow_service.requests import is_on
 
         return self._switch(context, "enable", is_on)
 
@@ -250,7 +253,7 @@ class DisableDataflowOperator(_FlowActionOperator):
 
     def act(self, context: Any) -> str:
         """``POST /flows/{id}/action?op=disable``."""
-        from airflow_provider_aep.flow_service.entities import is_off
+        from airflow_provider_aep.flow_service.requests import is_off
 
         return self._switch(context, "disable", is_off)
 

@@ -60,7 +60,7 @@ class CreateMappingSetOperator(CreateOperator):
 
     def act(self, context: Any) -> dict[str, Any]:  # type: ignore[override]
         """Map, then make it or find it."""
-        from airflow_provider_aep.flow_service.checks import check_schema_id
+        from airflow_provider_aep.flow_service.validation import check_schema_id
 
         schema_id = check_schema_id(self.schema_id)
         mapped = self._mapped(schema_id)
@@ -71,8 +71,8 @@ class CreateMappingSetOperator(CreateOperator):
         return service.result(outcome.id)
 
     def _ordered(self, context: Any, schema_id: str, mapped: Mapped) -> tuple[Wanted, MappingSets]:
-        from airflow_provider_aep.flow_service.checks import check_name
         from airflow_provider_aep.flow_service.mappings import mapping_set_body
+        from airflow_provider_aep.flow_service.validation import check_name
         from airflow_provider_aep.hooks.data_prep import DataPrepHook
         from airflow_provider_aep.operators._mapping_sets import MappingSetOrder, MappingSets
 

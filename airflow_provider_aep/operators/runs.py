@@ -43,7 +43,7 @@ class _StartsRun(WaitsForRun):
 
     def act(self, context: Any) -> Any:
         """Check the limits, start the run, wait for it."""
-        from airflow_provider_aep.flow_service.checks import check_seconds
+        from airflow_provider_aep.flow_service.validation import check_seconds
 
         self.limits()
         seconds, pause = check_seconds(self.timeout, "timeout"), self.seconds_between_looks()
@@ -64,7 +64,7 @@ class _StartsRun(WaitsForRun):
         :raises AmbiguousRunError: the run shows another window than the one that was ordered
         """
         from airflow_provider_aep.flow_service.errors import AmbiguousRunError
-        from airflow_provider_aep.flow_service.windows import shown
+        from airflow_provider_aep.flow_service.schedules import shown
 
         wait = self.waits_for
         if wait is not None and wait.end is not None and run.window is not None:
@@ -121,8 +121,8 @@ class RunDataflowOperator(_StartsRun):
 
     def start(self, context: Any) -> Started:
         """``POST /runs``."""
-        from airflow_provider_aep.flow_service.checks import check_id
-        from airflow_provider_aep.flow_service.windows import read_window
+        from airflow_provider_aep.flow_service.schedules import read_window
+        from airflow_provider_aep.flow_service.validation import check_id
         from airflow_provider_aep.operators._runs import Started, start_run
 
         flow_id = check_id(self.flow_id, "flow_id")
@@ -138,7 +138,7 @@ class RunDataflowOperator(_StartsRun):
 
     def _check_column(self, flow_id: str, column: str) -> None:
         """A run by a column that there is not would start, and fail."""
-        from airflow_provider_aep.flow_service.agreement import check_delta_column, columns_of
+        from airflow_provider_aep.flow_service.bodies import check_delta_column, columns_of
 
         for source_id in self.hook.get_flow(flow_id).get("sourceConnectionIds") or ():
             check_delta_column(column, columns_of(self.hook.get_source_connection(source_id)))
@@ -161,7 +161,7 @@ class RetryFlowRunOperator(_StartsRun):
 
     def start(self, context: Any) -> Started:
         """``POST /runs/{id}/action?op=re-trigger``."""
-        from airflow_provider_aep.flow_service.checks import check_id
+        from airflow_provider_aep.flow_service.validation import check_id
         from airflow_provider_aep.operators._runs import retrigger
 
         given = self.run_id.get("run_id") if isinstance(self.run_id, dict) else self.run_id

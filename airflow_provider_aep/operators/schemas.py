@@ -88,7 +88,7 @@ class CreateSchemaOperator(CreateOperator):
     def _checked(self, context: Any) -> tuple[Wanted, str, list[str], dict[str, Any]]:
         """Everything that is given, checked: the order, the class, the groups, and the columns' fields."""
         from airflow_provider_aep.flow_service import xdm
-        from airflow_provider_aep.flow_service.checks import check_name, check_text
+        from airflow_provider_aep.flow_service.validation import check_name, check_text
 
         name = check_name(self.name)
         check_text(none_if_blank(self.description), "description")
@@ -114,12 +114,12 @@ class CreateSchemaOperator(CreateOperator):
     def _schema(
         self, wanted: Wanted, class_id: str, groups: list[str], fields: dict[str, Any]
     ) -> RegistryResources:
-        from airflow_provider_aep.flow_service import registry, xdm
+        from airflow_provider_aep.flow_service import xdm
         from airflow_provider_aep.operators._schemas import RegistryResources, ResourceOrder
 
         description = none_if_blank(self.description)
         order = ResourceOrder(
-            kind=registry.SCHEMAS,
+            kind=xdm.SCHEMAS,
             body=xdm.schema_body(
                 title=wanted.name, description=description, class_id=class_id, groups=groups
             ),
@@ -147,12 +147,12 @@ class CreateSchemaOperator(CreateOperator):
 
     def _group(self, context: Any, wanted: Wanted, class_id: str, fields: dict[str, Any]) -> str:
         """The field group of the columns, made once by the same recipe."""
-        from airflow_provider_aep.flow_service import registry, xdm
+        from airflow_provider_aep.flow_service import xdm
         from airflow_provider_aep.operators._schemas import RegistryResources, ResourceOrder
 
         title, tenant = _group_title(wanted.name), self._registry.tenant_id
         order = ResourceOrder(
-            kind=registry.FIELD_GROUPS,
+            kind=xdm.FIELD_GROUPS,
             body=xdm.group_body(title=title, class_id=class_id, tenant=tenant, fields=fields),
             class_id=class_id,
             description=None,

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow_provider_aep.exactly_once import Service, Wanted
-    from airflow_provider_aep.flow_service.places import Place
+    from airflow_provider_aep.flow_service.source_objects import Place
 
 
 class CreateSourceConnectionOperator(PlaceOperator, CreateOperator):
@@ -63,8 +63,8 @@ class CreateSourceConnectionOperator(PlaceOperator, CreateOperator):
 
     def plan(self, context: Any) -> tuple[Wanted, Service]:
         """Read the base connection, and from the source what is not given."""
-        from airflow_provider_aep.flow_service import bodies, entities, fields
-        from airflow_provider_aep.flow_service.checks import check_description, check_name
+        from airflow_provider_aep.flow_service import bodies, differences, requests
+        from airflow_provider_aep.flow_service.validation import check_description, check_name
         from airflow_provider_aep.operators._entities import EntityOrder, FlowEntities
 
         name, place = check_name(self.name), self.place(stream=self.stream)
@@ -72,12 +72,12 @@ class CreateSourceConnectionOperator(PlaceOperator, CreateOperator):
         base_id, spec_id = self.origin()
         identity = {"base": base_id} if base_id else {"spec": str(spec_id)}
         columns = self._given_columns(place)
-        said = fields.source_fields(bodies.source_body(place, columns or []), place.kind)
+        said = differences.source_fields(bodies.source_body(place, columns or []), place.kind)
         wanted = self.wanted(context, kind="source connection", name=name, identity=identity)
         base = self.hook.get_connection_details(base_id) if base_id else {}
         place, columns = self._completed(place, columns)
         order = EntityOrder(
-            collection=entities.SOURCE_CONNECTIONS,
+            collection=requests.SOURCE_CONNECTIONS,
             parameter="source_connection_id",
             filters=[("baseConnectionId", base_id) if base_id else ("connectionSpec.id", str(spec_id))],
             body=bodies.source_connection(
@@ -93,14 +93,14 @@ class CreateSourceConnectionOperator(PlaceOperator, CreateOperator):
             dependants=lambda own: self.hook.flows_using(source_connection_id=own),
             fits=lambda item: _same_place(item, name, place),
             said=said,
-            shown=lambda item: fields.shown_source_fields(item, place.kind, said),
-            fixed=lambda _, field: "" if field == "description" else fields.ENDS_FIXED,
+            shown=lambda item: differences.shown_source_fields(item, place.kind, said),
+            fixed=lambda _, field: "" if field == "description" else differences.ENDS_FIXED,
         )
         return wanted, FlowEntities(self.hook, order)
 
     def _given_columns(self, place: Place) -> list[dict[str, Any]] | None:
         """A table's; nothing else is collected by its columns."""
-        from airflow_provider_aep.flow_service.tables import check_columns
+        from airflow_provider_aep.flow_service.source_objects import check_columns
 
         given = none_if_blank(self.columns)
         return check_columns(given) if given is not None and place.kind == "table" else None
@@ -109,7 +109,7 @@ class CreateSourceConnectionOperator(PlaceOperator, CreateOperator):
         self, place: Place, columns: list[dict[str, Any]] | None
     ) -> tuple[Place, list[dict[str, Any]] | None]:
         """A table's columns and the form of files, from the source where nobody gave them."""
-        from airflow_provider_aep.flow_service.tables import read_columns
+        from airflow_provider_aep.flow_service.source_objects import read_columns
 
         if place.kind == "table" and columns is None:
             return place, read_columns(self.look_at(place), place.path)

@@ -47,9 +47,9 @@ class CreateTargetConnectionOperator(CreateOperator):
 
     def plan(self, context: Any) -> tuple[Wanted, Service]:
         """Check what is given, the dataset by reading it."""
-        from airflow_provider_aep.flow_service import bodies, entities, fields
-        from airflow_provider_aep.flow_service.agreement import check_dataset
-        from airflow_provider_aep.flow_service.checks import (
+        from airflow_provider_aep.flow_service import bodies, differences, requests
+        from airflow_provider_aep.flow_service.bodies import check_dataset
+        from airflow_provider_aep.flow_service.validation import (
             check_description,
             check_id,
             check_name,
@@ -66,7 +66,7 @@ class CreateTargetConnectionOperator(CreateOperator):
         check_dataset(self.hook.to(CatalogHook).get_dataset(dataset_id), schema_id)
         settings, sandbox = self.hook.settings, self.hook.sandbox
         order = EntityOrder(
-            collection=entities.TARGET_CONNECTIONS,
+            collection=requests.TARGET_CONNECTIONS,
             parameter="target_connection_id",
             filters=[("params.dataSetId", dataset_id)],
             body=bodies.target_connection(
@@ -85,7 +85,7 @@ class CreateTargetConnectionOperator(CreateOperator):
             ),
             dependants=lambda own: self.hook.flows_using(target_connection_id=own),
             said={"schema_id": schema_id},
-            shown=lambda item: {"schema_id": fields.schema_of_target(item) or schema_id},
-            fixed=lambda _, field: "" if field == "description" else fields.ENDS_FIXED,
+            shown=lambda item: {"schema_id": differences.schema_of_target(item) or schema_id},
+            fixed=lambda _, field: "" if field == "description" else differences.ENDS_FIXED,
         )
         return wanted, FlowEntities(self.hook, order)

@@ -109,7 +109,7 @@ class FlowRunSensor(WaitsForRun, BaseSensorOperator):
 
     def _wait(self, context: Any) -> RunWait:
         """Everything checked before the first request."""
-        from airflow_provider_aep.flow_service.checks import check_id
+        from airflow_provider_aep.flow_service.validation import check_id
 
         run_id = none_if_blank(self.run_id)
         if isinstance(run_id, dict):

@@ -11,8 +11,8 @@ from airflow_provider_aep.operators.explore import InspectTableOperator
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airflow_provider_aep.flow_service.places import Place
     from airflow_provider_aep.flow_service.schedules import Schedule
+    from airflow_provider_aep.flow_service.source_objects import Place
 
 
 class InspectOrderOperator(InspectTableOperator):
@@ -55,10 +55,9 @@ class InspectOrderOperator(InspectTableOperator):
 
     def act(self, context: Any) -> list[dict[str, Any]]:
         """What is wrong in itself first, then what does not suit the source."""
-        from airflow_provider_aep.flow_service.agreement import check_delta_column
-        from airflow_provider_aep.flow_service.bodies import read_delta_column
-        from airflow_provider_aep.flow_service.checks import check_name
+        from airflow_provider_aep.flow_service.bodies import check_delta_column, read_delta_column
         from airflow_provider_aep.flow_service.mappings import check_mapping
+        from airflow_provider_aep.flow_service.validation import check_name
 
         check_name(self.dataset, "dataset")
         check_name(self.dataflow, "dataflow")
@@ -78,7 +77,7 @@ class InspectOrderOperator(InspectTableOperator):
     def _columns(self, context: Any, place: Place) -> list[dict[str, Any]]:
         """A stream shows nothing before its first row: what it will bring is the author's to say."""
         from airflow_provider_aep.flow_service.errors import AepConfigError
-        from airflow_provider_aep.flow_service.tables import check_columns
+        from airflow_provider_aep.flow_service.source_objects import check_columns
 
         given = none_if_blank(self.columns)
         if place.kind == "stream":
@@ -92,7 +91,7 @@ class InspectOrderOperator(InspectTableOperator):
         return super().act(context)
 
     def _schedule(self, place: Place) -> Schedule | None:
-        from airflow_provider_aep.flow_service.agreement import check_no_schedule
+        from airflow_provider_aep.flow_service.bodies import check_no_schedule
         from airflow_provider_aep.flow_service.schedules import read_schedule
 
         given = none_if_blank(self.schedule)

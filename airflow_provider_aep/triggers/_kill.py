@@ -13,17 +13,16 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aep._compat import CANCELLED_BY_A_USER, atask_state, config_seconds
-from airflow_provider_aep.flow_service import entities, replies
-from airflow_provider_aep.flow_service.dataflows import read_dataflow
+from airflow_provider_aep.flow_service import replies, requests
 from airflow_provider_aep.flow_service.errors import AepError
-from airflow_provider_aep.flow_service.run_calls import get_run
-from airflow_provider_aep.flow_service.runs import glance_at
+from airflow_provider_aep.flow_service.requests import get_run
+from airflow_provider_aep.flow_service.runs import glance_at, read_dataflow
 from airflow_provider_aep.triggers._pacing import slowed
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    from airflow_provider_aep.flow_service.calls import Call
+    from airflow_provider_aep.flow_service.requests import Call
     from airflow_provider_aep.hooks.aio import AsyncFlowService
 
 ENDED_BY_A_USER = ("failed", "success")
@@ -94,9 +93,9 @@ async def _disable(service: AsyncFlowService, flow_id: str, run_id: str | None) 
     """None where the run ended: then the task may have ended with it, resumed by another triggerer."""
     if run_id is not None and glance_at(await _item(service, get_run(run_id))).ended:
         return None
-    flow = await _item(service, entities.get_one(entities.FLOWS, flow_id, "flow_id"))
-    if not entities.is_off(flow):
-        await service.call(entities.act_on(entities.FLOWS, flow_id, "flow_id", "disable"))
+    flow = await _item(service, requests.get_one(requests.FLOWS, flow_id, "flow_id"))
+    if not requests.is_off(flow):
+        await service.call(requests.act_on(requests.FLOWS, flow_id, "flow_id", "disable"))
     return (
         f"Disabled {read_dataflow(flow, flow_id, service.scrub)} (`disable_on_kill`): a user ended the task."
     )

@@ -14,9 +14,6 @@ from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, 
 from typing import Any
 
 from airflow_provider_aep.flow_service import replies
-from airflow_provider_aep.flow_service.calls import Call
-from airflow_provider_aep.flow_service.dataflows import deleted, read_dataflow
-from airflow_provider_aep.flow_service.entities import FLOWS, get_one, list_some
 from airflow_provider_aep.flow_service.errors import (
     AepAuthError,
     AepConnectError,
@@ -27,8 +24,17 @@ from airflow_provider_aep.flow_service.errors import (
     AepRequestError,
     AepThrottledError,
 )
-from airflow_provider_aep.flow_service.run_calls import IDS_A_CALL, get_run, list_runs, list_runs_of
-from airflow_provider_aep.flow_service.runs import Run, glance_at, read_run
+from airflow_provider_aep.flow_service.requests import (
+    FLOWS,
+    IDS_A_CALL,
+    Call,
+    get_one,
+    get_run,
+    list_runs,
+    list_runs_of,
+    list_some,
+)
+from airflow_provider_aep.flow_service.runs import Run, deleted, glance_at, read_dataflow, read_run
 from airflow_provider_aep.hooks.aio import AsyncFlowService
 from airflow_provider_aep.triggers._seen import Seen
 

@@ -13,10 +13,10 @@ import time
 from typing import TYPE_CHECKING
 
 from airflow_provider_aep._compat import import_lookups
-from airflow_provider_aep.flow_service.checks import is_id
 from airflow_provider_aep.flow_service.errors import AepError
-from airflow_provider_aep.flow_service.run_choice import choose
+from airflow_provider_aep.flow_service.run_selection import choose
 from airflow_provider_aep.flow_service.runs import Glance, Run, unknown_status
+from airflow_provider_aep.flow_service.validation import is_id
 from airflow_provider_aep.links import dataflow_url
 from airflow_provider_aep.triggers import _pacing
 from airflow_provider_aep.triggers._seen import Seen

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from airflow_provider_aep.flow_service.dataflows import Dataflow
 from airflow_provider_aep.flow_service.errors import AepError
-from airflow_provider_aep.flow_service.runs import Glance, Run
+from airflow_provider_aep.flow_service.runs import Dataflow, Glance, Run
 
 
 @dataclass

@@ -9,8 +9,8 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_provider_aep.flow_service.dataflows import Dataflow
-from airflow_provider_aep.flow_service.run_choice import Aim
+from airflow_provider_aep.flow_service.run_selection import Aim
+from airflow_provider_aep.flow_service.runs import Dataflow
 from airflow_provider_aep.triggers._deadline import Deadline
 from airflow_provider_aep.triggers._told import Told
 

@@ -9,7 +9,7 @@ from typing import Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_aep._compat import apush_xcom
-from airflow_provider_aep.flow_service.run_choice import Aim
+from airflow_provider_aep.flow_service.run_selection import Aim
 from airflow_provider_aep.links import AepRunLink
 from airflow_provider_aep.triggers._kill import disable_for, to_its_end
 from airflow_provider_aep.triggers._pollers import wait_with_others
@@ -28,7 +28,7 @@ class FlowRunTrigger(BaseTrigger):
     :param flow_id: the dataflow's id
     :param run_id: the run's id; None to find it by ``match``
     :param deadline: epoch seconds; it stays as it is when the triggerer is started anew
-    :param match: see :class:`airflow_provider_aep.flow_service.run_choice.Aim`, like the next three
+    :param match: see :class:`airflow_provider_aep.flow_service.run_selection.Aim`, like the next three
     :param since: when the wait began, epoch seconds
     :param start: the data interval's start, epoch seconds
     :param end: its end

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from airflow_provider_aep.flow_service import mappings, registry, xdm
+from airflow_provider_aep.flow_service import mappings, xdm
 from airflow_provider_aep.hooks.catalog import CatalogHook
 from airflow_provider_aep.hooks.data_prep import DataPrepHook
 from airflow_provider_aep.hooks.flow_service import FlowServiceHook
@@ -140,7 +140,7 @@ def delete_dataset(world: World) -> Try:
 def create_resource(world: World) -> Try:
     body = xdm.schema_body(title="Rows", description="", class_id=PROFILE, groups=[])
     return Try(
-        lambda: SchemaRegistryHook("aep_default").create_resource(registry.SCHEMAS, body),
+        lambda: SchemaRegistryHook("aep_default").create_resource(xdm.SCHEMAS, body),
         world.more("schemas"),
     )
 
@@ -149,7 +149,7 @@ def patch_resource(world: World) -> Try:
     schema = world.schema()
     operations = [{"op": "replace", "path": "/description", "value": "New"}]
     return Try(
-        lambda: SchemaRegistryHook("aep_default").patch_resource(registry.SCHEMAS, schema, operations),
+        lambda: SchemaRegistryHook("aep_default").patch_resource(xdm.SCHEMAS, schema, operations),
         world.resource_holds("schemas", schema, "New"),
     )
 
@@ -157,7 +157,7 @@ def patch_resource(world: World) -> Try:
 def delete_resource(world: World) -> Try:
     schema = world.schema()
     return Try(
-        lambda: SchemaRegistryHook("aep_default").delete_resource(registry.SCHEMAS, schema),
+        lambda: SchemaRegistryHook("aep_default").delete_resource(xdm.SCHEMAS, schema),
         world.fewer("schemas"),
     )
 

@@ -17,7 +17,7 @@ import pytest
 
 from airflow_provider_aep.__main__ import parser
 from airflow_provider_aep.cli import sources as command
-from airflow_provider_aep.flow_service.parameters import is_secret
+from airflow_provider_aep.flow_service.auth_parameters import is_secret
 from airflow_provider_aep.flow_service.sources import Source, catalogue, find_source
 from airflow_provider_aep.get_provider_info import get_provider_info
 from airflow_provider_aep.hooks.auth import settle_auth

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_aep.flow_service.calls import Call, list_connections
-from airflow_provider_aep.flow_service.run_calls import list_runs_of
+from airflow_provider_aep.flow_service.requests import Call, list_connections, list_runs_of
 from tests.integration.emulator.path import Path
 from tests.support.connections import MakeHook
 from tests.support.emulator import Emulator, paypal_body

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_aep.flow_service import errors
-from airflow_provider_aep.flow_service.calls import Call
+from airflow_provider_aep.flow_service.requests import Call
 from airflow_provider_aep.hooks import tls
 from airflow_provider_aep.hooks.aio import AsyncFlowService
 from tests.support.certificates import Authority, make_authority

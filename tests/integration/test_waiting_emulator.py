@@ -14,7 +14,7 @@ from airflow_provider_aep.flow_service.errors import (
     RunFailedError,
     RunPartialError,
 )
-from airflow_provider_aep.flow_service.run_calls import list_runs, list_runs_of
+from airflow_provider_aep.flow_service.requests import list_runs, list_runs_of
 from airflow_provider_aep.flow_service.runs import read_run
 from tests.integration.emulator.path import Path
 from tests.support.emulator import Emulator

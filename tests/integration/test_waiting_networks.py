@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_aep.flow_service import errors
-from airflow_provider_aep.flow_service.calls import Call
+from airflow_provider_aep.flow_service.requests import Call
 from airflow_provider_aep.hooks.aio import AsyncFlowService
 from tests.support import canary
 from tests.support import raw_server as raw

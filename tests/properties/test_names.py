@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_aep.flow_service.checks import check_name
 from airflow_provider_aep.flow_service.errors import AepConfigError
+from airflow_provider_aep.flow_service.validation import check_name
 from airflow_provider_aep.hooks.catalog import CatalogHook
 from airflow_provider_aep.hooks.schema_registry import SchemaRegistryHook
 from tests.integration.emulator.path import Path

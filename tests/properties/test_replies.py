@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from airflow_provider_aep.flow_service import errors, run_calls
+from airflow_provider_aep.flow_service import errors, requests
 from airflow_provider_aep.flow_service.runs import glance_at, read_run
-from airflow_provider_aep.flow_service.tables import read_columns, read_rows, read_tables
+from airflow_provider_aep.flow_service.source_objects import read_columns, read_rows, read_tables
 from airflow_provider_aep.hooks.aio import AsyncFlowService
 from airflow_provider_aep.hooks.catalog import CatalogHook
 from airflow_provider_aep.hooks.data_prep import DataPrepHook
@@ -38,7 +38,7 @@ READERS: dict[str, Callable[[Any], Any]] = {
     "rows": lambda hook: read_rows(hook.explore(ID, object_type="table", object="T", preview=True), "T"),
     "a run": lambda hook: read_run(hook.get_run(ID)).result(),
     "a switched flow": lambda hook: hook.act_on_flow(ID, "enable"),
-    "flow specs": lambda hook: hook.every_page(run_calls.list_runs([ID])),
+    "flow specs": lambda hook: hook.every_page(requests.list_runs([ID])),
     "a flow spec": lambda hook: hook.find_flow_spec(ID),
     "a source's spec": lambda hook: hook.find_connection_spec(ID),
     "all sources' specs": lambda hook: hook.list_connection_specs(),
@@ -109,7 +109,7 @@ def test_an_asynchronous_reader(make_hook: MakeHook, server: RawServer) -> None:
     make_hook(server.url)
 
     async def read(service: AsyncFlowService) -> None:
-        async for page in service.pages(run_calls.list_runs([ID]), most=3):
+        async for page in service.pages(requests.list_runs([ID]), most=3):
             for item in page:
                 glance_at(item)
 

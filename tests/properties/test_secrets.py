@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from airflow_provider_aep import _compat
 from airflow_provider_aep.flow_service import replies
-from airflow_provider_aep.flow_service.parameters import PLAIN_PARAMETERS
-from airflow_provider_aep.flow_service.run_verdict import Limits, judge
+from airflow_provider_aep.flow_service.auth_parameters import PLAIN_PARAMETERS
+from airflow_provider_aep.flow_service.run_evaluation import Limits, judge
 from airflow_provider_aep.flow_service.runs import read_run
 from airflow_provider_aep.hooks.flow_service import FlowServiceHook
 from airflow_provider_aep.hooks.scrub import Secrets

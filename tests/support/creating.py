@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_aep.flow_service.parameters import is_secret
+from airflow_provider_aep.flow_service.auth_parameters import is_secret
 from tests.support.catalogue_rows import a_value
 from tests.support.connections import MakeHook, SetConnection
 from tests.support.emulator import Emulator

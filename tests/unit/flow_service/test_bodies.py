@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_aep.flow_service import agreement, bodies
+from airflow_provider_aep.flow_service import bodies
 from airflow_provider_aep.flow_service.errors import AepConfigError
-from airflow_provider_aep.flow_service.places import Place, read_place
 from airflow_provider_aep.flow_service.schedules import Schedule
+from airflow_provider_aep.flow_service.source_objects import Place, read_place
 
 DAILY = Schedule("day", 1, 1_800_000_000)
 ONCE = Schedule("once", None, 1_800_000_000)
@@ -192,25 +192,25 @@ def test_no_mapping_set(given: object) -> None:
 )
 def test_what_a_source_connection_reads(item: dict[str, Any], columns: list[Any], tabular: bool) -> None:
     """Where it does not say, it is a table, and its columns are not known."""
-    assert agreement.columns_of(item) == columns
-    assert agreement.is_tabular(item) is tabular
+    assert bodies.columns_of(item) == columns
+    assert bodies.is_tabular(item) is tabular
 
 
 def test_what_streams_takes_no_schedule() -> None:
     """It would never start."""
-    agreement.check_no_schedule(None)
-    agreement.check_no_schedule({})
+    bodies.check_no_schedule(None)
+    bodies.check_no_schedule({})
     with pytest.raises(AepConfigError, match=r"^`schedule` is given though the source streams") as caught:
-        agreement.check_no_schedule({"frequency": "day"})
+        bodies.check_no_schedule({"frequency": "day"})
     assert caught.value.parameter == "schedule"
 
 
 def test_the_delta_column_is_one_of_the_tables() -> None:
     """Or each run fails, hours later; where the columns are not known, nothing is said."""
-    agreement.check_delta_column("b", [{"name": "a"}, "odd", {"name": "b"}])
-    agreement.check_delta_column("b", [])
+    bodies.check_delta_column("b", [{"name": "a"}, "odd", {"name": "b"}])
+    bodies.check_delta_column("b", [])
     with pytest.raises(AepConfigError, match=r"^`delta_column` 'c' .*'a', 'b'") as caught:
-        agreement.check_delta_column("c", [{"name": "a"}, {"name": "b"}])
+        bodies.check_delta_column("c", [{"name": "a"}, {"name": "b"}])
     assert caught.value.parameter == "delta_column"
 
 
@@ -232,17 +232,17 @@ def test_the_mapping_leads_to_the_datasets_schema(
 ) -> None:
     """In the new shape and the tutorials' old one; what is not known is no contradiction."""
     if agrees:
-        agreement.check_mapping_set(mapping_set, target)
+        bodies.check_mapping_set(mapping_set, target)
         return
     with pytest.raises(AepConfigError, match=r"^`mapping_set` m leads to schema s, .* has t") as caught:
-        agreement.check_mapping_set(mapping_set, target)
+        bodies.check_mapping_set(mapping_set, target)
     assert caught.value.parameter == "mapping_set"
 
 
 def test_the_target_names_the_datasets_schema() -> None:
     """Flow Service takes another one, and the runs fail."""
-    agreement.check_dataset({"id": "d", "schemaRef": {"id": "s"}}, "s")
-    agreement.check_dataset({"id": "d"}, "s")
+    bodies.check_dataset({"id": "d", "schemaRef": {"id": "s"}}, "s")
+    bodies.check_dataset({"id": "d"}, "s")
     with pytest.raises(AepConfigError, match=r"^`schema_id` t .* dataset d, which has s") as caught:
-        agreement.check_dataset({"id": "d", "schemaRef": {"id": "s"}}, "t")
+        bodies.check_dataset({"id": "d", "schemaRef": {"id": "s"}}, "t")
     assert caught.value.parameter == "schema_id"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_aep.flow_service import fields
+from airflow_provider_aep.flow_service import differences
 
 COPY = {"name": "Copy", "params": {"deltaColumn": {"name": "Old", "timezone": "UTC"}}}
 MAPPING = {"name": "Mapping", "params": {"mappingId": "a", "mappingVersion": "0"}}
@@ -27,7 +27,7 @@ WANTED = {
 
 def test_the_fields_of_a_dataflow() -> None:
     """As the operator's parameters are called; a start in milliseconds is one in seconds."""
-    found = fields.flow_fields(SHOWN)
+    found = differences.flow_fields(SHOWN)
     assert found == {
         "schedule": {"frequency": "day", "interval": "1", "start": 1567411548, "backfill": None},
         "delta_column": {"name": "Old", "timezone": "UTC"},
@@ -35,8 +35,8 @@ def test_the_fields_of_a_dataflow() -> None:
         "labels": None,
     }
     late = {"scheduleParams": {"startTime": 1567411548000}}
-    assert fields.flow_fields(late)["schedule"]["start"] == 1567411548
-    assert fields.flow_fields({})["delta_column"] is None
+    assert differences.flow_fields(late)["schedule"]["start"] == 1567411548
+    assert differences.flow_fields({})["delta_column"] is None
 
 
 @pytest.mark.parametrize(
@@ -61,14 +61,14 @@ def test_the_fields_of_a_dataflow() -> None:
 def test_the_patch_of_a_dataflow(changed: set[str], operations: list[Any]) -> None:
     """Only what changed, and each transformation where it stands."""
     expected = [{"op": op, "path": path, "value": value} for op, path, value in operations]
-    assert fields.flow_operations(SHOWN, WANTED, changed) == expected
+    assert differences.flow_operations(SHOWN, WANTED, changed) == expected
 
 
 def test_options_that_stand_stay() -> None:
     """Each changed one for itself; AEP's own, such as an inlet's URL, are left alone."""
     shown = {"options": {"inletUrl": "https://x"}}
     changed = {"options.partialIngestionPercent", "options.errorDiagnosticsEnabled"}
-    assert fields.flow_operations(shown, WANTED, changed) == [
+    assert differences.flow_operations(shown, WANTED, changed) == [
         {"op": "add", "path": "/options/errorDiagnosticsEnabled", "value": True},
         {"op": "add", "path": "/options/partialIngestionPercent", "value": 10},
     ]
@@ -76,7 +76,7 @@ def test_options_that_stand_stay() -> None:
 
 def test_a_transformation_that_is_missing_is_added() -> None:
     """At the end."""
-    (operation,) = fields.flow_operations({"transformations": [COPY]}, WANTED, {"mapping.x"})
+    (operation,) = differences.flow_operations({"transformations": [COPY]}, WANTED, {"mapping.x"})
     assert (operation["op"], operation["path"]) == ("add", "/transformations/-")
 
 
@@ -100,7 +100,7 @@ def test_what_of_a_dataflow_cannot_be_changed(
 ) -> None:
     """A start that has passed, and whether it recurs; the way round is named."""
     item, body = ({"scheduleParams": {"startTime": 1567411548, "frequency": one}} for one in (shown, wanted))
-    why = fields.why_fixed(item, body, field, now)
+    why = differences.why_fixed(item, body, field, now)
     if fixed is None:
         assert why == ""
     else:
@@ -112,19 +112,19 @@ def test_the_fields_of_a_source_connection() -> None:
     """By the parameter that says what of the source is brought in."""
     columns = [{"name": "a", "type": "string"}, {"name": "b"}, 7]
     table = {"params": {"tableName": "T", "columns": columns}, "data": {"format": "tabular"}}
-    assert fields.source_fields(table, "table") == {
+    assert differences.source_fields(table, "table") == {
         "table": {"tableName": "T"},
         "columns": {"a": "string", "b": None},
     }
     file = {"params": {"path": "/a", "type": "file"}, "data": {"format": "json", "properties": {"x": 1}}}
-    assert fields.source_fields(file, "file") == {
+    assert differences.source_fields(file, "file") == {
         "file": {"path": "/a", "format": "json", "x": 1},
         "columns": {},
     }
-    assert fields.source_fields({"params": {"eventHubName": "c"}}, "stream")["stream"] == {
+    assert differences.source_fields({"params": {"eventHubName": "c"}}, "stream")["stream"] == {
         "eventHubName": "c"
     }
-    assert fields.source_fields({}, "rest") == {"resource": {}, "columns": {}}
+    assert differences.source_fields({}, "rest") == {"resource": {}, "columns": {}}
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_the_fields_of_a_source_connection() -> None:
 def test_the_columns_of_one_that_exists(shown: Any, said: Any, columns: Any) -> None:
     """Without columns it brings all of them."""
     item = {"params": {"columns": shown}}
-    assert fields.shown_source_fields(item, "table", {"columns": said})["columns"] == columns
+    assert differences.shown_source_fields(item, "table", {"columns": said})["columns"] == columns
 
 
 @pytest.mark.parametrize(
@@ -148,8 +148,8 @@ def test_the_columns_of_one_that_exists(shown: Any, said: Any, columns: Any) -> 
 )
 def test_a_target_that_does_not_show_its_schema(item: Any) -> None:
     """Is no other one."""
-    assert fields.schema_of_target(item) is None
-    assert fields.schema_of_target({"data": {"schema": {"id": "s"}}}) == "s"
+    assert differences.schema_of_target(item) is None
+    assert differences.schema_of_target({"data": {"schema": {"id": "s"}}}) == "s"
 
 
 @pytest.mark.parametrize(
@@ -165,4 +165,4 @@ def test_a_target_that_does_not_show_its_schema(item: Any) -> None:
 def test_the_mapping_set_that_a_dataflow_uses(transformations: Any, used: int | None) -> None:
     """Samples print its version as a text or as a number."""
     expected = None if used is None else {"id": "a", "version": used}
-    assert fields.used_mapping_set({"transformations": transformations}) == expected
+    assert differences.used_mapping_set({"transformations": transformations}) == expected

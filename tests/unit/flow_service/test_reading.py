@@ -10,21 +10,20 @@ import pytest
 from airflow_provider_aep.flow_service import (
     connection_specs,
     datasets,
-    entities,
     mappings,
-    registry,
     replies,
+    requests,
     runs,
-    tables,
+    source_objects,
     xdm,
 )
+from airflow_provider_aep.flow_service.auth_parameters import check_plain
 from airflow_provider_aep.flow_service.errors import (
     AepConfigError,
     AepNotFoundError,
     AepReplyError,
     AepRequestError,
 )
-from airflow_provider_aep.flow_service.parameters import check_plain
 from airflow_provider_aep.flow_service.sources import AuthSpec
 
 GROUP = "https://ns.adobe.com/acme/mixins/0123abcd"
@@ -62,10 +61,10 @@ def test_a_datasets_id_is_missed_by_name() -> None:
 
 def test_results_of_the_registry() -> None:
     """A page of resources, or a typed error."""
-    assert registry.read_results({"results": [{"a": 1}]}, "GET") == [{"a": 1}]
+    assert xdm.read_results({"results": [{"a": 1}]}, "GET") == [{"a": 1}]
     for odd in ({}, {"results": None}, {"results": [1]}, {"results": {}}):
         with pytest.raises(AepReplyError, match=r"^GET /x was answered without a list of results"):
-            registry.read_results(odd, "GET /x")
+            xdm.read_results(odd, "GET /x")
 
 
 @pytest.mark.parametrize(
@@ -73,15 +72,15 @@ def test_results_of_the_registry() -> None:
 )
 def test_when_a_resource_was_made(created: object, at: float) -> None:
     """What does not say it counts as the youngest: the oldest is kept."""
-    assert registry.created_at({"meta:registryMetadata": {"repo:createdDate": created}}) == at
-    assert registry.created_at({"meta:registryMetadata": None}) == math.inf
+    assert xdm.created_at({"meta:registryMetadata": {"repo:createdDate": created}}) == at
+    assert xdm.created_at({"meta:registryMetadata": None}) == math.inf
 
 
 def test_a_resources_id() -> None:
     """Of a POST's reply or of a list's entry."""
-    assert registry.read_resource_id({"$id": GROUP}, "POST") == GROUP
+    assert xdm.read_resource_id({"$id": GROUP}, "POST") == GROUP
     with pytest.raises(AepReplyError, match=r"^POST /x was answered without a resource's \$id"):
-        registry.read_resource_id({"$id": f"{GROUP}?x"}, "POST /x")
+        xdm.read_resource_id({"$id": f"{GROUP}?x"}, "POST /x")
 
 
 def test_field_groups_and_namespaces() -> None:
@@ -103,7 +102,7 @@ def test_field_groups_and_namespaces() -> None:
 )
 def test_a_dataflow_that_is_on(state: object, on: bool) -> None:
     """Or about to be: to enable it then is refused."""
-    assert entities.is_on({"state": state}) is on
+    assert requests.is_on({"state": state}) is on
 
 
 @pytest.mark.parametrize(
@@ -111,7 +110,7 @@ def test_a_dataflow_that_is_on(state: object, on: bool) -> None:
 )
 def test_a_dataflow_that_is_off(state: object, off: bool) -> None:
     """In whatever spelling."""
-    assert entities.is_off({"state": state}) is off
+    assert requests.is_off({"state": state}) is off
 
 
 @pytest.mark.parametrize(
@@ -157,7 +156,7 @@ def test_a_spec_that_is_not_offered(error: Any, missing: bool) -> None:
 
 def test_entries_of_a_source() -> None:
     """A name or a path is enough for an entry, and stands for the other; the type is a table's."""
-    assert tables.read_tables(
+    assert source_objects.read_tables(
         [{"name": "n", "path": "p", "type": "FILE", "canPreview": 1, "canFetchSchema": True}, {"name": "a"},
          {"path": "b", "type": None}, {"type": "table"}]
     ) == [
@@ -170,36 +169,38 @@ def test_entries_of_a_source() -> None:
 def test_what_is_no_table_no_column_and_no_row_is_named() -> None:
     """By the parameter, or by what was looked at."""
     with pytest.raises(AepConfigError, match=r"^`table` is neither") as caught:
-        tables.table_path({})
+        source_objects.table_path({})
     assert caught.value.parameter == "table"
     with pytest.raises(AepConfigError, match=r"^`columns` is no list") as caught:
-        tables.check_columns([{"name": "a"}, {}])
+        source_objects.check_columns([{"name": "a"}, {}])
     assert caught.value.parameter == "columns"
     with pytest.raises(AepReplyError, match=r"^Exploring 'T' was answered without its columns"):
-        tables.read_columns({}, "T")
+        source_objects.read_columns({}, "T")
     with pytest.raises(AepReplyError, match=r"^Previewing 'T' was answered without rows"):
-        tables.read_rows({}, "T")
+        source_objects.read_rows({}, "T")
 
 
 def test_a_table_by_its_entry() -> None:
     """Its path; its name where there is none."""
-    assert tables.table_path({"path": "p", "name": "n"}) == "p"
-    assert tables.table_path({"name": "n"}) == "n"
-    assert tables.table_path("T") == "T"
+    assert source_objects.table_path({"path": "p", "name": "n"}) == "p"
+    assert source_objects.table_path({"name": "n"}) == "n"
+    assert source_objects.table_path("T") == "T"
     with pytest.raises(AepConfigError):
-        tables.table_path("None")
+        source_objects.table_path("None")
 
 
 def test_columns_and_rows() -> None:
     """As they came, each with all three keys."""
     column = {"name": "a", "type": "int", "xdm": {"type": "integer"}}
-    assert tables.read_columns({"schema": {"columns": [{**column, "more": 1}]}}, "T") == [column]
-    assert tables.read_columns({"schema": [{"name": "b"}]}, "T") == [{"name": "b", "type": None, "xdm": None}]
-    assert tables.check_columns((column,)) == [column]
-    assert tables.read_rows({"data": [{"a": 1}]}, "T") == [{"a": 1}]
+    assert source_objects.read_columns({"schema": {"columns": [{**column, "more": 1}]}}, "T") == [column]
+    assert source_objects.read_columns({"schema": [{"name": "b"}]}, "T") == [
+        {"name": "b", "type": None, "xdm": None}
+    ]
+    assert source_objects.check_columns((column,)) == [column]
+    assert source_objects.read_rows({"data": [{"a": 1}]}, "T") == [{"a": 1}]
     for odd in ({"data": None}, {"data": [1]}, [{"a": 1}]):
         with pytest.raises(AepReplyError):
-            tables.read_rows(odd, "T")
+            source_objects.read_rows(odd, "T")
 
 
 @pytest.mark.parametrize(
@@ -264,10 +265,10 @@ def test_a_connection_spec() -> None:
 def test_where_a_list_of_the_registry_goes_on() -> None:
     """The page's own word goes before the link; what is no text is no place."""
     link = {"_links": {"next": {"href": "?start=b"}}}
-    assert registry.next_start({"_page": {"next": "a"}, **link}) == "a"
-    assert registry.next_start({"_links": {"next": {"href": "?limit=3"}}}) is None
-    assert registry.next_start({"_page": {"next": 5}}) is None
-    assert registry.find_resource_id("nothing of the kind") is None
+    assert xdm.next_start({"_page": {"next": "a"}, **link}) == "a"
+    assert xdm.next_start({"_links": {"next": {"href": "?limit=3"}}}) is None
+    assert xdm.next_start({"_page": {"next": 5}}) is None
+    assert xdm.find_resource_id("nothing of the kind") is None
 
 
 def test_a_run_is_read_where_a_document_puts_it() -> None:

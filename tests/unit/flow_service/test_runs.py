@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_aep.flow_service.calls import Call
 from airflow_provider_aep.flow_service.errors import AepConfigError, AepReplyError
-from airflow_provider_aep.flow_service.run_calls import Pages, get_run, list_runs, list_runs_of
-from airflow_provider_aep.flow_service.run_choice import Aim, choose
+from airflow_provider_aep.flow_service.requests import Call, Pages, get_run, list_runs, list_runs_of
+from airflow_provider_aep.flow_service.run_selection import Aim, choose
 from airflow_provider_aep.flow_service.runs import (
     Phase,
     Run,

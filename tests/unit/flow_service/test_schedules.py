@@ -10,8 +10,13 @@ from typing import Any
 import pytest
 
 from airflow_provider_aep.flow_service.errors import AepConfigError
-from airflow_provider_aep.flow_service.schedules import LEAD, Schedule, epoch_seconds, read_schedule
-from airflow_provider_aep.flow_service.windows import read_window
+from airflow_provider_aep.flow_service.schedules import (
+    LEAD,
+    Schedule,
+    epoch_seconds,
+    read_schedule,
+    read_window,
+)
 
 NOW = 1_800_000_000.0
 MOMENT = datetime(2027, 1, 15, 8, 0, tzinfo=timezone.utc)

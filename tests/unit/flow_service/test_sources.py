@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_aep.flow_service import connection_specs, sources, withdrawal
+from airflow_provider_aep.flow_service import connection_specs, sources
 from airflow_provider_aep.flow_service.errors import AepConfigError
 from airflow_provider_aep.flow_service.sources import AuthSpec, Source, catalogue, find_source
 from scripts import source_catalogue
@@ -204,15 +204,15 @@ def test_a_suggestion_says_that_a_source_is_retired() -> None:
 def test_no_ending_source_is_recommended() -> None:
     """Living ones of the same category alone."""
     for source in catalogue().values():
-        for other in withdrawal.living_of_category(source):
+        for other in sources.living_of_category(source):
             assert other.category == source.category
             assert not any((other.deprecated, other.retired, other.uncertain))
-    assert withdrawal.living_of_category(Source("", "x", "y")) == []
+    assert sources.living_of_category(Source("", "x", "y")) == []
 
 
 def test_withdrawn_says_where_to_go() -> None:
     """The source, its end, the living ones of its category, and that their data are others."""
-    text = str(withdrawal.withdrawn(find_source("paypal"), "prod"))
+    text = str(sources.withdrawn(find_source("paypal"), "prod"))
     for words in ("PayPal", PAYPAL_SPEC, "'prod'", "end of June 2025"):
         assert words in text
     assert (
@@ -220,7 +220,7 @@ def test_withdrawn_says_where_to_go() -> None:
         in text
     )
     assert "Marketing Cloud" not in text
-    unknown = withdrawal.withdrawn(Source("", "connection spec abc", "abc"), "prod")
+    unknown = sources.withdrawn(Source("", "connection spec abc", "abc"), "prod")
     assert "source=" not in str(unknown)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_aep.flow_service import datasets, registry, xdm
+from airflow_provider_aep.flow_service import datasets, xdm
 from airflow_provider_aep.flow_service.errors import AepConfigError, AepReplyError, EntityExistsError
 
 GROUP = "https://ns.adobe.com/acme/mixins/0123abcd"
@@ -179,16 +179,16 @@ def test_leaves() -> None:
 )
 def test_where_the_next_page_starts(document: dict[str, Any], start: str | None) -> None:
     """By the page's own word, or by the link's query; the link itself is not followed."""
-    assert registry.next_start(document) == start
+    assert xdm.next_start(document) == start
 
 
 def test_ids_in_paths() -> None:
     """`meta:altId` has no slashes."""
-    assert registry.alt_id(xdm.PROFILE) == "_xdm.context.profile"
-    assert registry.get_resource("schemas", GROUP, "x").path == "/tenant/schemas/_acme.mixins.0123abcd"
-    assert registry.find_resource_id(f"An object {GROUP} already exists") == GROUP
-    assert registry.is_of_kind(GROUP, "fieldgroups")
-    assert not registry.is_of_kind(GROUP, "schemas")
+    assert xdm.alt_id(xdm.PROFILE) == "_xdm.context.profile"
+    assert xdm.get_resource("schemas", GROUP, "x").path == "/tenant/schemas/_acme.mixins.0123abcd"
+    assert xdm.find_resource_id(f"An object {GROUP} already exists") == GROUP
+    assert xdm.is_of_kind(GROUP, "fieldgroups")
+    assert not xdm.is_of_kind(GROUP, "schemas")
 
 
 @pytest.mark.parametrize("reference", ["@/dataSets/5e89", "@/datasets/5e89", "@/DATASETS/5e89"])
@@ -205,4 +205,4 @@ def test_no_datasets_id(document: object) -> None:
     with pytest.raises(AepReplyError):
         datasets.read_created(document, "POST")
     with pytest.raises(AepReplyError):
-        registry.read_resource_id(document, "POST")
+        xdm.read_resource_id(document, "POST")

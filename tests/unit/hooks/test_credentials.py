@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_aep import _compat
+from airflow_provider_aep.flow_service.auth_parameters import is_secret
 from airflow_provider_aep.flow_service.errors import AepConfigError
-from airflow_provider_aep.flow_service.parameters import is_secret
 from airflow_provider_aep.flow_service.sources import AuthSpec, catalogue, find_source
 from airflow_provider_aep.hooks.auth import Auth, settle_auth
 from airflow_provider_aep.hooks.credential_map import BY_SOURCE, types_of

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from airflow_provider_aep.flow_service.parameters import is_flag
+from airflow_provider_aep.flow_service.auth_parameters import is_flag
 from airflow_provider_aep.hooks.scrub import Secrets
 from tests.support import canary
 from tests.support.emulator import CLIENT_SECRET

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_aep.flow_service import places, tables
-from airflow_provider_aep.flow_service.entities import maps, streams
+from airflow_provider_aep.flow_service import source_objects
 from airflow_provider_aep.flow_service.errors import AepConfigError, AepReplyError
+from airflow_provider_aep.flow_service.requests import maps, streams
 
 
 def entry(path: str, kind: str = "file") -> dict[str, Any]:
@@ -29,30 +29,33 @@ def entry(path: str, kind: str = "file") -> dict[str, Any]:
 )
 def test_a_path_tells_what_it_is(path: str, kind: str, folder: str) -> None:
     """A folder ends with a slash, a pattern has an asterisk; `type` of the parameters says so."""
-    place = places.read_place({"file": path})
+    place = source_objects.read_place({"file": path})
     assert (place.kind, place.folder) == (kind, folder)
     assert place.params == {"path": path, "type": kind}
 
 
 def test_what_a_list_calls_a_folder_is_one() -> None:
     """One tutorial's folders have no slash at the end."""
-    assert places.read_place({"table": entry("/a.csv", "File")}).kind == "file"
+    assert source_objects.read_place({"table": entry("/a.csv", "File")}).kind == "file"
     for name in ("file", "table"):
-        assert places.read_place({name: entry("/some/path", "Folder"), "resource": None}).kind == "folder"
+        assert (
+            source_objects.read_place({name: entry("/some/path", "Folder"), "resource": None}).kind
+            == "folder"
+        )
 
 
 def test_the_first_file_stands_for_all() -> None:
     """The first that the pattern means; folders are none."""
     entries = [entry("/o/a", "folder"), entry("/o/b.json"), entry("/o/c.csv"), entry("/o/d.csv")]
-    assert places.read_place({"file": "/o/*.csv"}).first_file(entries).path == "/o/c.csv"
-    assert places.read_place({"file": "/o/"}).first_file(entries).path == "/o/b.json"
+    assert source_objects.read_place({"file": "/o/*.csv"}).first_file(entries).path == "/o/c.csv"
+    assert source_objects.read_place({"file": "/o/"}).first_file(entries).path == "/o/b.json"
     with pytest.raises(AepConfigError, match="no file yet"):
-        places.read_place({"file": "/o/*.xml"}).first_file(entries)
+        source_objects.read_place({"file": "/o/*.xml"}).first_file(entries)
 
 
 def test_a_form_that_is_not_found_out_is_an_error() -> None:
     """A source connection without one would be refused, or worse, guess."""
-    place = places.read_place({"file": "/a.csv"})
+    place = source_objects.read_place({"file": "/a.csv"})
     for document in ([], {}, {"properties": []}, {"properties": {"columnDelimiter": ";"}}):
         with pytest.raises(AepReplyError, match="file_type"):
             place.found_out(document)
@@ -66,7 +69,7 @@ def test_columns_of_a_record_in_json() -> None:
         "data": {"type": "object", "properties": {"id": {"type": "string"}, "tags": {"type": "array"}}},
         "odd": True,
     }
-    columns = tables.read_columns({"format": "hierarchical", "schema": {"properties": record}}, "r")
+    columns = source_objects.read_columns({"format": "hierarchical", "schema": {"properties": record}}, "r")
     assert columns == [
         {"name": "data.id", "type": "string", "xdm": {"type": "string"}},
         {"name": "data.tags", "type": "array", "xdm": {"type": "array"}},
@@ -76,16 +79,16 @@ def test_columns_of_a_record_in_json() -> None:
 
 def test_columns_as_a_bare_array() -> None:
     """As the cloud storage explore tutorial prints them."""
-    columns = tables.read_columns([{"name": "Id", "type": "String"}], "/a.csv")
+    columns = source_objects.read_columns([{"name": "Id", "type": "String"}], "/a.csv")
     assert columns == [{"name": "Id", "type": "String", "xdm": None}]
 
 
 def test_a_source_by_its_name_or_its_spec() -> None:
     """Where the catalogue does not know it, the id says it."""
-    assert places.spec_id_of("26f526f2-58f4-4712-961d-e41bf1ccc0e8").startswith("26f526f2")
-    assert places.spec_id_of("PayPal") == "221c7626-58f6-4eec-8ee2-042b0226f03b"
+    assert source_objects.spec_id_of("26f526f2-58f4-4712-961d-e41bf1ccc0e8").startswith("26f526f2")
+    assert source_objects.spec_id_of("PayPal") == "221c7626-58f6-4eec-8ee2-042b0226f03b"
     with pytest.raises(AepConfigError, match="`source`"):
-        places.spec_id_of("26f526f2")
+        source_objects.spec_id_of("26f526f2")
 
 
 def test_what_a_flow_spec_tells() -> None:
@@ -101,7 +104,7 @@ def test_what_a_flow_spec_tells() -> None:
 
 def test_what_a_place_says() -> None:
     """Kind, path, `params` and `data` of each way to name one."""
-    read, place = places.read_place, places.Place
+    read, place = source_objects.read_place, source_objects.Place
     table = place("table", "T", {"tableName": "T"}, {"format": "tabular"})
     assert read({"table": "T"}) == read({"table": {"path": "T", "type": None}}) == table
     resource = place("rest", "orders", {"resourcePath": "orders"}, {"format": "json"})
@@ -154,16 +157,16 @@ def test_what_a_place_says() -> None:
 def test_what_is_no_place(given: dict[str, Any], parameter: str, said: str) -> None:
     """By the parameter as it was written; of several, the last one."""
     with pytest.raises(AepConfigError) as caught:
-        places.read_place(given)
+        source_objects.read_place(given)
     assert said in str(caught.value)
     assert caught.value.parameter == parameter
 
 
 def test_the_first_file_is_a_file() -> None:
     """The rest of the place stays as it is."""
-    folder = places.read_place({"file": {"path": "/o/", "file_type": "json"}})
+    folder = source_objects.read_place({"file": {"path": "/o/", "file_type": "json"}})
     first = folder.first_file([entry("/o/a.json")])
-    assert first == places.Place("file", "/o/a.json", folder.params, {"format": "json"})
+    assert first == source_objects.Place("file", "/o/a.json", folder.params, {"format": "json"})
     with pytest.raises(AepConfigError) as caught:
         folder.first_file([])
     assert caught.value.parameter == "file"
@@ -171,7 +174,7 @@ def test_the_first_file_is_a_file() -> None:
 
 def test_a_form_that_is_found_out() -> None:
     """With what belongs to it, and nothing else of the reply."""
-    place = places.read_place({"file": "/a.csv"})
+    place = source_objects.read_place({"file": "/a.csv"})
     properties = {"fileType": "DELIMITED", "columnDelimiter": ";", "compressionType": "", "odd": 1}
     found = place.found_out({"properties": properties})
     assert found.data == {"format": "delimited", "properties": {"columnDelimiter": ";"}}

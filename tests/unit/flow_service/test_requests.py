@@ -7,17 +7,15 @@ from typing import Any
 import pytest
 
 from airflow_provider_aep.flow_service import (
-    calls,
     connection_specs,
     datasets,
-    entities,
     mappings,
-    places,
-    registry,
+    requests,
+    source_objects,
     xdm,
 )
-from airflow_provider_aep.flow_service.calls import Call
 from airflow_provider_aep.flow_service.errors import AepConfigError
+from airflow_provider_aep.flow_service.requests import Call
 
 ID = "24151d58-ffa7-4960-951d-58ffa7396097"
 GROUP = "https://ns.adobe.com/acme/mixins/0123abcd"
@@ -28,32 +26,32 @@ REMOVE = [{"op": "remove", "path": "/x"}]
 @pytest.mark.parametrize(
     ("call", "expected"),
     [
-        (lambda: calls.get_connection(ID), Call("GET", f"/connections/{ID}")),
-        (lambda: calls.delete_connection(ID), Call("DELETE", f"/connections/{ID}")),
-        (lambda: calls.test_connection(ID), Call("GET", f"/connections/{ID}/test")),
-        (lambda: calls.patch_connection(ID, '"e"', REMOVE),
+        (lambda: requests.get_connection(ID), Call("GET", f"/connections/{ID}")),
+        (lambda: requests.delete_connection(ID), Call("DELETE", f"/connections/{ID}")),
+        (lambda: requests.test_connection(ID), Call("GET", f"/connections/{ID}/test")),
+        (lambda: requests.patch_connection(ID, '"e"', REMOVE),
          Call("PATCH", f"/connections/{ID}", [], REMOVE, {"If-Match": '"e"'})),
-        (lambda: calls.list_source_connections(ID),
+        (lambda: requests.list_source_connections(ID),
          Call("GET", "/sourceConnections", [("property", f"baseConnectionId=={ID}"), LIMIT])),
-        (lambda: calls.list_connections("a b", ID),
+        (lambda: requests.list_connections("a b", ID),
          Call("GET", "/connections",
               [("property", f"connectionSpec.id=={ID}"), ("property", "name==a b"), LIMIT])),
-        (lambda: calls.list_connections(None, None), Call("GET", "/connections", [LIMIT])),
+        (lambda: requests.list_connections(None, None), Call("GET", "/connections", [LIMIT])),
         (lambda: connection_specs.get_connection_spec(ID), Call("GET", f"/connectionSpecs/{ID}")),
-        (lambda: entities.list_some("flows"), Call("GET", "/flows", [LIMIT])),
-        (lambda: entities.list_some("flows", [("a.b", "c")], name="n"),
+        (lambda: requests.list_some("flows"), Call("GET", "/flows", [LIMIT])),
+        (lambda: requests.list_some("flows", [("a.b", "c")], name="n"),
          Call("GET", "/flows", [("property", "a.b==c"), ("property", "name==n"), LIMIT])),
-        (lambda: entities.list_some("flows", name="a,b"), Call("GET", "/flows", [LIMIT])),
-        (lambda: entities.get_one("flows", ID, "flow_id"), Call("GET", f"/flows/{ID}")),
-        (lambda: entities.create_one("flows", {"a": 1}), Call("POST", "/flows", [], {"a": 1})),
-        (lambda: entities.create_one("flows", {"a": 1}, draft=True),
+        (lambda: requests.list_some("flows", name="a,b"), Call("GET", "/flows", [LIMIT])),
+        (lambda: requests.get_one("flows", ID, "flow_id"), Call("GET", f"/flows/{ID}")),
+        (lambda: requests.create_one("flows", {"a": 1}), Call("POST", "/flows", [], {"a": 1})),
+        (lambda: requests.create_one("flows", {"a": 1}, draft=True),
          Call("POST", "/flows", [("mode", "draft")], {"a": 1})),
-        (lambda: entities.patch_one("flows", ID, "flow_id", '"e"', REMOVE),
+        (lambda: requests.patch_one("flows", ID, "flow_id", '"e"', REMOVE),
          Call("PATCH", f"/flows/{ID}", [], REMOVE, {"If-Match": '"e"'})),
-        (lambda: entities.delete_one("flows", ID, "flow_id"), Call("DELETE", f"/flows/{ID}")),
-        (lambda: entities.act_on("flows", ID, "flow_id", "enable"),
+        (lambda: requests.delete_one("flows", ID, "flow_id"), Call("DELETE", f"/flows/{ID}")),
+        (lambda: requests.act_on("flows", ID, "flow_id", "enable"),
          Call("POST", f"/flows/{ID}/action", [("op", "enable")])),
-        (lambda: entities.list_flow_specs(), Call("GET", "/flowSpecs")),
+        (lambda: requests.list_flow_specs(), Call("GET", "/flowSpecs")),
         (lambda: datasets.list_datasets("a b", 100),
          Call("GET", "/dataSets",
               [("name", "a b"), ("orderBy", "asc:created"),
@@ -78,26 +76,26 @@ REMOVE = [{"op": "remove", "path": "/x"}]
          Call("GET", "/mappingSets", [("name", "n"), ("limit", "100"), ("start", "100")])),
         (lambda: mappings.replace_mapping_set(ID, {"a": 1}),
          Call("PUT", f"/mappingSets/{ID}", [], {"a": 1})),
-        (lambda: registry.stats(), Call("GET", "/stats")),
-        (lambda: registry.list_resources("schemas", None, None),
+        (lambda: xdm.stats(), Call("GET", "/stats")),
+        (lambda: xdm.list_resources("schemas", None, None),
          Call("GET", "/tenant/schemas", [("orderby", "title"), ("limit", "300")],
               headers={"Accept": "application/vnd.adobe.xed+json"})),
-        (lambda: registry.list_resources("schemas", "a b", "c"),
+        (lambda: xdm.list_resources("schemas", "a b", "c"),
          Call("GET", "/tenant/schemas",
               [("property", "title==a b"), ("orderby", "title"), ("limit", "300"), ("start", "c")],
               headers={"Accept": "application/vnd.adobe.xed+json"})),
-        (lambda: registry.list_resources("schemas", "a,b", None).query,
+        (lambda: xdm.list_resources("schemas", "a,b", None).query,
          [("orderby", "title"), ("limit", "300")]),
-        (lambda: registry.get_resource("fieldgroups", GROUP, "p"),
+        (lambda: xdm.get_resource("fieldgroups", GROUP, "p"),
          Call("GET", "/tenant/fieldgroups/_acme.mixins.0123abcd",
               headers={"Accept": "application/vnd.adobe.xed+json; version=1"})),
-        (lambda: registry.get_resource("fieldgroups", GROUP, "p", accept=registry.FULL).headers,
+        (lambda: xdm.get_resource("fieldgroups", GROUP, "p", accept=xdm.FULL).headers,
          {"Accept": "application/vnd.adobe.xed-full+json; version=1"}),
-        (lambda: registry.create_resource("schemas", {"a": 1}),
+        (lambda: xdm.create_resource("schemas", {"a": 1}),
          Call("POST", "/tenant/schemas", [], {"a": 1})),
-        (lambda: registry.patch_resource("fieldgroups", GROUP, "p", REMOVE),
+        (lambda: xdm.patch_resource("fieldgroups", GROUP, "p", REMOVE),
          Call("PATCH", "/tenant/fieldgroups/_acme.mixins.0123abcd", [], REMOVE)),
-        (lambda: registry.delete_resource("fieldgroups", GROUP, "p"),
+        (lambda: xdm.delete_resource("fieldgroups", GROUP, "p"),
          Call("DELETE", "/tenant/fieldgroups/_acme.mixins.0123abcd")),
     ],
 )  # fmt: skip
@@ -109,29 +107,32 @@ def test_a_request(call: Any, expected: object) -> None:
 @pytest.mark.parametrize(
     ("call", "parameter"),
     [
-        (lambda bad: calls.list_connections(None, bad), "connection_spec_id"),
-        (calls.get_connection, "connection_id"),
-        (lambda bad: calls.patch_connection(bad, "e", []), "connection_id"),
-        (lambda bad: calls.patch_connection(ID, bad, []), "etag"),
-        (calls.delete_connection, "connection_id"),
-        (calls.test_connection, "connection_id"),
-        (calls.list_source_connections, "connection_id"),
-        (lambda bad: calls.explore(bad, "root", None, False), "connection_id"),
-        (lambda bad: calls.explore(None, "root", None, False, connection_spec_id=bad), "connection_spec_id"),
+        (lambda bad: requests.list_connections(None, bad), "connection_spec_id"),
+        (requests.get_connection, "connection_id"),
+        (lambda bad: requests.patch_connection(bad, "e", []), "connection_id"),
+        (lambda bad: requests.patch_connection(ID, bad, []), "etag"),
+        (requests.delete_connection, "connection_id"),
+        (requests.test_connection, "connection_id"),
+        (requests.list_source_connections, "connection_id"),
+        (lambda bad: requests.explore(bad, "root", None, False), "connection_id"),
+        (
+            lambda bad: requests.explore(None, "root", None, False, connection_spec_id=bad),
+            "connection_spec_id",
+        ),
         (connection_specs.get_connection_spec, "connection_spec_id"),
-        (lambda bad: entities.get_one("flows", bad, "flow_id"), "flow_id"),
-        (lambda bad: entities.patch_one("flows", bad, "flow_id", "e", []), "flow_id"),
-        (lambda bad: entities.patch_one("flows", ID, "flow_id", bad, []), "etag"),
-        (lambda bad: entities.delete_one("flows", bad, "flow_id"), "flow_id"),
-        (lambda bad: entities.act_on("flows", bad, "flow_id", "enable"), "flow_id"),
+        (lambda bad: requests.get_one("flows", bad, "flow_id"), "flow_id"),
+        (lambda bad: requests.patch_one("flows", bad, "flow_id", "e", []), "flow_id"),
+        (lambda bad: requests.patch_one("flows", ID, "flow_id", bad, []), "etag"),
+        (lambda bad: requests.delete_one("flows", bad, "flow_id"), "flow_id"),
+        (lambda bad: requests.act_on("flows", bad, "flow_id", "enable"), "flow_id"),
         (datasets.get_dataset, "dataset_id"),
         (lambda bad: datasets.patch_dataset(bad, {}), "dataset_id"),
         (datasets.delete_dataset, "dataset_id"),
         (datasets.list_batches, "dataset_id"),
         (mappings.get_mapping_set, "mapping_set_id"),
-        (lambda bad: registry.get_resource("schemas", bad, "schema_id"), "schema_id"),
-        (lambda bad: registry.patch_resource("schemas", bad, "schema_id", []), "schema_id"),
-        (lambda bad: registry.delete_resource("schemas", bad, "schema_id"), "schema_id"),
+        (lambda bad: xdm.get_resource("schemas", bad, "schema_id"), "schema_id"),
+        (lambda bad: xdm.patch_resource("schemas", bad, "schema_id", []), "schema_id"),
+        (lambda bad: xdm.delete_resource("schemas", bad, "schema_id"), "schema_id"),
     ],
 )
 def test_what_would_change_a_request_is_refused_by_name(call: Any, parameter: str) -> None:
@@ -155,16 +156,16 @@ def test_a_base_connection() -> None:
         "auth": {"specName": "a", "params": {"k": "v"}},
         "connectionSpec": {"id": ID, "version": "1.0"},
     }
-    assert calls.create_connection(**facts, description=None) == Call("POST", "/connections", [], body)
-    assert calls.create_connection(**facts, description="d").body == {**body, "description": "d"}
+    assert requests.create_connection(**facts, description=None) == Call("POST", "/connections", [], body)
+    assert requests.create_connection(**facts, description="d").body == {**body, "description": "d"}
     with pytest.raises(AepConfigError) as caught:
-        calls.create_connection(**{**facts, "connection_spec_id": "a/b"}, description=None)
+        requests.create_connection(**{**facts, "connection_spec_id": "a/b"}, description=None)
     assert caught.value.parameter == "connection_spec_id"
 
 
 def test_exploring() -> None:
     """The tutorials' query: the type in small letters, the object unless it is the root, then the rest."""
-    explore = calls.explore
+    explore = requests.explore
     assert explore(ID, "root", "x", False) == Call(
         "GET", f"/connections/{ID}/explore", [("objectType", "root")]
     )
@@ -191,14 +192,14 @@ def test_exploring() -> None:
 def test_what_cannot_be_explored(object_type: str, object: Any, parameter: str, said: str) -> None:
     """By its parameter, with what would do."""
     with pytest.raises(AepConfigError, match=rf"^`{parameter}` is") as caught:
-        calls.explore(ID, object_type, object, False)
+        requests.explore(ID, object_type, object, False)
     assert said in str(caught.value)
     assert caught.value.parameter == parameter
 
 
 def test_how_a_place_is_explored() -> None:
     """Each kind in a way of its own; files whose form nobody said are asked about it."""
-    place = places.read_place
+    place = source_objects.read_place
     assert place({"table": "T"}).question() == ("table", "T", {})
     assert place({"file": "/o/"}).question() == ("folder", "/o/", {})
     assert place({"file": "/a"}).question() == ("file", "/a", {"determineProperties": "true"})

@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from airflow_provider_aep.flow_service.checks import check_choice
 from airflow_provider_aep.flow_service.runs import Run
+from airflow_provider_aep.flow_service.validation import check_choice
 
 MATCHES = ("data_interval", "next", "latest")
 

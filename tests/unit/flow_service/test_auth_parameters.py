@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_aep.flow_service import auth_schemas
+from airflow_provider_aep.flow_service import auth_parameters
 from airflow_provider_aep.flow_service.sources import AuthSpec
 
 BOTH = ["string", "integer"]
@@ -71,7 +71,7 @@ UNREADABLE: list[dict[str, Any]] = [
 @pytest.mark.parametrize(("value", "types", "fitted"), FITTED, ids=repr)
 def test_values_take_the_type_the_platform_wants(value: Any, types: Any, fitted: Any) -> None:
     """Airflow keeps a port as a number, a URI keeps everything as texts; the tutorials send texts."""
-    got = auth_schemas.fitted(value, {"type": types} if types else {})
+    got = auth_parameters.fitted(value, {"type": types} if types else {})
     assert (got, type(got)) == (fitted, type(fitted))
 
 
@@ -80,14 +80,14 @@ def test_problems_name_parameters_and_rules(
     schema: dict[str, Any], params: dict[str, Any], found: list[str]
 ) -> None:
     """All of them, and never a value."""
-    assert auth_schemas.problems(AuthSpec("any", schema), params) == found
+    assert auth_parameters.problems(AuthSpec("any", schema), params) == found
 
 
 @pytest.mark.parametrize("schema", UNREADABLE, ids=str)
 def test_a_schema_that_cannot_be_read_refuses_nobody(schema: dict[str, Any]) -> None:
     """The platform itself still checks; nothing is fetched for a reference."""
-    assert auth_schemas.problems(AuthSpec("any", schema), {"b": "s3cret"}) == []
-    assert auth_schemas.problems(AuthSpec("any", {**schema, "required": ["a"]}), {"b": "x"}) == [
+    assert auth_parameters.problems(AuthSpec("any", schema), {"b": "s3cret"}) == []
+    assert auth_parameters.problems(AuthSpec("any", {**schema, "required": ["a"]}), {"b": "x"}) == [
         "`a` is missing"
     ]
 
@@ -95,7 +95,7 @@ def test_a_schema_that_cannot_be_read_refuses_nobody(schema: dict[str, Any]) -> 
 @pytest.mark.parametrize("schema", [None, [], "string", {"type": 5}, {"type": None}], ids=repr)
 def test_a_schema_of_no_type_changes_nothing(schema: object) -> None:
     """Platforms answer what they like; the value goes as it is."""
-    assert auth_schemas.fitted(22, schema) == 22
+    assert auth_parameters.fitted(22, schema) == 22
 
 
 def test_nothing_is_fetched_for_a_reference() -> None:
@@ -114,7 +114,7 @@ def test_nothing_is_fetched_for_a_reference() -> None:
         done = threading.Event()
         watcher = threading.Thread(target=answer_nobody)
         watcher.start()
-        auth_schemas.problems(AuthSpec("any", {"properties": {"b": {"$ref": address}}}), {"b": "x"})
+        auth_parameters.problems(AuthSpec("any", {"properties": {"b": {"$ref": address}}}), {"b": "x"})
         done.set()
         watcher.join()
         with suppress(BlockingIOError):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_aep.flow_service import calls, checks, states, tables
+from airflow_provider_aep.flow_service import replies, requests, source_objects, validation
 from airflow_provider_aep.flow_service.errors import AepConfigError, AepReplyError
 
 ID = "24151d58-ffa7-4960-951d-58ffa7396097"
@@ -19,23 +19,24 @@ BAD_IDS = ["", " ", "a/b", "../x", "a..b", "..", ".", "a b", "a\n", "a?x=1", "a#
 @pytest.mark.parametrize("value", [ID, "a", "A_b-9", "a" * 128])
 def test_ids_pass(value: str) -> None:
     """Flow Service's ids are UUIDs; other services' are hex."""
-    assert checks.check_id(value, "connection_id") == value
+    assert validation.check_id(value, "connection_id") == value
 
 
 @pytest.mark.parametrize("value", BAD_IDS, ids=repr)
 def test_what_would_change_the_url_is_no_id(value: Any) -> None:
     """`../x` would call another endpoint with our token."""
     with pytest.raises(AepConfigError, match="`connection_id`") as caught:
-        checks.check_id(value, "connection_id")
+        validation.check_id(value, "connection_id")
     assert caught.value.parameter == "connection_id"
     assert not caught.value.retryable
 
 
 @pytest.mark.parametrize(
     "call",
-    [calls.get_connection, calls.delete_connection, calls.test_connection, calls.list_source_connections,
-     lambda x: calls.patch_connection(x, "e", []), lambda x: calls.explore(x, "root", None, False),
-     lambda x: calls.list_connections(None, x)],
+    [requests.get_connection, requests.delete_connection, requests.test_connection,
+     requests.list_source_connections,
+     lambda x: requests.patch_connection(x, "e", []), lambda x: requests.explore(x, "root", None, False),
+     lambda x: requests.list_connections(None, x)],
     ids=["get", "delete", "test", "sources", "patch", "explore", "list by spec"],
 )  # fmt: skip
 @pytest.mark.parametrize("value", ["a/b", "", "..", 5], ids=repr)
@@ -51,7 +52,7 @@ def test_every_call_checks_its_id(call: Any, value: Any) -> None:
 )
 def test_names_pass(name: str) -> None:
     """Names are the users' own."""
-    assert checks.check_name(name) == name
+    assert validation.check_name(name) == name
 
 
 @pytest.mark.parametrize(
@@ -65,7 +66,7 @@ def test_names_pass(name: str) -> None:
 def test_names_that_would_not_be_found_again_are_refused(name: Any, words: str) -> None:
     """What the service trims or refuses is looked for in vain, and made again."""
     with pytest.raises(AepConfigError, match=words) as caught:
-        checks.check_name(name)
+        validation.check_name(name)
     assert caught.value.parameter == "name"
     assert len(str(caught.value)) < 300
 
@@ -76,30 +77,32 @@ def test_names_that_would_not_be_found_again_are_refused(name: Any, words: str) 
 def test_header_values_hold_no_line_break(value: Any) -> None:
     """A line break in a header is a header of one's own; the value itself may be a misplaced secret."""
     with pytest.raises(AepConfigError, match="`org_id`") as caught:
-        checks.check_header(value, "org_id")
+        validation.check_header(value, "org_id")
     assert "Evil" not in str(caught.value)
 
 
 @pytest.mark.parametrize("value", ["prod", "dev-1", "My_Box"])
 def test_sandbox_names_pass(value: str) -> None:
     """Names, as the API shows them."""
-    assert checks.check_sandbox(value) == value
+    assert validation.check_sandbox(value) == value
 
 
 @pytest.mark.parametrize("value", ["", "*", "a b", "a/b", "dev\n", "-a", None, 5, "x" * 300], ids=repr)
 def test_what_is_no_sandbox_name_is_refused(value: Any) -> None:
     """`*` means all sandboxes to the gateway."""
     with pytest.raises(AepConfigError, match="`sandbox`"):
-        checks.check_sandbox(value)
+        validation.check_sandbox(value)
 
 
 @pytest.mark.parametrize(
     ("check", "value"),
-    [(checks.check_text, 5), (checks.check_text, "x" * 4001), (checks.check_text, "\ud800"),
-     (checks.check_seconds, -1), (checks.check_seconds, True), (checks.check_seconds, float("nan")),
-     (checks.check_seconds, float("inf")), (checks.check_seconds, "5"), (checks.check_seconds, None),
-     (checks.check_count, -1), (checks.check_count, 1.5), (checks.check_count, "x"), (checks.check_count, ""),
-     (checks.check_count, True), (checks.check_count, None), (checks.check_count, "²")],
+    [(validation.check_text, 5), (validation.check_text, "x" * 4001), (validation.check_text, "\ud800"),
+     (validation.check_seconds, -1), (validation.check_seconds, True),
+     (validation.check_seconds, float("nan")), (validation.check_seconds, float("inf")),
+     (validation.check_seconds, "5"), (validation.check_seconds, None),
+     (validation.check_count, -1), (validation.check_count, 1.5), (validation.check_count, "x"),
+     (validation.check_count, ""),
+     (validation.check_count, True), (validation.check_count, None), (validation.check_count, "²")],
 )  # fmt: skip
 def test_other_values_are_refused_by_name(check: Any, value: Any) -> None:
     """Every complaint names its parameter."""
@@ -110,18 +113,18 @@ def test_other_values_are_refused_by_name(check: Any, value: Any) -> None:
 
 def test_other_values_pass() -> None:
     """Templates render numbers to text."""
-    assert checks.check_count(" 12 ", "p") == 12
-    assert checks.check_count(0, "p") == 0
-    assert checks.check_seconds(1.5, "p") == 1.5
-    assert checks.check_text("a\nb", "p") == "a\nb"
-    assert checks.check_text(None, "p") is None
+    assert validation.check_count(" 12 ", "p") == 12
+    assert validation.check_count(0, "p") == 0
+    assert validation.check_seconds(1.5, "p") == 1.5
+    assert validation.check_text("a\nb", "p") == "a\nb"
+    assert validation.check_text(None, "p") is None
 
 
 @given(st.text() | st.none() | st.integers() | st.binary())
 def test_no_value_breaks_a_check(value: Any) -> None:
     """Accepted as it is, or refused with a typed error."""
-    for check in (checks.check_id, checks.check_name, checks.check_text, checks.check_header,
-                  checks.check_sandbox, checks.check_count, checks.check_seconds):  # fmt: skip
+    for check in (validation.check_id, validation.check_name, validation.check_text, validation.check_header,
+                  validation.check_sandbox, validation.check_count, validation.check_seconds):  # fmt: skip
         try:
             check(value, "p")
         except AepConfigError as error:
@@ -132,19 +135,19 @@ def test_no_value_breaks_a_check(value: Any) -> None:
 def test_explore_wants_an_object(object: Any) -> None:
     """Adobe answers a table without a name with a 400 that nobody understands."""
     with pytest.raises(AepConfigError, match="`object`"):
-        calls.explore(ID, "table", object, False)
+        requests.explore(ID, "table", object, False)
 
 
 def test_explore_wants_a_known_type() -> None:
     """Any case will do; the tutorials write it small."""
-    assert calls.explore(ID, "ROOT", None, False).query == [("objectType", "root")]
+    assert requests.explore(ID, "ROOT", None, False).query == [("objectType", "root")]
     with pytest.raises(AepConfigError, match="`object_type`"):
-        calls.explore(ID, "view", "x", False)
+        requests.explore(ID, "view", "x", False)
 
 
 def test_a_call_hides_its_body() -> None:
     """`repr` ends in logs, and the body holds credentials."""
-    call = calls.create_connection(
+    call = requests.create_connection(
         name="n", connection_spec_id=ID, auth_spec_name="a", auth_params={"k": "s3cret"}, description=None,
         connection_spec_version="1.0",
     )  # fmt: skip
@@ -159,7 +162,7 @@ def test_a_call_hides_its_body() -> None:
 )  # fmt: skip
 def test_states_are_sorted(state: Any, meaning: str) -> None:
     """An unknown one counts as coming: waiting is bounded, guessing is not."""
-    assert states.readiness(state).name == meaning
+    assert replies.readiness(state).name == meaning
 
 
 @pytest.mark.parametrize(
@@ -168,7 +171,7 @@ def test_states_are_sorted(state: Any, meaning: str) -> None:
 def test_what_is_no_table_is_refused(table: Any) -> None:
     """A path, or an entry of the list of tables."""
     with pytest.raises(AepConfigError, match="`table`"):
-        tables.table_path(table)
+        source_objects.table_path(table)
 
 
 @pytest.mark.parametrize("columns", [None, 5, [1], [{}], [{"name": ""}], {"a": 1}, ["x"]], ids=repr)
@@ -176,15 +179,15 @@ def test_columns_that_are_missing_are_a_typed_error(columns: Any) -> None:
     """Not an empty list, which would mean a table without columns."""
     for document in ({"schema": {"columns": columns}}, {"schema": columns}, columns):
         with pytest.raises(AepReplyError):
-            tables.read_columns(document, "t")
+            source_objects.read_columns(document, "t")
         with pytest.raises(AepReplyError):
-            tables.read_rows(document, "t")
+            source_objects.read_rows(document, "t")
 
 
 @pytest.mark.parametrize("pair", [("X-My.Header_1", "a b\tc"), ("x", ""), ("x", " ~")])
 def test_a_callers_headers_pass(pair: tuple[str, str]) -> None:
     """Blanks and tabs may stand in a value."""
-    assert checks.check_header_pair(*pair) == pair
+    assert validation.check_header_pair(*pair) == pair
 
 
 @pytest.mark.parametrize(
@@ -204,51 +207,51 @@ def test_a_callers_headers_pass(pair: tuple[str, str]) -> None:
 def test_a_callers_headers_are_refused(pair: tuple[Any, Any]) -> None:
     """A line break in one would be a header of somebody else's."""
     with pytest.raises(AepConfigError, match=r"^`headers` hold a name or a value") as caught:
-        checks.check_header_pair(*pair)
+        validation.check_header_pair(*pair)
     assert caught.value.parameter == "headers"
 
 
 def test_methods_objects_and_flags() -> None:
     """As they are meant."""
-    assert [checks.check_method(method) for method in ("get", "Patch", "DELETE")] == [
+    assert [validation.check_method(method) for method in ("get", "Patch", "DELETE")] == [
         "GET",
         "PATCH",
         "DELETE",
     ]
-    assert checks.check_object({"a": 1}, "p") == {"a": 1}
-    assert (checks.check_flag(True, "p"), checks.check_flag(False, "p")) == (True, False)
-    assert checks.check_choice("b", "p", ("a", "b")) == "b"
+    assert validation.check_object({"a": 1}, "p") == {"a": 1}
+    assert (validation.check_flag(True, "p"), validation.check_flag(False, "p")) == (True, False)
+    assert validation.check_choice("b", "p", ("a", "b")) == "b"
     schema = "https://ns.adobe.com/acme_1/schemas/0aF"
-    assert checks.check_schema_id(schema) == schema
+    assert validation.check_schema_id(schema) == schema
 
 
 @pytest.mark.parametrize(
     ("check", "value", "parameter", "said"),
     [
-        (checks.check_method, "GET /x", "method", "must be an HTTP method"),
-        (checks.check_method, "", "method", "must be an HTTP method"),
-        (checks.check_method, 5, "method", "must be an HTTP method"),
-        (checks.check_object, [], "p", "not a list"),
-        (checks.check_object, {1: 2}, "p", "texts as keys"),
-        (checks.check_flag, "True", "p", "not 'True'"),
-        (checks.check_flag, 1, "p", "not 1"),
-        (checks.check_schema_id, "https://ns.adobe.com/xdm/schemas/", "schema_id", "is no schema's"),
-        (checks.check_schema_id, 5, "schema_id", "CreateSchemaOperator"),
-        (checks.check_description, "x" * 3401, "description", "at most 3400"),
-        (checks.check_description, 5, "description", "not a int"),
-        (checks.check_text, "x" * 4001, "p", "has 4001 characters; at most 4000"),
-        (checks.check_text, "\ud800", "p", "broken unicode"),
-        (checks.check_id, "x" * 81 + "/", "p", "got a str"),
-        (checks.check_id, "x" * 79 + "/", "p", "got 'xxx"),
-        (checks.check_id, "None", "p", "got 'None'"),
-        (checks.check_sandbox, "x" * 80 + "/", "sandbox", "got a str"),
-        (checks.check_sandbox, "x" * 79 + "/", "sandbox", "got 'xxx"),
-        (checks.check_sandbox, 5, "sandbox", "got a int"),
-        (checks.check_name, "None", "name", "what a template makes of nothing"),
-        (checks.check_header, "", "p", "is empty or holds blanks"),
-        (checks.check_seconds, -1, "p", "must be a number of seconds"),
-        (checks.check_count, -1, "p", "must be a whole number"),
-        (lambda value, _: checks.check_choice(value, "p", ("a", "b")), "c", "p", "is 'c'; .*'a', 'b'"),
+        (validation.check_method, "GET /x", "method", "must be an HTTP method"),
+        (validation.check_method, "", "method", "must be an HTTP method"),
+        (validation.check_method, 5, "method", "must be an HTTP method"),
+        (validation.check_object, [], "p", "not a list"),
+        (validation.check_object, {1: 2}, "p", "texts as keys"),
+        (validation.check_flag, "True", "p", "not 'True'"),
+        (validation.check_flag, 1, "p", "not 1"),
+        (validation.check_schema_id, "https://ns.adobe.com/xdm/schemas/", "schema_id", "is no schema's"),
+        (validation.check_schema_id, 5, "schema_id", "CreateSchemaOperator"),
+        (validation.check_description, "x" * 3401, "description", "at most 3400"),
+        (validation.check_description, 5, "description", "not a int"),
+        (validation.check_text, "x" * 4001, "p", "has 4001 characters; at most 4000"),
+        (validation.check_text, "\ud800", "p", "broken unicode"),
+        (validation.check_id, "x" * 81 + "/", "p", "got a str"),
+        (validation.check_id, "x" * 79 + "/", "p", "got 'xxx"),
+        (validation.check_id, "None", "p", "got 'None'"),
+        (validation.check_sandbox, "x" * 80 + "/", "sandbox", "got a str"),
+        (validation.check_sandbox, "x" * 79 + "/", "sandbox", "got 'xxx"),
+        (validation.check_sandbox, 5, "sandbox", "got a int"),
+        (validation.check_name, "None", "name", "what a template makes of nothing"),
+        (validation.check_header, "", "p", "is empty or holds blanks"),
+        (validation.check_seconds, -1, "p", "must be a number of seconds"),
+        (validation.check_count, -1, "p", "must be a whole number"),
+        (lambda value, _: validation.check_choice(value, "p", ("a", "b")), "c", "p", "is 'c'; .*'a', 'b'"),
     ],
 )  # fmt: skip
 def test_a_refusal_says_what_is_wrong(check: Any, value: Any, parameter: str, said: str) -> None:
@@ -260,13 +263,13 @@ def test_a_refusal_says_what_is_wrong(check: Any, value: Any, parameter: str, sa
 
 def test_limits_are_allowed_themselves() -> None:
     """The longest that is allowed is allowed."""
-    assert checks.check_description("x" * 3400)
-    assert checks.check_text("x" * 4000, "p")
-    assert checks.check_seconds(0, "p") == 0.0
-    assert checks.whole_number("9" * 18) == 10**18 - 1
-    assert checks.whole_number("9" * 19) is None
+    assert validation.check_description("x" * 3400)
+    assert validation.check_text("x" * 4000, "p")
+    assert validation.check_seconds(0, "p") == 0.0
+    assert validation.whole_number("9" * 18) == 10**18 - 1
+    assert validation.whole_number("9" * 19) is None
 
 
 def test_every_sign_that_is_printed_may_stand_in_a_header() -> None:
     """From the first to the last of ASCII."""
-    assert checks.check_header("!az~", "org_id") == "!az~"
+    assert validation.check_header("!az~", "org_id") == "!az~"

@@ -7,15 +7,14 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from airflow_provider_aep.flow_service.checks import check_count
-from airflow_provider_aep.flow_service.dataflows import Dataflow
 from airflow_provider_aep.flow_service.errors import (
     AepConfigError,
     AepRunError,
     RunFailedError,
     RunPartialError,
 )
-from airflow_provider_aep.flow_service.runs import Phase, Run
+from airflow_provider_aep.flow_service.runs import Dataflow, Phase, Run
+from airflow_provider_aep.flow_service.validation import check_count
 
 _ADVICE = {
     "CONNECTOR-1001-500": "The source could not be read: check its credentials, that it is reachable and "

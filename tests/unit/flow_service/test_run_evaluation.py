@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_aep.flow_service.errors import AepConfigError, RunFailedError, RunPartialError
-from airflow_provider_aep.flow_service.run_verdict import Limits, judge, read_limits
+from airflow_provider_aep.flow_service.run_evaluation import Limits, judge, read_limits
 from airflow_provider_aep.flow_service.runs import Phase, Problem, Run, read_run
 from tests.unit.flow_service.test_runs import item
 
