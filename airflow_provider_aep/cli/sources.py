@@ -23,9 +23,8 @@ from airflow_provider_aep.flow_service.sources import (
     catalogue,
     find_source,
 )
-from airflow_provider_aep.hooks.credential_map import fields_of, types_of
+from airflow_provider_aep.hooks.credential_map import fields_of, needed_in, types_of
 from airflow_provider_aep.hooks.credentials import OWN_FIELDS
-from airflow_provider_aep.hooks.templates import needed_in
 
 NARROWEST = 120  # columns where nobody says how wide the output is
 

@@ -20,11 +20,16 @@ from airflow_provider_aep.flow_service.errors import AepAuthError, AepError
 from airflow_provider_aep.flow_service.requests import FLOW_SERVICE, Call, Pages
 from airflow_provider_aep.flow_service.retry import ATTEMPTS, decide
 from airflow_provider_aep.hooks import ims
+from airflow_provider_aep.hooks.connection import (
+    FIXED_HEADERS,
+    Settings,
+    afind_connection,
+    choose_sandbox,
+    read_settings,
+    with_ours,
+)
 from airflow_provider_aep.hooks.failures import Address
-from airflow_provider_aep.hooks.headers import FIXED_HEADERS, with_ours
-from airflow_provider_aep.hooks.lookup import afind_connection
 from airflow_provider_aep.hooks.scrub import Secrets
-from airflow_provider_aep.hooks.settings import Settings, choose_sandbox, read_settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

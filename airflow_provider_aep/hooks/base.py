@@ -30,10 +30,14 @@ from airflow_provider_aep.flow_service.validation import (
     check_method,
     check_object,
 )
-from airflow_provider_aep.hooks.headers import FIXED_HEADERS, with_ours
-from airflow_provider_aep.hooks.line import Line, repeatedly
-from airflow_provider_aep.hooks.settings import LONGEST_TIMEOUT, Settings, choose_sandbox
-from airflow_provider_aep.hooks.slot import Slot
+from airflow_provider_aep.hooks.connection import (
+    FIXED_HEADERS,
+    LONGEST_TIMEOUT,
+    Settings,
+    choose_sandbox,
+    with_ours,
+)
+from airflow_provider_aep.hooks.session import Line, Slot, repeatedly
 
 Service = TypeVar("Service", bound="AepHook")
 

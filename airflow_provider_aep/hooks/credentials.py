@@ -13,20 +13,20 @@ from typing import Any
 from airflow_provider_aep.flow_service.auth_parameters import check_plain, is_secret, secret_values
 from airflow_provider_aep.flow_service.errors import SourceCredentialsError
 from airflow_provider_aep.flow_service.sources import AuthSpec, Source
-from airflow_provider_aep.hooks.credential_map import fields_of, types_of
-from airflow_provider_aep.hooks.lookup import find_connection
-from airflow_provider_aep.hooks.paypal import PAYPAL_FIELDS, read_paypal
-from airflow_provider_aep.hooks.scrub import Secrets
-from airflow_provider_aep.hooks.secret_parts import secrets_in
-from airflow_provider_aep.hooks.templates import (
+from airflow_provider_aep.hooks.connection import find_connection
+from airflow_provider_aep.hooks.credential_map import (
     Filled,
+    fields_of,
     fill,
     forbidden_in,
     lookup,
     names_in,
     object_in,
+    types_of,
     without_rules,
 )
+from airflow_provider_aep.hooks.paypal import PAYPAL_FIELDS, read_paypal
+from airflow_provider_aep.hooks.scrub import Secrets, secrets_in
 
 OWN_FIELDS = ("login", "password", "host", "port", "schema")
 

@@ -18,7 +18,7 @@ from airflow_provider_aep.flow_service.errors import (
     AepTransportError,
 )
 from airflow_provider_aep.flow_service.requests import Call
-from airflow_provider_aep.hooks.settings import words_of_unknown
+from airflow_provider_aep.hooks.connection import words_of_unknown
 
 if TYPE_CHECKING:
     from airflow_provider_aep.hooks.base import AepHook

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from airflow_provider_aep.flow_service.errors import AepReplyError
-from airflow_provider_aep.hooks.settings import Settings
+from airflow_provider_aep.hooks.connection import Settings
 
 TOKEN_PATH = "/ims/token/v3"  # noqa: S105 - a path
 _DEFAULT_LIFE = 3600.0

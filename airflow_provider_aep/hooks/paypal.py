@@ -9,8 +9,7 @@ from airflow.sdk import BaseHook
 
 from airflow_provider_aep._compat import mask_secret
 from airflow_provider_aep.flow_service.errors import AepConfigError, SourceCredentialsError
-from airflow_provider_aep.hooks.forms import form_behaviour, form_widgets
-from airflow_provider_aep.hooks.lookup import find_connection
+from airflow_provider_aep.hooks.connection import find_connection, form_behaviour, form_widgets
 
 DEFAULT_HOST = "api.sandbox.paypal.com"
 

@@ -15,10 +15,9 @@ from airflow_provider_aep.flow_service.differences import Difference, compare
 from airflow_provider_aep.flow_service.errors import AepRequestError, SourceCredentialsError
 from airflow_provider_aep.flow_service.sources import AuthSpec, same_name, source_of, withdrawn
 from airflow_provider_aep.flow_service.validation import check_id
-from airflow_provider_aep.hooks.auth import Auth, settle_auth
+from airflow_provider_aep.hooks.auth_selection import Auth, settle_auth, ways_to_authenticate
 from airflow_provider_aep.hooks.credentials import Credentials, read_credentials
 from airflow_provider_aep.hooks.flow_service import FlowServiceHook
-from airflow_provider_aep.hooks.specs import ways_to_authenticate
 from airflow_provider_aep.links import connection_url
 from airflow_provider_aep.operators._entities import read_entity
 

@@ -20,7 +20,7 @@ from airflow_provider_aep.cli import sources as command
 from airflow_provider_aep.flow_service.auth_parameters import is_secret
 from airflow_provider_aep.flow_service.sources import Source, catalogue, find_source
 from airflow_provider_aep.get_provider_info import get_provider_info
-from airflow_provider_aep.hooks.auth import settle_auth
+from airflow_provider_aep.hooks.auth_selection import settle_auth
 from airflow_provider_aep.hooks.credentials import read_credentials
 from tests.support.connections import MakeHook, SetConnection
 from tests.support.emulator import PAYPAL_SPEC, Emulator

@@ -11,14 +11,13 @@ import copy
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
 from airflow_provider_aep.flow_service.runs import read_run
-from airflow_provider_aep.hooks import slot
+from airflow_provider_aep.hooks import session
 from airflow_provider_aep.hooks.transport import Transport
 from tests.faults.expected import CELLS, OPERATIONS, after_retry, expected
 from tests.faults.faults import FAULTS, NATURES, Fault
@@ -82,7 +81,7 @@ def no_pauses(emulator: Emulator, waits: list[float], monkeypatch: pytest.Monkey
         waits.append(seconds)
         emulator.advance(seconds)
 
-    monkeypatch.setattr(slot, "time", SimpleNamespace(sleep=sleep))
+    monkeypatch.setattr(session, "sleep", sleep)
     monkeypatch.setenv("AIRFLOW__AEP__SETTLE", "0")
 
 

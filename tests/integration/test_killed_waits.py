@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_aep import _compat
-from airflow_provider_aep.hooks import ims, lookup
+from airflow_provider_aep.hooks import connection, ims
 from airflow_provider_aep.hooks.flow_service import FlowServiceHook
 from airflow_provider_aep.sensors.flow_runs import FlowRunSensor
 from tests.integration.emulator.path import Path
@@ -101,7 +101,7 @@ def no_supervisor(monkeypatch: pytest.MonkeyPatch) -> None:
     def hangs(*_arguments: Any) -> Any:
         raise AssertionError("nobody answers")
 
-    monkeypatch.setattr(lookup, "get_connection", hangs)
+    monkeypatch.setattr(connection, "get_connection", hangs)
     monkeypatch.setattr(_compat, "mask_secret", hangs)
 
 

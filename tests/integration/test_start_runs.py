@@ -114,7 +114,7 @@ def test_a_failed_run_is_run_again_once(emulator: Emulator, hook: Any, flow: str
 
 def test_two_windows_at_once(emulator: Emulator, hook: Any, flow: str, monkeypatch: Any) -> None:
     """One POST is lost before its effect, and the other task's run begins meanwhile: it is not taken."""
-    from airflow_provider_aep.hooks import slot
+    from airflow_provider_aep.hooks import session
     from airflow_provider_aep.operators._runs import start_run
 
     other: list[str] = []
@@ -126,7 +126,7 @@ def test_two_windows_at_once(emulator: Emulator, hook: Any, flow: str, monkeypat
             other[0] = start_run(hook, {}, flow_id=flow, window=window, delta_column=delta, log=log)
         emulator.advance(seconds)
 
-    monkeypatch.setattr(slot, "time", SimpleNamespace(sleep=sleep))
+    monkeypatch.setattr(session, "sleep", sleep)
     emulator.fault(method="POST", path="/runs", drop=True)
     with pytest.raises(AmbiguousRunError, match="no new run of its window shows"):
         start(hook, flow, Store(), number=1)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_aep.flow_service.errors import AepError
-from airflow_provider_aep.hooks import ims, specs
+from airflow_provider_aep.hooks import auth_selection, ims
 from airflow_provider_aep.hooks.transport import Transport
 from tests.properties.disturbances import Disturbance, Fault, Killed, perform
 from tests.support.connections import MakeHook
@@ -34,7 +34,7 @@ class Stage:
         """As new, for the next example."""
         self.emulator.reset()
         ims.TOKENS.clear()
-        specs.SPECS.clear()
+        auth_selection.SPECS.clear()
         token = self.emulator.token()
         self.hands = {sandbox: self.emulator.api(token, sandbox) for sandbox in SANDBOXES}
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,7 +19,7 @@ MakeHook = Callable[..., Any]
 @pytest.fixture
 def set_connection(monkeypatch: pytest.MonkeyPatch) -> Iterator[SetConnection]:
     """`set_connection("aep_default", login=...)`, in an environment without proxies and what is known."""
-    from airflow_provider_aep.hooks import ims, specs
+    from airflow_provider_aep.hooks import auth_selection, ims
 
     for name in PROXIES:
         monkeypatch.delenv(name, raising=False)
@@ -31,7 +30,7 @@ def set_connection(monkeypatch: pytest.MonkeyPatch) -> Iterator[SetConnection]:
 
     def forget() -> None:
         ims.TOKENS.clear()
-        specs.SPECS.clear()
+        auth_selection.SPECS.clear()
 
     forget()
     yield set_one
@@ -79,10 +78,10 @@ def paypal(set_connection: SetConnection) -> str:
 @pytest.fixture
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """All that sleeps in a worker's slot, taken down instead of waited for."""
-    from airflow_provider_aep.hooks import slot
+    from airflow_provider_aep.hooks import session
 
     waited: list[float] = []
-    monkeypatch.setattr(slot, "time", SimpleNamespace(sleep=waited.append))
+    monkeypatch.setattr(session, "sleep", waited.append)
     return waited
 
 

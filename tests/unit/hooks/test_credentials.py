@@ -13,10 +13,9 @@ from airflow_provider_aep import _compat
 from airflow_provider_aep.flow_service.auth_parameters import is_secret
 from airflow_provider_aep.flow_service.errors import AepConfigError
 from airflow_provider_aep.flow_service.sources import AuthSpec, catalogue, find_source
-from airflow_provider_aep.hooks.auth import Auth, settle_auth
-from airflow_provider_aep.hooks.credential_map import BY_SOURCE, types_of
+from airflow_provider_aep.hooks.auth_selection import Auth, settle_auth
+from airflow_provider_aep.hooks.credential_map import BY_SOURCE, fill, types_of
 from airflow_provider_aep.hooks.credentials import read_credentials
-from airflow_provider_aep.hooks.templates import fill
 from tests.support.connections import MakeHook, SetConnection
 from tests.support.natural import GOOGLE_USER, NATURAL, PEM, SECRET, USER, Natural
 

@@ -212,7 +212,7 @@ def test_a_session_may_be_asked_for_while_it_is_made(
     make_hook: MakeHook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By a signal handler, that is. One session remains."""
-    from airflow_provider_aep.hooks import line
+    from airflow_provider_aep.hooks import session
 
     hook, made, inner = make_hook("https://example.com"), [], []
 
@@ -222,7 +222,7 @@ def test_a_session_may_be_asked_for_while_it_is_made(
             inner.append(hook._line.transport)
         return Transport(*given)
 
-    monkeypatch.setattr(line, "Transport", interrupted)
+    monkeypatch.setattr(session, "Transport", interrupted)
     task = threading.Thread(target=lambda: inner.append(hook._line.transport), daemon=True)
     task.start()
     task.join(60)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_aep.flow_service.errors import AepConfigError
-from airflow_provider_aep.hooks.settings import read_settings
+from airflow_provider_aep.hooks.connection import read_settings
 from tests.support.connections import MakeHook, SetConnection, all_of
 from tests.support.emulator import CLIENT_ID, ORG_ID
 

@@ -1,27 +1,26 @@
-"""One Airflow connection at work: its settings, session, secrets and token."""
+"""A provider's session to one organization: settings, transport, secrets, token, and its sleep budget."""
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cached_property
+from time import sleep
 from typing import Any, TypeVar
 
 import requests
 
 from airflow_provider_aep.flow_service import replies
-from airflow_provider_aep.flow_service.errors import AepError, AepReplyError
+from airflow_provider_aep.flow_service.errors import AepError, AepReplyError, WorkerSlotError
 from airflow_provider_aep.flow_service.explanations import FOR_SOURCES
 from airflow_provider_aep.flow_service.retry import LONGEST_WAIT, decide
 from airflow_provider_aep.hooks import ims
+from airflow_provider_aep.hooks.connection import FIXED_HEADERS, Settings, find_connection, read_settings
 from airflow_provider_aep.hooks.failures import Address
-from airflow_provider_aep.hooks.headers import FIXED_HEADERS
-from airflow_provider_aep.hooks.lookup import find_connection
 from airflow_provider_aep.hooks.scrub import Secrets
-from airflow_provider_aep.hooks.settings import Settings, read_settings
-from airflow_provider_aep.hooks.slot import Slot
 from airflow_provider_aep.hooks.transport import Transport
 
 Result = TypeVar("Result")
@@ -178,3 +177,27 @@ def repeatedly(
         slot.sleep(again.wait)
         waited, uncertain = waited + again.wait, uncertain or failure.may_have_happened
         attempt, refreshed = attempt + (not again.fresh_token), refreshed or again.fresh_token
+
+
+class Slot:
+    """Count the seconds that one try may still sleep in a worker slot, all its waits together.
+
+    Every wait on a worker uses it, except a wait for a run with ``deferrable=False``.
+
+    :param seconds: without end if no operator works, such as in your own script
+    """
+
+    def __init__(self, seconds: float = math.inf) -> None:
+        self._seconds = self.left = seconds
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep. :raises WorkerSlotError: there is not that much left; nothing was slept"""
+        if seconds > self.left:
+            raise WorkerSlotError(
+                f"This try would have to wait for {seconds:.1f} s more, and has slept for "
+                f"{self._seconds - self.left:.0f} of the {self._seconds:.0f} s that a try may sleep in a "
+                "worker's slot. Let Airflow retry: the next try goes on where this one stopped.",
+                retry_after=seconds,
+            )
+        self.left -= seconds
+        sleep(seconds)

@@ -1,4 +1,7 @@
-"""An Airflow connection of type ``aep``, read and checked. Every complaint names the setting as stored."""
+"""The AEP connection: find it, read its settings, make a request's headers of them, show its form.
+
+An error names the setting by its key and its label, and never repeats a value that may be secret.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from airflow_provider_aep.flow_service.errors import AepConfigError, ConnectionSettingError
+from airflow_provider_aep import __version__
+from airflow_provider_aep._compat import AirflowNotFoundException, aget_connection, get_connection
+from airflow_provider_aep.flow_service.errors import (
+    AepConfigError,
+    ConnectionMissingError,
+    ConnectionSettingError,
+)
 from airflow_provider_aep.flow_service.validation import check_header, check_sandbox, check_text
+from airflow_provider_aep.get_provider_info import CONNECTION_TYPES
 
 DEFAULT_HOST = "https://platform.adobe.io"
 DEFAULT_IMS = "https://ims-na1.adobelogin.com"
@@ -305,3 +315,103 @@ def _tenant(extra: Mapping[str, Any]) -> str | None:
             "`tenant` is no tenant name: it is what follows '@' in AEP's address bar.", parameter="tenant"
         )
     return tenant or None
+
+
+def find_connection(conn_id: str, parameter: str, title: str) -> Any:
+    """The Airflow connection ``conn_id`` of the type called ``title``.
+
+    What is stored may not be readable, and the error of the one who tried holds all of it, secrets too: it
+    is left behind.
+
+    :raises ConnectionMissingError: naming ``parameter``
+    """
+    try:
+        return get_connection(conn_id)
+    except AirflowNotFoundException:
+        problem = _absent(conn_id)
+    except (ValueError, TypeError):
+        problem = _unreadable(conn_id)
+    raise _complaint(problem, parameter, title)
+
+
+async def afind_connection(conn_id: str, parameter: str, title: str) -> Any:
+    """:func:`find_connection` on an event loop, which it does not block."""
+    try:
+        return await aget_connection(conn_id)
+    except AirflowNotFoundException:
+        problem = _absent(conn_id)
+    except (ValueError, TypeError):
+        problem = _unreadable(conn_id)
+    raise _complaint(problem, parameter, title)
+
+
+def _absent(conn_id: str) -> str:
+    return f"There is no Airflow connection {conn_id!r}, or what is stored under it cannot be read"
+
+
+def _unreadable(conn_id: str) -> str:
+    return f"The Airflow connection {conn_id!r} cannot be read: it is neither good JSON nor a good URI"
+
+
+def _complaint(problem: str, parameter: str, title: str) -> ConnectionMissingError:
+    return ConnectionMissingError(
+        f"{problem}. Add one of type *{title}* under this id, or pass another `{parameter}`.",
+        parameter=parameter,
+    )
+
+
+FIXED_HEADERS = {
+    "accept": "application/json",
+    "accept-encoding": "gzip, deflate",
+    "user-agent": f"airflow-provider-aep/{__version__}",
+}
+
+_SANDBOX_BY_ID = "x-sandbox-id"
+"""A second way to name a sandbox. Nobody takes it."""
+
+
+def with_ours(given: Mapping[str, str], settings: Settings, sandbox: str, token: str) -> dict[str, str]:
+    """A caller's headers and ours. Theirs may add, and say what to ``Accept``; they replace nothing else."""
+    ours = {
+        **FIXED_HEADERS,
+        "x-api-key": settings.client_id,
+        "x-gw-ims-org-id": settings.org_id,
+        "x-sandbox-name": sandbox,
+        "authorization": f"Bearer {token}",
+    }
+    theirs = {name.lower(): value for name, value in given.items()}
+    accept = theirs.get("accept") or ours["accept"]  # Schema Registry's says in which form to answer
+    theirs.pop(_SANDBOX_BY_ID, None)
+    return {**theirs, **ours, "accept": accept}
+
+
+def _declared(connection_type: str) -> dict[str, Any]:
+    return next(one for one in CONNECTION_TYPES if one["connection-type"] == connection_type)
+
+
+def form_behaviour(connection_type: str) -> dict[str, Any]:
+    """Hidden fields, labels and placeholders, spelled as the legacy hook method must spell them."""
+    declared = _declared(connection_type)["ui-field-behaviour"]
+    return {
+        "hidden_fields": list(declared["hidden-fields"]),
+        "relabeling": dict(declared["relabeling"]),
+        "placeholders": dict(declared["placeholders"]),
+    }
+
+
+def form_widgets(connection_type: str) -> dict[str, Any]:
+    """The extra fields as WTForms fields, which Airflow's server mocks where WTForms is not installed."""
+    from wtforms import IntegerField, StringField  # type: ignore[import-not-found,import-untyped,unused-ignore]
+    from wtforms.validators import Optional  # type: ignore[import-not-found,import-untyped,unused-ignore]
+
+    widgets = {}
+    for name, shown in _declared(connection_type).get("conn-fields", {}).items():
+        types = shown["schema"]["type"]
+        kind = IntegerField if "number" in types else StringField
+        widgets[name] = kind(
+            shown["label"],
+            description=shown["description"],
+            default=shown["schema"].get("default"),
+            validators=[Optional()] if "null" in types else [],
+        )
+    return widgets

@@ -1,17 +1,35 @@
-"""Which way to authenticate, and with what: a source's ways, and what an Airflow connection holds."""
+"""Select the authentication type of a source, and make its parameters of an Airflow connection.
+
+Which types there are, the platform says; if it cannot be asked, the catalogue.
+"""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aep.flow_service.auth_parameters import fitted, problems
-from airflow_provider_aep.flow_service.errors import AepConfigError, SourceCredentialsError
-from airflow_provider_aep.flow_service.sources import AuthSpec, same_name
+from airflow_provider_aep.flow_service.connection_specs import (
+    ConnectionSpec,
+    check_owner,
+    differences,
+)
+from airflow_provider_aep.flow_service.errors import (
+    AepConfigError,
+    AepPermissionError,
+    AepServerError,
+    AepThrottledError,
+    AepTransportError,
+    SourceCredentialsError,
+)
+from airflow_provider_aep.flow_service.sources import AuthSpec, Source, same_name, withdrawn
 from airflow_provider_aep.hooks.credential_map import types_of, why_not
 from airflow_provider_aep.hooks.credentials import OWN_FIELDS, Credentials
+
+if TYPE_CHECKING:
+    from airflow_provider_aep.hooks.flow_service import FlowServiceHook
 
 
 @dataclass(frozen=True)
@@ -146,3 +164,31 @@ def _advice(tries: list[_Try], credentials: Credentials) -> Iterator[str]:
 
 def _listed(ways: Sequence[AuthSpec]) -> str:
     return "It has " + ", ".join(f"{auth} ({', '.join(auth.required)})" for auth in ways) + "."
+
+
+SPECS: dict[tuple[str, str, str, str], ConnectionSpec] = {}
+"""By API, organization, sandbox and id."""
+
+
+def ways_to_authenticate(hook: FlowServiceHook, source: Source) -> Sequence[AuthSpec]:
+    """How the platform lets one authenticate at a source; where it cannot be asked, how the catalogue says.
+
+    The look is a help: whether a connection can be made, its POST decides. So a credential that may not
+    read specs (403), or a platform that does not answer, costs the check and not the task.
+
+    :raises SourceWithdrawnError: the platform does not offer the source
+    """
+    key = (hook.settings.base_url, hook.settings.org_id, hook.sandbox, source.connection_spec_id)
+    if key not in SPECS:
+        try:
+            spec = hook.find_connection_spec(source.connection_spec_id)
+        except (AepPermissionError, AepTransportError, AepServerError, AepThrottledError) as error:
+            hook.log.warning("%s So %s is checked against this provider's catalogue alone.", error, source)
+            return source.auth
+        if spec is None:
+            raise withdrawn(source, hook.sandbox)
+        check_owner(source, spec)
+        if source.auth and (found := differences(source, spec)):
+            hook.log.warning("%s is not as Adobe's documents say: %s.", source, "; ".join(found))
+        SPECS[key] = spec
+    return SPECS[key].auth or source.auth
