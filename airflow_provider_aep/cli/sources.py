@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shlex
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from airflow_provider_aep.cli.comparison import compare
 from airflow_provider_aep.flow_service.auth_parameters import sounds_secret
+from airflow_provider_aep.flow_service.connection_specs import ConnectionSpec, differences
 from airflow_provider_aep.flow_service.errors import AepError
 from airflow_provider_aep.flow_service.sources import (
     RETIRED,
@@ -22,9 +23,44 @@ from airflow_provider_aep.flow_service.sources import (
     Source,
     catalogue,
     find_source,
+    same_name,
+    sources_of_spec,
 )
 from airflow_provider_aep.hooks.credential_map import fields_of, needed_in, types_of
 from airflow_provider_aep.hooks.credentials import OWN_FIELDS
+
+
+def compare(sources: Sequence[Source], aep_conn_id: str, sandbox: str | None, *, everything: bool) -> Table:
+    """One row for each difference; ``everything`` shows as well what the platform has beyond the sources.
+
+    :raises AepError: the platform cannot be asked
+    """
+    os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")  # as `airflow connections test`: else Airflow
+    from airflow_provider_aep.hooks.flow_service import FlowServiceHook  # looks into no database
+
+    hook = FlowServiceHook(aep_conn_id, sandbox)
+    there = {spec.id: spec for spec in hook.list_connection_specs()}
+    rows = [row for one in sources if (row := _of_source(one, there.get(one.connection_spec_id)))]
+    title = f"sandbox {hook.sandbox}: {len(sources) - len(rows)} of {len(sources)} sources as documented"
+    if everything:
+        rows += [(spec.name, spec.id, "new", "") for spec in there.values() if not sources_of_spec(spec.id)]
+    table = Table(title=title, title_justify="left")
+    for heading in ("source", "connection spec", "state", "difference"):
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _of_source(source: Source, spec: ConnectionSpec | None) -> tuple[str, str, str, str] | None:
+    if spec is None:
+        return str(source), source.connection_spec_id, "gone", source.deprecated or ""
+    owner = next((one for one in sources_of_spec(spec.id) if same_name(one.title, spec.name)), source)
+    if owner.key != source.key:
+        return str(source), spec.id, "another's", f"the platform calls it {spec.name}"
+    found = differences(source, spec)
+    return (str(source), spec.id, "changed", "; ".join(found)) if found else None
+
 
 NARROWEST = 120  # columns where nobody says how wide the output is
 

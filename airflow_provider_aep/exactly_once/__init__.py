@@ -3,17 +3,16 @@
 The recipe is a generator. It decides, and yields what is to be done next: look, post, sleep, delete.
 :func:`carry_out` does it by way of a hook and sends the result back in. So every decision is pure and can
 be driven through every interleaving of two tasks and their deaths without a network. All of it depends on
-how soon AEP lists a new entity: :mod:`airflow_provider_aep.exactly_once.recipe` states the bound.
+how soon AEP lists a new entity: :mod:`airflow_provider_aep.exactly_once.reconciler` states the bound.
 """
 
 from __future__ import annotations
 
+from airflow_provider_aep.exactly_once.adoption import replace_credentials, switch_once
 from airflow_provider_aep.exactly_once.driver import Memory, Service, carry_out
 from airflow_provider_aep.exactly_once.marks import find_mark, make_mark, with_mark, without_mark
-from airflow_provider_aep.exactly_once.recipe import create_once
-from airflow_provider_aep.exactly_once.rotation import replace_credentials
+from airflow_provider_aep.exactly_once.reconciler import create_once
 from airflow_provider_aep.exactly_once.steps import Entity, Outcome, Wanted
-from airflow_provider_aep.exactly_once.switch import switch_once
 
 IF_EXISTS = ("reuse", "update", "fail")
 ON_DIFFERENCE = ("warn", "fail")

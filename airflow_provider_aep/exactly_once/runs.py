@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
-from airflow_provider_aep.exactly_once.recipe import MOST_POSTS, PATIENCE, may_repeat
+from airflow_provider_aep.exactly_once.reconciler import MOST_POSTS, PATIENCE, may_repeat
 from airflow_provider_aep.flow_service.errors import (
     AepError,
     AepThrottledError,

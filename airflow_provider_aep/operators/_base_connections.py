@@ -19,7 +19,7 @@ from airflow_provider_aep.hooks.auth_selection import Auth, settle_auth, ways_to
 from airflow_provider_aep.hooks.credentials import Credentials, read_credentials
 from airflow_provider_aep.hooks.flow_service import FlowServiceHook
 from airflow_provider_aep.links import connection_url
-from airflow_provider_aep.operators._entities import read_entity
+from airflow_provider_aep.operators._services import read_entity
 
 
 @dataclass(frozen=True)

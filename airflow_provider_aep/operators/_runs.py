@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from airflow_provider_aep.exactly_once.runs import RunOrder, start_once
 from airflow_provider_aep.flow_service.runs import read_run
 from airflow_provider_aep.hooks.flow_service import FlowServiceHook
-from airflow_provider_aep.operators._memory import TaskMemory
+from airflow_provider_aep.operators._services import TaskMemory
 
 
 class Started(NamedTuple):

@@ -125,7 +125,7 @@ class CreateOperator(AepOperator):
     def ensure(self, context: Any, wanted: Wanted, service: Service) -> Outcome:
         """Carry out the recipe for one entity, with what this task remembers of it."""
         from airflow_provider_aep.exactly_once import carry_out, create_once
-        from airflow_provider_aep.operators._memory import TaskMemory
+        from airflow_provider_aep.operators._services import TaskMemory
 
         key = "aep_" + re.sub(r"[^A-Za-z0-9]+", "_", wanted.kind)  # it is part of a path
         memory = TaskMemory(context, key, wanted.identity, self.log)

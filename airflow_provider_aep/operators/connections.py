@@ -215,7 +215,7 @@ class RotateCredentialsOperator(AepOperator):
         from airflow_provider_aep.exactly_once import carry_out, replace_credentials
         from airflow_provider_aep.flow_service.errors import CredentialsRefusedError
         from airflow_provider_aep.operators._base_connections import Rotation
-        from airflow_provider_aep.operators._memory import TaskMemory
+        from airflow_provider_aep.operators._services import TaskMemory
 
         item = self.hook.read_connection(self.connection_id)
         rotation = Rotation(self.hook, item, self.source_conn_id, self.auth_params)

@@ -44,7 +44,7 @@ class CreateDatasetOperator(CreateOperator):
         """Everything is given; whether the schema stands is for Catalog to say."""
         from airflow_provider_aep.flow_service.validation import check_name, check_schema_id, check_text
         from airflow_provider_aep.hooks.catalog import CatalogHook
-        from airflow_provider_aep.operators._datasets import DatasetOrder, Datasets
+        from airflow_provider_aep.operators._services import DatasetOrder, Datasets
 
         name = check_name(self.name)
         wanted = self.wanted(context, kind="dataset", name=name, identity={})

@@ -12,8 +12,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_aep.exactly_once import Service, Wanted
     from airflow_provider_aep.flow_service.schedules import Schedule
-    from airflow_provider_aep.operators._entities import EntityOrder
-    from airflow_provider_aep.operators._memory import TaskMemory
+    from airflow_provider_aep.operators._services import EntityOrder, TaskMemory
 
 
 class CreateDataflowOperator(CreateOperator):
@@ -83,7 +82,7 @@ class CreateDataflowOperator(CreateOperator):
         from airflow_provider_aep.flow_service import bodies, requests
         from airflow_provider_aep.flow_service.schedules import read_schedule
         from airflow_provider_aep.flow_service.validation import check_description, check_id, check_name
-        from airflow_provider_aep.operators._entities import FlowEntities
+        from airflow_provider_aep.operators._services import FlowEntities
 
         name = check_name(self.name)
         source_id = check_id(self.source_connection_id, "source_connection_id")
@@ -128,7 +127,7 @@ class CreateDataflowOperator(CreateOperator):
         import time
 
         from airflow_provider_aep.flow_service import differences, requests
-        from airflow_provider_aep.operators._entities import EntityOrder
+        from airflow_provider_aep.operators._services import EntityOrder
 
         return EntityOrder(
             collection=requests.FLOWS,
@@ -285,7 +284,7 @@ class DeleteDataflowOperator(_FlowActionOperator):
         :raises TaskStoreError: what a retry needs could not be kept; nothing was deleted
         :raises AepConflictError: the dataflow is gone, and its connections are unknown
         """
-        from airflow_provider_aep.operators._memory import TaskMemory
+        from airflow_provider_aep.operators._services import TaskMemory
 
         settings = self.hook.settings
         identity = {"org": settings.org_id, "sandbox": self.hook.sandbox, "flow": self.flow_id}

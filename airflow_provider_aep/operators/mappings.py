@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_aep.exactly_once import Wanted
     from airflow_provider_aep.flow_service.mappings import Mapped
-    from airflow_provider_aep.operators._mapping_sets import MappingSets
+    from airflow_provider_aep.operators._services import MappingSets
 
 
 class CreateMappingSetOperator(CreateOperator):
@@ -74,7 +74,7 @@ class CreateMappingSetOperator(CreateOperator):
         from airflow_provider_aep.flow_service.mappings import mapping_set_body
         from airflow_provider_aep.flow_service.validation import check_name
         from airflow_provider_aep.hooks.data_prep import DataPrepHook
-        from airflow_provider_aep.operators._mapping_sets import MappingSetOrder, MappingSets
+        from airflow_provider_aep.operators._services import MappingSetOrder, MappingSets
 
         dataflow = none_if_blank(self.dataflow)
         if dataflow is not None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_aep.exactly_once import Entity, Wanted
     from airflow_provider_aep.hooks.schema_registry import SchemaRegistryHook
-    from airflow_provider_aep.operators._schemas import RegistryResources
+    from airflow_provider_aep.operators._services import RegistryResources
 
 PROFILE = "https://ns.adobe.com/xdm/context/profile"
 
@@ -115,7 +115,7 @@ class CreateSchemaOperator(CreateOperator):
         self, wanted: Wanted, class_id: str, groups: list[str], fields: dict[str, Any]
     ) -> RegistryResources:
         from airflow_provider_aep.flow_service import xdm
-        from airflow_provider_aep.operators._schemas import RegistryResources, ResourceOrder
+        from airflow_provider_aep.operators._services import RegistryResources, ResourceOrder
 
         description = none_if_blank(self.description)
         order = ResourceOrder(
@@ -148,7 +148,7 @@ class CreateSchemaOperator(CreateOperator):
     def _group(self, context: Any, wanted: Wanted, class_id: str, fields: dict[str, Any]) -> str:
         """The field group of the columns, made once by the same recipe."""
         from airflow_provider_aep.flow_service import xdm
-        from airflow_provider_aep.operators._schemas import RegistryResources, ResourceOrder
+        from airflow_provider_aep.operators._services import RegistryResources, ResourceOrder
 
         title, tenant = _group_title(wanted.name), self._registry.tenant_id
         order = ResourceOrder(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aep.links import AepConnectionLink
-from airflow_provider_aep.operators._places import PlaceOperator
 from airflow_provider_aep.operators.base import CreateOperator, none_if_blank
+from airflow_provider_aep.operators.explore import PlaceOperator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,7 +65,7 @@ class CreateSourceConnectionOperator(PlaceOperator, CreateOperator):
         """Read the base connection, and from the source what is not given."""
         from airflow_provider_aep.flow_service import bodies, differences, requests
         from airflow_provider_aep.flow_service.validation import check_description, check_name
-        from airflow_provider_aep.operators._entities import EntityOrder, FlowEntities
+        from airflow_provider_aep.operators._services import EntityOrder, FlowEntities
 
         name, place = check_name(self.name), self.place(stream=self.stream)
         description = check_description(none_if_blank(self.description))

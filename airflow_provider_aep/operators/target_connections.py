@@ -57,7 +57,7 @@ class CreateTargetConnectionOperator(CreateOperator):
         )
         from airflow_provider_aep.hooks.catalog import CatalogHook
         from airflow_provider_aep.links import dataset_url, with_id
-        from airflow_provider_aep.operators._entities import EntityOrder, FlowEntities
+        from airflow_provider_aep.operators._services import EntityOrder, FlowEntities
 
         name, dataset_id = check_name(self.name), check_id(self.dataset_id, "dataset_id")
         schema_id = check_schema_id(self.schema_id)

@@ -16,7 +16,7 @@ import pytest
 from airflow_provider_aep.exactly_once import Outcome, create_once
 from airflow_provider_aep.exactly_once import steps as s
 from airflow_provider_aep.exactly_once.driver import _perform
-from airflow_provider_aep.exactly_once.recipe import SETTLING
+from airflow_provider_aep.exactly_once.reconciler import SETTLING
 from airflow_provider_aep.flow_service.errors import AepError
 from tests.support.connections import MakeHook
 from tests.support.emulator import Emulator

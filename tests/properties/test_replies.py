@@ -18,7 +18,7 @@ from airflow_provider_aep.hooks.catalog import CatalogHook
 from airflow_provider_aep.hooks.data_prep import DataPrepHook
 from airflow_provider_aep.hooks.ims import TOKENS
 from airflow_provider_aep.hooks.schema_registry import SchemaRegistryHook
-from airflow_provider_aep.operators._entities import read_entity
+from airflow_provider_aep.operators._services import read_entity
 from tests.properties.replies import ID, SCHEMA, replies
 from tests.support import canary
 from tests.support.connections import MakeHook

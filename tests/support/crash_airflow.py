@@ -27,10 +27,8 @@ PRELOADED = """
 import airflow_provider_aep.hooks.data_prep
 import airflow_provider_aep.hooks.flow_service
 import airflow_provider_aep.operators._base_connections
-import airflow_provider_aep.operators._datasets
-import airflow_provider_aep.operators._entities
 import airflow_provider_aep.operators._runs
-import airflow_provider_aep.operators._schemas
+import airflow_provider_aep.operators._services
 """
 
 

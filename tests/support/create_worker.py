@@ -49,10 +49,8 @@ def serve() -> None:
     import airflow_provider_aep.hooks.data_prep
     import airflow_provider_aep.hooks.flow_service
     import airflow_provider_aep.operators._base_connections
-    import airflow_provider_aep.operators._datasets
-    import airflow_provider_aep.operators._entities
     import airflow_provider_aep.operators._runs
-    import airflow_provider_aep.operators._schemas
+    import airflow_provider_aep.operators._services
     import airflow_provider_aep.operators.connections
     import airflow_provider_aep.task_groups
     import airflow_provider_aep.triggers.flow_runs  # noqa: F401

@@ -172,7 +172,7 @@ def test_the_configuration_is_complete() -> None:
 
 def test_the_bound_of_exactly_once_is_the_one_that_is_documented() -> None:
     """Code, Airflow's configuration, README and docs name the same seconds."""
-    from airflow_provider_aep.exactly_once.recipe import SETTLING
+    from airflow_provider_aep.exactly_once.reconciler import SETTLING
 
     option = INFO["config"]["aep"]["options"]["settle"]
     default, more = float(option["default"]), sum(SETTLING)

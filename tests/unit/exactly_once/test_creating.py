@@ -8,7 +8,7 @@ import pytest
 
 from airflow_provider_aep.exactly_once import Outcome, create_once
 from airflow_provider_aep.exactly_once import steps as s
-from airflow_provider_aep.exactly_once.recipe import MOST_POSTS, PATIENCE, SETTLING
+from airflow_provider_aep.exactly_once.reconciler import MOST_POSTS, PATIENCE, SETTLING
 from airflow_provider_aep.flow_service.errors import (
     AepAuthError,
     AepConnectError,

@@ -8,7 +8,7 @@ import pytest
 
 from airflow_provider_aep.exactly_once import Outcome, create_once
 from airflow_provider_aep.exactly_once import steps as s
-from airflow_provider_aep.exactly_once.recipe import SETTLING
+from airflow_provider_aep.exactly_once.reconciler import SETTLING
 from airflow_provider_aep.flow_service.errors import AmbiguousEntityError
 from tests.support.stage import Stage
 from tests.unit.exactly_once.support import GONE, NO, OTHER, create, entity, wanted, words

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_aep.exactly_once.recipe import PATIENCE
+from airflow_provider_aep.exactly_once.reconciler import PATIENCE
 from airflow_provider_aep.exactly_once.runs import RunOrder, start_once
 from airflow_provider_aep.flow_service.errors import (
     AepAuthError,
