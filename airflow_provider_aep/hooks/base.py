@@ -37,7 +37,7 @@ from airflow_provider_aep.hooks.connection import (
     choose_sandbox,
     with_ours,
 )
-from airflow_provider_aep.hooks.session import Line, Slot, repeatedly
+from airflow_provider_aep.hooks.session import AepSession, SleepBudget, repeatedly
 
 Service = TypeVar("Service", bound="AepHook")
 
@@ -60,30 +60,30 @@ class AepHook(HttpHook):
         super().__init__(method="GET", http_conn_id=aep_conn_id, tcp_keep_alive=False)
         self.aep_conn_id = aep_conn_id
         self._sandbox = sandbox
-        self._line = Line(aep_conn_id)
+        self._aep_session = AepSession(aep_conn_id)
 
     def for_sandbox(self, name: str | None) -> Any:
-        """A sibling for another sandbox, on the same session and token."""
+        """Return a hook for another sandbox, with the same session and token."""
         sibling = type(self)(self.aep_conn_id, name)
-        sibling._line = self._line
+        sibling._aep_session = self._aep_session
         return sibling
 
     def to(self, service: type[Service]) -> Service:
-        """A hook to another of AEP's services, for the same sandbox, on the same session and token."""
+        """Return a hook to another service of AEP, for the same sandbox, with the same session and token."""
         sibling = service(self.aep_conn_id, self._sandbox)
-        sibling._line = self._line
+        sibling._aep_session = self._aep_session
         return sibling
 
     def aside(self) -> Any:
-        """A sibling for the same sandbox that shares nothing that could be in use: for a signal handler."""
+        """Return a hook for a signal handler: it shares nothing that can be in use."""
         sibling = self.for_sandbox(self._sandbox)
-        sibling._line = self._line.aside()
+        sibling._aep_session = self._aep_session.aside()
         return sibling
 
     @property
     def settings(self) -> Settings:
         """The connection, checked. :raises AepConfigError: naming the setting that is wrong"""
-        return self._line.settings
+        return self._aep_session.settings
 
     @property
     def sandbox(self) -> str:
@@ -91,13 +91,13 @@ class AepHook(HttpHook):
         return choose_sandbox(self._sandbox, self.settings)
 
     @property
-    def slot(self) -> Slot:
-        """Where everything that waits on this hook's line sleeps."""
-        return self._line.slot
+    def sleep_budget(self) -> SleepBudget:
+        """The budget that every wait of this hook and its siblings is taken from."""
+        return self._aep_session.sleep_budget
 
     def sleep_at_most(self, seconds: float) -> None:
-        """Bound all waits of this hook and its siblings together: what needs more fails for a retry."""
-        self._line.slot = Slot(seconds)
+        """Set the sleep budget of this hook and its siblings. A longer wait fails for a retry."""
+        self._aep_session.sleep_budget = SleepBudget(seconds)
 
     @cached_property
     def _root(self) -> str:
@@ -109,7 +109,7 @@ class AepHook(HttpHook):
         self, headers: dict[Any, Any] | None = None, extra_options: dict[str, Any] | None = None
     ) -> requests.Session:
         """The hook's one pooled session. It carries no credentials: :meth:`run` adds them a call."""
-        return self._line.transport.session
+        return self._aep_session.transport.session
 
     def run(
         self,
@@ -152,7 +152,7 @@ class AepHook(HttpHook):
         :raises AepStatusError: for 4xx and 5xx
         """
         what = self._words(response.request)
-        if failure := self._line.refusal(response, what, self.sandbox, self.permissions):
+        if failure := self._aep_session.refusal(response, what, self.sandbox, self.permissions):
             raise failure
 
     # The one way out
@@ -177,7 +177,10 @@ class AepHook(HttpHook):
     ) -> requests.Response:
         what = self._words(request)
         failure, response, uncertain = repeatedly(
-            str(request.method), lambda: self._send_once(request, what, timeout), self.slot, log=self.log
+            str(request.method),
+            lambda: self._send_once(request, what, timeout),
+            self.sleep_budget,
+            log=self.log,
         )
         # a DELETE whose reply was lost has done it when the next one finds nothing
         done = request.method == "DELETE" and uncertain and isinstance(failure, AepNotFoundError)
@@ -190,34 +193,34 @@ class AepHook(HttpHook):
     def _send_once(
         self, request: requests.PreparedRequest, what: str, timeout: float | None
     ) -> tuple[AepError | None, requests.Response | None]:
-        token = self._line.token()
+        token = self._aep_session.token()
         headers = with_ours(request.headers, self.settings, self.sandbox, token)
         if request.body is not None:
             headers["content-type"] = "application/json"
         request.headers = CaseInsensitiveDict(headers)
         response = None
         try:
-            response = self._line.transport.send(request, what, self._line.address(), timeout)
+            response = self._aep_session.transport.send(request, what, self._aep_session.address(), timeout)
             self.check_response(response)
         except AepError as error:
             if isinstance(error, AepAuthError):
-                self._line.drop_token(token)
+                self._aep_session.drop_token(token)
             return error, response
         return None, response
 
     def renew_token(self) -> None:
         """Fetch a new token, whatever is in hand. :raises AepError: IMS refuses or is not reachable"""
-        self._line.renew_token()
+        self._aep_session.renew_token()
 
     def scrub(self, text: str) -> str:
         """The text with every secret that this hook knows replaced by ``***``."""
-        return self._line.secrets.scrub(text)
+        return self._aep_session.secrets.scrub(text)
 
     def knock(self) -> None:
         """Send one request without any credentials. :raises AepTransportError: nobody answers at `host`"""
         request = requests.PreparedRequest()
         request.prepare(method="GET", url=self._root, headers=FIXED_HEADERS)
-        self._line.transport.send(request, self._words(request), self._line.address())
+        self._aep_session.transport.send(request, self._words(request), self._aep_session.address())
 
     def _url(self, endpoint: str | None) -> str:
         """The address of an endpoint; a foreign one is refused, since the token would go there."""

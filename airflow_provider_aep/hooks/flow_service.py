@@ -226,7 +226,7 @@ class FlowServiceHook(AepHook):
             for one in auth_params:
                 self.hide(one)
             return
-        self._line.secrets.add([auth_params])
+        self._aep_session.secrets.add([auth_params])
 
     def create_source_connection(self, body: Mapping[str, Any]) -> str:
         """``POST /sourceConnections`` with one request; the bodies are in ``flow_service.bodies``."""

@@ -37,15 +37,15 @@ class _Untold(Secrets):
         self.learn(values)
 
 
-class Line:
-    """The way to one organization. Nothing is looked up before it is needed."""
+class AepSession:
+    """Hold what requests to one organization share. Nothing is looked up before it is needed."""
 
     _transport: Transport | None = None
 
     def __init__(self, conn_id: str) -> None:
         self.conn_id = conn_id
         self.secrets = Secrets()
-        self.slot = Slot()
+        self.sleep_budget = SleepBudget()
 
     @cached_property
     def settings(self) -> Settings:
@@ -64,20 +64,20 @@ class Line:
         assert self._transport is not None
         return self._transport
 
-    def aside(self) -> Line:
-        """Return a line of its own to the same organization, for a signal handler.
+    def aside(self) -> AepSession:
+        """Return a session of its own to the same organization, for a signal handler.
 
         The code that the signal interrupted cannot go on before the handler returns. It may be in the middle
-        of a request of this line's session, or of one to Airflow's supervisor. The handler would wait for
-        ever for either, so it gets a session of its own, and does not look up or mask anything.
+        of a request of this session, or of a request to Airflow's supervisor. The handler would wait for
+        ever for either, so its session is another one, and it does not look up or mask anything.
         """
-        line = Line(self.conn_id)
+        session = AepSession(self.conn_id)
         settings = replace(self.settings, timeout=min(self.settings.timeout, ASIDE))
-        line.__dict__["settings"] = settings
-        line.secrets = _Untold()
-        line.secrets.add([settings.client_secret])
-        line.slot = Slot(ASIDE)
-        return line
+        session.__dict__["settings"] = settings
+        session.secrets = _Untold()
+        session.secrets.add([settings.client_secret])
+        session.sleep_budget = SleepBudget(ASIDE)
+        return session
 
     def address(self, setting: str = "host") -> Address:
         """Where requests go, or with ``ims_host`` where tokens come from: for error messages."""
@@ -121,7 +121,7 @@ class Line:
 
     def _fetch_token(self) -> ims.Token:
         """Ask IMS. A token request makes nothing, so it is repeated as a GET would be."""
-        failure, token, _ = repeatedly("GET", self._fetch_token_once, self.slot, renewable=False)
+        failure, token, _ = repeatedly("GET", self._fetch_token_once, self.sleep_budget, renewable=False)
         if token is None:
             raise failure or AepReplyError.with_advice("IMS gave no token.")
         self.secrets.add([token.value])
@@ -150,14 +150,14 @@ class Line:
 def repeatedly(
     method: str,
     once: Callable[[], tuple[AepError | None, Result]],
-    slot: Slot,
+    budget: SleepBudget,
     *,
     log: Any = None,
     renewable: bool = True,
 ) -> tuple[AepError | None, Result, bool]:
     """Send as often as the table of retries says.
 
-    Where ``slot`` has no time left for a wait, the failure stands.
+    Where ``budget`` has no time left for a wait, the failure stands.
     Returns the last failure, the last result, and whether an earlier attempt may have had its effect.
     ``renewable``: whether ``once`` comes with a fresh token after a refused one.
     """
@@ -167,19 +167,19 @@ def repeatedly(
         if failure is None:
             return None, result, uncertain
         jitter = random.random()  # noqa: S311 - spreads waits, keeps no secret
-        spent = max(waited, LONGEST_WAIT - slot.left)
+        spent = max(waited, LONGEST_WAIT - budget.left)
         again = decide(method, failure, attempt=attempt, refreshed=refreshed, waited=spent, jitter=jitter)
         if again is None:
             return failure, result, uncertain
         if log is not None:
             wait, number = again.wait, attempt + 1
             log.info("Request failed: %s. Trying again in %.1f s (attempt %d).", failure.brief, wait, number)
-        slot.sleep(again.wait)
+        budget.sleep(again.wait)
         waited, uncertain = waited + again.wait, uncertain or failure.may_have_happened
         attempt, refreshed = attempt + (not again.fresh_token), refreshed or again.fresh_token
 
 
-class Slot:
+class SleepBudget:
     """Count the seconds that one try may still sleep in a worker slot, all its waits together.
 
     Every wait on a worker uses it, except a wait for a run with ``deferrable=False``.

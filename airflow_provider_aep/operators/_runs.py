@@ -84,5 +84,5 @@ def _once(
         look=lambda: [read_run(item) for item in hook.list_runs(identity["flow"])],
         post=post,
         log=log,
-        sleep=hook.slot.sleep,
+        sleep=hook.sleep_budget.sleep,
     )

@@ -129,7 +129,7 @@ class CreateOperator(AepOperator):
 
         key = "aep_" + re.sub(r"[^A-Za-z0-9]+", "_", wanted.kind)  # it is part of a path
         memory = TaskMemory(context, key, wanted.identity, self.log)
-        return carry_out(create_once(wanted), service, memory, self.log, self.hook.slot.sleep)
+        return carry_out(create_once(wanted), service, memory, self.log, self.hook.sleep_budget.sleep)
 
     def plan(self, context: Any) -> tuple[Wanted, Service]:
         """What is wanted and how it is made; everything is checked here, before anything is created."""

@@ -224,7 +224,7 @@ class RotateCredentialsOperator(AepOperator):
             self.log.warning("Not the credentials alone change, but %s as well.", ", ".join(moved))
         recipe = replace_credentials(rotation.wanted, rotation.entity)
         memory = TaskMemory(context, "aep_rotation", {}, self.log)
-        carry_out(recipe, rotation, memory, self.log, self.hook.slot.sleep)
+        carry_out(recipe, rotation, memory, self.log, self.hook.sleep_budget.sleep)
         if self.hook.test_base_connection(self.connection_id):
             return self.connection_id
         raise CredentialsRefusedError(

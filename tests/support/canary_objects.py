@@ -26,8 +26,8 @@ def _object(one: Any) -> Shown:
 def _hook(hook: Any) -> Shown:
     """With its way out: settings, session, what it knows to be secret."""
     yield from _object(hook)
-    yield from _object(hook._line)
-    if transport := hook._line._transport:
+    yield from _object(hook._aep_session)
+    if transport := hook._aep_session._transport:
         yield from _object(transport)
         yield from _object(hook.get_conn())
 

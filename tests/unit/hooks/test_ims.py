@@ -219,12 +219,12 @@ def test_a_session_may_be_asked_for_while_it_is_made(
     def interrupted(*given: Any) -> Any:
         made.append(given)
         if len(made) == 1:
-            inner.append(hook._line.transport)
+            inner.append(hook._aep_session.transport)
         return Transport(*given)
 
     monkeypatch.setattr(session, "Transport", interrupted)
-    task = threading.Thread(target=lambda: inner.append(hook._line.transport), daemon=True)
+    task = threading.Thread(target=lambda: inner.append(hook._aep_session.transport), daemon=True)
     task.start()
     task.join(60)
     assert len(inner) == len(made) == 2
-    assert inner[0] is inner[1] is hook._line.transport
+    assert inner[0] is inner[1] is hook._aep_session.transport

@@ -112,6 +112,6 @@ def test_no_text_survives_that_was_registered(secret: str, before: str, after: s
 def test_a_hook_scrubs_what_it_knows(hook: Any) -> None:
     """Its client secret and its token, for whoever shows a text that came from a server."""
     hook.list_connections()
-    token = hook._line.token()
+    token = hook._aep_session.token()
     scrubbed = hook.scrub(f"refused: {CLIENT_SECRET}, {token}!")
     assert scrubbed == "refused: ***, ***!"
