@@ -1,9 +1,10 @@
 """How creation stays exactly once, on a service without idempotency keys and with names that repeat.
 
-The recipe is a generator. It decides, and yields what is to be done next: look, post, sleep, delete.
-:func:`carry_out` does it by way of a hook and sends the result back in. So every decision is pure and can
-be driven through every interleaving of two tasks and their deaths without a network. All of it depends on
-how soon AEP lists a new entity: :mod:`airflow_provider_aep.exactly_once.reconciler` states the bound.
+The reconciler is a generator. It decides, and yields the next step: list, post, sleep, delete.
+:func:`carry_out` carries the step out with a hook and sends the result back in. So every decision is pure,
+and tests can drive it through every interleaving of two tasks and their deaths without a network. All of it
+depends on how soon AEP lists a new entity: :mod:`airflow_provider_aep.exactly_once.reconciler` states the
+bound.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from airflow_provider_aep.exactly_once.adoption import replace_credentials, swit
 from airflow_provider_aep.exactly_once.driver import Memory, Service, carry_out
 from airflow_provider_aep.exactly_once.marks import find_mark, make_mark, with_mark, without_mark
 from airflow_provider_aep.exactly_once.reconciler import create_once
-from airflow_provider_aep.exactly_once.steps import Entity, Outcome, Wanted
+from airflow_provider_aep.exactly_once.steps import DesiredEntity, Entity, Outcome
 
 IF_EXISTS = ("reuse", "update", "fail")
 ON_DIFFERENCE = ("warn", "fail")
@@ -20,11 +21,11 @@ ON_DIFFERENCE = ("warn", "fail")
 __all__ = [
     "IF_EXISTS",
     "ON_DIFFERENCE",
+    "DesiredEntity",
     "Entity",
     "Memory",
     "Outcome",
     "Service",
-    "Wanted",
     "carry_out",
     "create_once",
     "find_mark",

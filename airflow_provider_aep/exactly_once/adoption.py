@@ -9,15 +9,15 @@ from typing import Any
 from airflow_provider_aep.exactly_once.steps import (
     Compare,
     Decided,
+    DesiredEntity,
     Entity,
     Get,
     Outcome,
     Publish,
-    Recipe,
+    Reconciliation,
     Sleep,
     Step,
     Update,
-    Wanted,
 )
 from airflow_provider_aep.flow_service.differences import Difference, listed
 from airflow_provider_aep.flow_service.errors import (
@@ -38,61 +38,61 @@ MOST_UPDATES = 10
 _POLL = (0.5, 1.0, 2.0, 3.0, 5.0)
 
 
-class Vanished(Exception):  # noqa: N818 - a turn in the recipe, not an error
-    """The chosen entity is gone: somebody deleted it while we were at it."""
+class Vanished(Exception):  # noqa: N818 - a turn in the reconciliation, not an error
+    """The chosen entity was deleted while this task used it."""
 
 
-def adopt(wanted: Wanted, entity: Entity, step: str) -> Recipe:
-    """Go on with an entity that stands, as ``if_exists`` says."""
-    mine = wanted.alike or (wanted.mark is not None and entity.mark == wanted.mark)
-    if wanted.if_exists == "fail" and not mine:
+def adopt(desired: DesiredEntity, entity: Entity, step: str) -> Reconciliation:
+    """Use an entity that exists, as ``if_exists`` says."""
+    mine = desired.alike or (desired.mark is not None and entity.mark == desired.mark)
+    if desired.if_exists == "fail" and not mine:
         raise EntityExistsError(
-            f"{wanted.title} stands already: {entity.id}, {entity.maker}, and `if_exists` is "
+            f"{desired.title} exists already: {entity.id}, {entity.maker}, and `if_exists` is "
             "'fail'. Choose another `name`, or set `if_exists` to 'reuse' or 'update'."
         )
-    yield from compared(wanted, entity)
-    entity = yield from until_ready(wanted, (yield from published(wanted, entity)))
+    yield from compared(desired, entity)
+    entity = yield from until_ready(desired, (yield from published(desired, entity)))
     changed = False
-    if wanted.if_exists == "update":
+    if desired.if_exists == "update":
         try:
             changed = yield from update(entity)
         except AepNotFoundError:
             raise Vanished from None
     done = "updated" if changed else "reused"
-    maker = "" if wanted.alike else f", {entity.maker}"
-    foreign = entity.mark is None and not wanted.alike
-    yield Decided(f"{step} {done} {wanted.named}{maker}", entity.id, foreign)
+    maker = "" if desired.alike else f", {entity.maker}"
+    foreign = entity.mark is None and not desired.alike
+    yield Decided(f"{step} {done} {desired.named}{maker}", entity.id, foreign)
     return Outcome(entity.id, created=False)
 
 
-def compared(wanted: Wanted, entity: Entity) -> Generator[Step, Any, None]:
-    """Refuse an entity that differs, or warn of it; what ``update`` can change is left to it."""
+def compared(desired: DesiredEntity, entity: Entity) -> Generator[Step, Any, None]:
+    """Refuse an entity that differs, or warn of it; ``update`` changes what it can change."""
     found: Sequence[Difference] = (yield Compare(entity)) or ()
-    update = wanted.if_exists == "update"
+    update = desired.if_exists == "update"
     if update:
         found = [one for one in found if one.fixed]
     if not found:
         return
-    differs = f"{wanted.title} exists and differs from what this task wants ({entity.id}). {listed(found)}."
+    differs = f"{desired.title} exists and differs from what this task wants ({entity.id}). {listed(found)}."
     if update:
         ways = " ".join(dict.fromkeys(one.fixed for one in found))
         raise EntityDiffersError(f"{differs} Nothing was changed. {ways}", differences=found)
     ways = "Set `if_exists` to 'update' to change what AEP lets one change, or correct the task's parameters."
-    if wanted.on_difference == "fail":
+    if desired.on_difference == "fail":
         raise EntityDiffersError(
             f"{differs} Nothing was changed, since `on_difference` is 'fail'. {ways}", differences=found
         )
     yield Decided(f"{differs} It is used as it is. {ways}", entity.id, warning=True)
 
 
-def is_leftover_draft(wanted: Wanted, entity: Entity) -> bool:
-    """A draft of this provider, whose maker died, or is about to publish it."""
-    return wanted.drafts and entity.is_draft and entity.mark is not None
+def is_leftover_draft(desired: DesiredEntity, entity: Entity) -> bool:
+    """Return whether this is a draft of this provider: its task died, or is about to publish it."""
+    return desired.drafts and entity.is_draft and entity.mark is not None
 
 
-def published(wanted: Wanted, entity: Entity, *, own: bool = False) -> Generator[Step, Any, Entity]:
-    """Publish what is still a draft of ours. Whoever is second finds it published, which is as good."""
-    if not (is_leftover_draft(wanted, entity) or (own and wanted.drafts and entity.is_draft)):
+def published(desired: DesiredEntity, entity: Entity, *, own: bool = False) -> Generator[Step, Any, Entity]:
+    """Publish an entity that is still a draft of ours. A second task finds it published, which is as good."""
+    if not (is_leftover_draft(desired, entity) or (own and desired.drafts and entity.is_draft)):
         return entity
     failure: AepError | None = None
     for _ in range(2):  # a refused token is renewed once
@@ -120,13 +120,13 @@ def update(
     conflicts: int = MOST_UPDATES,
     guard: Callable[[Entity, Entity], None] | None = None,
 ) -> Generator[Step, Any, bool]:
-    """PATCH as of the etag. Whoever was faster, or a lost reply, makes us read again and send the same again.
+    """PATCH as of the etag. After a 412 or a lost reply, read again and send the same again.
 
-    Returns whether anything was changed.
+    Return whether anything was changed.
 
-    :param conflicts: how often somebody else may be faster
-    :param guard: gets the entity as it was read and as it is after a 412; raises where sending again would
-        undo what somebody else did. It is not asked once a reply was lost: the change may be our own
+    :param conflicts: how many 412 are allowed
+    :param guard: gets the entity as it was read and as it is after a 412; raises if sending again would undo
+        somebody else's change. It is not called after a lost reply: the change may be our own
     """
     failure: AepError | None = None
     lost = False
@@ -154,19 +154,19 @@ def update(
     raise failure
 
 
-def until_ready(wanted: Wanted, entity: Entity) -> Generator[Step, Any, Entity]:
-    """Wait for an entity that is still coming up, such as ``initializing`` where creation is asynchronous."""
-    waited, looks = 0.0, 0
+def until_ready(desired: DesiredEntity, entity: Entity) -> Generator[Step, Any, Entity]:
+    """Poll an entity that is still being set up, such as ``initializing`` if creation is asynchronous."""
+    waited, polls = 0.0, 0
     if entity.readiness is Readiness.COMING:
-        yield Decided(f"{wanted.title} is {entity.state!r}; waiting for it", entity.id)
+        yield Decided(f"{desired.title} is {entity.state!r}; waiting for it", entity.id)
     while entity.readiness is not Readiness.READY:
         if entity.readiness is Readiness.REFUSED:
-            raise state_error(wanted, entity)
-        if waited >= wanted.wait_timeout:
-            raise state_error(wanted, entity, f"after {wanted.wait_timeout:g} s")
-        pause = min(_POLL[min(looks, len(_POLL) - 1)], wanted.wait_timeout - waited)
-        yield from wait_longer(wanted, entity, pause, waited)
-        waited, looks = waited + pause, looks + 1
+            raise state_error(desired, entity)
+        if waited >= desired.wait_timeout:
+            raise state_error(desired, entity, f"after {desired.wait_timeout:g} s")
+        pause = min(_POLL[min(polls, len(_POLL) - 1)], desired.wait_timeout - waited)
+        yield from wait_longer(desired, entity, pause, waited)
+        waited, polls = waited + pause, polls + 1
         try:
             entity = yield Get(entity.id)
         except AepNotFoundError:
@@ -174,20 +174,22 @@ def until_ready(wanted: Wanted, entity: Entity) -> Generator[Step, Any, Entity]:
     return entity
 
 
-def wait_longer(wanted: Wanted, entity: Entity, pause: float, waited: float) -> Generator[Step, Any, None]:
-    """Sleep while an entity is coming or leaving; where the worker's slot gives no time, a retry goes on."""
+def wait_longer(
+    desired: DesiredEntity, entity: Entity, pause: float, waited: float
+) -> Generator[Step, Any, None]:
+    """Sleep while an entity is set up or removed. If the sleep budget is used up, fail for a retry."""
     try:
         yield Sleep(pause)
     except WorkerSlotError:
         since = f"after {waited:g} s, and a try may not sleep longer in a worker's slot"
-        later = min(wanted.wait_timeout - waited, LONGEST_WAIT)
-        raise state_error(wanted, entity, since, retry_after=later) from None
+        later = min(desired.wait_timeout - waited, LONGEST_WAIT)
+        raise state_error(desired, entity, since, retry_after=later) from None
 
 
 def state_error(
-    wanted: Wanted, entity: Entity, since: str = "", retry_after: float | None = None
+    desired: DesiredEntity, entity: Entity, since: str = "", retry_after: float | None = None
 ) -> EntityStateError:
-    """What is wrong with a state, and who can do what about it."""
+    """Return the error of a state in which the entity cannot be used, with what to do."""
     coming = entity.readiness is not Readiness.REFUSED
     what = (
         "Run the task again later: it goes on waiting"
@@ -195,7 +197,7 @@ def state_error(
         else "Enable, publish or delete it in AEP, or choose another `name`"
     )
     return EntityStateError(
-        f"{wanted.title} is {entity.state!r}{' ' + since if since else ''}: {entity.id}, "
+        f"{desired.title} is {entity.state!r}{' ' + since if since else ''}: {entity.id}, "
         f"{entity.maker}. It cannot be used like that. {what}.",
         retryable=coming,
         retry_after=retry_after,
@@ -203,29 +205,29 @@ def state_error(
 
 
 _STAMPS = frozenset({"etag", "version", "updatedAt", "updatedBy", "updatedClient"})
-"""What every change of a connection moves, whatever else it changes."""
+"""Fields that every change of a connection changes."""
 
 
-def replace_credentials(wanted: Wanted, entity: Entity) -> Recipe:
-    """PATCH as of what was read; at a 412 once more, if the credentials are still those that were read.
+def replace_credentials(desired: DesiredEntity, entity: Entity) -> Reconciliation:
+    """PATCH as of the etag; after a 412 once more, if the credentials are still those that were read.
 
-    One that is disabled is taken as well: wrong credentials may be why.
+    A disabled connection is accepted: wrong credentials may be the reason.
     """
-    if entity.readiness is Readiness.COMING:  # a PATCH is refused until it stands (1417-400)
+    if entity.readiness is Readiness.COMING:  # a PATCH is refused until it is set up (1417-400)
         try:
-            entity = yield from until_ready(wanted, entity)
+            entity = yield from until_ready(desired, entity)
         except Vanished:
             raise EntityStateError(
-                f"{wanted.title} was deleted meanwhile: {entity.id}. Its credentials were not "
-                "replaced. See who deleted it, then create it anew."
+                f"{desired.title} was deleted meanwhile: {entity.id}. Its credentials were not "
+                "replaced. See who deleted it, then create it again."
             ) from None
-    yield from update(entity, conflicts=1, guard=partial(_check_untouched, wanted))
-    yield Decided(f"Replaced the credentials of {wanted.named}, {entity.maker}", entity.id)
+    yield from update(entity, conflicts=1, guard=partial(_check_untouched, desired))
+    yield Decided(f"Replaced the credentials of {desired.named}, {entity.maker}", entity.id)
     return Outcome(entity.id, created=False)
 
 
-def _check_untouched(wanted: Wanted, before: Entity, now: Entity) -> None:
-    """Refuse where the credentials may be somebody else's by now.
+def _check_untouched(desired: DesiredEntity, before: Entity, now: Entity) -> None:
+    """Refuse if somebody else may have changed the credentials meanwhile.
 
     GET shows no secrets, only "a partial view". So they count as untouched if what it shows of ``auth`` is
     the same and the new etag has another reason that is to be seen: a name, a description, a state. An etag
@@ -236,7 +238,7 @@ def _check_untouched(wanted: Wanted, before: Entity, now: Entity) -> None:
     explained = before.etag == now.etag or _rest(before.shown) != _rest(now.shown)
     if not (same and explained):
         raise EntityChangedError(
-            f"Somebody else changed {wanted.named} meanwhile, and its credentials, it seems: {now.id}. "
+            f"Somebody else changed {desired.named} meanwhile, and its credentials, it seems: {now.id}. "
             "Nothing was overwritten. See in AEP who it was and which credentials are right; to set those of "
             "this task all the same, clear it."
         )
@@ -247,9 +249,9 @@ def _rest(shown: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def switch_once(is_so: Callable[[], bool], act: Callable[[], object]) -> bool:
-    """Act unless it is so already; after a failure look whether it is so by now. Returns whether it acted.
+    """Act unless the state is right; after a failure read it again. Return whether this call acted.
 
-    A refused token is renewed once. Whatever else leaves it as it was is for the caller's next try.
+    A refused token is renewed once. After any other failure the task's next try acts again.
     """
     if is_so():
         return False

@@ -1,4 +1,4 @@
-"""Carries a recipe out: every step by way of a hook, every result back in."""
+"""Drives a reconciliation: carries out each step with a hook, and sends the result back in."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from airflow_provider_aep.exactly_once import steps
-from airflow_provider_aep.exactly_once.steps import Entity, Outcome, Recipe, Step
+from airflow_provider_aep.exactly_once.steps import Entity, Outcome, Reconciliation, Step
 from airflow_provider_aep.flow_service.differences import Difference
 from airflow_provider_aep.flow_service.errors import AepError
 
 
 class Service(Protocol):
-    """What a hook offers for one wanted entity. Every method may raise an :class:`AepError`."""
+    """What a hook offers for one desired entity. Every method may raise an :class:`AepError`."""
 
-    def look(self) -> Sequence[Entity]: ...
+    def list_existing(self) -> Sequence[Entity]: ...
     def get(self, id: str) -> Entity: ...
     def post(self) -> str: ...
     def publish(self, id: str) -> None: ...
@@ -34,21 +34,21 @@ class Memory(Protocol):
 
 
 def carry_out(
-    recipe: Recipe,
+    reconciliation: Reconciliation,
     service: Service,
     memory: Memory,
     log: Any,
     sleep: Callable[[float], None],
 ) -> Outcome:
-    """Drive a recipe to its end. Signals and time-outs pass through as they come.
+    """Drive a reconciliation to its end. Signals and time-outs pass through.
 
-    :param sleep: may raise :class:`WorkerSlotError`, which the recipe takes as it takes the errors of steps
+    :param sleep: may raise :class:`WorkerSlotError`, handled like the error of a step
     """
     reply: Any = None
     failure: AepError | None = None
     while True:
         try:
-            step = recipe.send(reply) if failure is None else recipe.throw(failure)
+            step = reconciliation.send(reply) if failure is None else reconciliation.throw(failure)
         except StopIteration as done:
             return done.value  # type: ignore[no-any-return]
         reply, failure = None, None
@@ -60,8 +60,8 @@ def carry_out(
 
 def _perform(step: Step, service: Service, memory: Memory, log: Any, sleep: Callable[[float], None]) -> Any:
     match step:
-        case steps.Look():
-            return service.look()
+        case steps.ListExisting():
+            return service.list_existing()
         case steps.Get(id):
             return service.get(id)
         case steps.Post():

@@ -69,28 +69,28 @@ def start_once(
     *,
     order: RunOrder,
     notes: Notes,
-    look: Callable[[], Sequence[Run]],
+    list_runs: Callable[[], Sequence[Run]],
     post: Callable[[], str],
     log: Any,
     sleep: Callable[[float], None],
 ) -> str:
     """Start the run of an order unless it was started already; return its id.
 
-    :param look: every run of the dataflow
+    :param list_runs: every run of the dataflow
     :param post: start one, with one request
     :param sleep: may raise :class:`WorkerSlotError`
     :raises AmbiguousRunError: a run may have been started, and which one is unknown; retryable while a run
         can still show its window
     :raises TaskStoreError: the task state store failed before the POST
     """
-    return _Start(order, notes, look, post, log, sleep).begin()
+    return _Start(order, notes, list_runs, post, log, sleep).begin()
 
 
 @dataclass(frozen=True)
 class _Start:
     order: RunOrder
     notes: Notes
-    look: Callable[[], Sequence[Run]]
+    list_runs: Callable[[], Sequence[Run]]
     post: Callable[[], str]
     log: Any
     sleep: Callable[[float], None]
@@ -103,7 +103,7 @@ class _Start:
         since = known.get("since")
         if isinstance(since, int | float):
             return self._find_lost(since, None)
-        runs = self.look()
+        runs = self.list_runs()
         if (run := self._earlier(runs, known.get("cleared"))) is not None:
             return self._keep(run.id)
         since = max((run.created_at or 0.0 for run in runs), default=0.0)
@@ -152,7 +152,7 @@ class _Start:
             if shown.own and not shown.undecided:
                 break
             self.sleep(pause)
-            shown = self._shown(self.look(), floor)
+            shown = self._shown(self.list_runs(), floor)
         if not shown.own and (shown.undecided or (shown.unknown and self.order.window is None)):
             raise self._ambiguous(shown)
         return shown.own
@@ -190,12 +190,12 @@ class _Start:
     def _find_refused(self, since: float, failure: AepError) -> str | None:
         """The run that was started though its POST was refused; None if there is none, as is usual."""
         try:
-            shown = self._shown(self.look(), since)
+            shown = self._shown(self.list_runs(), since)
             for pause in PATIENCE:
                 if shown.own or not shown.undecided:
                     break
                 self.sleep(pause)
-                shown = self._shown(self.look(), since)
+                shown = self._shown(self.list_runs(), since)
         except AepError:
             self.notes.forget()  # it was a refusal, so the next try can start afresh
             raise
@@ -211,7 +211,7 @@ class _Start:
         for pause in PATIENCE:
             try:
                 self.sleep(pause)
-                shown = self._shown(self.look(), since)
+                shown = self._shown(self.list_runs(), since)
             except AepError:
                 if self.notes.lasts or self.order.window is not None:
                     raise  # a retry recognizes the run by one of them

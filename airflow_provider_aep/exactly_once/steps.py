@@ -1,4 +1,4 @@
-"""What the recipe is told, and what it asks for."""
+"""The steps that the reconciler yields, and what it gets."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from airflow_provider_aep.flow_service.replies import Readiness, readiness
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What shall stand exactly once.
+class DesiredEntity:
+    """The entity that shall exist exactly once.
 
     :param kind: in words, such as ``base connection``
     :param identity: everything that makes two entities the same one, its name included
-    :param on_difference: what to do under ``reuse`` where it differs: ``warn`` or ``fail``
+    :param on_difference: what to do under ``reuse`` if it differs: ``warn`` or ``fail``
     :param mark: this task instance's mark, or None to work without
-    :param drafts: it is made as a draft, which has no effect yet, and published once it is chosen
+    :param drafts: created as a draft, which has no effect yet, and published when it is chosen
     :param alike: all entities of this identity do the same, carry no mark and cannot be deleted: any will do
-    :param wait_timeout: seconds to wait for an entity that is still coming up
-    :param settle: seconds between an own post and the look for a race; see the recipe's bound
+    :param wait_timeout: seconds to wait for an entity that is still being set up
+    :param settle: seconds between an own POST and the list that shows a race; see the reconciler's bound
     """
 
     kind: str
@@ -47,9 +47,9 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Entity:
-    """One entity as the service lists it.
+    """One entity, as the service lists it.
 
-    :param shown: all that was read of it, out of which no secret may go any further
+    :param shown: all that was read of it; a secret in it must not leave this object
     """
 
     id: str
@@ -77,13 +77,13 @@ class Entity:
 
     @property
     def age_key(self) -> tuple[float, str]:
-        """Sorts the oldest first, the same way for everyone who looks."""
+        """Sort the oldest first, in the same way for every task that lists them."""
         return (self.created_at, self.id)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """The entity that stands, and whether this try made it."""
+    """The entity that exists in the end, and whether this try created it."""
 
     id: str
     created: bool
@@ -91,7 +91,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Recall:
-    """The id in the task's memory that fits this try, or None."""
+    """Return the id in the task's memory that fits this try, or None."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class Keep:
 
 
 @dataclass(frozen=True)
-class Look:
+class ListExisting:
     """List every entity of the identity."""
 
 
@@ -120,21 +120,21 @@ class Post:
 
 @dataclass(frozen=True)
 class Publish:
-    """Make an entity of a draft."""
+    """Publish a draft."""
 
     id: str
 
 
 @dataclass(frozen=True)
 class Compare:
-    """In which fields an entity differs from what is wanted."""
+    """Return the fields in which an entity differs from the desired entity."""
 
     entity: Entity
 
 
 @dataclass(frozen=True)
 class Update:
-    """Bring an entity to what is wanted, as of its etag; whether there was anything to change."""
+    """Change an entity to the desired one, as of its etag; return whether anything was to change."""
 
     entity: Entity
 
@@ -148,14 +148,14 @@ class Delete:
 
 @dataclass(frozen=True)
 class Dependants:
-    """The ids of what hangs on an entity."""
+    """Return the ids of what depends on an entity."""
 
     id: str
 
 
 @dataclass(frozen=True)
 class Sleep:
-    """Wait; ``jitter`` asks for anything between half and all of it."""
+    """Sleep; with ``jitter`` for a random time between half of it and all of it."""
 
     seconds: float
     jitter: bool = False
@@ -163,12 +163,25 @@ class Sleep:
 
 @dataclass(frozen=True)
 class Decided:
-    """A decision, for the log; with the id of whom it is about."""
+    """Log a decision, with the id of the entity that it is about."""
 
     text: str
     id: str = ""
     warning: bool = False
 
 
-Step = Recall | Keep | Look | Get | Post | Publish | Compare | Update | Delete | Dependants | Sleep | Decided
-Recipe = Generator[Step, Any, Outcome]
+Step = (
+    Recall
+    | Keep
+    | ListExisting
+    | Get
+    | Post
+    | Publish
+    | Compare
+    | Update
+    | Delete
+    | Dependants
+    | Sleep
+    | Decided
+)
+Reconciliation = Generator[Step, Any, Outcome]

@@ -455,10 +455,10 @@ class AepConflictError(AepError):
 
 
 class EntityExistsError(AepConflictError):
-    """``if_exists="fail"``, and an entity of this identity stands already."""
+    """``if_exists="fail"``, and an entity of this identity exists already."""
 
     stable_code = "AEP-E501"
-    what = "Nothing was created: an entity of this name stands already."
+    what = "Nothing was created: an entity of this name exists already."
     why = "`if_exists` is 'fail', or what stands differs in something that cannot be changed."
     todo = "Choose another `name`, or set `if_exists` to 'reuse' or 'update' where the message offers it."
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from airflow_provider_aep.exactly_once import Entity, Wanted, find_mark, with_mark, without_mark
+from airflow_provider_aep.exactly_once import DesiredEntity, Entity, find_mark, with_mark, without_mark
 from airflow_provider_aep.flow_service import replies
 from airflow_provider_aep.flow_service.auth_parameters import is_secret
 from airflow_provider_aep.flow_service.differences import Difference, compare
@@ -69,7 +69,7 @@ class BaseConnections:
     def _ways(self) -> Sequence[AuthSpec]:
         return self._source.auth if self._request.offline else ways_to_authenticate(self._hook, self._source)
 
-    def look(self) -> Sequence[Entity]:
+    def list_existing(self) -> Sequence[Entity]:
         spec_id = self._source.connection_spec_id
         return [
             read_entity(item)
@@ -179,7 +179,7 @@ class Rotation(BaseConnections):
         )
         super().__init__(hook, request)
         self.entity = read_entity(item)
-        self.wanted = Wanted(
+        self.desired = DesiredEntity(
             kind=f"{source.title} base connection",
             name=request.name,
             identity={},

@@ -81,7 +81,7 @@ def _once(
     return start_once(
         order=order,
         notes=TaskMemory(context, "aep_flow_run", {**place, **identity}, log, decides=True),
-        look=lambda: [read_run(item) for item in hook.list_runs(identity["flow"])],
+        list_runs=lambda: [read_run(item) for item in hook.list_runs(identity["flow"])],
         post=post,
         log=log,
         sleep=hook.sleep_budget.sleep,

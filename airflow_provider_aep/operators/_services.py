@@ -118,13 +118,13 @@ class EntityOrder:
 
     :param filters: what narrows the list to its kin, its name apart
     :param body: what is POSTed; its description gets the mark
-    :param fits: raises where one that stands under the name is a different thing
+    :param fits: raises if the existing entity of the name is a different thing
     :param said: what of it the caller gave, as fields by the names of the parameters
     :param shown: the same fields of one that exists
     :param fixed: why a field cannot be changed, by its name and the item
     :param operations: what changes the fields of these names, by the item; the description apart
     :param dependants: the ids of what uses the entity
-    :param check: raises where it cannot be made as it is wanted now, though one that stands is fine
+    :param check: raises if it cannot be created as desired now; an existing one is fine
     :param url: the entity's page in AEP's UI
     """
 
@@ -151,7 +151,7 @@ class FlowEntities:
         self._hook = hook
         self._order = order
 
-    def look(self) -> Sequence[Entity]:
+    def list_existing(self) -> Sequence[Entity]:
         name = self._order.body["name"]
         found = self._hook.list_entities(self._order.collection, self._order.filters, name=name)
         return [self._read(item) for item in found]
@@ -207,7 +207,7 @@ class FlowEntities:
 
 
 def read_entity(item: Mapping[str, Any]) -> Entity:
-    """What the recipe needs of an entity."""
+    """Read what the reconciler needs of an entity."""
     if not is_id(item.get("id")):
         raise AepReplyError.with_advice("Flow Service listed an entity without an id.")
     created = item.get("createdAt")
@@ -234,13 +234,13 @@ class DatasetOrder:
 
 
 class Datasets:
-    """The :class:`~airflow_provider_aep.exactly_once.Service` for one wanted dataset."""
+    """The :class:`~airflow_provider_aep.exactly_once.Service` for one desired dataset."""
 
     def __init__(self, hook: CatalogHook, order: DatasetOrder) -> None:
         self._hook = hook
         self._order = order
 
-    def look(self) -> Sequence[Entity]:
+    def list_existing(self) -> Sequence[Entity]:
         return [self._read(item) for item in self._hook.list_datasets(name=self._order.name)]
 
     def get(self, id: str) -> Entity:
@@ -286,11 +286,11 @@ class Datasets:
         )
 
     def _read(self, item: Mapping[str, Any]) -> Entity:
-        """:raises EntityExistsError: one of the name stands, and is of another schema"""
+        """:raises EntityExistsError: one of the name exists, with another schema"""
         schema_id = schema_of(item)
         if schema_id != self._order.schema_id:
             raise EntityExistsError(
-                f"The dataset {self._order.name!r} stands already, with schema {schema_id} instead of "
+                f"The dataset {self._order.name!r} exists already, with schema {schema_id} instead of "
                 f"{self._order.schema_id}: {item['id']}. A dataset's schema cannot be changed: choose "
                 "another `name`, or give that schema as `schema_id`."
             )
@@ -329,7 +329,7 @@ class MappingSets:
         self._order = order
         self._seen: dict[str, Mapping[str, Any]] = {}
 
-    def look(self) -> Sequence[Entity]:
+    def list_existing(self) -> Sequence[Entity]:
         """The one that the dataflow uses; else those of the name that the content has."""
         of_dataflow = [self._read(item) for item in self._of_dataflow()]
         if of_dataflow:
@@ -424,9 +424,9 @@ class ResourceOrder:
 
     :param kind: ``schemas`` or ``fieldgroups``
     :param body: what is POSTed; its description gets the mark
-    :param class_id: the class that one that stands must have too
-    :param description: the user's own, None to leave alone what stands
-    :param operations: what ``if_exists="update"`` adds to one that stands
+    :param class_id: the class that an existing one must have too
+    :param description: the user's own, None to leave an existing one as it is
+    :param operations: what ``if_exists="update"`` adds to an existing one
     :param said: what the caller gave, as fields by the names of the parameters
     :param shown: the same fields of one that exists
     """
@@ -458,7 +458,7 @@ class RegistryResources:
         self._taken_by: str | None = None
         self._seen: dict[str, Item] = {}
 
-    def look(self) -> Sequence[Entity]:
+    def list_existing(self) -> Sequence[Entity]:
         """By title; with what the registry said has the title, even where its list lags behind."""
         found = [
             self._read(item) for item in self._hook.list_resources(self._order.kind, title=self._order.title)
@@ -476,7 +476,7 @@ class RegistryResources:
         return self._read(self._hook.get_resource(self._order.kind, id))
 
     def post(self) -> str:
-        """:raises TitleTakenError: somebody was faster, as the next look shows, or it is another kind's"""
+        """:raises TitleTakenError: another task was faster, as the next list shows, or another kind has it"""
         description = with_mark(self._order.description, self._order.mark) or ""
         try:
             return self._hook.create_resource(
@@ -488,7 +488,7 @@ class RegistryResources:
             raise self._taken(error) from error
 
     def _taken(self, error: AepRequestError) -> TitleTakenError:
-        """A title taken by our own kind is for the recipe to look at; by any other it is the end."""
+        """Leave a title taken by the same kind to the reconciler; raise if it is another kind's."""
         other = xdm.find_resource_id(str(error))
         ours = other is None or xdm.is_of_kind(other, self._order.kind)
         self._taken_by = other if ours else None
@@ -544,14 +544,14 @@ class RegistryResources:
         return schema_link(self._hook, key, id)
 
     def _read(self, item: Item) -> Entity:
-        """:raises EntityExistsError: one of the title stands, and is of another class"""
+        """:raises EntityExistsError: one of the title exists, with another class"""
         resource_id = xdm.read_resource_id(item, f"GET /tenant/{self._order.kind}")
         self._seen[resource_id] = item
         named = item.get("meta:class") or item.get("meta:intendedToExtend") or self._order.class_id
         classes = [named] if isinstance(named, str) else list(named)
         if self._order.class_id not in classes:
             raise EntityExistsError(
-                f"The {self._order.words} {self._order.title!r} stands already, for class "
+                f"The {self._order.words} {self._order.title!r} exists already, for class "
                 f"{', '.join(map(str, classes))} instead of {self._order.class_id}: {resource_id}. A class "
                 "cannot be changed: choose another `name`, or give that class as `class_id`."
             )

@@ -12,7 +12,7 @@ from airflow_provider_aep.retry import AepRetryPolicy
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from airflow_provider_aep.exactly_once import Outcome, Service, Wanted
+    from airflow_provider_aep.exactly_once import DesiredEntity, Outcome, Service
     from airflow_provider_aep.hooks.flow_service import FlowServiceHook
 
 
@@ -117,25 +117,25 @@ class CreateOperator(AepOperator):
 
     def act(self, context: Any) -> str:
         """Create it, or find it, and push the link to it while the task still runs."""
-        wanted, service = self.plan(context)
-        outcome = self.ensure(context, wanted, service)
+        desired, service = self.plan(context)
+        outcome = self.ensure(context, desired, service)
         push_link(self, context, self.link_key, service.link(outcome.id))
         return outcome.id
 
-    def ensure(self, context: Any, wanted: Wanted, service: Service) -> Outcome:
+    def ensure(self, context: Any, desired: DesiredEntity, service: Service) -> Outcome:
         """Carry out the recipe for one entity, with what this task remembers of it."""
         from airflow_provider_aep.exactly_once import carry_out, create_once
         from airflow_provider_aep.operators._services import TaskMemory
 
-        key = "aep_" + re.sub(r"[^A-Za-z0-9]+", "_", wanted.kind)  # it is part of a path
-        memory = TaskMemory(context, key, wanted.identity, self.log)
-        return carry_out(create_once(wanted), service, memory, self.log, self.hook.sleep_budget.sleep)
+        key = "aep_" + re.sub(r"[^A-Za-z0-9]+", "_", desired.kind)  # it is part of a path
+        memory = TaskMemory(context, key, desired.identity, self.log)
+        return carry_out(create_once(desired), service, memory, self.log, self.hook.sleep_budget.sleep)
 
-    def plan(self, context: Any) -> tuple[Wanted, Service]:
+    def plan(self, context: Any) -> tuple[DesiredEntity, Service]:
         """What is wanted and how it is made; everything is checked here, before anything is created."""
         raise NotImplementedError
 
-    def wanted(
+    def desired(
         self,
         context: Any,
         *,
@@ -144,14 +144,14 @@ class CreateOperator(AepOperator):
         identity: dict[str, str],
         drafts: bool = False,
         alike: bool = False,
-    ) -> Wanted:
+    ) -> DesiredEntity:
         """The order to the recipe: ``identity`` is completed by organization, sandbox and name."""
         from airflow_provider_aep._compat import config_seconds
-        from airflow_provider_aep.exactly_once import IF_EXISTS, ON_DIFFERENCE, Wanted
+        from airflow_provider_aep.exactly_once import IF_EXISTS, ON_DIFFERENCE, DesiredEntity
         from airflow_provider_aep.flow_service.validation import check_choice, check_seconds
 
         name_instance(context, name)
-        return Wanted(
+        return DesiredEntity(
             kind=kind,
             name=name,
             identity={

@@ -10,7 +10,7 @@ from airflow_provider_aep.operators.base import AepOperator, CreateOperator, non
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airflow_provider_aep.exactly_once import Service, Wanted
+    from airflow_provider_aep.exactly_once import DesiredEntity, Service
 
 
 class CreateBaseConnectionOperator(CreateOperator):
@@ -78,7 +78,7 @@ class CreateBaseConnectionOperator(CreateOperator):
         self.connection_spec_id = connection_spec_id
         self.validation = validation
 
-    def plan(self, context: Any) -> tuple[Wanted, Service]:
+    def plan(self, context: Any) -> tuple[DesiredEntity, Service]:
         """Check source, name, credentials and options."""
         from airflow_provider_aep.flow_service.sources import choose_source
         from airflow_provider_aep.flow_service.validation import check_choice, check_description, check_name
@@ -91,7 +91,7 @@ class CreateBaseConnectionOperator(CreateOperator):
         if source.retired:
             self.log.warning("%s: %s", source, source.deprecated)
         name = check_name(self.name)
-        wanted = self.wanted(
+        desired = self.desired(
             context,
             kind=f"{source.title} base connection",
             name=name,
@@ -100,14 +100,14 @@ class CreateBaseConnectionOperator(CreateOperator):
         request = ConnectionRequest(
             name=name,
             description=check_description(none_if_blank(self.description)),
-            mark=wanted.mark,
+            mark=desired.mark,
             credentials=read_credentials(
                 source, self.source_conn_id, self.auth_params, parameter=self.conn_id_parameter
             ),
             auth_spec=none_if_blank(self.auth_spec),
             offline=check_choice(self.validation, "validation", ("live", "offline")) == "offline",
         )
-        return wanted, BaseConnections(self.hook, request)
+        return desired, BaseConnections(self.hook, request)
 
 
 class CreatePayPalConnectionOperator(CreateBaseConnectionOperator):
@@ -140,7 +140,7 @@ class CreatePayPalConnectionOperator(CreateBaseConnectionOperator):
         super().__init__(source="paypal", name=name, source_conn_id=paypal_conn_id, **kwargs)
         self.paypal_conn_id = paypal_conn_id
 
-    def plan(self, context: Any) -> tuple[Wanted, Service]:
+    def plan(self, context: Any) -> tuple[DesiredEntity, Service]:
         """With the connection id as it was rendered."""
         self.source_conn_id = self.paypal_conn_id
         return super().plan(context)
@@ -222,9 +222,9 @@ class RotateCredentialsOperator(AepOperator):
         push_link(self, context, AepConnectionLink.xcom_key, rotation.link(self.connection_id))
         if moved := rotation.moved():
             self.log.warning("Not the credentials alone change, but %s as well.", ", ".join(moved))
-        recipe = replace_credentials(rotation.wanted, rotation.entity)
+        reconciliation = replace_credentials(rotation.desired, rotation.entity)
         memory = TaskMemory(context, "aep_rotation", {}, self.log)
-        carry_out(recipe, rotation, memory, self.log, self.hook.sleep_budget.sleep)
+        carry_out(reconciliation, rotation, memory, self.log, self.hook.sleep_budget.sleep)
         if self.hook.test_base_connection(self.connection_id):
             return self.connection_id
         raise CredentialsRefusedError(

@@ -10,7 +10,7 @@ from airflow_provider_aep.operators.base import CreateOperator, none_if_blank
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airflow_provider_aep.exactly_once import Service, Wanted
+    from airflow_provider_aep.exactly_once import DesiredEntity, Service
 
 
 class CreateDatasetOperator(CreateOperator):
@@ -40,18 +40,18 @@ class CreateDatasetOperator(CreateOperator):
         self.schema_id = schema_id
         self.description = description
 
-    def plan(self, context: Any) -> tuple[Wanted, Service]:
+    def plan(self, context: Any) -> tuple[DesiredEntity, Service]:
         """Everything is given; whether the schema stands is for Catalog to say."""
         from airflow_provider_aep.flow_service.validation import check_name, check_schema_id, check_text
         from airflow_provider_aep.hooks.catalog import CatalogHook
         from airflow_provider_aep.operators._services import DatasetOrder, Datasets
 
         name = check_name(self.name)
-        wanted = self.wanted(context, kind="dataset", name=name, identity={})
+        desired = self.desired(context, kind="dataset", name=name, identity={})
         order = DatasetOrder(
             name=name,
             schema_id=check_schema_id(self.schema_id),
             description=check_text(none_if_blank(self.description), "description"),
-            mark=wanted.mark,
+            mark=desired.mark,
         )
-        return wanted, Datasets(self.hook.to(CatalogHook), order)
+        return desired, Datasets(self.hook.to(CatalogHook), order)

@@ -10,7 +10,7 @@ from airflow_provider_aep.operators.base import AepOperator, CreateOperator, non
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from airflow_provider_aep.exactly_once import Service, Wanted
+    from airflow_provider_aep.exactly_once import DesiredEntity, Service
     from airflow_provider_aep.flow_service.schedules import Schedule
     from airflow_provider_aep.operators._services import EntityOrder, TaskMemory
 
@@ -75,7 +75,7 @@ class CreateDataflowOperator(CreateOperator):
         self.delta_column = delta_column
         self.description = description
 
-    def plan(self, context: Any) -> tuple[Wanted, Service]:
+    def plan(self, context: Any) -> tuple[DesiredEntity, Service]:
         """Check everything given, then find the flow spec for the source."""
         import time
 
@@ -104,7 +104,7 @@ class CreateDataflowOperator(CreateOperator):
         )
         mapping = self._check_agreement(source, target_id, mapping_set, delta)
         drafts = self.mark and bool((spec.get("attributes") or {}).get("isDraftModeSupported"))
-        wanted = self.wanted(
+        desired = self.desired(
             context, kind="dataflow", name=name, identity={"spec": str(spec["id"])}, drafts=drafts
         )
         body = bodies.flow(
@@ -117,11 +117,11 @@ class CreateDataflowOperator(CreateOperator):
             schedule=schedule,
             delta_column=delta,
         )
-        order = self._order(body, self._said(body, given, mapping), wanted, schedule)
-        return wanted, FlowEntities(self.hook, order)
+        order = self._order(body, self._said(body, given, mapping), desired, schedule)
+        return desired, FlowEntities(self.hook, order)
 
     def _order(
-        self, body: dict[str, Any], said: dict[str, Any], wanted: Wanted, schedule: Schedule | None
+        self, body: dict[str, Any], said: dict[str, Any], desired: DesiredEntity, schedule: Schedule | None
     ) -> EntityOrder:
         """How the dataflow is made, and compared with one that exists."""
         import time
@@ -134,12 +134,12 @@ class CreateDataflowOperator(CreateOperator):
             parameter="flow_id",
             filters=[("flowSpec.id", str(body["flowSpec"]["id"]))],
             body=body,
-            mark=wanted.mark,
+            mark=desired.mark,
             url=lambda own: flow_link(self, own),
             dependants=lambda _: (),
             fits=lambda item: _same_ends(item, body),
             check=lambda: schedule.check_start(time.time()) if schedule else None,
-            draft=wanted.drafts,
+            draft=desired.drafts,
             said=said,
             shown=lambda item: {
                 **differences.flow_fields(item),

@@ -10,7 +10,7 @@ from airflow_provider_aep.operators.base import CreateOperator, none_if_blank, p
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airflow_provider_aep.exactly_once import Wanted
+    from airflow_provider_aep.exactly_once import DesiredEntity
     from airflow_provider_aep.flow_service.mappings import Mapped
     from airflow_provider_aep.operators._services import MappingSets
 
@@ -64,13 +64,13 @@ class CreateMappingSetOperator(CreateOperator):
 
         schema_id = check_schema_id(self.schema_id)
         mapped = self._mapped(schema_id)
-        wanted, service = self._ordered(context, schema_id, mapped)
-        outcome = self.ensure(context, wanted, service)
+        desired, service = self._ordered(context, schema_id, mapped)
+        outcome = self.ensure(context, desired, service)
         self._tell_left_out(mapped, service.fields(outcome.id))
         push_link(self, context, self.link_key, service.link(outcome.id))
         return service.result(outcome.id)
 
-    def _ordered(self, context: Any, schema_id: str, mapped: Mapped) -> tuple[Wanted, MappingSets]:
+    def _ordered(self, context: Any, schema_id: str, mapped: Mapped) -> tuple[DesiredEntity, MappingSets]:
         from airflow_provider_aep.flow_service.mappings import mapping_set_body
         from airflow_provider_aep.flow_service.validation import check_name
         from airflow_provider_aep.hooks.data_prep import DataPrepHook
@@ -80,8 +80,8 @@ class CreateMappingSetOperator(CreateOperator):
         if dataflow is not None:
             check_name(dataflow, "dataflow")
         body = mapping_set_body(schema_id, mapped.pairs)
-        wanted = self.wanted(context, kind="mapping set", name=body["name"], identity={}, alike=True)
-        return wanted, MappingSets(self.hook.to(DataPrepHook), MappingSetOrder(body, dataflow))
+        desired = self.desired(context, kind="mapping set", name=body["name"], identity={}, alike=True)
+        return desired, MappingSets(self.hook.to(DataPrepHook), MappingSetOrder(body, dataflow))
 
     def _tell_left_out(self, mapped: Mapped, fields: dict[str, str]) -> None:
         """Warn of the columns that the mapping set in use does not bring in."""

@@ -11,7 +11,7 @@ from airflow_provider_aep.operators.base import CreateOperator, none_if_blank, p
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from airflow_provider_aep.exactly_once import Entity, Wanted
+    from airflow_provider_aep.exactly_once import DesiredEntity, Entity
     from airflow_provider_aep.hooks.schema_registry import SchemaRegistryHook
     from airflow_provider_aep.operators._services import RegistryResources
 
@@ -74,45 +74,45 @@ class CreateSchemaOperator(CreateOperator):
 
     def act(self, context: Any) -> str:
         """The field group first, then the schema; neither before all that is given has been checked."""
-        wanted, class_id, groups, fields = self._checked(context)
-        service = self._schema(wanted, class_id, groups, fields)
-        standing = service.look()
-        self._refuse(wanted, standing)
-        if fields and (not standing or self.if_exists == "update"):
-            groups.append(self._group(context, wanted, class_id, fields))
-            service = self._schema(wanted, class_id, groups, fields)
-        outcome = self.ensure(context, wanted, service)
+        desired, class_id, groups, fields = self._checked(context)
+        service = self._schema(desired, class_id, groups, fields)
+        existing = service.list_existing()
+        self._refuse(desired, existing)
+        if fields and (not existing or self.if_exists == "update"):
+            groups.append(self._group(context, desired, class_id, fields))
+            service = self._schema(desired, class_id, groups, fields)
+        outcome = self.ensure(context, desired, service)
         push_link(self, context, self.link_key, service.link(outcome.id))
         return outcome.id
 
-    def _checked(self, context: Any) -> tuple[Wanted, str, list[str], dict[str, Any]]:
+    def _checked(self, context: Any) -> tuple[DesiredEntity, str, list[str], dict[str, Any]]:
         """Everything that is given, checked: the order, the class, the groups, and the columns' fields."""
         from airflow_provider_aep.flow_service import xdm
         from airflow_provider_aep.flow_service.validation import check_name, check_text
 
         name = check_name(self.name)
         check_text(none_if_blank(self.description), "description")
-        wanted = self.wanted(context, kind="schema", name=name, identity={})
+        desired = self.desired(context, kind="schema", name=name, identity={})
         given = none_if_blank(self.columns)
         fields = {} if given is None else xdm.fields_of(xdm.merge_columns(given))
         if fields:
             check_name(_group_title(name), "name")
         groups = none_if_blank(self.field_groups)
-        return wanted, xdm.check_class(self.class_id), xdm.check_groups(groups or []), fields
+        return desired, xdm.check_class(self.class_id), xdm.check_groups(groups or []), fields
 
-    def _refuse(self, wanted: Wanted, standing: Sequence[Entity]) -> None:
+    def _refuse(self, desired: DesiredEntity, existing: Sequence[Entity]) -> None:
         """Under ``fail``, before a field group is made for nothing. The recipe itself says no once more."""
         from airflow_provider_aep.flow_service.errors import EntityExistsError
 
-        foreign = [one for one in standing if one.mark is None or one.mark != wanted.mark]
-        if wanted.if_exists == "fail" and foreign:
+        foreign = [one for one in existing if one.mark is None or one.mark != desired.mark]
+        if desired.if_exists == "fail" and foreign:
             raise EntityExistsError(
-                f"{wanted.title} stands already: {foreign[0].id}, {foreign[0].maker}, and `if_exists` is "
+                f"{desired.title} exists already: {foreign[0].id}, {foreign[0].maker}, and `if_exists` is "
                 "'fail'. Choose another `name`, or set `if_exists` to 'reuse' or 'update'."
             )
 
     def _schema(
-        self, wanted: Wanted, class_id: str, groups: list[str], fields: dict[str, Any]
+        self, desired: DesiredEntity, class_id: str, groups: list[str], fields: dict[str, Any]
     ) -> RegistryResources:
         from airflow_provider_aep.flow_service import xdm
         from airflow_provider_aep.operators._services import RegistryResources, ResourceOrder
@@ -121,11 +121,11 @@ class CreateSchemaOperator(CreateOperator):
         order = ResourceOrder(
             kind=xdm.SCHEMAS,
             body=xdm.schema_body(
-                title=wanted.name, description=description, class_id=class_id, groups=groups
+                title=desired.name, description=description, class_id=class_id, groups=groups
             ),
             class_id=class_id,
             description=description,
-            mark=wanted.mark,
+            mark=desired.mark,
             operations=lambda item: xdm.added_references(item, groups),
             said={"field_groups": dict.fromkeys(groups, "used"), "columns": xdm.types_of(fields)},
             shown=lambda item: {
@@ -145,23 +145,23 @@ class CreateSchemaOperator(CreateOperator):
             {name.removeprefix(own): one for name, one in found.items() if name.startswith(own)}
         )
 
-    def _group(self, context: Any, wanted: Wanted, class_id: str, fields: dict[str, Any]) -> str:
+    def _group(self, context: Any, desired: DesiredEntity, class_id: str, fields: dict[str, Any]) -> str:
         """The field group of the columns, made once by the same recipe."""
         from airflow_provider_aep.flow_service import xdm
         from airflow_provider_aep.operators._services import RegistryResources, ResourceOrder
 
-        title, tenant = _group_title(wanted.name), self._registry.tenant_id
+        title, tenant = _group_title(desired.name), self._registry.tenant_id
         order = ResourceOrder(
             kind=xdm.FIELD_GROUPS,
             body=xdm.group_body(title=title, class_id=class_id, tenant=tenant, fields=fields),
             class_id=class_id,
             description=None,
-            mark=wanted.mark,
+            mark=desired.mark,
             operations=lambda item: xdm.added_fields(item, tenant, fields),
             said={"columns": xdm.types_of(fields)},
             shown=lambda item: {"columns": xdm.types_of(xdm.own_fields(item, tenant))},
         )
-        group = self.wanted(context, kind="field group", name=title, identity={})
+        group = self.desired(context, kind="field group", name=title, identity={})
         return self.ensure(context, group, RegistryResources(self._registry, order)).id
 
     @cached_property

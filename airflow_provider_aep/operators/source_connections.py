@@ -11,7 +11,7 @@ from airflow_provider_aep.operators.explore import PlaceOperator
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airflow_provider_aep.exactly_once import Service, Wanted
+    from airflow_provider_aep.exactly_once import DesiredEntity, Service
     from airflow_provider_aep.flow_service.source_objects import Place
 
 
@@ -61,7 +61,7 @@ class CreateSourceConnectionOperator(PlaceOperator, CreateOperator):
         self.columns = columns
         self.description = description
 
-    def plan(self, context: Any) -> tuple[Wanted, Service]:
+    def plan(self, context: Any) -> tuple[DesiredEntity, Service]:
         """Read the base connection, and from the source what is not given."""
         from airflow_provider_aep.flow_service import bodies, differences, requests
         from airflow_provider_aep.flow_service.validation import check_description, check_name
@@ -73,7 +73,7 @@ class CreateSourceConnectionOperator(PlaceOperator, CreateOperator):
         identity = {"base": base_id} if base_id else {"spec": str(spec_id)}
         columns = self._given_columns(place)
         said = differences.source_fields(bodies.source_body(place, columns or []), place.kind)
-        wanted = self.wanted(context, kind="source connection", name=name, identity=identity)
+        desired = self.desired(context, kind="source connection", name=name, identity=identity)
         base = self.hook.get_connection_details(base_id) if base_id else {}
         place, columns = self._completed(place, columns)
         order = EntityOrder(
@@ -88,7 +88,7 @@ class CreateSourceConnectionOperator(PlaceOperator, CreateOperator):
                 place=place,
                 columns=columns or [],
             ),
-            mark=wanted.mark,
+            mark=desired.mark,
             url=lambda own: self._url(base_id, own),
             dependants=lambda own: self.hook.flows_using(source_connection_id=own),
             fits=lambda item: _same_place(item, name, place),
@@ -96,7 +96,7 @@ class CreateSourceConnectionOperator(PlaceOperator, CreateOperator):
             shown=lambda item: differences.shown_source_fields(item, place.kind, said),
             fixed=lambda _, field: "" if field == "description" else differences.ENDS_FIXED,
         )
-        return wanted, FlowEntities(self.hook, order)
+        return desired, FlowEntities(self.hook, order)
 
     def _given_columns(self, place: Place) -> list[dict[str, Any]] | None:
         """A table's; nothing else is collected by its columns."""
@@ -139,6 +139,6 @@ def _same_place(item: Any, name: str, place: Place) -> None:
         wanted, found = place.params.get(key), shown.get(key)
         if wanted is not None and found not in (None, wanted):
             raise EntityExistsError(
-                f"The source connection {name!r} stands already, for {key} {found!r} instead of {wanted!r}: "
+                f"The source connection {name!r} exists already, for {key} {found!r} instead of {wanted!r}: "
                 f"{item.get('id')}. Choose another `name`."
             )

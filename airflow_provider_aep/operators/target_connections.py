@@ -10,7 +10,7 @@ from airflow_provider_aep.operators.base import CreateOperator, none_if_blank
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airflow_provider_aep.exactly_once import Service, Wanted
+    from airflow_provider_aep.exactly_once import DesiredEntity, Service
 
 
 class CreateTargetConnectionOperator(CreateOperator):
@@ -45,7 +45,7 @@ class CreateTargetConnectionOperator(CreateOperator):
         self.schema_id = schema_id
         self.description = description
 
-    def plan(self, context: Any) -> tuple[Wanted, Service]:
+    def plan(self, context: Any) -> tuple[DesiredEntity, Service]:
         """Check what is given, the dataset by reading it."""
         from airflow_provider_aep.flow_service import bodies, differences, requests
         from airflow_provider_aep.flow_service.bodies import check_dataset
@@ -62,7 +62,7 @@ class CreateTargetConnectionOperator(CreateOperator):
         name, dataset_id = check_name(self.name), check_id(self.dataset_id, "dataset_id")
         schema_id = check_schema_id(self.schema_id)
         description = check_description(none_if_blank(self.description))
-        wanted = self.wanted(context, kind="target connection", name=name, identity={"dataset": dataset_id})
+        desired = self.desired(context, kind="target connection", name=name, identity={"dataset": dataset_id})
         check_dataset(self.hook.to(CatalogHook).get_dataset(dataset_id), schema_id)
         settings, sandbox = self.hook.settings, self.hook.sandbox
         order = EntityOrder(
@@ -75,7 +75,7 @@ class CreateTargetConnectionOperator(CreateOperator):
                 dataset_id=dataset_id,
                 schema_id=schema_id,
             ),
-            mark=wanted.mark,
+            mark=desired.mark,
             url=lambda own: with_id(
                 dataset_url(
                     org_id=settings.org_id, tenant=settings.tenant, sandbox=sandbox, dataset_id=dataset_id
@@ -88,4 +88,4 @@ class CreateTargetConnectionOperator(CreateOperator):
             shown=lambda item: {"schema_id": differences.schema_of_target(item) or schema_id},
             fixed=lambda _, field: "" if field == "description" else differences.ENDS_FIXED,
         )
-        return wanted, FlowEntities(self.hook, order)
+        return desired, FlowEntities(self.hook, order)

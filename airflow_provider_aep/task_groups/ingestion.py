@@ -157,7 +157,7 @@ class InspectOrderOperator(InspectTableOperator):
         return read_schedule(given or {}, time.time())
 
     def _check_start(self, schedule: Schedule) -> None:
-        """A start that has passed is fine where the dataflow stands already."""
+        """A start that has passed is fine where the dataflow exists already."""
         now = time.time()
         if schedule.start < now and not self.hook.list_flows(name=self.dataflow):
             schedule.check_start(now)

@@ -55,7 +55,7 @@ stand (`may_have_happened`).
 
 ## Operations
 
-*Once more* says what comes of a clean retry where the effect stands already: the *same* and nothing else,
+*Once more* says what comes of a clean retry where the effect exists already: the *same* and nothing else,
 *another* one (a hook method makes what it is told; operators look before), or an error.
 
 {operation_table}

@@ -52,7 +52,7 @@ def play(recipe: Any, service: Any) -> Generator[float, None, Outcome]:
             reply = _perform(step, service, NoMemory(), log, lambda _: None)
         except AepError as error:
             reply = error
-        if isinstance(step, s.Look | s.Post):
+        if isinstance(step, s.ListExisting | s.Post):
             yield 0.0  # the other task's turn: both have looked before either posts
 
 

@@ -216,7 +216,7 @@ class Model:
 
     def _adopted(self, task: Task, order: Order, one: Connection, disturbance: Disturbance) -> str:
         if order.if_exists == "fail" and (not order.marked or one.mark != task.mark):
-            raise errors.EntityExistsError("it stands already")
+            raise errors.EntityExistsError("it exists already")
         if order.if_exists != "update":
             return one.id
         found = self._before_patch(one, disturbance, "create")

@@ -215,7 +215,7 @@ class Model:
 
     def _adopted(self, task: Task, order: Order, one: Flow, disturbance: Disturbance) -> str:
         if order.if_exists == "fail" and one.mark != task.mark:
-            raise errors.EntityExistsError("it stands already")
+            raise errors.EntityExistsError("it exists already")
         return one.id if one.state == "enabled" else self._published(one, disturbance)
 
     def _published(self, draft: Flow, disturbance: Disturbance) -> str:

@@ -30,7 +30,9 @@ class Stage:
             except StopIteration as done:
                 return done.value  # type: ignore[no-any-return]
             self.steps.append(step)
-            some = self.answers.get(type(step).__name__.lower(), [None])
+            some = self.answers.get(
+                "look" if isinstance(step, s.ListExisting) else type(step).__name__.lower(), [None]
+            )
             reply = some.pop(0) if len(some) > 1 else some[0]
 
     def asked(self, kind: type) -> list[Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_aep.exactly_once import Entity, Outcome, Wanted, create_once
+from airflow_provider_aep.exactly_once import DesiredEntity, Entity, Outcome, create_once
 from airflow_provider_aep.exactly_once import steps as s
 from airflow_provider_aep.flow_service.errors import (
     AepError,
@@ -31,7 +31,7 @@ class Script:
         self.known = {one.id: one for one in known}
         self.steps: list[s.Step] = []
 
-    def run(self, order: Wanted) -> Outcome:
+    def run(self, order: DesiredEntity) -> Outcome:
         recipe, reply, error = create_once(order), None, None
         while True:
             try:
@@ -47,7 +47,7 @@ class Script:
 
     def _answer(self, step: s.Step) -> Any:
         match step:
-            case s.Look():
+            case s.ListExisting():
                 return self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
             case s.Post():
                 if isinstance(self.post, AepError):
@@ -121,7 +121,7 @@ def test_a_wish_too_long_for_a_worker_goes_up_at_once() -> None:
     script = Script([[]], post=AepThrottledError("slow", status=429, retry_after=3600))
     with pytest.raises(AepThrottledError):
         script.run(wanted())
-    assert (len(script.asked(s.Post)), len(script.asked(s.Look)), script.slept) == (1, 2, 0)
+    assert (len(script.asked(s.Post)), len(script.asked(s.ListExisting)), script.slept) == (1, 2, 0)
 
 
 def test_a_younger_leftover_that_failed_does_not_block_the_oldest() -> None:

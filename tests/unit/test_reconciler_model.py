@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_aep.exactly_once import Entity, Wanted, create_once, make_mark
+from airflow_provider_aep.exactly_once import DesiredEntity, Entity, create_once, make_mark
 from airflow_provider_aep.exactly_once import steps as s
 from airflow_provider_aep.flow_service.errors import (
     AepError,
@@ -44,7 +44,7 @@ class World:
 
     def perform(self, step: s.Step) -> Any:
         match step:
-            case s.Look():
+            case s.ListExisting():
                 return list(self.entities.values())
             case s.Get(id):
                 return self._entity(id)
@@ -78,7 +78,7 @@ class World:
 class Task:
     """One try of one task instance, driven step by step."""
 
-    def __init__(self, wanted: Wanted, world: World, memory: dict[str, str]) -> None:
+    def __init__(self, wanted: DesiredEntity, world: World, memory: dict[str, str]) -> None:
         self.wanted, self.world, self.memory = wanted, world, memory
         self.recipe = create_once(wanted)
         self.returned: str | None = None
@@ -156,8 +156,8 @@ def every_path(run: Callable[[Choose], None]) -> int:
 
 def wanted(
     task: str, *, if_exists: str = "reuse", mark: bool = True, run: str = "r1", drafts: bool = False
-) -> Wanted:
-    return Wanted(
+) -> DesiredEntity:
+    return DesiredEntity(
         kind="base connection",
         name="PayPal",
         identity={"name": "PayPal"},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_provider_aep.exactly_once import Entity, Outcome, Wanted, create_once, make_mark
+from airflow_provider_aep.exactly_once import DesiredEntity, Entity, Outcome, create_once, make_mark
 from airflow_provider_aep.flow_service.errors import (
     AepAuthError,
     AepNotFoundError,
@@ -21,16 +21,16 @@ NO = AepRequestError("no", status=400)
 TOKEN = AepAuthError("token", status=401)
 
 
-def wanted(**changes: Any) -> Wanted:
+def wanted(**changes: Any) -> DesiredEntity:
     facts: dict[str, Any] = {"kind": "flow", "name": "n", "identity": {}, "if_exists": "reuse", "mark": MARK}
-    return Wanted(**{**facts, "settle": 0.0, **changes})
+    return DesiredEntity(**{**facts, "settle": 0.0, **changes})
 
 
 def entity(id: str, at: float = 1.0, mark: str | None = MARK, state: str = "enabled") -> Entity:
     return Entity(id, at, state, "1", mark or "by hand")
 
 
-def create(order: Wanted, **answers: list[Any]) -> tuple[Outcome, Stage]:
+def create(order: DesiredEntity, **answers: list[Any]) -> tuple[Outcome, Stage]:
     stage = Stage(**answers)
     return stage.play(create_once(order)), stage
 

@@ -1,4 +1,4 @@
-"""Going on with what stands already: refused, waited for, published or updated."""
+"""Going on with what exists already: refused, waited for, published or updated."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_aep.exactly_once import Entity, Outcome, Wanted
+from airflow_provider_aep.exactly_once import DesiredEntity, Entity, Outcome
 from airflow_provider_aep.exactly_once import steps as s
 from airflow_provider_aep.exactly_once.adoption import (
     MOST_UPDATES,
@@ -35,16 +35,16 @@ from tests.unit.exactly_once.support import GONE, LOST, MARK, OTHER
 TAKEN = AepVersionError("taken", status=412)
 
 
-def wanted(if_exists: str = "reuse", **changes: Any) -> Wanted:
+def wanted(if_exists: str = "reuse", **changes: Any) -> DesiredEntity:
     facts: dict[str, Any] = {"kind": "flow", "name": "Payments", "identity": {}, "mark": MARK, **changes}
-    return Wanted(if_exists=if_exists, **facts)
+    return DesiredEntity(if_exists=if_exists, **facts)
 
 
 def entity(state: str = "enabled", mark: str | None = OTHER, etag: str | None = "1") -> Entity:
     return Entity("a", 1.0, state, etag, mark or "by hand")
 
 
-def adopted(order: Wanted, one: Entity, **answers: list[Any]) -> tuple[Outcome, Stage]:
+def adopted(order: DesiredEntity, one: Entity, **answers: list[Any]) -> tuple[Outcome, Stage]:
     stage = Stage(**answers)
     return stage.play(adopt(order, one, "Step 2 (look)")), stage
 
@@ -121,7 +121,7 @@ def test_what_stands_is_refused() -> None:
     """Unless it carries the mark of this very task instance, or of none at all that has one."""
     assert adopted(wanted("fail"), entity(mark=MARK))[0].id == "a"
     for order, one in ((wanted("fail"), entity()), (wanted("fail", mark=None), entity(mark=None))):
-        with pytest.raises(EntityExistsError, match=r"^The flow 'Payments' stands already: a, .*`if_exists`"):
+        with pytest.raises(EntityExistsError, match=r"^The flow 'Payments' exists already: a, .*`if_exists`"):
             adopted(order, one)
 
 

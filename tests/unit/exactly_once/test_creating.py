@@ -30,7 +30,8 @@ def test_nothing_stands() -> None:
     assert outcome == Outcome("own", created=True)
     text = "Created the flow 'n'"
     assert stage.steps == [
-        s.Recall(), s.Look(), s.Post(), s.Sleep(1.5), s.Look(), s.Decided(text, "own"), s.Keep("own"),
+        s.Recall(), s.ListExisting(), s.Post(), s.Sleep(1.5), s.ListExisting(),
+        s.Decided(text, "own"), s.Keep("own"),
     ]  # fmt: skip
 
 
@@ -39,7 +40,7 @@ def test_what_an_earlier_try_made_is_remembered(state: str) -> None:
     """It is read, waited for where it is still coming up, and that is the answer."""
     outcome, stage = create(wanted(), recall=["a"], get=[entity("a", state=state), entity("a")])
     assert outcome == Outcome("a", created=False)
-    assert not stage.asked(s.Look)
+    assert not stage.asked(s.ListExisting)
     assert set(stage.asked(s.Get)) == {s.Get("a")}
     assert stage.told[-1] == ("Reused the flow 'n', which an earlier try of this task created", "a", False)
     assert stage.steps[-1] == s.Keep("a")
@@ -115,7 +116,7 @@ def test_what_may_be_posted_again(error: Exception, posts: int, looks: int) -> N
     stage = Stage(look=[[]], post=[error])
     with pytest.raises(type(error)):
         stage.play(create_once(wanted()))
-    assert (len(stage.asked(s.Post)), len(stage.asked(s.Look))) == (posts, looks)
+    assert (len(stage.asked(s.Post)), len(stage.asked(s.ListExisting))) == (posts, looks)
     assert f"The create failed with {error.brief}. Listing what exists" in words(stage)
     assert error.message not in words(stage), "the task's log has it already"
 
@@ -265,7 +266,7 @@ def test_what_is_looked_at_again_is_waited_for_where_it_leaves() -> None:
     pair, leaving = [entity("a", 1.0), entity("b", 2.0)], entity("b", 2.0, state="delete-finalizing")
     outcome, stage = create(wanted(), look=[pair, [entity("a", 1.0), leaving], [entity("a", 1.0)]])
     assert outcome == Outcome("a", created=False)
-    assert len(stage.asked(s.Look)) == 3
+    assert len(stage.asked(s.ListExisting)) == 3
 
 
 def test_what_stands_is_told_as_found_by_the_look() -> None:
@@ -288,7 +289,7 @@ def test_what_is_alike_is_not_raced_for() -> None:
     """Two made at the same moment do no harm, so nobody looks once more."""
     outcome, stage = create(wanted(alike=True, mark=None, settle=1.0), look=[[]], post=["own"])
     assert outcome == Outcome("own", created=True)
-    assert (len(stage.asked(s.Look)), stage.slept) == (1, [])
+    assert (len(stage.asked(s.ListExisting)), stage.slept) == (1, [])
     outcome, stage = create(wanted(alike=True, mark=None), look=[[], [entity("a", 1, None)]], post=[LOST])
     assert outcome == Outcome("a", created=False)
     assert len(stage.asked(s.Post)) == 1

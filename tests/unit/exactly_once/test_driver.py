@@ -31,7 +31,7 @@ class Noted:
         return call
 
 
-def carry(recipe: s.Recipe) -> tuple[Outcome, Noted]:
+def carry(recipe: s.Reconciliation) -> tuple[Outcome, Noted]:
     noted = Noted()
     return carry_out(
         recipe, noted, noted, logging.getLogger("test"), lambda x: noted.calls.append(("sleep", x))
@@ -41,7 +41,7 @@ def carry(recipe: s.Recipe) -> tuple[Outcome, Noted]:
 @pytest.mark.parametrize(
     ("step", "call"),
     [
-        (s.Look(), ("look",)),
+        (s.ListExisting(), ("list_existing",)),
         (s.Get("a"), ("get", "a")),
         (s.Post(), ("post",)),
         (s.Publish("a"), ("publish", "a")),
@@ -57,7 +57,7 @@ def test_a_step_is_one_call(step: s.Step, call: tuple[Any, ...]) -> None:
     """And its result goes back in; nothing else is sent."""
     replies = []
 
-    def recipe() -> s.Recipe:
+    def recipe() -> s.Reconciliation:
         replies.append((yield step))
         return DONE
 
@@ -71,7 +71,7 @@ def test_a_failure_is_the_recipes_to_decide() -> None:
     """It is raised where the step was asked for, once, and the recipe goes on."""
     replies = []
 
-    def recipe() -> s.Recipe:
+    def recipe() -> s.Reconciliation:
         try:
             yield s.Get("gone")
         except AepNotFoundError as error:
@@ -88,7 +88,7 @@ def test_a_failure_is_the_recipes_to_decide() -> None:
 def test_what_is_no_error_of_ours_ends_it() -> None:
     """A signal, or Airflow's time-out, is not the recipe's to handle."""
 
-    def recipe() -> s.Recipe:
+    def recipe() -> s.Reconciliation:
         try:
             yield s.Sleep(1)
         except Exception:
@@ -105,7 +105,7 @@ def test_what_is_no_error_of_ours_ends_it() -> None:
 def test_a_sleep_is_as_long_as_asked() -> None:
     """With jitter anything from half to all of it, so that two that met do not meet again."""
 
-    def recipe(jitter: bool) -> s.Recipe:
+    def recipe(jitter: bool) -> s.Reconciliation:
         for _ in range(100):
             yield s.Sleep(4.0, jitter)
         return DONE
@@ -119,7 +119,7 @@ def test_a_sleep_is_as_long_as_asked() -> None:
 def test_decisions_are_logged(caplog: pytest.LogCaptureFixture) -> None:
     """With the id and the link of whom they are about; a warning where somebody should look."""
 
-    def recipe() -> s.Recipe:
+    def recipe() -> s.Reconciliation:
         yield s.Decided("Looked")
         yield s.Decided("Reused it", "a")
         yield s.Decided("Several stand", "b", True)

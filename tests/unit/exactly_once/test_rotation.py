@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_aep.exactly_once import Entity, Outcome, Wanted, replace_credentials
+from airflow_provider_aep.exactly_once import DesiredEntity, Entity, Outcome, replace_credentials
 from airflow_provider_aep.exactly_once import steps as s
 from airflow_provider_aep.flow_service.errors import (
     AepError,
@@ -18,7 +18,7 @@ from airflow_provider_aep.flow_service.errors import (
 )
 from tests.support.stage import Stage
 
-WANTED = Wanted("base connection", "PayPal", {}, "update", None)
+WANTED = DesiredEntity("base connection", "PayPal", {}, "update", None)
 TAKEN = AepVersionError("taken", status=412)
 LOST = AepServerError("lost", status=503)
 

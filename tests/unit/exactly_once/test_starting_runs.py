@@ -93,7 +93,7 @@ class Order:
         return start_once(
             order=self.order,
             notes=self,
-            look=self.look,
+            list_runs=self.look,
             post=self.post,
             log=logging.getLogger("test"),
             sleep=self.slept.append,
