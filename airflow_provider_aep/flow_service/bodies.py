@@ -12,7 +12,7 @@ from airflow_provider_aep.flow_service import mappings
 from airflow_provider_aep.flow_service.datasets import schema_of
 from airflow_provider_aep.flow_service.errors import AepConfigError
 from airflow_provider_aep.flow_service.schedules import Schedule
-from airflow_provider_aep.flow_service.source_objects import Place
+from airflow_provider_aep.flow_service.source_objects import SourceObject
 from airflow_provider_aep.flow_service.validation import is_id, whole_number
 
 DATA_LAKE_SPEC = "c604ff05-7f1a-43c0-8e18-33bf874cb11c"
@@ -25,7 +25,7 @@ def source_connection(
     description: str | None,
     base_connection_id: str | None,
     connection_spec: Mapping[str, Any],
-    place: Place,
+    source_object: SourceObject,
     columns: list[dict[str, Any]],
 ) -> dict[str, Any]:
     """What of a source is read; a source that needs no base connection takes none (1332-400)."""
@@ -33,7 +33,7 @@ def source_connection(
         {
             "name": name,
             **({"baseConnectionId": base_connection_id} if base_connection_id else {}),
-            **source_body(place, columns),
+            **source_body(source_object, columns),
             "connectionSpec": {
                 "id": connection_spec["id"],
                 "version": connection_spec.get("version") or "1.0",
@@ -43,12 +43,12 @@ def source_connection(
     )
 
 
-def source_body(place: Place, columns: list[dict[str, Any]]) -> dict[str, Any]:
+def source_body(source_object: SourceObject, columns: list[dict[str, Any]]) -> dict[str, Any]:
     """``data`` and ``params`` of a source connection."""
     sent = [{key: column[key] for key in ("name", "type", "xdm") if column.get(key)} for column in columns]
     return {
-        "data": dict(place.data or {}),
-        "params": {**place.params, **({"columns": sent} if sent else {})},
+        "data": dict(source_object.data or {}),
+        "params": {**source_object.params, **({"columns": sent} if sent else {})},
     }
 
 

@@ -1,6 +1,6 @@
 """Source objects: a table, files, a REST resource or a stream; how each is explored and collected.
 
-Follows Adobe's explore and collect tutorials, and those of single sources. A :class:`Place` holds the
+Follows Adobe's explore and collect tutorials, and those of single sources. A :class:`SourceObject` holds the
 differences between them.
 """
 
@@ -31,7 +31,7 @@ _FILE_KEYS = {"path", "type", "file_type", "recursive", *_PROPERTIES}
 
 
 @dataclass(frozen=True)
-class Place:
+class SourceObject:
     """Where in a source the rows are.
 
     :param kind: the ``objectType`` it is explored by, or ``stream``; a pattern of files counts as ``folder``
@@ -57,7 +57,7 @@ class Place:
             return self.path
         return self.path.partition("*")[0].rpartition("/")[0] + "/"
 
-    def first_file(self, entries: list[dict[str, Any]]) -> Place:
+    def first_file(self, entries: list[dict[str, Any]]) -> SourceObject:
         """The first of a folder's files: it stands for all of them where columns are to be told.
 
         :raises AepConfigError: there is none
@@ -78,7 +78,7 @@ class Place:
             return "file", self.path, {"determineProperties": "true"}
         return "file", self.path, {"fileType": self.data["format"], **self.data.get("properties", {})}
 
-    def found_out(self, document: object) -> Place:
+    def found_out(self, document: object) -> SourceObject:
         """The same with the form that ``determineProperties`` found out."""
         found = document.get("properties") if isinstance(document, Mapping) else None
         if not isinstance(found, Mapping) or not found.get("fileType"):
@@ -90,7 +90,7 @@ class Place:
         return replace(self, data=_data(str(found["fileType"]).lower(), properties))
 
 
-def read_place(given: Mapping[str, Any]) -> Place:
+def read_source_object(given: Mapping[str, Any]) -> SourceObject:
     """What is meant, out of ``table``, ``file``, ``resource`` and ``stream``, one of which is given.
 
     :raises AepConfigError: none is given, or several are, or the one is wrong
@@ -107,7 +107,7 @@ def read_place(given: Mapping[str, Any]) -> Place:
     )
 
 
-def _table(value: object) -> Place:
+def _table(value: object) -> SourceObject:
     """A table; or what a list calls a file, a folder or a resource."""
     kind = str(value.get("type")).lower() if isinstance(value, Mapping) else ""
     if kind in ("file", "folder"):
@@ -115,10 +115,10 @@ def _table(value: object) -> Place:
     path = table_path(value)
     if kind == "rest":
         return _resource(path)
-    return Place("table", path, {"tableName": path}, {"format": "tabular"})
+    return SourceObject("table", path, {"tableName": path}, {"format": "tabular"})
 
 
-def _file(value: object) -> Place:
+def _file(value: object) -> SourceObject:
     given = {"path": value} if isinstance(value, str) else value
     path = given.get("path") if isinstance(given, Mapping) else None
     if not isinstance(given, Mapping) or not isinstance(path, str) or not _is_path(path):
@@ -130,7 +130,7 @@ def _file(value: object) -> Place:
     params: dict[str, Any] = {"path": path, "type": kind}
     if given.get("recursive") is not None:
         params["recursive"] = check_flag(given["recursive"], "file")
-    return Place(kind, path, params, _form(given))
+    return SourceObject(kind, path, params, _form(given))
 
 
 def _form(given: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -149,20 +149,20 @@ def _data(file_type: str, properties: Mapping[str, Any]) -> dict[str, Any]:
     return {"format": file_type, **({"properties": dict(properties)} if properties else {})}
 
 
-def _resource(value: object) -> Place:
+def _resource(value: object) -> SourceObject:
     """A self-serve source's resource: its path, or all parameters that choose it."""
     if isinstance(value, str) and _is_path(value):
         value = {"resourcePath": value}
     params = check_object(value, "resource")
-    return Place("rest", str(params.get("resourcePath", "resource")), dict(params), {"format": "json"})
+    return SourceObject("rest", str(params.get("resourcePath", "resource")), dict(params), {"format": "json"})
 
 
-def _stream(value: object) -> Place:
+def _stream(value: object) -> SourceObject:
     params = {} if value is True else check_object(value, "stream")
-    return Place("stream", "stream", dict(params), {"format": "json"})
+    return SourceObject("stream", "stream", dict(params), {"format": "json"})
 
 
-_READERS: dict[str, Callable[[object], Place]] = {
+_READERS: dict[str, Callable[[object], SourceObject]] = {
     "table": _table,
     "file": _file,
     "resource": _resource,

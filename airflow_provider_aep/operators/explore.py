@@ -9,7 +9,7 @@ from airflow_provider_aep.operators.base import AepOperator, name_instance, none
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airflow_provider_aep.flow_service.source_objects import Place
+    from airflow_provider_aep.flow_service.source_objects import SourceObject
 
 
 class SourceOperator(AepOperator):
@@ -49,7 +49,7 @@ class SourceOperator(AepOperator):
         return self.hook.explore(base_id, connection_spec_id=spec_id, **question)
 
 
-class PlaceOperator(SourceOperator):
+class SourceObjectOperator(SourceOperator):
     """Base of the operators that are about one part of a source; exactly one of the three says which.
 
     :param table: the table's path, or one of the dicts that ``ListTablesOperator`` returns
@@ -84,22 +84,22 @@ class PlaceOperator(SourceOperator):
         self.file = file
         self.resource = resource
 
-    def place(self, **others: Any) -> Place:
+    def source_object(self, **others: Any) -> SourceObject:
         """What is meant; ``others`` are further ways to say it."""
-        from airflow_provider_aep.flow_service.source_objects import read_place
+        from airflow_provider_aep.flow_service.source_objects import read_source_object
 
         given = {"table": self.table, "file": self.file, "resource": self.resource, **others}
-        return read_place({name: none_if_blank(value) for name, value in given.items()})
+        return read_source_object({name: none_if_blank(value) for name, value in given.items()})
 
-    def look_at(self, place: Place, *, preview: bool = False) -> Any:
+    def explore_object(self, source_object: SourceObject, *, preview: bool = False) -> Any:
         """Explore it; a folder's or a pattern's first file stands for all of them."""
         from airflow_provider_aep.flow_service.source_objects import read_tables
 
-        if place.kind == "folder":
-            entries = self.explore(object_type="folder", object=place.folder)
-            place = place.first_file(read_tables(entries))
-            self.log.info("%s stands for all files.", place.path)
-        object_type, path, options = place.question()
+        if source_object.kind == "folder":
+            entries = self.explore(object_type="folder", object=source_object.folder)
+            source_object = source_object.first_file(read_tables(entries))
+            self.log.info("%s stands for all files.", source_object.path)
+        object_type, path, options = source_object.question()
         return self.explore(object_type=object_type, object=path, preview=preview, options=options)
 
 
@@ -143,18 +143,18 @@ class ListFilesOperator(SourceOperator):
 
     def act(self, context: Any) -> list[dict[str, Any]]:
         """Explore the folder."""
-        from airflow_provider_aep.flow_service.source_objects import read_place, read_tables
+        from airflow_provider_aep.flow_service.source_objects import read_source_object, read_tables
 
         where: dict[str, Any] = {}
         if (folder := none_if_blank(self.folder)) is not None:
-            where = {"object_type": "folder", "object": read_place({"file": folder}).folder}
+            where = {"object_type": "folder", "object": read_source_object({"file": folder}).folder}
             name_instance(context, where["object"])
         found = read_tables(self.explore(**where))
         self.log.info("%d files and folders: %s", len(found), ", ".join(entry["name"] for entry in found))
         return found
 
 
-class InspectTableOperator(PlaceOperator):
+class InspectTableOperator(SourceObjectOperator):
     """Read the columns of a table, a file or a resource. A folder has those of its first file.
 
     Mapped, its instances are shown under the paths that they read, unless ``map_index_template`` is given.
@@ -171,15 +171,15 @@ class InspectTableOperator(PlaceOperator):
         """Explore it."""
         from airflow_provider_aep.flow_service.source_objects import read_columns
 
-        place = self.place()
-        name_instance(context, place.path)
-        columns = read_columns(self.look_at(place), place.path)
+        source_object = self.source_object()
+        name_instance(context, source_object.path)
+        columns = read_columns(self.explore_object(source_object), source_object.path)
         names = ", ".join(column["name"] for column in columns)
-        self.log.info("%s has %d columns: %s", place.path, len(columns), names)
+        self.log.info("%s has %d columns: %s", source_object.path, len(columns), names)
         return columns
 
 
-class PreviewTableOperator(PlaceOperator):
+class PreviewTableOperator(SourceObjectOperator):
     """Read the first rows of a table, a file or a resource. They may hold personal data, and land in XCom:
     use it to look, not to load.
 
@@ -192,7 +192,7 @@ class PreviewTableOperator(PlaceOperator):
     :return: the rows, each a dict by column name
     """
 
-    template_fields: Sequence[str] = (*PlaceOperator.template_fields, "limit")
+    template_fields: Sequence[str] = (*SourceObjectOperator.template_fields, "limit")
 
     def __init__(self, *, limit: int = 10, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -203,6 +203,6 @@ class PreviewTableOperator(PlaceOperator):
         from airflow_provider_aep.flow_service.source_objects import read_rows
         from airflow_provider_aep.flow_service.validation import check_count
 
-        place, limit = self.place(), check_count(self.limit, "limit")
-        name_instance(context, place.path)
-        return read_rows(self.look_at(place, preview=True), place.path)[:limit]
+        source_object, limit = self.source_object(), check_count(self.limit, "limit")
+        name_instance(context, source_object.path)
+        return read_rows(self.explore_object(source_object, preview=True), source_object.path)[:limit]

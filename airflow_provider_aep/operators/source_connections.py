@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aep.links import AepConnectionLink
 from airflow_provider_aep.operators.base import CreateOperator, none_if_blank
-from airflow_provider_aep.operators.explore import PlaceOperator
+from airflow_provider_aep.operators.explore import SourceObjectOperator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow_provider_aep.exactly_once import DesiredEntity, Service
-    from airflow_provider_aep.flow_service.source_objects import Place
+    from airflow_provider_aep.flow_service.source_objects import SourceObject
 
 
-class CreateSourceConnectionOperator(PlaceOperator, CreateOperator):
+class CreateSourceConnectionOperator(SourceObjectOperator, CreateOperator):
     """Make sure that exactly one source connection of this name stands on a base connection.
 
     Its identity is organization, sandbox, base connection (without one, the connection spec) and exact name.
@@ -38,7 +38,7 @@ class CreateSourceConnectionOperator(PlaceOperator, CreateOperator):
 
     template_fields: Sequence[str] = (
         "name",
-        *PlaceOperator.template_fields,
+        *SourceObjectOperator.template_fields,
         "stream",
         "columns",
         "description",
@@ -67,15 +67,15 @@ class CreateSourceConnectionOperator(PlaceOperator, CreateOperator):
         from airflow_provider_aep.flow_service.validation import check_description, check_name
         from airflow_provider_aep.operators._services import EntityOrder, FlowEntities
 
-        name, place = check_name(self.name), self.place(stream=self.stream)
+        name, source_object = check_name(self.name), self.source_object(stream=self.stream)
         description = check_description(none_if_blank(self.description))
         base_id, spec_id = self.origin()
         identity = {"base": base_id} if base_id else {"spec": str(spec_id)}
-        columns = self._given_columns(place)
-        said = differences.source_fields(bodies.source_body(place, columns or []), place.kind)
+        columns = self._given_columns(source_object)
+        said = differences.source_fields(bodies.source_body(source_object, columns or []), source_object.kind)
         desired = self.desired(context, kind="source connection", name=name, identity=identity)
         base = self.hook.get_connection_details(base_id) if base_id else {}
-        place, columns = self._completed(place, columns)
+        source_object, columns = self._completed(source_object, columns)
         order = EntityOrder(
             collection=requests.SOURCE_CONNECTIONS,
             parameter="source_connection_id",
@@ -85,37 +85,37 @@ class CreateSourceConnectionOperator(PlaceOperator, CreateOperator):
                 description=description,
                 base_connection_id=base_id,
                 connection_spec=base.get("connectionSpec") or {"id": spec_id},
-                place=place,
+                source_object=source_object,
                 columns=columns or [],
             ),
             mark=desired.mark,
             url=lambda own: self._url(base_id, own),
             dependants=lambda own: self.hook.flows_using(source_connection_id=own),
-            fits=lambda item: _same_place(item, name, place),
+            fits=lambda item: _same_source_object(item, name, source_object),
             said=said,
-            shown=lambda item: differences.shown_source_fields(item, place.kind, said),
+            shown=lambda item: differences.shown_source_fields(item, source_object.kind, said),
             fixed=lambda _, field: "" if field == "description" else differences.ENDS_FIXED,
         )
         return desired, FlowEntities(self.hook, order)
 
-    def _given_columns(self, place: Place) -> list[dict[str, Any]] | None:
+    def _given_columns(self, source_object: SourceObject) -> list[dict[str, Any]] | None:
         """A table's; nothing else is collected by its columns."""
         from airflow_provider_aep.flow_service.source_objects import check_columns
 
         given = none_if_blank(self.columns)
-        return check_columns(given) if given is not None and place.kind == "table" else None
+        return check_columns(given) if given is not None and source_object.kind == "table" else None
 
     def _completed(
-        self, place: Place, columns: list[dict[str, Any]] | None
-    ) -> tuple[Place, list[dict[str, Any]] | None]:
+        self, source_object: SourceObject, columns: list[dict[str, Any]] | None
+    ) -> tuple[SourceObject, list[dict[str, Any]] | None]:
         """A table's columns and the form of files, from the source where nobody gave them."""
         from airflow_provider_aep.flow_service.source_objects import read_columns
 
-        if place.kind == "table" and columns is None:
-            return place, read_columns(self.look_at(place), place.path)
-        if place.data is None:
-            return place.found_out(self.look_at(place)), None
-        return place, columns
+        if source_object.kind == "table" and columns is None:
+            return source_object, read_columns(self.explore_object(source_object), source_object.path)
+        if source_object.data is None:
+            return source_object.found_out(self.explore_object(source_object)), None
+        return source_object, columns
 
     def _url(self, base_id: str | None, own: str) -> str:
         """The base connection's page; where there is none, the datasets' is the nearest."""
@@ -131,12 +131,12 @@ class CreateSourceConnectionOperator(PlaceOperator, CreateOperator):
         return with_id(page, "sourceConnectionId", own)
 
 
-def _same_place(item: Any, name: str, place: Place) -> None:
+def _same_source_object(item: Any, name: str, source_object: SourceObject) -> None:
     from airflow_provider_aep.flow_service.errors import EntityExistsError
 
     shown = item.get("params") or {}
     for key in ("tableName", "path", "resourcePath"):
-        wanted, found = place.params.get(key), shown.get(key)
+        wanted, found = source_object.params.get(key), shown.get(key)
         if wanted is not None and found not in (None, wanted):
             raise EntityExistsError(
                 f"The source connection {name!r} exists already, for {key} {found!r} instead of {wanted!r}: "

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow_provider_aep.flow_service.schedules import Schedule
-    from airflow_provider_aep.flow_service.source_objects import Place
+    from airflow_provider_aep.flow_service.source_objects import SourceObject
 
 
 SETTLED = ("dataflow", "wait", "aep_conn_id", "sandbox", "stream", "if_exists", "on_difference")
@@ -117,10 +117,12 @@ class InspectOrderOperator(InspectTableOperator):
 
         check_name(self.dataset, "dataset")
         check_name(self.dataflow, "dataflow")
-        place = self.place(stream=self.stream)
-        schedule = self._schedule(place)
-        delta = read_delta_column(none_if_blank(self.delta_column), schedule, tabular=place.kind == "table")
-        columns = self._columns(context, place)
+        source_object = self.source_object(stream=self.stream)
+        schedule = self._schedule(source_object)
+        delta = read_delta_column(
+            none_if_blank(self.delta_column), schedule, tabular=source_object.kind == "table"
+        )
+        columns = self._columns(context, source_object)
         if delta is not None:
             check_delta_column(delta["name"], columns)
         if (mapping := none_if_blank(self.mapping)) is not None:
@@ -130,13 +132,13 @@ class InspectOrderOperator(InspectTableOperator):
             self._check_start(schedule)
         return columns
 
-    def _columns(self, context: Any, place: Place) -> list[dict[str, Any]]:
+    def _columns(self, context: Any, source_object: SourceObject) -> list[dict[str, Any]]:
         """A stream shows nothing before its first row: what it will bring is the author's to say."""
         from airflow_provider_aep.flow_service.errors import AepConfigError
         from airflow_provider_aep.flow_service.source_objects import check_columns
 
         given = none_if_blank(self.columns)
-        if place.kind == "stream":
+        if source_object.kind == "stream":
             self.origin()
             return check_columns(given)
         if given is not None:
@@ -146,12 +148,12 @@ class InspectOrderOperator(InspectTableOperator):
             )
         return super().act(context)
 
-    def _schedule(self, place: Place) -> Schedule | None:
+    def _schedule(self, source_object: SourceObject) -> Schedule | None:
         from airflow_provider_aep.flow_service.bodies import check_no_schedule
         from airflow_provider_aep.flow_service.schedules import read_schedule
 
         given = none_if_blank(self.schedule)
-        if place.kind == "stream":
+        if source_object.kind == "stream":
             check_no_schedule(given)
             return None
         return read_schedule(given or {}, time.time())
@@ -214,12 +216,12 @@ def source_ingestion(
     given = {"aep_conn_id": aep_conn_id, "sandbox": sandbox}
     options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     creates = {**options, "if_exists": if_exists, "on_difference": on_difference}
-    place = {"connection_id": connection_id, "source": source}
-    place |= {"table": table, "file": file, "resource": resource, "stream": stream}
+    source_object = {"connection_id": connection_id, "source": source}
+    source_object |= {"table": table, "file": file, "resource": resource, "stream": stream}
     name = dataset if dataflow is None else dataflow
     inspect: Any = InspectOrderOperator(
         task_id="inspect_table",
-        **place,
+        **source_object,
         columns=columns,
         dataset=dataset,
         dataflow=name,
@@ -237,7 +239,7 @@ def source_ingestion(
     source_connection: Any = CreateSourceConnectionOperator(
         task_id="create_source_connection",
         name=dataset,
-        **place,
+        **source_object,
         columns=inspect.output,
         **creates,
     )

@@ -10,7 +10,7 @@ from typing import Any
 
 import airflow_provider_aep
 
-BASES = {"AepOperator", "CreateOperator", "PlaceOperator", "SourceOperator", "WaitsForRun"}
+BASES = {"AepOperator", "CreateOperator", "SourceObjectOperator", "SourceOperator", "WaitsForRun"}
 """What others build on; nobody writes them in a DAG."""
 
 OPTIONAL = {

@@ -9,16 +9,17 @@ import pytest
 from airflow_provider_aep.flow_service import bodies
 from airflow_provider_aep.flow_service.errors import AepConfigError
 from airflow_provider_aep.flow_service.schedules import Schedule
-from airflow_provider_aep.flow_service.source_objects import Place, read_place
+from airflow_provider_aep.flow_service.source_objects import SourceObject, read_source_object
 
 DAILY = Schedule("day", 1, 1_800_000_000)
 ONCE = Schedule("once", None, 1_800_000_000)
 ID = "24151d58-ffa7-4960-951d-58ffa7396097"
 
 
-def source(place: Place, **changes: Any) -> dict[str, Any]:
+def source(source_object: SourceObject, **changes: Any) -> dict[str, Any]:
     facts = {"name": "s", "description": None, "base_connection_id": "base", "columns": []}
-    return bodies.source_connection(**{**facts, "connection_spec": {"id": "spec"}, "place": place, **changes})
+    spec = {"connection_spec": {"id": "spec"}, "source_object": source_object}
+    return bodies.source_connection(**{**facts, **spec, **changes})
 
 
 def test_a_source_connection() -> None:
@@ -27,7 +28,7 @@ def test_a_source_connection() -> None:
         {"name": "Id", "type": "int", "xdm": {"type": "integer"}, "note": "x"},
         {"name": "b", "xdm": None},
     ]
-    body = source(read_place({"table": "T"}), columns=columns, description="d")
+    body = source(read_source_object({"table": "T"}), columns=columns, description="d")
     assert body == {
         "name": "s",
         "description": "d",
@@ -44,7 +45,9 @@ def test_a_source_connection() -> None:
 def test_a_source_connection_says_only_what_there_is() -> None:
     """No base connection (1332-400), no columns, no description, no form of files; the spec's own version."""
     body = source(
-        read_place({"file": "/a.csv"}), base_connection_id=None, connection_spec={"id": "s", "version": "2.0"}
+        read_source_object({"file": "/a.csv"}),
+        base_connection_id=None,
+        connection_spec={"id": "s", "version": "2.0"},
     )
     assert body == {
         "name": "s",

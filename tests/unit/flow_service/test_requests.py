@@ -199,7 +199,7 @@ def test_what_cannot_be_explored(object_type: str, object: Any, parameter: str, 
 
 def test_how_a_place_is_explored() -> None:
     """Each kind in a way of its own; files whose form nobody said are asked about it."""
-    place = source_objects.read_place
+    place = source_objects.read_source_object
     assert place({"table": "T"}).question() == ("table", "T", {})
     assert place({"file": "/o/"}).question() == ("folder", "/o/", {})
     assert place({"file": "/a"}).question() == ("file", "/a", {"determineProperties": "true"})

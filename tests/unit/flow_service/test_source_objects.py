@@ -29,17 +29,17 @@ def entry(path: str, kind: str = "file") -> dict[str, Any]:
 )
 def test_a_path_tells_what_it_is(path: str, kind: str, folder: str) -> None:
     """A folder ends with a slash, a pattern has an asterisk; `type` of the parameters says so."""
-    place = source_objects.read_place({"file": path})
+    place = source_objects.read_source_object({"file": path})
     assert (place.kind, place.folder) == (kind, folder)
     assert place.params == {"path": path, "type": kind}
 
 
 def test_what_a_list_calls_a_folder_is_one() -> None:
     """One tutorial's folders have no slash at the end."""
-    assert source_objects.read_place({"table": entry("/a.csv", "File")}).kind == "file"
+    assert source_objects.read_source_object({"table": entry("/a.csv", "File")}).kind == "file"
     for name in ("file", "table"):
         assert (
-            source_objects.read_place({name: entry("/some/path", "Folder"), "resource": None}).kind
+            source_objects.read_source_object({name: entry("/some/path", "Folder"), "resource": None}).kind
             == "folder"
         )
 
@@ -47,15 +47,15 @@ def test_what_a_list_calls_a_folder_is_one() -> None:
 def test_the_first_file_stands_for_all() -> None:
     """The first that the pattern means; folders are none."""
     entries = [entry("/o/a", "folder"), entry("/o/b.json"), entry("/o/c.csv"), entry("/o/d.csv")]
-    assert source_objects.read_place({"file": "/o/*.csv"}).first_file(entries).path == "/o/c.csv"
-    assert source_objects.read_place({"file": "/o/"}).first_file(entries).path == "/o/b.json"
+    assert source_objects.read_source_object({"file": "/o/*.csv"}).first_file(entries).path == "/o/c.csv"
+    assert source_objects.read_source_object({"file": "/o/"}).first_file(entries).path == "/o/b.json"
     with pytest.raises(AepConfigError, match="no file yet"):
-        source_objects.read_place({"file": "/o/*.xml"}).first_file(entries)
+        source_objects.read_source_object({"file": "/o/*.xml"}).first_file(entries)
 
 
 def test_a_form_that_is_not_found_out_is_an_error() -> None:
     """A source connection without one would be refused, or worse, guess."""
-    place = source_objects.read_place({"file": "/a.csv"})
+    place = source_objects.read_source_object({"file": "/a.csv"})
     for document in ([], {}, {"properties": []}, {"properties": {"columnDelimiter": ";"}}):
         with pytest.raises(AepReplyError, match="file_type"):
             place.found_out(document)
@@ -104,7 +104,7 @@ def test_what_a_flow_spec_tells() -> None:
 
 def test_what_a_place_says() -> None:
     """Kind, path, `params` and `data` of each way to name one."""
-    read, place = source_objects.read_place, source_objects.Place
+    read, place = source_objects.read_source_object, source_objects.SourceObject
     table = place("table", "T", {"tableName": "T"}, {"format": "tabular"})
     assert read({"table": "T"}) == read({"table": {"path": "T", "type": None}}) == table
     resource = place("rest", "orders", {"resourcePath": "orders"}, {"format": "json"})
@@ -157,16 +157,16 @@ def test_what_a_place_says() -> None:
 def test_what_is_no_place(given: dict[str, Any], parameter: str, said: str) -> None:
     """By the parameter as it was written; of several, the last one."""
     with pytest.raises(AepConfigError) as caught:
-        source_objects.read_place(given)
+        source_objects.read_source_object(given)
     assert said in str(caught.value)
     assert caught.value.parameter == parameter
 
 
 def test_the_first_file_is_a_file() -> None:
     """The rest of the place stays as it is."""
-    folder = source_objects.read_place({"file": {"path": "/o/", "file_type": "json"}})
+    folder = source_objects.read_source_object({"file": {"path": "/o/", "file_type": "json"}})
     first = folder.first_file([entry("/o/a.json")])
-    assert first == source_objects.Place("file", "/o/a.json", folder.params, {"format": "json"})
+    assert first == source_objects.SourceObject("file", "/o/a.json", folder.params, {"format": "json"})
     with pytest.raises(AepConfigError) as caught:
         folder.first_file([])
     assert caught.value.parameter == "file"
@@ -174,7 +174,7 @@ def test_the_first_file_is_a_file() -> None:
 
 def test_a_form_that_is_found_out() -> None:
     """With what belongs to it, and nothing else of the reply."""
-    place = source_objects.read_place({"file": "/a.csv"})
+    place = source_objects.read_source_object({"file": "/a.csv"})
     properties = {"fileType": "DELIMITED", "columnDelimiter": ";", "compressionType": "", "odd": 1}
     found = place.found_out({"properties": properties})
     assert found.data == {"format": "delimited", "properties": {"columnDelimiter": ";"}}
