@@ -39,7 +39,7 @@ class Notes(Protocol):
 
 
 @dataclass(frozen=True)
-class RunOrder:
+class DesiredRun:
     """The run that a task wants. All times in epoch seconds.
 
     :param window: what the run brings in; None if unknown, as after a failed run that shows none
@@ -67,14 +67,14 @@ class _Shown(NamedTuple):
 
 def start_once(
     *,
-    order: RunOrder,
+    desired: DesiredRun,
     notes: Notes,
     list_runs: Callable[[], Sequence[Run]],
     post: Callable[[], str],
     log: Any,
     sleep: Callable[[float], None],
 ) -> str:
-    """Start the run of an order unless it was started already; return its id.
+    """Start the desired run unless it was started already; return its id.
 
     :param list_runs: every run of the dataflow
     :param post: start one, with one request
@@ -83,12 +83,12 @@ def start_once(
         can still show its window
     :raises TaskStoreError: the task state store failed before the POST
     """
-    return _Start(order, notes, list_runs, post, log, sleep).begin()
+    return _Start(desired, notes, list_runs, post, log, sleep).begin()
 
 
 @dataclass(frozen=True)
 class _Start:
-    order: RunOrder
+    desired: DesiredRun
     notes: Notes
     list_runs: Callable[[], Sequence[Run]]
     post: Callable[[], str]
@@ -111,14 +111,14 @@ class _Start:
         return self._post(since)
 
     def _earlier(self, runs: Sequence[Run], cleared: object) -> Run | None:
-        """The run of this order that exists before the POST, the newest of several.
+        """Return the desired run that exists before the POST, the newest of several.
 
         :param cleared: the id of the run that the task started before it was cleared, if it is known
         """
-        if self.order.first_try:
-            own = self._shown(runs, self.order.after).own
+        if self.desired.first_try:
+            own = self._shown(runs, self.desired.after).own
             return self._still_good(own[-1]) if own else None
-        floor = next((run.created_at for run in runs if run.id == cleared), self.order.after)
+        floor = next((run.created_at for run in runs if run.id == cleared), self.desired.after)
         if not (own := self._own_of_retry(runs, floor)):
             return None
         self.log.info("Run %s brings in the same window: an earlier try of this task started it.", own[-1].id)
@@ -153,12 +153,12 @@ class _Start:
                 break
             self.sleep(pause)
             shown = self._shown(self.list_runs(), floor)
-        if not shown.own and (shown.undecided or (shown.unknown and self.order.window is None)):
+        if not shown.own and (shown.undecided or (shown.unknown and self.desired.window is None)):
             raise self._ambiguous(shown)
         return shown.own
 
     def _post(self, since: float) -> str:
-        """POST, and after a refusal POST again unless a run of this order shows."""
+        """POST, and after a refusal POST again unless the desired run shows."""
         posts = 0
         while True:
             try:
@@ -213,7 +213,7 @@ class _Start:
                 self.sleep(pause)
                 shown = self._shown(self.list_runs(), since)
             except AepError:
-                if self.notes.lasts or self.order.window is not None:
+                if self.notes.lasts or self.desired.window is not None:
                     raise  # a retry recognizes the run by one of them
                 break
             if len(shown.own) == 1:
@@ -224,7 +224,7 @@ class _Start:
     def _shown(self, runs: Sequence[Run], floor: float | None) -> _Shown:
         younger = [run for run in runs if floor is None or (run.created_at or 0.0) > floor]
         younger.sort(key=lambda run: run.created_at or 0.0)
-        if (window := self.order.window) is None:
+        if (window := self.desired.window) is None:
             return _Shown([], younger)
         return _Shown(
             [run for run in younger if run.window == window], [run for run in younger if run.window is None]
@@ -240,7 +240,7 @@ class _Start:
 
     def _ambiguous(self, shown: _Shown) -> AmbiguousRunError:
         ids = ", ".join(run.id for run in (shown.own or shown.unknown))
-        if self.order.window is None and shown.unknown:
+        if self.desired.window is None and shown.unknown:
             seen = f"the failed run shows no window to recognize the new one by, and newer runs exist: {ids}"
         elif len(shown.own) > 1:
             seen = f"several new runs bring in its window: {ids}"

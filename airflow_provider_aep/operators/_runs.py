@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from airflow_provider_aep.exactly_once.runs import RunOrder, start_once
+from airflow_provider_aep.exactly_once.runs import DesiredRun, start_once
 from airflow_provider_aep.flow_service.runs import read_run
 from airflow_provider_aep.hooks.flow_service import FlowServiceHook
 from airflow_provider_aep.operators._services import TaskMemory
@@ -29,7 +29,7 @@ def start_run(
     delta_column: dict[str, str] | None,
     log: Any,
 ) -> str:
-    """``POST /runs`` for a window, once; the same flow and window is the same order.
+    """``POST /runs`` for a window, once; the same flow and window is the same run.
 
     :raises AmbiguousRunError: a run may have been started, and which one is unknown
     """
@@ -37,9 +37,9 @@ def start_run(
     params: dict[str, Any] = {"startTime": int(time.time()), "windowStartTime": start, "windowEndTime": end}
     if delta_column is not None:
         params["deltaColumn"] = delta_column
-    order = RunOrder(window, first_try=is_first_try(context))
+    desired = DesiredRun(window, first_try=is_first_try(context))
     identity = {"flow": flow_id, "window": f"{start}-{end}"}
-    return _once(hook, context, order, identity, lambda: hook.create_run(flow_id, params), log)
+    return _once(hook, context, desired, identity, lambda: hook.create_run(flow_id, params), log)
 
 
 def retrigger(hook: FlowServiceHook, context: Any, *, run_id: str, log: Any) -> Started:
@@ -49,9 +49,9 @@ def retrigger(hook: FlowServiceHook, context: Any, *, run_id: str, log: Any) -> 
     """
     failed = read_run(hook.get_run(run_id))
     flow_id = str(failed.flow_id)
-    order = RunOrder(failed.window, after=failed.created_at, first_try=is_first_try(context))
+    desired = DesiredRun(failed.window, after=failed.created_at, first_try=is_first_try(context))
     identity = {"flow": flow_id, "run": run_id}
-    made = _once(hook, context, order, identity, lambda: hook.retrigger_run(run_id), log)
+    made = _once(hook, context, desired, identity, lambda: hook.retrigger_run(run_id), log)
     return Started(flow_id, made, failed.window)
 
 
@@ -72,14 +72,14 @@ def is_first_try(context: Any) -> bool:
 def _once(
     hook: FlowServiceHook,
     context: Any,
-    order: RunOrder,
+    desired: DesiredRun,
     identity: dict[str, str],
     post: Callable[[], str],
     log: Any,
 ) -> str:
     place = {"org": hook.settings.org_id, "sandbox": hook.sandbox}
     return start_once(
-        order=order,
+        desired=desired,
         notes=TaskMemory(context, "aep_flow_run", {**place, **identity}, log, decides=True),
         list_runs=lambda: [read_run(item) for item in hook.list_runs(identity["flow"])],
         post=post,

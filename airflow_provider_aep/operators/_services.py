@@ -113,7 +113,7 @@ class TaskMemory:
 
 
 @dataclass(frozen=True)
-class EntityOrder:
+class DesiredFlowEntity:
     """One entity of a collection of Flow Service.
 
     :param filters: what narrows the list to its kin, its name apart
@@ -145,64 +145,64 @@ class EntityOrder:
 
 
 class FlowEntities:
-    """The :class:`~airflow_provider_aep.exactly_once.Service` for one order."""
+    """The :class:`~airflow_provider_aep.exactly_once.Service` for one desired entity."""
 
-    def __init__(self, hook: FlowServiceHook, order: EntityOrder) -> None:
+    def __init__(self, hook: FlowServiceHook, desired: DesiredFlowEntity) -> None:
         self._hook = hook
-        self._order = order
+        self._desired = desired
 
     def list_existing(self) -> Sequence[Entity]:
-        name = self._order.body["name"]
-        found = self._hook.list_entities(self._order.collection, self._order.filters, name=name)
+        name = self._desired.body["name"]
+        found = self._hook.list_entities(self._desired.collection, self._desired.filters, name=name)
         return [self._read(item) for item in found]
 
     def get(self, id: str) -> Entity:
-        return self._read(self._hook.get_entity(self._order.collection, id, self._order.parameter))
+        return self._read(self._hook.get_entity(self._desired.collection, id, self._desired.parameter))
 
     def post(self) -> str:
-        order = self._order
-        order.check()
-        description = with_mark(order.body.get("description"), order.mark)
-        body = {**order.body, **({"description": description} if description else {})}
-        return self._hook.create_entity(order.collection, body, draft=order.draft)
+        desired = self._desired
+        desired.check()
+        description = with_mark(desired.body.get("description"), desired.mark)
+        body = {**desired.body, **({"description": description} if description else {})}
+        return self._hook.create_entity(desired.collection, body, draft=desired.draft)
 
     def publish(self, id: str) -> None:
-        self._hook.act_on(self._order.collection, id, self._order.parameter, "publish")
+        self._hook.act_on(self._desired.collection, id, self._desired.parameter, "publish")
 
     def differences(self, entity: Entity) -> Sequence[Difference]:
-        order, item = self._order, entity.shown
+        desired, item = self._desired, entity.shown
         return compare(
-            {"description": order.body.get("description") or None, **order.said},
-            {"description": without_mark(entity.description), **order.shown(item)},
-            fixed=lambda field, _: order.fixed(item, field),
+            {"description": desired.body.get("description") or None, **desired.said},
+            {"description": without_mark(entity.description), **desired.shown(item)},
+            fixed=lambda field, _: desired.fixed(item, field),
             whole=("columns", "mapping"),
             defaults=DEFAULTS,
         )
 
     def update(self, entity: Entity) -> bool:
         """A new description keeps the mark of whoever made the entity, or none."""
-        order, changed = self._order, {one.field for one in self.differences(entity)}
-        operations = order.operations(entity.shown, changed)
+        desired, changed = self._desired, {one.field for one in self.differences(entity)}
+        operations = desired.operations(entity.shown, changed)
         if "description" in changed:
-            marked = with_mark(order.body["description"], find_mark(entity.description))
+            marked = with_mark(desired.body["description"], find_mark(entity.description))
             op = "replace" if entity.description else "add"
             operations.append({"op": op, "path": "/description", "value": marked})
         if operations:
             etag = entity.etag or ""
-            self._hook.patch_entity(order.collection, entity.id, order.parameter, etag, operations)
+            self._hook.patch_entity(desired.collection, entity.id, desired.parameter, etag, operations)
         return bool(operations)
 
     def delete(self, id: str) -> None:
-        self._hook.delete_entity(self._order.collection, id, self._order.parameter)
+        self._hook.delete_entity(self._desired.collection, id, self._desired.parameter)
 
     def dependants(self, id: str) -> Sequence[str]:
-        return self._order.dependants(id)
+        return self._desired.dependants(id)
 
     def link(self, id: str) -> str:
-        return self._order.url(id)
+        return self._desired.url(id)
 
     def _read(self, item: Mapping[str, Any]) -> Entity:
-        self._order.fits(item)
+        self._desired.fits(item)
         return read_entity(item)
 
 
@@ -224,8 +224,8 @@ def read_entity(item: Mapping[str, Any]) -> Entity:
 
 
 @dataclass(frozen=True)
-class DatasetOrder:
-    """What is to stand."""
+class DesiredDataset:
+    """The dataset that shall exist."""
 
     name: str
     schema_id: str
@@ -236,20 +236,20 @@ class DatasetOrder:
 class Datasets:
     """The :class:`~airflow_provider_aep.exactly_once.Service` for one desired dataset."""
 
-    def __init__(self, hook: CatalogHook, order: DatasetOrder) -> None:
+    def __init__(self, hook: CatalogHook, desired: DesiredDataset) -> None:
         self._hook = hook
-        self._order = order
+        self._desired = desired
 
     def list_existing(self) -> Sequence[Entity]:
-        return [self._read(item) for item in self._hook.list_datasets(name=self._order.name)]
+        return [self._read(item) for item in self._hook.list_datasets(name=self._desired.name)]
 
     def get(self, id: str) -> Entity:
         return self._read(self._hook.get_dataset(id))
 
     def post(self) -> str:
-        description = with_mark(self._order.description, self._order.mark)
+        description = with_mark(self._desired.description, self._desired.mark)
         return self._hook.create_dataset(
-            name=self._order.name, schema_id=self._order.schema_id, description=description
+            name=self._desired.name, schema_id=self._desired.schema_id, description=description
         )
 
     def publish(self, id: str) -> None:
@@ -259,14 +259,14 @@ class Datasets:
     def differences(self, entity: Entity) -> Sequence[Difference]:
         """Another schema is refused before, see :meth:`_read`."""
         return compare(
-            {"description": self._order.description}, {"description": without_mark(entity.description)}
+            {"description": self._desired.description}, {"description": without_mark(entity.description)}
         )
 
     def update(self, entity: Entity) -> bool:
         """A new description keeps the mark of whoever made the dataset. The rest cannot be changed."""
         if not self.differences(entity):
             return False
-        marked = with_mark(self._order.description, find_mark(entity.description))
+        marked = with_mark(self._desired.description, find_mark(entity.description))
         self._hook.patch_dataset(entity.id, {"description": marked})
         return True
 
@@ -288,10 +288,10 @@ class Datasets:
     def _read(self, item: Mapping[str, Any]) -> Entity:
         """:raises EntityExistsError: one of the name exists, with another schema"""
         schema_id = schema_of(item)
-        if schema_id != self._order.schema_id:
+        if schema_id != self._desired.schema_id:
             raise EntityExistsError(
-                f"The dataset {self._order.name!r} exists already, with schema {schema_id} instead of "
-                f"{self._order.schema_id}: {item['id']}. A dataset's schema cannot be changed: choose "
+                f"The dataset {self._desired.name!r} exists already, with schema {schema_id} instead of "
+                f"{self._desired.schema_id}: {item['id']}. A dataset's schema cannot be changed: choose "
                 "another `name`, or give that schema as `schema_id`."
             )
         created = item.get("created")
@@ -310,8 +310,8 @@ def _dataset_of(target: Mapping[str, Any]) -> object:
 
 
 @dataclass(frozen=True)
-class MappingSetOrder:
-    """What is to exist.
+class DesiredMappingSet:
+    """The mapping set that shall exist.
 
     :param body: what is POSTed
     :param dataflow: the name of the dataflow that it is for, if it is known
@@ -322,11 +322,11 @@ class MappingSetOrder:
 
 
 class MappingSets:
-    """The :class:`~airflow_provider_aep.exactly_once.Service` for one order."""
+    """The :class:`~airflow_provider_aep.exactly_once.Service` for one desired entity."""
 
-    def __init__(self, hook: DataPrepHook, order: MappingSetOrder) -> None:
+    def __init__(self, hook: DataPrepHook, desired: DesiredMappingSet) -> None:
         self._hook = hook
-        self._order = order
+        self._desired = desired
         self._seen: dict[str, Mapping[str, Any]] = {}
 
     def list_existing(self) -> Sequence[Entity]:
@@ -334,14 +334,14 @@ class MappingSets:
         of_dataflow = [self._read(item) for item in self._of_dataflow()]
         if of_dataflow:
             return of_dataflow
-        found = self._hook.list_mapping_sets(name=self._order.body["name"])
-        return [self._read(item) for item in found if mappings.same_content(item, self._order.body)]
+        found = self._hook.list_mapping_sets(name=self._desired.body["name"])
+        return [self._read(item) for item in found if mappings.same_content(item, self._desired.body)]
 
     def _of_dataflow(self) -> Iterator[dict[str, Any]]:
         """What the dataflows of that name use, at their version."""
-        if self._order.dataflow is None:
+        if self._desired.dataflow is None:
             return
-        for flow in self._hook.to(FlowServiceHook).list_flows(name=self._order.dataflow):
+        for flow in self._hook.to(FlowServiceHook).list_flows(name=self._desired.dataflow):
             used = differences.used_mapping_set(flow)
             if used is None:
                 continue
@@ -349,15 +349,15 @@ class MappingSets:
                 item = self._hook.get_mapping_set(used["id"], used["version"])
             except AepNotFoundError:
                 continue
-            if mappings.schema_of(item) == mappings.schema_of(self._order.body):
+            if mappings.schema_of(item) == mappings.schema_of(self._desired.body):
                 yield {**item, "version": used["version"]}
 
     def get(self, id: str) -> Entity:
         return self._read(self._hook.get_mapping_set(id))
 
     def post(self) -> str:
-        made = self._hook.create_mapping_set(self._order.body)
-        self._seen[made["id"]] = {**self._order.body, **made}
+        made = self._hook.create_mapping_set(self._desired.body)
+        self._seen[made["id"]] = {**self._desired.body, **made}
         return str(made["id"])
 
     def publish(self, id: str) -> None:
@@ -366,7 +366,7 @@ class MappingSets:
 
     def differences(self, entity: Entity) -> Sequence[Difference]:
         """By field of the schema: what goes into it, and what shall."""
-        wanted, existing = (mappings.fields_of(item) for item in (self._order.body, entity.shown))
+        wanted, existing = (mappings.fields_of(item) for item in (self._desired.body, entity.shown))
         return compare({"mapping": wanted}, {"mapping": existing}, whole=("mapping",))
 
     def update(self, entity: Entity) -> bool:
@@ -374,8 +374,8 @@ class MappingSets:
         if not self.differences(entity):
             return False
         newest = self._hook.get_mapping_set(entity.id)
-        if not mappings.same_content(newest, self._order.body):
-            newest = self._hook.replace_mapping_set(entity.id, self._order.body)
+        if not mappings.same_content(newest, self._desired.body):
+            newest = self._hook.replace_mapping_set(entity.id, self._desired.body)
         self._seen[entity.id] = newest
         return True
 
@@ -419,7 +419,7 @@ _TYPE_FIXED = (
 
 
 @dataclass(frozen=True)
-class ResourceOrder:
+class DesiredResource:
     """One resource of the registry.
 
     :param kind: ``schemas`` or ``fieldgroups``
@@ -450,37 +450,38 @@ class ResourceOrder:
 
 
 class RegistryResources:
-    """The :class:`~airflow_provider_aep.exactly_once.Service` for one order."""
+    """The :class:`~airflow_provider_aep.exactly_once.Service` for one desired entity."""
 
-    def __init__(self, hook: SchemaRegistryHook, order: ResourceOrder) -> None:
+    def __init__(self, hook: SchemaRegistryHook, desired: DesiredResource) -> None:
         self._hook = hook
-        self._order = order
+        self._desired = desired
         self._taken_by: str | None = None
         self._seen: dict[str, Item] = {}
 
     def list_existing(self) -> Sequence[Entity]:
         """By title; with what the registry said has the title, even where its list lags behind."""
         found = [
-            self._read(item) for item in self._hook.list_resources(self._order.kind, title=self._order.title)
+            self._read(item)
+            for item in self._hook.list_resources(self._desired.kind, title=self._desired.title)
         ]
         if self._taken_by and self._taken_by not in {entity.id for entity in found}:
             try:
-                item = self._hook.get_resource(self._order.kind, self._taken_by)
+                item = self._hook.get_resource(self._desired.kind, self._taken_by)
             except AepNotFoundError:
                 return found
-            if item.get("title") == self._order.title:
+            if item.get("title") == self._desired.title:
                 found.append(self._read(item))
         return found
 
     def get(self, id: str) -> Entity:
-        return self._read(self._hook.get_resource(self._order.kind, id))
+        return self._read(self._hook.get_resource(self._desired.kind, id))
 
     def post(self) -> str:
         """:raises TitleTakenError: another task was faster, as the next list shows, or another kind has it"""
-        description = with_mark(self._order.description, self._order.mark) or ""
+        description = with_mark(self._desired.description, self._desired.mark) or ""
         try:
             return self._hook.create_resource(
-                self._order.kind, {**self._order.body, "description": description}
+                self._desired.kind, {**self._desired.body, "description": description}
             )
         except AepRequestError as error:
             if error.code != "XDM-1521-400":
@@ -490,10 +491,10 @@ class RegistryResources:
     def _taken(self, error: AepRequestError) -> TitleTakenError:
         """Leave a title taken by the same kind to the reconciler; raise if it is another kind's."""
         other = xdm.find_resource_id(str(error))
-        ours = other is None or xdm.is_of_kind(other, self._order.kind)
+        ours = other is None or xdm.is_of_kind(other, self._desired.kind)
         self._taken_by = other if ours else None
         taken = TitleTakenError(
-            f"The {self._order.words} {self._order.title!r} cannot be made: the registry has the title "
+            f"The {self._desired.words} {self._desired.title!r} cannot be made: the registry has the title "
             f"already{f', as {other}' if other else ''}. Titles are unique over schemas, field groups, "
             "classes and data types. Choose another `name`.",
             status=error.status,
@@ -509,29 +510,29 @@ class RegistryResources:
 
     def differences(self, entity: Entity) -> Sequence[Difference]:
         """What it has besides is no difference: nothing is ever removed."""
-        order = self._order
+        desired = self._desired
         return compare(
-            {"description": order.description, **order.said},
-            {"description": without_mark(entity.description), **order.shown(self._seen[entity.id])},
+            {"description": desired.description, **desired.said},
+            {"description": without_mark(entity.description), **desired.shown(self._seen[entity.id])},
             fixed=lambda name, existing: _TYPE_FIXED if name.startswith("columns.") and existing else "",
         )
 
     def update(self, entity: Entity) -> bool:
         """Add what is missing; a new description keeps the mark of whoever made it, or none."""
-        operations = self._order.operations(self._seen[entity.id])
-        if self._order.description not in (None, without_mark(entity.description)):
-            marked = with_mark(self._order.description, find_mark(entity.description)) or ""
+        operations = self._desired.operations(self._seen[entity.id])
+        if self._desired.description not in (None, without_mark(entity.description)):
+            marked = with_mark(self._desired.description, find_mark(entity.description)) or ""
             operations.append({"op": "replace", "path": "/description", "value": marked})
         if operations:
-            self._hook.patch_resource(self._order.kind, entity.id, operations)
+            self._hook.patch_resource(self._desired.kind, entity.id, operations)
         return bool(operations)
 
     def delete(self, id: str) -> None:
-        self._hook.delete_resource(self._order.kind, id)
+        self._hook.delete_resource(self._desired.kind, id)
 
     def dependants(self, id: str) -> Sequence[str]:
         """Datasets of a schema, schemas of a field group."""
-        if self._order.kind == xdm.SCHEMAS:
+        if self._desired.kind == xdm.SCHEMAS:
             from airflow_provider_aep.flow_service.datasets import schema_of
 
             found = self._hook.to(CatalogHook).list_datasets()
@@ -540,19 +541,19 @@ class RegistryResources:
         return [str(item["$id"]) for item in schemas if id in xdm.references(item)]
 
     def link(self, id: str) -> str:
-        key = "schemaId" if self._order.kind == xdm.SCHEMAS else "fieldGroupId"
+        key = "schemaId" if self._desired.kind == xdm.SCHEMAS else "fieldGroupId"
         return schema_link(self._hook, key, id)
 
     def _read(self, item: Item) -> Entity:
         """:raises EntityExistsError: one of the title exists, with another class"""
-        resource_id = xdm.read_resource_id(item, f"GET /tenant/{self._order.kind}")
+        resource_id = xdm.read_resource_id(item, f"GET /tenant/{self._desired.kind}")
         self._seen[resource_id] = item
-        named = item.get("meta:class") or item.get("meta:intendedToExtend") or self._order.class_id
+        named = item.get("meta:class") or item.get("meta:intendedToExtend") or self._desired.class_id
         classes = [named] if isinstance(named, str) else list(named)
-        if self._order.class_id not in classes:
+        if self._desired.class_id not in classes:
             raise EntityExistsError(
-                f"The {self._order.words} {self._order.title!r} exists already, for class "
-                f"{', '.join(map(str, classes))} instead of {self._order.class_id}: {resource_id}. A class "
+                f"The {self._desired.words} {self._desired.title!r} exists already, for class "
+                f"{', '.join(map(str, classes))} instead of {self._desired.class_id}: {resource_id}. A class "
                 "cannot be changed: choose another `name`, or give that class as `class_id`."
             )
         return Entity(

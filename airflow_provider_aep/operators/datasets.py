@@ -44,11 +44,11 @@ class CreateDatasetOperator(CreateOperator):
         """Everything is given; whether the schema stands is for Catalog to say."""
         from airflow_provider_aep.flow_service.validation import check_name, check_schema_id, check_text
         from airflow_provider_aep.hooks.catalog import CatalogHook
-        from airflow_provider_aep.operators._services import DatasetOrder, Datasets
+        from airflow_provider_aep.operators._services import Datasets, DesiredDataset
 
         name = check_name(self.name)
         desired = self.desired(context, kind="dataset", name=name, identity={})
-        order = DatasetOrder(
+        order = DesiredDataset(
             name=name,
             schema_id=check_schema_id(self.schema_id),
             description=check_text(none_if_blank(self.description), "description"),

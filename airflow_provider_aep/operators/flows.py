@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_aep.exactly_once import DesiredEntity, Service
     from airflow_provider_aep.flow_service.schedules import Schedule
-    from airflow_provider_aep.operators._services import EntityOrder, TaskMemory
+    from airflow_provider_aep.operators._services import DesiredFlowEntity, TaskMemory
 
 
 class CreateDataflowOperator(CreateOperator):
@@ -122,14 +122,14 @@ class CreateDataflowOperator(CreateOperator):
 
     def _order(
         self, body: dict[str, Any], said: dict[str, Any], desired: DesiredEntity, schedule: Schedule | None
-    ) -> EntityOrder:
+    ) -> DesiredFlowEntity:
         """How the dataflow is made, and compared with one that exists."""
         import time
 
         from airflow_provider_aep.flow_service import differences, requests
-        from airflow_provider_aep.operators._services import EntityOrder
+        from airflow_provider_aep.operators._services import DesiredFlowEntity
 
-        return EntityOrder(
+        return DesiredFlowEntity(
             collection=requests.FLOWS,
             parameter="flow_id",
             filters=[("flowSpec.id", str(body["flowSpec"]["id"]))],

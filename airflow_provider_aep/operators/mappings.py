@@ -74,14 +74,14 @@ class CreateMappingSetOperator(CreateOperator):
         from airflow_provider_aep.flow_service.mappings import mapping_set_body
         from airflow_provider_aep.flow_service.validation import check_name
         from airflow_provider_aep.hooks.data_prep import DataPrepHook
-        from airflow_provider_aep.operators._services import MappingSetOrder, MappingSets
+        from airflow_provider_aep.operators._services import DesiredMappingSet, MappingSets
 
         dataflow = none_if_blank(self.dataflow)
         if dataflow is not None:
             check_name(dataflow, "dataflow")
         body = mapping_set_body(schema_id, mapped.pairs)
         desired = self.desired(context, kind="mapping set", name=body["name"], identity={}, alike=True)
-        return desired, MappingSets(self.hook.to(DataPrepHook), MappingSetOrder(body, dataflow))
+        return desired, MappingSets(self.hook.to(DataPrepHook), DesiredMappingSet(body, dataflow))
 
     def _tell_left_out(self, mapped: Mapped, fields: dict[str, str]) -> None:
         """Warn of the columns that the mapping set in use does not bring in."""

@@ -115,10 +115,10 @@ class CreateSchemaOperator(CreateOperator):
         self, desired: DesiredEntity, class_id: str, groups: list[str], fields: dict[str, Any]
     ) -> RegistryResources:
         from airflow_provider_aep.flow_service import xdm
-        from airflow_provider_aep.operators._services import RegistryResources, ResourceOrder
+        from airflow_provider_aep.operators._services import DesiredResource, RegistryResources
 
         description = none_if_blank(self.description)
-        order = ResourceOrder(
+        order = DesiredResource(
             kind=xdm.SCHEMAS,
             body=xdm.schema_body(
                 title=desired.name, description=description, class_id=class_id, groups=groups
@@ -148,10 +148,10 @@ class CreateSchemaOperator(CreateOperator):
     def _group(self, context: Any, desired: DesiredEntity, class_id: str, fields: dict[str, Any]) -> str:
         """The field group of the columns, made once by the same recipe."""
         from airflow_provider_aep.flow_service import xdm
-        from airflow_provider_aep.operators._services import RegistryResources, ResourceOrder
+        from airflow_provider_aep.operators._services import DesiredResource, RegistryResources
 
         title, tenant = _group_title(desired.name), self._registry.tenant_id
-        order = ResourceOrder(
+        order = DesiredResource(
             kind=xdm.FIELD_GROUPS,
             body=xdm.group_body(title=title, class_id=class_id, tenant=tenant, fields=fields),
             class_id=class_id,

@@ -65,7 +65,7 @@ class CreateSourceConnectionOperator(SourceObjectOperator, CreateOperator):
         """Read the base connection, and from the source what is not given."""
         from airflow_provider_aep.flow_service import bodies, differences, requests
         from airflow_provider_aep.flow_service.validation import check_description, check_name
-        from airflow_provider_aep.operators._services import EntityOrder, FlowEntities
+        from airflow_provider_aep.operators._services import DesiredFlowEntity, FlowEntities
 
         name, source_object = check_name(self.name), self.source_object(stream=self.stream)
         description = check_description(none_if_blank(self.description))
@@ -76,7 +76,7 @@ class CreateSourceConnectionOperator(SourceObjectOperator, CreateOperator):
         desired = self.desired(context, kind="source connection", name=name, identity=identity)
         base = self.hook.get_connection_details(base_id) if base_id else {}
         source_object, columns = self._completed(source_object, columns)
-        order = EntityOrder(
+        order = DesiredFlowEntity(
             collection=requests.SOURCE_CONNECTIONS,
             parameter="source_connection_id",
             filters=[("baseConnectionId", base_id) if base_id else ("connectionSpec.id", str(spec_id))],

@@ -57,7 +57,7 @@ class CreateTargetConnectionOperator(CreateOperator):
         )
         from airflow_provider_aep.hooks.catalog import CatalogHook
         from airflow_provider_aep.links import dataset_url, with_id
-        from airflow_provider_aep.operators._services import EntityOrder, FlowEntities
+        from airflow_provider_aep.operators._services import DesiredFlowEntity, FlowEntities
 
         name, dataset_id = check_name(self.name), check_id(self.dataset_id, "dataset_id")
         schema_id = check_schema_id(self.schema_id)
@@ -65,7 +65,7 @@ class CreateTargetConnectionOperator(CreateOperator):
         desired = self.desired(context, kind="target connection", name=name, identity={"dataset": dataset_id})
         check_dataset(self.hook.to(CatalogHook).get_dataset(dataset_id), schema_id)
         settings, sandbox = self.hook.settings, self.hook.sandbox
-        order = EntityOrder(
+        order = DesiredFlowEntity(
             collection=requests.TARGET_CONNECTIONS,
             parameter="target_connection_id",
             filters=[("params.dataSetId", dataset_id)],

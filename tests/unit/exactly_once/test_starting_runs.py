@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_aep.exactly_once.reconciler import PATIENCE
-from airflow_provider_aep.exactly_once.runs import RunOrder, start_once
+from airflow_provider_aep.exactly_once.runs import DesiredRun, start_once
 from airflow_provider_aep.flow_service.errors import (
     AepAuthError,
     AepError,
@@ -57,7 +57,7 @@ class Order:
     ) -> None:
         self.looks, self.posts, self.notes = list(looks), list(posts or []), dict(notes or {})
         self.lasts, self.broken = lasts, broken
-        self.order = RunOrder(window, after, first_try)
+        self.order = DesiredRun(window, after, first_try)
         self.slept: list[float] = []
         self.looked = 0
         self.forgotten = False
@@ -91,7 +91,7 @@ class Order:
 
     def start(self) -> str:
         return start_once(
-            order=self.order,
+            desired=self.order,
             notes=self,
             list_runs=self.look,
             post=self.post,
