@@ -25,11 +25,11 @@ _SWITCHES = """authenticationRequired authenticationType dataType disableChunkin
     expirationDate includeDeletedObjects maxConcurrentConnections"""
 
 PLAIN_PARAMETERS = frozenset((*_PLACES.split(), *_SWITCHES.split()))
-"""Where a source is and how it is spoken to. Not user names and client ids, nor URLs that can carry a key."""
+"""The address of a source and its protocol. No user names or client ids, no URLs that can carry a key."""
 
 
 def is_secret(name: str) -> bool:
-    """Whether a parameter's value is masked, and has no business in a DAG."""
+    """Return whether a parameter's value is masked, and has no business in a DAG."""
     return name not in PLAIN_PARAMETERS
 
 
@@ -56,27 +56,27 @@ _WORD = re.compile(r"[A-Za-z][A-Za-z _-]{0,23}|.{1,5}|[\d.,:+ -]+", re.DOTALL)
 
 
 def is_flag(text: str) -> bool:
-    """Whether a text is a flag, which to mask would eat a word of every log."""
+    """Return whether a text is a flag, which to mask would eat a word of every log."""
     return text.strip().lower() in _FLAGS
 
 
 def is_user_name(name: str) -> bool:
-    """Whether a field is a user's name."""
+    """Return whether a field is a user's name."""
     return _USER_NAME.search(name) is not None
 
 
 def is_everyday(name: str, value: str) -> bool:
-    """Whether a value is a flag, or a user's name that half the world has."""
+    """Return whether a value is a flag, or a user's name that half the world has."""
     return is_flag(value) or (is_user_name(name) and value.lower() in _COMMON_USERS)
 
 
 def sounds_secret(name: str) -> bool:
-    """Whether a field's name is that of a secret, if nothing else is known of it."""
+    """Return whether a field's name is that of a secret, if nothing else is known of it."""
     return _SECRET_NAME.search(name) is not None
 
 
 def may_be_secret(name: str, value: str) -> bool:
-    """Whether a text under a name that nobody documents may be a secret.
+    """Return whether a text under a name that nobody documents may be a secret.
 
     Flags, file paths and plain addresses are none, nor are numbers and words, unless the name is beyond
     doubt. Masked, they would be missing all over the logs.

@@ -28,7 +28,7 @@ def source_connection(
     source_object: SourceObject,
     columns: list[dict[str, Any]],
 ) -> dict[str, Any]:
-    """What of a source is read; a source that needs no base connection takes none (1332-400)."""
+    """A source connection; a source that needs no base connection must not have one (1332-400)."""
     return _described(
         {
             "name": name,
@@ -153,7 +153,7 @@ def columns_of(source: Mapping[str, Any]) -> list[Any]:
 
 
 def is_tabular(source: Mapping[str, Any]) -> bool:
-    """Whether a source connection reads a table."""
+    """Return whether a source connection reads a table."""
     return (source.get("data") or {}).get("format") in (None, "tabular")
 
 

@@ -35,7 +35,7 @@ LIST_CONNECTION_SPECS = Call("GET", "/connectionSpecs")
 
 
 def is_source(item: Mapping[str, Any]) -> bool:
-    """Whether a spec is one of a source: those of destinations and of the data lake are listed as well."""
+    """Return whether a spec is a source's: those of destinations and the data lake are listed as well."""
     attributes = item.get("attributes")
     return "sourceSpec" in item or (isinstance(attributes, Mapping) and attributes.get("isSource") is True)
 
@@ -52,7 +52,7 @@ def read_connection_spec(item: Mapping[str, Any]) -> ConnectionSpec:
 
 
 def differences(source: Source, spec: ConnectionSpec) -> list[str]:
-    """Where the platform's spec is not what the catalogue says, in words."""
+    """List, in words, how the platform's spec differs from the catalogue."""
     found = []
     for known in source.auth:
         now = _like(known, spec.auth)
@@ -83,7 +83,7 @@ def _changes(known: AuthSpec, now: AuthSpec) -> Iterable[str]:
 
 
 def check_owner(source: Source, spec: ConnectionSpec) -> None:
-    """That the id is the source's own, where the documents print it for several.
+    """Check that the id is the source's own, since some documents print one id for several sources.
 
     :raises AepConfigError: the platform says that it is another one's
     """

@@ -104,7 +104,7 @@ DEFAULTS = {
     "schedule.backfill": True,
     "options.errorDiagnosticsEnabled": False,
 }
-"""What the flow specs mean by what is not shown."""
+"""Defaults of the flow specs, for fields that are not shown."""
 
 _SCHEDULE = {
     "frequency": "frequency",
@@ -203,7 +203,7 @@ def source_fields(item: Item, kind: str) -> dict[str, Any]:
 
 
 def shown_source_fields(item: Item, kind: str, said: Item) -> dict[str, Any]:
-    """Those of one that exists: without columns it brings all of them, and their types may not be shown."""
+    """Return the fields of an existing one: without columns it brings in all, and types may be missing."""
     shown, wanted = source_fields(item, kind), said["columns"]
     named = {name: known or wanted.get(name) or "unknown" for name, known in shown["columns"].items()}
     return {**shown, "columns": (named or wanted) if wanted else {}}
@@ -218,7 +218,7 @@ def schema_of_target(item: Item) -> str | None:
 
 
 def _transformation(item: Item, name: str) -> tuple[int | None, Item]:
-    """Where one of a dataflow's transformations is, and its params."""
+    """Return the index and the params of one of a dataflow's transformations."""
     for index, one in enumerate(item.get("transformations") or []):
         if isinstance(one, Mapping) and one.get("name") == name:
             params = one.get("params")

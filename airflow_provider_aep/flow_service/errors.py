@@ -102,17 +102,17 @@ class AepError(Exception):
 
     @classmethod
     def docs(cls) -> str:
-        """Where the documentation speaks of it."""
+        """Return the place of this error in the documentation."""
         return f"docs/errors.md#{cls.stable_code.lower()}"
 
     @property
     def message(self) -> str:
-        """What happened, why, and what to do: to be put into another message."""
+        """Return what happened, why, and what to do, for use in another message."""
         return str(self.args[0])
 
     @property
     def brief(self) -> str:
-        """Which error it is, for a log that has the whole message in another place."""
+        """Return the error's names, for a log that has the whole message in another place."""
         facts = " ".join(str(fact) for fact in (self.status, self.code) if fact)
         return f"{self.stable_code} {type(self).__name__}{f' ({facts})' if facts else ''}"
 

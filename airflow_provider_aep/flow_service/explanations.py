@@ -1,4 +1,4 @@
-"""What Adobe's error codes mean to the person on call: why, and what to do.
+"""Explain Adobe's error codes to the person on call: why, and what to do.
 
 Sources: the API gateway's list in Adobe's troubleshooting guide, the Flow Service error catalogue, Schema
 Registry's troubleshooting guide, and the error bodies of IMS. ``{sandbox}`` and ``{permissions}`` are filled

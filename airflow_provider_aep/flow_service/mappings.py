@@ -23,7 +23,7 @@ SCHEMA_TYPE = "application/vnd.adobe.xed-full+json;version=1"
 PAGE_SIZE = 100
 _MOST_TOLD = 30
 _COLUMN = ("attribute", "text/x.schema-path")
-"""What the OpenAPI and the data prep guide call a mapping that takes a column as it is."""
+"""The name in the OpenAPI and the data prep guide of a mapping that takes a column as it is."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def schema_of(item: Mapping[str, Any]) -> str | None:
 
 
 def fields_of(item: Mapping[str, Any]) -> dict[str, str]:
-    """What goes into each field: a column, or an expression with its kind. In either document's words."""
+    """Read the source of each field, a column or an expression with its kind, in either document's words."""
     found = {}
     for one in item.get("mappings") or []:
         source = one.get("source", one.get("sourceAttribute"))
@@ -98,7 +98,7 @@ def fields_of(item: Mapping[str, Any]) -> dict[str, str]:
 
 
 def same_content(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether two mapping sets do the same, whatever their names and ids."""
+    """Return whether two mapping sets do the same, whatever their names and ids."""
     return schema_of(one) == schema_of(other) and fields_of(one) == fields_of(other)
 
 

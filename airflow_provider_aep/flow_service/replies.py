@@ -63,7 +63,7 @@ def read_json(body: bytes, content_type: str, what: str) -> Any:
 
 
 def describe(body: bytes, content_type: str) -> str:
-    """What a reply is, in words: never its text, which may repeat what was sent."""
+    """Describe a reply in words, without its text, which may repeat what was sent."""
     kind = content_type.split(";")[0].strip().lower()[:60]
     if not body:
         return "an empty body"
@@ -191,7 +191,7 @@ def _clock_difference(date: str | None, now: float) -> str:
 
 
 def is_missing_spec(error: AepStatusError) -> bool:
-    """Whether Flow Service does not offer a connection spec: 404, 1413-400, or the older shape's words.
+    """Return whether Flow Service does not offer a connection spec: 404, 1413-400, or the older words.
 
     A 404 of the sandbox (2100-404 and its kin) says nothing of the spec.
     """
@@ -306,7 +306,7 @@ def redirected(what: str, status: int) -> AepReplyError:
 
 
 class Readiness(Enum):
-    """What a state means to a task that wants the entity."""
+    """The meaning of a state for a task that uses the entity."""
 
     READY = "ready"
     COMING = "coming"

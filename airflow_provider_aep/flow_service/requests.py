@@ -34,7 +34,7 @@ def equals(path: str, value: str) -> tuple[str, str]:
 
 
 def can_filter_by(name: str) -> bool:
-    """Whether the grammar is known to take this name. Its quoting is not documented beyond that."""
+    """Return whether the grammar is known to take this name. Its quoting is not documented beyond that."""
     return _PLAIN_NAME.fullmatch(name) is not None
 
 
@@ -240,23 +240,23 @@ def list_flow_specs() -> Call:
 
 
 def streams(flow_spec: Mapping[str, Any]) -> bool:
-    """Whether rows come when they come: such a dataflow has no schedule and no runs on demand."""
+    """Return whether rows come when they come: such a dataflow has no schedule and no runs on demand."""
     return "scheduleSpec" not in flow_spec
 
 
 def maps(flow_spec: Mapping[str, Any]) -> bool:
-    """Whether a flow spec takes a mapping set. (Some tutorials print the key without its s.)"""
+    """Return whether a flow spec takes a mapping set. (Some tutorials print the key without its s.)"""
     known = flow_spec.get("transformationSpecs") or flow_spec.get("transformationSpec") or []
     return any(isinstance(one, Mapping) and one.get("name") == "Mapping" for one in known)
 
 
 def is_on(flow: Mapping[str, Any]) -> bool:
-    """Whether a dataflow is enabled, or about to be."""
+    """Return whether a dataflow is enabled, or about to be."""
     return str(flow.get("state")).lower() in ("enabled", "enabling", "initializing", "updating")
 
 
 def is_off(flow: Mapping[str, Any]) -> bool:
-    """Whether a dataflow is disabled, or about to be."""
+    """Return whether a dataflow is disabled, or about to be."""
     return str(flow.get("state")).lower() in ("disabled", "disabling")
 
 

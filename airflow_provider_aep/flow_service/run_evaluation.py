@@ -54,7 +54,7 @@ def read_limits(max_failed_records: object, max_failed_ratio: object, fail_on_pa
 def judge(
     run: Run, limits: Limits, *, link: str = "", scrub: Callable[[str], str] = str
 ) -> AepRunError | None:
-    """What is wrong with a run that ended; None if nothing is.
+    """Return what is wrong with a run that ended; None if nothing is.
 
     :param link: where to look at it, for the message
     :param scrub: takes known secrets out of the service's words

@@ -1,4 +1,4 @@
-"""Which of a dataflow's runs is meant, where only the dataflow is known."""
+"""Select the run of a dataflow to wait for, if only the dataflow is known."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ class Aim:
 
 @dataclass(frozen=True)
 class Choice:
-    """The run that is meant, and by what it was found, in words for the log."""
+    """The selected run, and how it was recognized, in words for the log."""
 
     run: Run
     by: str
 
 
 def choose(runs: Iterable[Run], aim: Aim) -> Choice | None:
-    """The run that is meant, or None while there is none."""
+    """Return the selected run, or None while there is none."""
     ordered = sorted((run for run in runs if run.id), key=_begin)
     if aim.match == "latest":
         return Choice(ordered[-1], "being the newest") if ordered else None

@@ -19,7 +19,7 @@ from airflow_provider_aep.flow_service.requests import is_off
 
 
 class Phase(Enum):
-    """What a status means to somebody who waits."""
+    """The meaning of a status for a wait."""
 
     RUNNING = "running"
     GOOD = "good"
@@ -83,7 +83,7 @@ class Run:
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more is to come."""
+        """Return whether nothing more is to come."""
         return self.phase is not Phase.RUNNING
 
     @property
@@ -94,7 +94,7 @@ class Run:
         return round(self.completed_at - self.started_at, 3)
 
     def result(self) -> dict[str, Any]:
-        """What a wait returns, the same in every mode.
+        """Return the result of a wait, the same in every mode.
 
         ``status`` in one spelling, times in ISO 8601 in UTC. What AEP does not tell is None.
         """
@@ -140,7 +140,7 @@ def glance_at(item: Mapping[str, Any]) -> Glance:
 
 
 def read_phase(item: Mapping[str, Any]) -> Phase:
-    """What a run's status means."""
+    """Read the meaning of a run's status."""
     return _ENDS.get(_folded(_status(item)), ("", Phase.RUNNING))[1]
 
 
@@ -193,7 +193,7 @@ def iso_time(epoch: float | None) -> str | None:
 
 
 def unknown_status(run_id: str | None, status: str) -> str:
-    """That a status tells nothing, in words for the log."""
+    """Say for the log that a status is unknown."""
     return f"Run {run_id} has the status {status!r}, which is unknown. It counts as still running."
 
 
@@ -319,12 +319,12 @@ class Dataflow:
 
     @property
     def no_run(self) -> str:
-        """That the wait for its next run is in vain."""
+        """Say that no next run will start."""
         return f"The {self} is {self.stopped}: it starts no flow run."
 
     @property
     def run_goes_on(self) -> str | None:
-        """That it starts no run after the one that is waited for; None while it can."""
+        """Say that no run starts after the one that is waited for; None while one can."""
         return (
             self.stopped
             and f"The {self} is {self.stopped}. The flow run that began goes on, and so does the wait."

@@ -55,7 +55,7 @@ class Schedule:
             )
 
     def warning(self) -> str | None:
-        """What is allowed, but seldom meant."""
+        """Warn of what is allowed, but seldom meant."""
         if (
             self.frequency in ("day", "week")
             and self.interval is not None

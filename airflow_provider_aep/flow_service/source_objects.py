@@ -32,7 +32,7 @@ _FILE_KEYS = {"path", "type", "file_type", "recursive", *_PROPERTIES}
 
 @dataclass(frozen=True)
 class SourceObject:
-    """Where in a source the rows are.
+    """One table, file, folder, REST resource or stream of a source.
 
     :param kind: the ``objectType`` it is explored by, or ``stream``; a pattern of files counts as ``folder``
     :param path: what it is called
@@ -47,7 +47,7 @@ class SourceObject:
 
     @property
     def has_delta_column(self) -> bool:
-        """Whether a column tells what is new. Of files and resources their time does, and a stream is new."""
+        """Return whether a column tells new rows from old ones. Files and resources are compared by time."""
         return self.kind == "table"
 
     @property
@@ -91,7 +91,7 @@ class SourceObject:
 
 
 def read_source_object(given: Mapping[str, Any]) -> SourceObject:
-    """What is meant, out of ``table``, ``file``, ``resource`` and ``stream``, one of which is given.
+    """Read the source object out of ``table``, ``file``, ``resource`` and ``stream``; one must be given.
 
     :raises AepConfigError: none is given, or several are, or the one is wrong
     """
@@ -233,7 +233,7 @@ def read_columns(document: object, path: str) -> list[dict[str, Any]]:
 
 
 def _fields(properties: Mapping[str, Any], above: str = "") -> Iterator[dict[str, Any]]:
-    """What holds a value in a JSON Schema; an array counts as one."""
+    """List the fields of a JSON Schema that hold a value; an array counts as one."""
     for name, node in properties.items():
         inner = node.get("properties") if isinstance(node, Mapping) else None
         if isinstance(inner, Mapping):

@@ -61,11 +61,11 @@ class AuthSpec:
 
     @property
     def uncertain(self) -> bool:
-        """Whether the documents contradict themselves about it."""
+        """Return whether the documents contradict themselves about it."""
         return self.confidence == UNCERTAIN
 
     def is_secret(self, parameter: str) -> bool:
-        """Whether a parameter is or may be a secret."""
+        """Return whether a parameter is or may be a secret."""
         schema = self.properties.get(parameter)
         marked = isinstance(schema, Mapping) and schema.get("format") == "password"
         return marked or is_secret(parameter)
@@ -93,18 +93,18 @@ class Source:
 
     @property
     def uncertain(self) -> bool:
-        """Whether all that is known of it is uncertain."""
+        """Return whether all that is known of it is uncertain."""
         return bool(self.auth) and all(auth.uncertain for auth in self.auth)
 
     @property
     def deprecated(self) -> str | None:
-        """What is known of its end, if every way to authenticate ends."""
+        """Return what is known of its end, if every authentication type ends."""
         ends = [auth.deprecated for auth in self.auth]
         return ends[0] if ends and all(ends) else None
 
     @property
     def retired(self) -> bool:
-        """Whether every way to authenticate is retired."""
+        """Return whether every way to authenticate is retired."""
         return bool(self.auth) and all(auth.retired for auth in self.auth)
 
     @cached_property
@@ -117,7 +117,7 @@ class Source:
         return next((auth for auth in self.auth if same_name(auth.name, auth_name)), None)
 
     def knows(self, auth_name: str | None) -> bool:
-        """Whether the catalogue says what that way needs; without a name, whether it says anything."""
+        """Return whether the catalogue says what that way needs; without a name, whether it says anything."""
         return bool(self.auth) if auth_name is None else self.documented(auth_name) is not None
 
     def __str__(self) -> str:
@@ -188,7 +188,7 @@ def sources_of_spec(connection_spec_id: str) -> list[Source]:
 
 
 def same_name(one: str, other: str) -> bool:
-    """Whether two names differ in case, blanks and separators alone."""
+    """Return whether two names differ in case, blanks and separators alone."""
     return _letters(one) == _letters(other)
 
 
@@ -245,7 +245,7 @@ _REFERENCE = re.compile(r"\s*\([^()]*@[^()]*\)")
 
 
 def withdrawn(source: Source, sandbox: str) -> SourceWithdrawnError:
-    """That the platform does not offer the source: what is known, and where to go from here."""
+    """Make the error of a source that the platform does not offer, with other sources of its category."""
     return SourceWithdrawnError(
         f"The platform does not offer the source {source} (connection spec {source.connection_spec_id}) in "
         f"sandbox {sandbox!r}, or not to this credential.{_end(source)}{_way_on(source)}"
@@ -253,7 +253,7 @@ def withdrawn(source: Source, sandbox: str) -> SourceWithdrawnError:
 
 
 def _end(source: Source) -> str:
-    """What Adobe's documents say of its end, without the places where they say it."""
+    """Quote Adobe's documents on its end, without the references."""
     if not source.deprecated:
         return ""
     said = _REFERENCE.sub("", source.deprecated)

@@ -1,4 +1,4 @@
-"""What a value must look like before it goes into a URL, a header or a body. Each check names its culprit."""
+"""Check values before they go into a URL, a header or a body. Each error names the parameter."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SANDBOX = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,255}")
 
 
 def is_id(value: object) -> bool:
-    """Whether a value may stand in a path as an id."""
+    """Return whether a value may stand in a path as an id."""
     return isinstance(value, str) and value != "None" and _ID.fullmatch(value) is not None
 
 
@@ -64,7 +64,7 @@ def _name_problem(value: object) -> str | None:
 
 
 def can_be_sent(text: str) -> bool:
-    """Whether a text can be written as UTF-8: lone surrogates cannot."""
+    """Return whether a text can be written as UTF-8: lone surrogates cannot."""
     return not any(unicodedata.category(c) == "Cs" for c in text)
 
 

@@ -24,7 +24,7 @@ SCHEMA_REGISTRY = "/data/foundation/schemaregistry"
 SCHEMAS = "schemas"
 FIELD_GROUPS = "fieldgroups"
 PAGE_SIZE = 300
-"""What the guide says a list is limited to."""
+"""The largest page, by the guide."""
 
 LIST = "application/vnd.adobe.xed+json"
 LOOKUP = "application/vnd.adobe.xed+json; version=1"
@@ -51,7 +51,7 @@ def find_resource_id(text: str) -> str | None:
 
 
 def is_of_kind(resource_id: str, kind: str) -> bool:
-    """Whether a ``$id`` is one of a schema, or of a field group (once called mixin)."""
+    """Return whether a ``$id`` is one of a schema, or of a field group (once called mixin)."""
     return any(f"/{segment}/" in resource_id for segment in _IN_IDS[kind])
 
 
@@ -105,7 +105,7 @@ def read_results(document: Mapping[str, Any], what: str) -> list[dict[str, Any]]
 
 
 def next_start(document: Mapping[str, Any]) -> str | None:
-    """Where the next page starts, in terms of what the list is sorted by; None on the last one."""
+    """Return the start of the next page, a value of the sorted field; None on the last page."""
     page = document.get("_page")
     start = page.get("next") if isinstance(page, Mapping) else None
     links = document.get("_links")
@@ -195,7 +195,7 @@ def merge_columns(columns: object) -> list[Field]:
 
 
 def field_name(column: str) -> str:
-    """What a column is called as a field: dots, blanks and the like become ``_``, none at the beginning."""
+    """Name the field of a column: dots, blanks and the like become ``_``, none at the beginning."""
     return re.sub(r"[^A-Za-z0-9_-]+", "_", column).lstrip("_-").rstrip("_") or "field"
 
 
@@ -258,7 +258,7 @@ def schema_body(*, title: str, description: str | None, class_id: str, groups: S
 
 
 def references(item: Mapping[str, Any]) -> list[str]:
-    """What a schema is made of: the ``$ref`` of its ``allOf``, which one document prints with a blank."""
+    """List a schema's parts: the ``$ref`` of its ``allOf``, which one document prints with a blank."""
     parts = [part for part in item.get("allOf") or [] if isinstance(part, Mapping)]
     return [str(ref) for part in parts if (ref := part.get("$ref", part.get("$ref ")))]
 
@@ -307,7 +307,7 @@ def leaves(properties: Mapping[str, Any], above: str = "") -> Iterator[tuple[str
 
 
 def _tenant_fields(item: Mapping[str, Any], tenant: str) -> tuple[str, dict[str, Field]]:
-    """Where a field group's own fields stand, and which there are."""
+    """Return the path of a field group's own fields, and the fields."""
     definitions = item.get("definitions")
     for key, definition in definitions.items() if isinstance(definitions, Mapping) else ():
         own = (

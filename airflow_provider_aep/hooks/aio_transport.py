@@ -108,7 +108,7 @@ class AioTransport:
 
 
 def environment_proxy(origin: str) -> URL | None:
-    """What ``requests`` makes of HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY; a proxy's user included."""
+    """Read HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY as ``requests`` does; with the proxy's user."""
     text = select_proxy(origin, get_environ_proxies(origin))
     if not text:
         return None

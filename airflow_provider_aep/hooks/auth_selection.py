@@ -140,7 +140,7 @@ def _undecided(tries: list[_Try], best: list[_Try], credentials: Credentials) ->
 
 
 def _advice(tries: list[_Try], credentials: Credentials) -> Iterator[str]:
-    """Where parameters go, which types are read, and what was perhaps a typo."""
+    """Advise where parameters go, which connection types are read, and what may be a typo."""
     yield "Put parameters into its extra, under these names; what is no secret may stand in `auth_params`."
     types = types_of(credentials.source.key)
     if (type_ := credentials.conn_type) not in types:

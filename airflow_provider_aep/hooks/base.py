@@ -1,4 +1,4 @@
-"""What every hook to Adobe Experience Platform shares: settings, token, headers, retries, errors.
+"""The base of every hook to Adobe Experience Platform: settings, token, headers, retries, errors.
 
 It stands on the http provider's ``HttpHook`` and replaces what would harm here: there a connection's extras
 leave as request headers, each ``run`` opens a new session, and an error loses status and body.

@@ -48,7 +48,7 @@ _HOSTNAME = re.compile(
 
 @dataclass(frozen=True)
 class Settings:
-    """What a hook needs to know. ``timeout`` in seconds; ``verify`` the path of a CA bundle or None.
+    """Checked settings of an AEP connection: ``timeout`` in seconds, ``verify`` a CA bundle's path or None.
 
     :param unknown: keys of the extra that no setting has, and that look like none
     """

@@ -1,4 +1,4 @@
-"""Which field of an Airflow connection is which parameter of a source, by the connection's type.
+"""Map the fields of an Airflow connection, by its type, to the parameters of a source.
 
 ``{login}`` is a field of the connection or a key of its extra (dots lead into it), ``{port=5432}`` one with a
 default, ``{private_key|base64}`` one in another form (see :data:`_FORMS`). ``{!tenant_id}`` adds nothing and
@@ -25,7 +25,7 @@ from airflow_provider_aep.hooks.paypal import DEFAULT_HOST
 
 _FIELD = re.compile(r"\{(?P<absent>!?)(?P<name>[A-Za-z_][\w.]*)(=(?P<default>[^{}|]*))?(\|(?P<form>\w+))?\}")
 _UNSAFE = re.compile(r"[;\"'{}\x00-\x1f]|^\s|\s$")
-"""What would end a value of a connection string, or begin another one."""
+"""Characters that end a value of a connection string, or begin another one."""
 
 
 @dataclass(frozen=True)
@@ -247,7 +247,7 @@ ANY_SOURCE: Fields = {
     "serviceUri": "{url}",
     "database": ("{database}", "{schema}"),
 }
-"""What ``http`` and ``generic`` connections give to every source, for parameters that must be there."""
+"""Required parameters of every source, made of ``http`` and ``generic`` connections."""
 
 BY_SOURCE: Mapping[str, Mapping[str, Fields]] = {
     "paypal": {"http generic": {"host": ("{host}", DEFAULT_HOST)}},
@@ -398,7 +398,7 @@ BY_SOURCE: Mapping[str, Mapping[str, Fields]] = {
     "pinterest-ads": {"http generic": _TOKEN},
     "linkedin-ads": {"http generic": _TOKEN},
 }
-"""What a type of connection gives to one source, whether or not it must be there."""
+"""Required and optional parameters of one source, by the type of connection."""
 
 
 _ON_THE_WORKER = "it is a path on the worker, which AEP cannot read"

@@ -33,7 +33,7 @@ OWN_FIELDS = ("login", "password", "host", "port", "schema")
 
 @dataclass(frozen=True)
 class Credentials:
-    """What one Airflow connection, and the plain ``auth_params`` of a task, give to one source.
+    """The parameters of one source, from an Airflow connection and a task's plain ``auth_params``.
 
     :param explicit: parameters under their documented names
     :param own: the connection's own fields, as far as they are filled in
@@ -54,21 +54,24 @@ class Credentials:
 
     @cached_property
     def facts(self) -> Mapping[str, Any]:
-        """What the lines of the credential map are made of. An ``http`` connection's schema is a scheme."""
+        """Return the fields for the credential map's lines. An ``http`` connection's schema is a scheme."""
         own = {
             name: value for name, value in self.own.items() if (self.conn_type, name) != ("http", "schema")
         }
         return {**self.extra, **own, **({"url": self.url[0]} if self.url[0] else {})}
 
     def parameters(self, auth: AuthSpec) -> dict[str, Filled]:
-        """What is there of a way's parameters. :raises SourceCredentialsError: one cannot be written"""
+        """Return the parameters that exist of an authentication type.
+
+        :raises SourceCredentialsError: one is invalid
+        """
         if not auth.parameters:  # nothing is known of this way, so whatever is named goes
             return {name: self._explicit(name) for name in self.explicit}
         found = {name: self._parameter(name, name in auth.required) for name in auth.parameters}
         return {name: filled for name, filled in found.items() if filled is not None}
 
     def plain_parameters(self, spec_name: str | None) -> dict[str, Any]:
-        """Those that are no secrets, by the catalogue's words for a way; nothing that cannot be written."""
+        """Return the plain parameters, by the catalogue's names; skip those that are invalid."""
         auth = None if spec_name is None else self.source.documented(spec_name)
         try:
             found = self.parameters(auth or AuthSpec(spec_name or ""))
@@ -90,7 +93,7 @@ class Credentials:
         return own.get(name) or (common.get(name, ()) if required else ())
 
     def made_of(self, names: Iterable[str]) -> dict[str, list[str]]:
-        """Those parameters that this type of connection puts together, with the fields of the first line."""
+        """Return the parameters that this type of connection composes, with the fields of the first line."""
         fields = {name: names_in(lines[0]) for name in sorted(names) if (lines := self._lines(name, True))}
         return {name: some for name, some in fields.items() if len(some) > 1}
 
@@ -116,7 +119,7 @@ class Credentials:
 
     @property
     def secrets(self) -> Iterator[str]:
-        """What must be masked before anything is made of it."""
+        """Return what must be masked before it is used."""
         named = {name for auth in self.source.auth for name in auth.parameters if auth.is_secret(name)}
         certain = {"login": self.own.get("login"), **{name: self.explicit.get(name) for name in named}}
         yield from (str(value) for value in secret_values(certain) if value)
@@ -195,7 +198,7 @@ def _url(own: Mapping[str, Any], conn_type: str) -> tuple[str | None, frozenset[
 
 
 def _leaves(place: str, values: Mapping[str, Any], places: set[str]) -> Iterator[str]:
-    """What is not in places; of an object, the members, if some of them are."""
+    """Return values that are not in places; of an object, its members if some of them are."""
     for key, value in values.items():
         name = f"{place}.{key}"
         if name in places:

@@ -1,4 +1,4 @@
-"""What ``test_connection`` says: not "it failed", but which setting of the AEP connection to look at.
+"""Diagnose an AEP connection for ``test_connection``: name the setting that is wrong.
 
 The message is shown as it is in Airflow's UI, so it is made of our own words and of scrubbed ones only.
 """
@@ -58,7 +58,7 @@ def _diagnose(hook: AepHook) -> tuple[bool, str]:
 
 
 def _host_problem(hook: AepHook) -> str | None:
-    """Whether `host` is out of reach too, so that it is not put down to IMS. Sends no credentials."""
+    """Return whether `host` is out of reach too, so that it is not put down to IMS. Sends no credentials."""
     try:
         hook.knock()
     except AepTransportError as error:

@@ -28,7 +28,7 @@ _PROXIES = "HTTPS_PROXY, HTTP_PROXY and NO_PROXY in the environment of workers a
 
 @dataclass(frozen=True)
 class Address:
-    """Where a request goes: an origin, and the setting of the Airflow connection that says so."""
+    """The origin that a request goes to, and the setting of the Airflow connection that names it."""
 
     origin: str
     setting: str
@@ -48,7 +48,7 @@ def no_proxy(
 
 
 def proxy_address() -> AepProxyError:
-    """What the environment calls a proxy is none."""
+    """The proxy URL in the environment is invalid."""
     return AepProxyError(
         f"The environment's proxy is not the address of an HTTP proxy, so nothing was sent. "
         f"Check {_PROXIES}.",
@@ -65,7 +65,7 @@ def untrusted(what: str, to: Address, cause: str) -> AepCertificateError:
 
 
 def no_bundle() -> ConnectionSettingError:
-    """What says whom to trust cannot be read."""
+    """The CA bundle cannot be read."""
     return ConnectionSettingError(
         "The CA bundle in `verify` or REQUESTS_CA_BUNDLE cannot be read, so no server can be trusted.",
         parameter="verify",
@@ -90,7 +90,7 @@ def _because(cause: str) -> str:
 
 
 def cause_of(errors: Iterable[BaseException]) -> str:
-    """What the system or OpenSSL says, of the first error that has its words; empty if none has.
+    """Return the words of the system or of OpenSSL from the first error that has any; else empty.
 
     Only their own fixed texts are taken: what a library composes may hold what was sent.
     """

@@ -146,7 +146,7 @@ class FlowServiceHook(AepHook):
         self.call(requests.delete_connection(connection_id))
 
     def test_base_connection(self, connection_id: str) -> bool:
-        """Whether the source accepts the connection's credentials, as AEP finds out by trying them."""
+        """Return whether the source accepts the connection's credentials, as AEP finds out by trying them."""
         call = requests.test_connection(connection_id)
         what = f"{call.method} {call.path}"
         try:
@@ -188,7 +188,7 @@ class FlowServiceHook(AepHook):
         connection_spec_id: str | None = None,
         options: Mapping[str, str] | None = None,
     ) -> Any:
-        """What the source offers.
+        """List the source's tables or files, or show one's columns or rows.
 
         :param object_type: ``root`` or ``folder`` for a list of ``{"name", "path", "type", "canPreview",
             "canFetchSchema"}``; ``table``, ``file`` or ``rest`` for ``{"format", "schema"}`` of one
@@ -211,7 +211,7 @@ class FlowServiceHook(AepHook):
         return document
 
     def test_connection(self) -> tuple[bool, str]:
-        """Whether this Airflow connection works; if not, which of its settings is wrong. Never raises."""
+        """Test this Airflow connection; say which of its settings is wrong. Raises nothing."""
         return diagnose(self)
 
     def hide(self, auth_params: object) -> None:

@@ -53,8 +53,10 @@ class PayPalHook(BaseHook):
         return read_paypal(find_connection(self.paypal_conn_id, "paypal_conn_id", "PayPal"))
 
     def test_connection(self) -> tuple[bool, str]:
-        """Whether the three are complete and well formed. Sends nothing: whether PayPal accepts them is
-        for AEP to say, by the base connection's test."""
+        """Check that the three are complete and well formed. Send nothing.
+
+        AEP finds out whether PayPal accepts them, by the base connection's test.
+        """
         try:
             params = self.auth_params()
         except AepConfigError as error:

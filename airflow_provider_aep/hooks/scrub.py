@@ -59,7 +59,7 @@ def _lines(text: str) -> Iterator[str]:
 
 
 def _members(text: str) -> Iterator[str]:
-    """What an object in JSON holds under the names of secrets."""
+    """Yield the values of a JSON object under the names of secrets."""
     if text.lstrip()[:1] in {"{", "["}:
         yield from secrets_in(_json(text))
 

@@ -80,7 +80,7 @@ class AepSession:
         return session
 
     def address(self, setting: str = "host") -> Address:
-        """Where requests go, or with ``ims_host`` where tokens come from: for error messages."""
+        """Return the address of requests, or with ``ims_host`` of token requests, for error messages."""
         origin = self.settings.ims_url if setting == "ims_host" else self.settings.base_url
         return Address(origin, setting, self.conn_id)
 

@@ -1,4 +1,4 @@
-"""A base connection as the recipe of creation sees it."""
+"""The service of the reconciler for a base connection."""
 
 from __future__ import annotations
 

@@ -123,7 +123,7 @@ class CreateOperator(AepOperator):
         return outcome.id
 
     def ensure(self, context: Any, desired: DesiredEntity, service: Service) -> Outcome:
-        """Carry out the recipe for one entity, with what this task remembers of it."""
+        """Reconcile one entity, with what this task remembers of it."""
         from airflow_provider_aep.exactly_once import carry_out, create_once
         from airflow_provider_aep.operators._services import TaskMemory
 
@@ -145,7 +145,7 @@ class CreateOperator(AepOperator):
         drafts: bool = False,
         alike: bool = False,
     ) -> DesiredEntity:
-        """The order to the recipe: ``identity`` is completed by organization, sandbox and name."""
+        """Return the desired entity; ``identity`` is completed by organization, sandbox and name."""
         from airflow_provider_aep._compat import config_seconds
         from airflow_provider_aep.exactly_once import IF_EXISTS, ON_DIFFERENCE, DesiredEntity
         from airflow_provider_aep.flow_service.validation import check_choice, check_seconds

@@ -17,7 +17,7 @@ class CreateBaseConnectionOperator(CreateOperator):
     """Make sure that exactly one base connection of this name stands, and return its id.
 
     Its identity is organization, sandbox, source and exact name. Retried, killed, cleared or run twice at
-    a time, the task still ends with one, by the recipe of :mod:`airflow_provider_aep.exactly_once`.
+    a time, the task still ends with one, by the reconciler of :mod:`airflow_provider_aep.exactly_once`.
 
     What the connection must hold, the platform's own description of the source says; it is asked before the
     first one of a source is created in a process.

@@ -101,7 +101,7 @@ class CreateSchemaOperator(CreateOperator):
         return desired, xdm.check_class(self.class_id), xdm.check_groups(groups or []), fields
 
     def _refuse(self, desired: DesiredEntity, existing: Sequence[Entity]) -> None:
-        """Under ``fail``, before a field group is made for nothing. The recipe itself says no once more."""
+        """Refuse under ``fail`` before a field group is created in vain. The reconciler refuses again."""
         from airflow_provider_aep.flow_service.errors import EntityExistsError
 
         foreign = [one for one in existing if one.mark is None or one.mark != desired.mark]
@@ -146,7 +146,7 @@ class CreateSchemaOperator(CreateOperator):
         )
 
     def _group(self, context: Any, desired: DesiredEntity, class_id: str, fields: dict[str, Any]) -> str:
-        """The field group of the columns, made once by the same recipe."""
+        """The field group of the columns, created once by the same reconciler."""
         from airflow_provider_aep.flow_service import xdm
         from airflow_provider_aep.operators._services import DesiredResource, RegistryResources
 
