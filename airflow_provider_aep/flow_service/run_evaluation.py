@@ -28,7 +28,7 @@ _ADVICE = {
 
 
 @dataclass(frozen=True)
-class Limits:
+class FailureThresholds:
     """How much may be missing.
 
     ``max_failed_records`` and ``max_failed_ratio`` (0 to 1, of the records read) are None if not set. If one
@@ -41,18 +41,20 @@ class Limits:
     fail_on_partial: bool = True
 
 
-def read_limits(max_failed_records: object, max_failed_ratio: object, fail_on_partial: object) -> Limits:
-    """Limits as a user writes them, or as Jinja renders them. :raises AepConfigError: naming the parameter"""
+def read_thresholds(
+    max_failed_records: object, max_failed_ratio: object, fail_on_partial: object
+) -> FailureThresholds:
+    """Read thresholds as a user writes them or Jinja renders them. :raises AepConfigError: which parameter"""
     most = None if _unset(max_failed_records) else check_count(max_failed_records, "max_failed_records")
     if isinstance(fail_on_partial, str) and fail_on_partial.strip().lower() in {"true", "false"}:
         fail_on_partial = fail_on_partial.strip().lower() == "true"
     if not isinstance(fail_on_partial, bool):
         raise AepConfigError("`fail_on_partial` must be True or False.", parameter="fail_on_partial")
-    return Limits(most, _ratio(max_failed_ratio), fail_on_partial)
+    return FailureThresholds(most, _ratio(max_failed_ratio), fail_on_partial)
 
 
 def judge(
-    run: Run, limits: Limits, *, link: str = "", scrub: Callable[[str], str] = str
+    run: Run, limits: FailureThresholds, *, link: str = "", scrub: Callable[[str], str] = str
 ) -> AepRunError | None:
     """Return what is wrong with a run that ended; None if nothing is.
 
@@ -66,7 +68,7 @@ def judge(
     return None
 
 
-def _too_little(run: Run, limits: Limits) -> str | None:
+def _too_little(run: Run, limits: FailureThresholds) -> str | None:
     failed, partial = run.records_failed, run.phase is Phase.PARTIAL
     most, ratio = limits.max_failed_records, limits.max_failed_ratio
     if most is None and ratio is None:

@@ -16,7 +16,7 @@ _LONGEST_RUN = 86_400.0
 
 
 @dataclass(frozen=True)
-class Aim:
+class RunSelector:
     """Which run to wait for. All times in epoch seconds.
 
     ``match``: ``data_interval`` the run that brings the data of ``start`` to ``end``; ``next`` the first run
@@ -47,17 +47,17 @@ class Choice:
     by: str
 
 
-def choose(runs: Iterable[Run], aim: Aim) -> Choice | None:
+def choose(runs: Iterable[Run], selector: RunSelector) -> Choice | None:
     """Return the selected run, or None while there is none."""
     ordered = sorted((run for run in runs if run.id), key=_begin)
-    if aim.match == "latest":
+    if selector.match == "latest":
         return Choice(ordered[-1], "being the newest") if ordered else None
-    if aim.match == "next":
-        return _next(ordered, aim.since)
-    if aim.end is None:
+    if selector.match == "next":
+        return _next(ordered, selector.since)
+    if selector.end is None:
         return None
-    start = aim.end if aim.start is None else min(aim.start, aim.end)
-    return _of_interval(ordered, start, aim.end)
+    start = selector.end if selector.start is None else min(selector.start, selector.end)
+    return _of_interval(ordered, start, selector.end)
 
 
 def _of_interval(ordered: list[Run], start: float, end: float) -> Choice | None:
@@ -65,7 +65,7 @@ def _of_interval(ordered: list[Run], start: float, end: float) -> Choice | None:
 
     Of several runs over the same window the newest counts: it is the retry. Where no window holds all of
     the interval, the run that reaches its end is the last one needed. Without a window a run is taken to
-    bring what came before it started, as one with a delta column does. An interval that is a mere moment is
+    bring what came before it started, as one with a delta column does. A zero-length data interval is
     what came before it: not the window that begins with it, which is the next one.
     """
     ending = [run for run in ordered if run.window and run.window[0] < end <= run.window[1]]

@@ -118,7 +118,7 @@ class Run:
         }
 
 
-class Glance(NamedTuple):
+class RunSnapshot(NamedTuple):
     """The little that a poller keeps of a run: whether it ended, when it began, how long it took."""
 
     ended: bool
@@ -128,15 +128,15 @@ class Glance(NamedTuple):
     """The status if no document names it."""
 
 
-def glance_at(item: Mapping[str, Any]) -> Glance:
-    """A glance at a run. Cheap: the poller takes a thousand in a row."""
+def read_snapshot(item: Mapping[str, Any]) -> RunSnapshot:
+    """Read a run snapshot. Cheap: the poller reads a thousand in a row."""
     duration = _mapping(_mapping(item.get("metrics")).get("durationSummary"))
     started = epoch_seconds(duration.get("startedAtUTC"))
     if read_phase(item) is Phase.RUNNING:
-        return Glance(False, started, None, _unknown(_status(item)))
+        return RunSnapshot(False, started, None, _unknown(_status(item)))
     completed = epoch_seconds(duration.get("completedAtUTC"))
     known = started is not None and completed is not None
-    return Glance(True, started, completed - started if known else None)  # type: ignore[operator]
+    return RunSnapshot(True, started, completed - started if known else None)  # type: ignore[operator]
 
 
 def read_phase(item: Mapping[str, Any]) -> Phase:

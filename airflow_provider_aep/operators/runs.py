@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_aep.operators._waits import RunWait
+from airflow_provider_aep.flow_runs.spec import WaitSpec
 from airflow_provider_aep.operators.base import none_if_blank
-from airflow_provider_aep.waiting import DEFAULT_TIMEOUT, WaitsForRun
+from airflow_provider_aep.operators.waiting import DEFAULT_TIMEOUT, WaitsForRun
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +22,7 @@ class _StartsRun(WaitsForRun):
     :param wait: whether to wait until the run ended
     :param timeout: seconds to wait, from the run's start by this task
     :param kwargs: how to wait and what may be missing: the options of
-        :class:`~airflow_provider_aep.waiting.WaitsForRun`
+        :class:`~airflow_provider_aep.operators.waiting.WaitsForRun`
     :return: the wait's result; without ``wait`` the run's id
     """
 
@@ -45,11 +45,11 @@ class _StartsRun(WaitsForRun):
         """Check the limits, start the run, wait for it."""
         from airflow_provider_aep.flow_service.validation import check_seconds
 
-        self.limits()
-        seconds, pause = check_seconds(self.timeout, "timeout"), self.seconds_between_looks()
+        self.thresholds()
+        seconds, pause = check_seconds(self.timeout, "timeout"), self.poll_seconds()
         flow_id, run_id, window = self.start(context)
         now, (start, end) = time.time(), window or (None, None)
-        wait = RunWait(
+        wait = WaitSpec(
             flow_id, run_id, now + seconds, since=now, start=start, end=end, poll_interval=pause, grace=60
         )
         self.waits_for = wait

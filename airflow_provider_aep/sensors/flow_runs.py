@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
 from airflow_provider_aep._compat import AirflowSensorTimeout, AirflowSkipException
-from airflow_provider_aep.operators._waits import RunWait
+from airflow_provider_aep.flow_runs.spec import WaitSpec
 from airflow_provider_aep.operators.base import none_if_blank
-from airflow_provider_aep.waiting import DEFAULT_TIMEOUT, WaitsForRun
+from airflow_provider_aep.operators.waiting import DEFAULT_TIMEOUT, WaitsForRun
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +43,7 @@ class FlowRunSensor(WaitsForRun, BaseSensorOperator):
         restarts of the triggerer. 150 minutes if not given
     :param poll_interval: ``poke_interval`` if not given
     :param kwargs: how to wait and what may be missing: the options of
-        :class:`~airflow_provider_aep.waiting.WaitsForRun`
+        :class:`~airflow_provider_aep.operators.waiting.WaitsForRun`
     :return: ``{"run_id", "status", "records_read", "records_written", "records_failed", "records_skipped",
         "bytes", "seconds", "flow_id", "dataflow", "dataset_id", "started_at", "ended_at", "window_start",
         "window_end"}``, as XCom ``return_value``, and as ``aep_run`` if the task fails. Times are in ISO
@@ -72,12 +72,12 @@ class FlowRunSensor(WaitsForRun, BaseSensorOperator):
         self.match = match
 
     def act(self, context: Any) -> Any:
-        """Look; wait if need be."""
+        """Poll, and wait if the run has not ended."""
         from airflow_provider_aep.flow_service.errors import AepError
 
         try:
             wait = self._wait(context)
-            self.limits()  # a limit that is none is no reason to wait first
+            self.thresholds()  # validate the thresholds before waiting
             if self.reschedule and not self.deferrable:
                 return BaseSensorOperator.execute(self, context)
             return self.wait_for_run(context, wait)
@@ -86,9 +86,9 @@ class FlowRunSensor(WaitsForRun, BaseSensorOperator):
             raise
 
     def poke(self, context: Any) -> bool | PokeReturnValue:
-        """One look, for ``mode="reschedule"``."""
+        """Poll once, for ``mode="reschedule"``."""
         with self.result_kept(context):
-            _, run = self.look(context, self._wait(context))
+            _, run = self.poll_run(context, self._wait(context))
             if run is None or not run.ended:
                 return False
             return PokeReturnValue(is_done=True, xcom_value=self.finish(run))
@@ -107,7 +107,7 @@ class FlowRunSensor(WaitsForRun, BaseSensorOperator):
         if isinstance(error, RunTimeoutError):
             raise AirflowSensorTimeout(str(error)) from error
 
-    def _wait(self, context: Any) -> RunWait:
+    def _wait(self, context: Any) -> WaitSpec:
         """Everything checked before the first request."""
         from airflow_provider_aep.flow_service.validation import check_id
 
@@ -115,15 +115,15 @@ class FlowRunSensor(WaitsForRun, BaseSensorOperator):
         if isinstance(run_id, dict):
             run_id = run_id.get("run_id")
         now = time.time()
-        wait = RunWait(
+        wait = WaitSpec(
             flow_id=check_id(self.flow_id, "flow_id"),
             run_id=None if run_id is None else check_id(run_id, "run_id"),
             deadline=now + self.timeout,
             since=self._since(context, now),
-            poll_interval=self.seconds_between_looks(),
+            poll_interval=self.poll_seconds(),
             **self._aim(context),
         )
-        _ = wait.aim
+        _ = wait.selector
         return wait
 
     def _since(self, context: Any, now: float) -> float:

@@ -1,19 +1,34 @@
-"""Waiting for a run of a dataflow in the triggerer."""
+"""Waiting for a flow run in the triggerer, and what becomes of its dataflow when the task is ended meanwhile.
+
+Airflow 3.3 asks a trigger to stop its work (``on_kill``) whenever it may not go on with it. As a rule a user
+has ended the task. But a triggerer that stopped for a while and has lost its triggers to another one is told
+the same. A dataflow disabled by mistake costs more than one left enabled, so the state in Airflow counts.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from typing import Any
+import random
+import time
+from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_aep._compat import apush_xcom
-from airflow_provider_aep.flow_service.run_selection import Aim
+from airflow_provider_aep._compat import CANCELLED_BY_A_USER, apush_xcom, atask_state, config_seconds
+from airflow_provider_aep.flow_runs.poller import Wait, wait_with_others
+from airflow_provider_aep.flow_runs.schedule import slowed
+from airflow_provider_aep.flow_runs.spec import WaitSpec
+from airflow_provider_aep.flow_service import replies, requests
+from airflow_provider_aep.flow_service.errors import AepError
+from airflow_provider_aep.flow_service.requests import get_run
+from airflow_provider_aep.flow_service.runs import read_dataflow, read_snapshot
 from airflow_provider_aep.links import AepRunLink
-from airflow_provider_aep.triggers._kill import disable_for, to_its_end
-from airflow_provider_aep.triggers._pollers import wait_with_others
-from airflow_provider_aep.triggers._wait import Wait
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Coroutine
+
+    from airflow_provider_aep.flow_service.requests import Call
+    from airflow_provider_aep.hooks.aio import AsyncFlowService
 
 
 class FlowRunTrigger(BaseTrigger):
@@ -24,82 +39,41 @@ class FlowRunTrigger(BaseTrigger):
     the task to read itself.
 
     :param aep_conn_id: an Airflow connection of type ``aep``
-    :param sandbox: the sandbox's name; None for the connection's own
-    :param flow_id: the dataflow's id
-    :param run_id: the run's id; None to find it by ``match``
-    :param deadline: epoch seconds; it stays as it is when the triggerer is started anew
-    :param match: see :class:`airflow_provider_aep.flow_service.run_selection.Aim`, like the next three
-    :param since: when the wait began, epoch seconds
-    :param start: the data interval's start, epoch seconds
-    :param end: its end
-    :param poll_interval: seconds between two looks; None for 5 s to 5 min, as it suits the run
+    :param wait: the fields of :class:`airflow_provider_aep.flow_runs.spec.WaitSpec`
     :param disable_on_kill: disable the dataflow when a user ends the waiting task (from Airflow 3.3 on)
+    :param fields: the same fields one by one, as a trigger of an earlier version stored them
     """
 
     def __init__(
         self,
         *,
         aep_conn_id: str,
-        flow_id: str | None = None,
-        run_id: str | None = None,
-        deadline: float,
-        sandbox: str | None = None,
-        match: str = "latest",
-        since: float = 0.0,
-        start: float | None = None,
-        end: float | None = None,
-        poll_interval: float | None = None,
+        wait: dict[str, Any] | None = None,
         disable_on_kill: bool = False,
+        **fields: Any,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.aep_conn_id = aep_conn_id
-        self.sandbox = sandbox
-        self.flow_id = flow_id
-        self.run_id = run_id
-        self.deadline = deadline
-        self.match = match
-        self.since = since
-        self.start = start
-        self.end = end
-        self.poll_interval = poll_interval
+        self.spec = WaitSpec(**{"flow_id": None, "run_id": None, **(wait or {}), **fields})
         self.disable_on_kill = disable_on_kill
         self._wait: Wait | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """The class, and what makes the same one again."""
-        names = (
-            "aep_conn_id",
-            "sandbox",
-            "flow_id",
-            "run_id",
-            "deadline",
-            "match",
-            "since",
-            "start",
-            "end",
-            "poll_interval",
-        )
-        kwargs = {name: getattr(self, name) for name in names}
-        if self.disable_on_kill:  # left out, so that a triggerer with an older version knows all the rest
+        kwargs: dict[str, Any] = {"aep_conn_id": self.aep_conn_id, "wait": self.spec.stored()}
+        if self.disable_on_kill:
             kwargs["disable_on_kill"] = True
         return "airflow_provider_aep.triggers.flow_runs.FlowRunTrigger", kwargs
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, with all others on this connection and sandbox."""
-        self._wait = wait = Wait(
-            flow_id=self.flow_id,
-            run_id=self.run_id,
-            deadline=self.deadline,
-            aim=Aim(self.match, self.since, self.start, self.end),
-            poll_interval=self.poll_interval,
-            log=self.log,
-        )
+        self._wait = wait = Wait(self.spec, self.log)
         pushing = asyncio.create_task(self._push_link(wait))
         try:
-            status = await wait_with_others(self.aep_conn_id, self.sandbox, wait)
+            status = await wait_with_others(self.aep_conn_id, self.spec.sandbox, wait)
         finally:
             pushing.cancel()
-        event = {"status": status, "flow_id": self.flow_id, "run_id": wait.run_id}
+        event = {"status": status, "flow_id": self.spec.flow_id, "run_id": wait.run_id}
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]
 
     async def _push_link(self, wait: Wait) -> None:
@@ -121,17 +95,97 @@ class FlowRunTrigger(BaseTrigger):
         The dataflow is disabled if that was asked for and it is certain that a user ended the task.
         """
         wait = self._wait
-        run_id = self.run_id if wait is None else wait.run_id
+        run_id = self.spec.run_id if wait is None else wait.run_id
         self.log.warning(
             "The run %s goes on in Adobe Experience Platform: Flow Service cannot cancel a run.",
-            run_id or f"of {(wait and wait.dataflow) or f'dataflow {self.flow_id}'}",
+            run_id or f"of {(wait and wait.dataflow) or f'dataflow {self.spec.flow_id}'}",
         )
-        if self.disable_on_kill and self.flow_id:
-            await to_its_end(self._disable(self.flow_id, run_id))
+        if self.disable_on_kill and self.spec.flow_id:
+            await to_its_end(self._disable(self.spec.flow_id, run_id))
 
     async def _disable(self, flow_id: str, run_id: str | None) -> None:
         from airflow_provider_aep.hooks.aio import AsyncFlowService
 
-        service = AsyncFlowService(self.aep_conn_id, self.sandbox)
-        done = await disable_for(self.task_instance, service, flow_id, run_id, self.deadline)
+        service = AsyncFlowService(self.aep_conn_id, self.spec.sandbox)
+        done = await disable_for(self.task_instance, service, flow_id, run_id, self.spec.deadline)
         self.log.warning("%s", done)
+
+
+ENDED_BY_A_USER = ("failed", "success")
+"""States that a deferred task whose run goes on gets from a user alone. Not ``skipped``: so ends one whose
+DAG run timed out or failed fast. Not None: a cleared task starts again, and needs its dataflow. All others
+say that the task still waits, or was resumed by another triggerer."""
+
+_AT_WORK: set[asyncio.Task[None]] = set()
+"""An event loop lets go of what nobody holds."""
+
+
+async def disable_for(
+    task_instance: Any, service: AsyncFlowService, flow_id: str, run_id: str | None, deadline: float
+) -> str:
+    """Disable a dataflow if it is certain that a user ended the task. Says what was done, for the log.
+
+    Tries again for ``[triggerer] on_kill_timeout`` seconds.
+    """
+    limit = config_seconds("on_kill_timeout", 30, section="triggerer")
+    try:
+        return await asyncio.wait_for(_decide(task_instance, service, flow_id, run_id, deadline), limit)
+    except asyncio.TimeoutError:
+        within = f"within {limit:g} s, `[triggerer] on_kill_timeout`"
+        return f"Dataflow {flow_id} could not be disabled (`disable_on_kill`) {within}. Disable it in AEP."
+
+
+async def _decide(
+    task_instance: Any, service: AsyncFlowService, flow_id: str, run_id: str | None, deadline: float
+) -> str:
+    kept = f"Dataflow {flow_id} stays as it is in spite of `disable_on_kill`: "
+    state = await atask_state(task_instance)
+    if state not in ENDED_BY_A_USER:
+        return f"{kept}the task is {state or 'cleared'}, so it is not certain that a user ended it for good."
+    if time.time() >= deadline:
+        return f"{kept}the wait was over."
+    failures = 0
+    while True:
+        try:
+            async with service:
+                return await _disable(service, flow_id, run_id) or f"{kept}the run ended."
+        except AepError as error:
+            if not error.retryable:
+                return f"Dataflow {flow_id} could not be disabled (`disable_on_kill`): {error}"
+            failures += 1
+            pause = slowed(error, failures, random.random())  # noqa: S311 - keeps no secret
+        await asyncio.sleep(pause)
+
+
+async def to_its_end(work: Coroutine[Any, Any, None]) -> None:
+    """Wait for it; when the waiting is cancelled it goes on by itself.
+
+    Airflow cancels a trigger of an ended task again in each round, about every second, and with it the
+    ``on_kill`` that it called at the first (3.3.2): what takes longer than that would never be done.
+    """
+    task = asyncio.create_task(work)
+    _AT_WORK.add(task)
+    task.add_done_callback(_AT_WORK.discard)
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError as error:  # noqa: PERF203 - once a second
+            if error.args != (CANCELLED_BY_A_USER,):
+                raise  # the triggerer ends; or it is Python before 3.12, which drops the word
+    await task
+
+
+async def _disable(service: AsyncFlowService, flow_id: str, run_id: str | None) -> str | None:
+    """None where the run ended: then the task may have ended with it, resumed by another triggerer."""
+    if run_id is not None and read_snapshot(await _item(service, get_run(run_id))).ended:
+        return None
+    flow = await _item(service, requests.get_one(requests.FLOWS, flow_id, "flow_id"))
+    if not requests.is_off(flow):
+        await service.call(requests.act_on(requests.FLOWS, flow_id, "flow_id", "disable"))
+    return (
+        f"Disabled {read_dataflow(flow, flow_id, service.scrub)} (`disable_on_kill`): a user ended the task."
+    )
+
+
+async def _item(service: AsyncFlowService, call: Call) -> dict[str, Any]:
+    return replies.read_item(await service.call(call), f"{call.method} {call.path}")

@@ -71,21 +71,20 @@ def wait(pipeline: Pipeline) -> None:
 
 def wait_in_a_triggerer(pipeline: Pipeline) -> None:
     """What the poller asks for many waits: by the runs' ids, and by dataflow with and without a bound."""
+    from airflow_provider_aep.flow_runs.fetch import Fetched, RunFetcher
     from airflow_provider_aep.hooks.aio import AsyncFlowService
-    from airflow_provider_aep.triggers._looks import Looks
-    from airflow_provider_aep.triggers._seen import Seen
 
     flow = often(pipeline)
     runs = [item["id"] for item in pipeline.hook.list_runs(flow)]
 
-    async def look() -> Seen:
-        seen = Seen()
+    async def look() -> Fetched:
+        seen = Fetched()
         async with AsyncFlowService() as service:
-            looks = Looks(service)
-            await looks.at_runs(runs, (), seen)
-            await looks.at_runs(runs[:1], (), seen)
-            await looks.at_flows({flow: time.time() - 60}, (), seen)
-            await looks.at_flows({flow: None}, (), seen)
+            looks = RunFetcher(service)
+            await looks.fetch_runs(runs, (), seen)
+            await looks.fetch_runs(runs[:1], (), seen)
+            await looks.fetch_runs_of({flow: time.time() - 60}, (), seen)
+            await looks.fetch_runs_of({flow: None}, (), seen)
         return seen
 
     seen = asyncio.run(look())

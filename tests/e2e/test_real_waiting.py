@@ -38,7 +38,9 @@ def stored_triggers(airflow: LocalAirflow) -> dict[str, Any]:
     for (text,) in select(airflow, "SELECT kwargs FROM trigger"):
         kwargs = json.loads(text)
         kwargs = kwargs.get("__var", kwargs)
-        found[kwargs["run_id"]] = kwargs["deadline"]
+        wait = kwargs["wait"]
+        wait = wait.get("__var", wait)
+        found[wait["run_id"]] = wait["deadline"]
     return found
 
 

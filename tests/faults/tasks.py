@@ -6,8 +6,8 @@ from collections.abc import Callable
 from time import time
 from typing import Any
 
+from airflow_provider_aep.flow_runs.spec import WaitSpec
 from airflow_provider_aep.operators import connections, dataflows
-from airflow_provider_aep.operators._waits import RunWait
 from airflow_provider_aep.sensors.flow_runs import FlowRunSensor
 from tests.faults.world import AS_COLUMNS, OFF, ON, Count, Try, World
 from tests.integration.emulator.path import COLUMNS, PRODUCTS
@@ -211,7 +211,7 @@ def on_kill(world: World) -> Try:
 
     def call() -> None:
         sensor = FlowRunSensor(task_id="wait", flow_id=flow, disable_on_kill=True)
-        sensor.waits_for = RunWait(flow, None, time() + 600)
+        sensor.waits_for = WaitSpec(flow, None, time() + 600)
         sensor.on_kill()
 
     return Try(call, world.in_state("flows", flow, *OFF))

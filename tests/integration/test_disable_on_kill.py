@@ -13,7 +13,7 @@ import pytest
 from airflow_provider_aep import _compat
 from airflow_provider_aep.operators.dataflows import RetryFlowRunOperator, RunDataflowOperator
 from airflow_provider_aep.sensors.flow_runs import FlowRunSensor
-from airflow_provider_aep.triggers import _kill
+from airflow_provider_aep.triggers import flow_runs
 from airflow_provider_aep.triggers.flow_runs import FlowRunTrigger
 from tests.integration.emulator.path import Path
 from tests.support.emulator import Emulator
@@ -55,7 +55,7 @@ def kill(
         assert task_instance is TASK
         return state
 
-    monkeypatch.setattr(_kill, "atask_state", stored)
+    monkeypatch.setattr(flow_runs, "atask_state", stored)
     asyncio.run(killing(made_again(flow, run_id, **kwargs)))
 
 
@@ -141,7 +141,7 @@ def test_a_dataflow_that_is_off_already(
 
 def test_a_service_in_trouble_is_asked_again(path: Path, flow: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Until Airflow's own limit; a lost reply is no second action."""
-    monkeypatch.setattr(_kill, "slowed", lambda *_: 0.0)
+    monkeypatch.setattr(flow_runs, "slowed", lambda *_: 0.0)
     path.emulator.fault(path=f"/flows/{flow}", method="GET", status=503, times=2)
     path.emulator.fault(path="/action", when="after", drop=True)
     kill(monkeypatch, "failed", flow)
@@ -180,7 +180,7 @@ def test_a_triggerer_that_ends_is_not_held(
         await asyncio.wait(asyncio.all_tasks() - {asyncio.current_task()})
 
     looking, let_go = asyncio.Event(), asyncio.Event()
-    monkeypatch.setattr(_kill, "atask_state", under_way)
+    monkeypatch.setattr(flow_runs, "atask_state", under_way)
     asyncio.run(ending())
     assert off(path, flow)
     assert f"({flow}) (`disable_on_kill`)" in logged()

@@ -69,7 +69,7 @@ def test_a_triggerer_that_is_killed(server: RunServer, tmp_path: Path) -> None:
     stored = [trigger(f"run-{number}", deadline=deadline).serialize()[1] for number in range(WAITS)]
     stored.append(trigger("run-0", flow_id="flow-9", deadline=time.time() + 12).serialize()[1])
     server.add("slow", "flow-9")
-    stored[-1]["run_id"] = "slow"
+    stored[-1]["wait"]["run_id"] = "slow"
     process, out = start(tmp_path, 1, stored)
     wait_until(lambda: server.seen("/runs"), "the first look")
     for number in range(0, WAITS, 2):
@@ -81,7 +81,7 @@ def test_a_triggerer_that_is_killed(server: RunServer, tmp_path: Path) -> None:
     for number in range(1, WAITS, 2):
         server.finish(f"run-{number}")
     done = {one["run_id"] for one in first}
-    process, out = start(tmp_path, 2, [one for one in stored if one["run_id"] not in done])
+    process, out = start(tmp_path, 2, [one for one in stored if one["wait"]["run_id"] not in done])
     assert process.wait(timeout=120) == 0, (tmp_path / "2.log").read_text()
     everything = first + fired(out)
     assert Counter(one["run_id"] for one in everything) == Counter(
@@ -89,4 +89,4 @@ def test_a_triggerer_that_is_killed(server: RunServer, tmp_path: Path) -> None:
     )
     assert [one["run_id"] for one in everything if one["status"] != "ended"] == ["slow"]
     (slow,) = [one for one in everything if one["run_id"] == "slow"]
-    assert slow["at"] >= stored[-1]["deadline"] - 1
+    assert slow["at"] >= stored[-1]["wait"]["deadline"] - 1

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 
 from airflow_provider_aep.flow_service import errors, requests
-from airflow_provider_aep.flow_service.runs import glance_at, read_run
+from airflow_provider_aep.flow_service.runs import read_run, read_snapshot
 from airflow_provider_aep.flow_service.source_objects import read_columns, read_rows, read_tables
 from airflow_provider_aep.hooks.aio import AsyncFlowService
 from airflow_provider_aep.hooks.catalog import CatalogHook
@@ -111,7 +111,7 @@ def test_an_asynchronous_reader(make_hook: MakeHook, server: RawServer) -> None:
     async def read(service: AsyncFlowService) -> None:
         async for page in service.pages(requests.list_runs([ID]), most=3):
             for item in page:
-                glance_at(item)
+                read_snapshot(item)
 
     with contextlib.closing(asyncio.new_event_loop()) as loop:
         service = loop.run_until_complete(AsyncFlowService().__aenter__())

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from airflow_provider_aep import _compat
 from airflow_provider_aep.flow_service import replies
 from airflow_provider_aep.flow_service.auth_parameters import PLAIN_PARAMETERS
-from airflow_provider_aep.flow_service.run_evaluation import Limits, judge
+from airflow_provider_aep.flow_service.run_evaluation import FailureThresholds, judge
 from airflow_provider_aep.flow_service.runs import read_run
 from airflow_provider_aep.hooks.flow_service import FlowServiceHook
 from airflow_provider_aep.hooks.scrub import Secrets
@@ -114,7 +114,7 @@ def test_no_part_of_an_echo_is_left_in_a_verdict(secret: str, shape: Any) -> Non
     for form in spellings(secret):
         item = run_item("run-1", "flow-1", "failed")
         item["metrics"]["statusSummary"] |= shape(form)
-        said = _all_said(judge(read_run(item), Limits(), scrub=secrets.scrub))
+        said = _all_said(judge(read_run(item), FailureThresholds(), scrub=secrets.scrub))
         assert not [n for n in range(len(form) - PIECE) if form[n : n + PIECE] in said]
 
 

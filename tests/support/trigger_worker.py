@@ -11,10 +11,10 @@ from typing import Any
 
 
 async def _run(stored: list[dict[str, Any]], out: Path) -> None:
-    from airflow_provider_aep.triggers import _pacing
+    from airflow_provider_aep.flow_runs import schedule
     from airflow_provider_aep.triggers.flow_runs import FlowRunTrigger
 
-    _pacing.SHORTEST, _pacing.LONGEST = 0.1, 0.5
+    schedule.SHORTEST, schedule.LONGEST = 0.1, 0.5
 
     async def one(kwargs: dict[str, Any]) -> None:
         async for event in FlowRunTrigger(**kwargs).run():

@@ -216,7 +216,7 @@ def test_columns_and_rows() -> None:
 def test_a_glance(duration: dict[str, Any], status: str, glance: tuple[Any, ...]) -> None:
     """The little a poller keeps: ended, since when, how long."""
     item = {"metrics": {"durationSummary": duration, "statusSummary": {"status": status}}}
-    assert runs.glance_at(item) == (*glance, None)
+    assert runs.read_snapshot(item) == (*glance, None)
 
 
 def test_a_mapping_sets_id() -> None:

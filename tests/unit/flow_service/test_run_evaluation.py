@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_aep.flow_service.errors import AepConfigError, RunFailedError, RunPartialError
-from airflow_provider_aep.flow_service.run_evaluation import Limits, judge, read_limits
+from airflow_provider_aep.flow_service.run_evaluation import FailureThresholds, judge, read_thresholds
 from airflow_provider_aep.flow_service.runs import Phase, Problem, Run, read_run
 from tests.unit.flow_service.test_runs import item
 
@@ -17,30 +17,35 @@ ADVICE = "Mend what the run names, then start it again, by `RetryFlowRunOperator
 @pytest.mark.parametrize(
     ("status", "failed", "limits", "kind"),
     [
-        ("success", 0, Limits(), None),
-        ("success", 1, Limits(), RunPartialError),
-        ("success", 1, Limits(fail_on_partial=False), None),
-        ("success", 1, Limits(max_failed_records=1), None),
-        ("success", 2, Limits(max_failed_records=1), RunPartialError),
-        ("success", 1, Limits(max_failed_ratio=0.01), None),
-        ("success", 2, Limits(max_failed_ratio=0.01), RunPartialError),
-        ("success", 2, Limits(max_failed_records=5, max_failed_ratio=0.01), RunPartialError),
-        ("success", -1, Limits(max_failed_records=0), None),
-        ("partialSuccess", 1, Limits(), RunPartialError),
-        ("partialSuccess", 1, Limits(max_failed_records=9), None),
-        ("partialSuccess", 10, Limits(max_failed_records=9), RunPartialError),
-        ("partialSuccess", 1, Limits(max_failed_ratio=0.01), None),
-        ("partialSuccess", 2, Limits(max_failed_ratio=0.01), RunPartialError),
-        ("partialSuccess", 2, Limits(max_failed_ratio=0.01, fail_on_partial=False), RunPartialError),
-        ("partialSuccess", -1, Limits(max_failed_ratio=0.01), RunPartialError),
-        ("partialSuccess", 1, Limits(fail_on_partial=False), None),
-        ("partialFailure", 1, Limits(1, None, False), None),
-        ("partialFailure", 2, Limits(1, None, False), RunPartialError),
-        ("partialSuccess", -1, Limits(1, None, False), RunPartialError),
-        ("failed", 0, Limits(999, 1.0, False), RunFailedError),
+        ("success", 0, FailureThresholds(), None),
+        ("success", 1, FailureThresholds(), RunPartialError),
+        ("success", 1, FailureThresholds(fail_on_partial=False), None),
+        ("success", 1, FailureThresholds(max_failed_records=1), None),
+        ("success", 2, FailureThresholds(max_failed_records=1), RunPartialError),
+        ("success", 1, FailureThresholds(max_failed_ratio=0.01), None),
+        ("success", 2, FailureThresholds(max_failed_ratio=0.01), RunPartialError),
+        ("success", 2, FailureThresholds(max_failed_records=5, max_failed_ratio=0.01), RunPartialError),
+        ("success", -1, FailureThresholds(max_failed_records=0), None),
+        ("partialSuccess", 1, FailureThresholds(), RunPartialError),
+        ("partialSuccess", 1, FailureThresholds(max_failed_records=9), None),
+        ("partialSuccess", 10, FailureThresholds(max_failed_records=9), RunPartialError),
+        ("partialSuccess", 1, FailureThresholds(max_failed_ratio=0.01), None),
+        ("partialSuccess", 2, FailureThresholds(max_failed_ratio=0.01), RunPartialError),
+        (
+            "partialSuccess",
+            2,
+            FailureThresholds(max_failed_ratio=0.01, fail_on_partial=False),
+            RunPartialError,
+        ),
+        ("partialSuccess", -1, FailureThresholds(max_failed_ratio=0.01), RunPartialError),
+        ("partialSuccess", 1, FailureThresholds(fail_on_partial=False), None),
+        ("partialFailure", 1, FailureThresholds(1, None, False), None),
+        ("partialFailure", 2, FailureThresholds(1, None, False), RunPartialError),
+        ("partialSuccess", -1, FailureThresholds(1, None, False), RunPartialError),
+        ("failed", 0, FailureThresholds(999, 1.0, False), RunFailedError),
     ],
 )
-def test_the_verdict(status: str, failed: int, limits: Limits, kind: type | None) -> None:
+def test_the_verdict(status: str, failed: int, limits: FailureThresholds, kind: type | None) -> None:
     """AEP's success can carry failed records; the limits say how many are fine. A failed run never is."""
     records = {"inputRecordCount": 100, "outputRecordCount": 90, "failedRecordCount": failed}
     error = judge(read_run(item(status, recordSummary=records)), limits)
@@ -50,7 +55,7 @@ def test_the_verdict(status: str, failed: int, limits: Limits, kind: type | None
 def test_a_ratio_without_a_number_of_records_read() -> None:
     """It is taken of what is known."""
     records = {"outputRecordCount": 98, "failedRecordCount": 2}
-    error = judge(read_run(item(recordSummary=records)), Limits(max_failed_ratio=0.019))
+    error = judge(read_run(item(recordSummary=records)), FailureThresholds(max_failed_ratio=0.019))
     assert "2.00%" in str(error)
 
 
@@ -67,7 +72,7 @@ def test_a_ratio_without_a_number_of_records_read() -> None:
 )
 def test_the_share_of_what_failed(records: dict[str, int], share: str | None) -> None:
     """Of what was read; else of all that is known; never more than all, and none of none."""
-    error = judge(read_run(item(recordSummary=records)), Limits(max_failed_ratio=0.0))
+    error = judge(read_run(item(recordSummary=records)), FailureThresholds(max_failed_ratio=0.0))
     assert (share in str(error)) if share else error is None
 
 
@@ -84,7 +89,7 @@ def test_the_sentence_of_a_failed_run() -> None:
     one["activities"] = [{"statusSummary": {"extensions": extensions}}]
     error = judge(
         read_run(one),
-        Limits(),
+        FailureThresholds(),
         link="https://experience.adobe.com/x",
         scrub=lambda t: t.replace("hunter2", "***"),
     )
@@ -116,24 +121,24 @@ def test_the_sentence_of_a_failed_run() -> None:
 def test_limits_that_are_none(given: tuple[object, object, object], parameter: str) -> None:
     """Refused by name before anything is sent."""
     with pytest.raises(AepConfigError, match=rf"^`{parameter}` must be") as caught:
-        read_limits(*given)
+        read_thresholds(*given)
     assert caught.value.parameter == parameter
 
 
 def test_limits_as_jinja_renders_them() -> None:
     """Everything arrives as text."""
-    assert read_limits("3", "0.5", "False") == Limits(3, 0.5, False)
-    assert read_limits("None", "", True) == Limits()
-    assert read_limits(" None ", None, " TRUE ") == Limits()
-    assert read_limits(0, 0, False) == Limits(0, 0.0, False)
-    assert read_limits(None, "1", True) == Limits(None, 1.0, True)
+    assert read_thresholds("3", "0.5", "False") == FailureThresholds(3, 0.5, False)
+    assert read_thresholds("None", "", True) == FailureThresholds()
+    assert read_thresholds(" None ", None, " TRUE ") == FailureThresholds()
+    assert read_thresholds(0, 0, False) == FailureThresholds(0, 0.0, False)
+    assert read_thresholds(None, "1", True) == FailureThresholds(None, 1.0, True)
 
 
 def test_an_error_behind_the_connectors_is_named_where_there_is_no_other() -> None:
     """Its code is cut, since it is a stranger's."""
     one = item("failed", recordSummary={"inputRecordCount": 1})
     one["activities"] = [{"statusSummary": {"extensions": {"errors": [{"code": "c" * 70}]}}}]
-    error = judge(read_run(one), Limits())
+    error = judge(read_run(one), FailureThresholds())
     assert error is not None
     assert error.code == "c" * 60
     assert f"failed. {'c' * 60}. " in error.message
@@ -142,7 +147,7 @@ def test_an_error_behind_the_connectors_is_named_where_there_is_no_other() -> No
 
 def said(run: Run, **options: Any) -> str:
     """The verdict's sentence."""
-    error = judge(run, Limits(), **options)
+    error = judge(run, FailureThresholds(), **options)
     assert error is not None
     return error.message
 

@@ -9,15 +9,15 @@ import pytest
 
 from airflow_provider_aep.flow_service.errors import AepConfigError, AepReplyError
 from airflow_provider_aep.flow_service.requests import Call, Pages, get_run, list_runs, list_runs_of
-from airflow_provider_aep.flow_service.run_selection import Aim, choose
+from airflow_provider_aep.flow_service.run_selection import RunSelector, choose
 from airflow_provider_aep.flow_service.runs import (
     Phase,
     Run,
     epoch_seconds,
-    glance_at,
     iso_time,
     read_phase,
     read_run,
+    read_snapshot,
 )
 
 KEYS = [
@@ -150,7 +150,7 @@ def test_times_are_in_iso_8601_in_utc(epoch: float | None, text: str | None) -> 
 )
 def test_a_status_that_no_document_names(status: str, unknown: str | None) -> None:
     """It is told apart from those under way; both count as still running."""
-    assert read_run(item(status)).unknown == glance_at(item(status)).unknown == unknown
+    assert read_run(item(status)).unknown == read_snapshot(item(status)).unknown == unknown
 
 
 def test_minus_one_is_unknown() -> None:
@@ -197,7 +197,7 @@ def test_the_window_is_read_from_where_it_stands() -> None:
 
 def choice(runs: list[Any], **aim: Any) -> tuple[str, str] | None:
     """Which run is chosen, and the first words of why."""
-    found = choose(runs, Aim(**aim))
+    found = choose(runs, RunSelector(**aim))
     return None if found is None else (found.run.id, found.by)
 
 
@@ -277,7 +277,7 @@ def test_next_and_latest() -> None:
 def test_an_unknown_way_to_match_is_refused() -> None:
     """By the parameter's name."""
     with pytest.raises(AepConfigError) as caught:
-        Aim(match="nearest")
+        RunSelector(match="nearest")
     assert caught.value.parameter == "match"
 
 
@@ -353,7 +353,7 @@ def test_pages_without_end() -> None:
 def test_what_counts_as_the_next_run(completed: Any, began: Any, since: float, found: bool) -> None:
     """Told by its end; by its start where the end is not told; one that tells neither ended long ago."""
     one = Run("a", "f", "success", Phase.GOOD, started_at=began, completed_at=completed)
-    assert (choose([one], Aim("next", since=since)) is not None) is found
+    assert (choose([one], RunSelector("next", since=since)) is not None) is found
 
 
 def test_which_run_is_newest() -> None:
@@ -368,7 +368,7 @@ def test_which_run_is_newest() -> None:
         ([run("a", 1, 0.5), run("b", 1, 0.2), run("c", 1)], "a"),
         ([run("b", 1), run("a", 1)], "b"),
     ):
-        choice = choose(runs, Aim("latest"))
+        choice = choose(runs, RunSelector("latest"))
         assert choice is not None
         assert choice.run.id == newest
 
@@ -379,6 +379,6 @@ def test_an_interval_without_a_start_is_a_moment() -> None:
         Run("whole", "f", "", Phase.GOOD, started_at=1.0, window=(0.0, 20.0)),
         Run("late", "f", "", Phase.GOOD, started_at=2.0, window=(15.0, 20.0)),
     ]
-    choice = choose(runs, Aim("data_interval", end=20.0))
+    choice = choose(runs, RunSelector("data_interval", end=20.0))
     assert choice is not None
     assert choice.run.id == "late"

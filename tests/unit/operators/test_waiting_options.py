@@ -57,7 +57,7 @@ def test_limits_and_ids_are_templates(kind: Any, own: dict[str, Any]) -> None:
 def test_the_interval_is_checked(kind: Any, own: dict[str, Any]) -> None:
     """A time of any kind, at least a second; what is none is named."""
     for given, seconds in ((None, None), (9, 9.0), (dt.timedelta(minutes=2), 120.0), (0.01, 1.0)):
-        assert kind(task_id="wait", poll_interval=given, **own).seconds_between_looks() == seconds
+        assert kind(task_id="wait", poll_interval=given, **own).poll_seconds() == seconds
     with pytest.raises(AepConfigError) as caught:
-        kind(task_id="wait", poll_interval="soon", **own).seconds_between_looks()
+        kind(task_id="wait", poll_interval="soon", **own).poll_seconds()
     assert caught.value.parameter == "poll_interval"

@@ -101,9 +101,9 @@ def test_waiting_in_the_triggerer(server: RunServer, slow_end: Any) -> None:
     task, before = sensor(timeout=600), time.time()
     left = deferred(task)
     _, kwargs = left.trigger.serialize()
-    assert before + 600 <= kwargs["deadline"] <= time.time() + 600
-    assert left.kwargs["wait"]["deadline"] == kwargs["deadline"]
-    assert (kwargs["aep_conn_id"], kwargs["sandbox"], kwargs["run_id"]) == ("aep_default", "prod", "run-1")
+    assert kwargs == {"aep_conn_id": "aep_default", "wait": left.kwargs["wait"]}
+    assert before + 600 <= kwargs["wait"]["deadline"] <= time.time() + 600
+    assert (kwargs["wait"]["sandbox"], kwargs["wait"]["run_id"]) == ("prod", "run-1")
     assert left.timeout is None
     assert without(resumed(sensor(timeout=600), left)) == RESULT
 
@@ -179,7 +179,7 @@ def test_the_deadline_stays_when_it_defers_again(server: RunServer) -> None:
     with pytest.raises(TaskDeferred) as caught:
         resumed(sensor(), first, event)
     assert caught.value.kwargs == first.kwargs
-    assert caught.value.trigger.deadline == first.trigger.deadline
+    assert caught.value.trigger.spec.deadline == first.trigger.spec.deadline
 
 
 def test_an_event_alone_ends_no_wait(server: RunServer) -> None:
@@ -188,8 +188,8 @@ def test_an_event_alone_ends_no_wait(server: RunServer) -> None:
     event = {"status": "error", "flow_id": "flow-1", "run_id": "run-1"}
     with pytest.raises(TaskDeferred) as caught:
         sensor().execute_complete(context(), event=event)
-    assert caught.value.trigger.run_id == "run-1"
-    assert caught.value.trigger.deadline > time.time() + 60
+    assert caught.value.trigger.spec.run_id == "run-1"
+    assert caught.value.trigger.spec.deadline > time.time() + 60
 
 
 @pytest.mark.parametrize(
@@ -294,7 +294,7 @@ def test_a_backfill_waits_for_the_run_of_its_interval(
 def test_an_interval_without_a_run_yet(server: RunServer) -> None:
     """The trigger waits for it by the same rule, and the task resumes with the run it found."""
     left = deferred(sensor(run_id=None), in_interval())
-    assert left.trigger.end == INTERVAL_END.timestamp()
+    assert left.trigger.spec.end == INTERVAL_END.timestamp()
     server.add("other", "flow-2", status="success")
     server.add("right", status="success")
     assert resumed(sensor(run_id=None), left)["run_id"] == "right"
@@ -342,7 +342,7 @@ def test_other_dag_runs_keep_to_their_interval(server: RunServer, run_type: Any,
     """One that was triggered with a real interval, and one that a timetable, a backfill or an asset made."""
     server.add("before", status="success", started=int(INTERVAL_END.timestamp() - 3600) * 1000)
     left = deferred(sensor(run_id=None), moment(run_type, seconds))
-    assert (left.trigger.match, left.trigger.end) == ("data_interval", INTERVAL_END.timestamp())
+    assert (left.trigger.spec.match, left.trigger.spec.end) == ("data_interval", INTERVAL_END.timestamp())
 
 
 @pytest.mark.parametrize(

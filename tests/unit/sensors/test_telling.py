@@ -89,7 +89,7 @@ def test_a_dataflow_that_starts_no_run(server: RunServer, mode: str, facts: Any,
             resumed(task, left, ctx=ctx)
         elif mode == "reschedule":
             with task.result_kept(ctx):
-                task.look(ctx, task._wait(ctx))
+                task.poll_run(ctx, task._wait(ctx))
         else:
             task.execute(ctx)
     assert not caught.value.retryable

@@ -14,11 +14,11 @@ from tests.support.run_server import RunServer
 @pytest.fixture
 def server(set_connection: SetConnection, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunServer]:
     """A server of runs, known as `aep_default`; intervals and pauses are hundredths of what they are."""
-    from airflow_provider_aep.triggers import _pacing, _poller
+    from airflow_provider_aep.flow_runs import poller, schedule
 
-    monkeypatch.setattr(_pacing, "SHORTEST", 0.05)
-    monkeypatch.setattr(_pacing, "LONGEST", 0.5)
-    monkeypatch.setattr(_poller, "GATHER", 0.02)
+    monkeypatch.setattr(schedule, "SHORTEST", 0.05)
+    monkeypatch.setattr(schedule, "LONGEST", 0.5)
+    monkeypatch.setattr(poller, "GATHER", 0.02)
     with RunServer() as server:
         extra = {"org_id": ORG_ID, "ims_host": server.url, "timeout": 20}
         aep = {"conn_type": "aep", "login": CLIENT_ID, "password": CLIENT_SECRET, "host": server.url}

@@ -31,6 +31,6 @@ async def until(condition: Any, seconds: float = 30) -> None:
 
 def pollers() -> dict[Any, Any]:
     """The pollers of the running loop."""
-    from airflow_provider_aep.triggers._pollers import POLLERS
+    from airflow_provider_aep.flow_runs.poller import POLLERS
 
     return POLLERS.get(asyncio.get_running_loop(), {})

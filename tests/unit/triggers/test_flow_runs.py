@@ -201,9 +201,9 @@ def test_a_poller_that_hangs_is_replaced(
     server: RunServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No sign of life for longer than any pause and reply: it is ended, and another one goes on."""
-    from airflow_provider_aep.triggers import _poller
+    from airflow_provider_aep.flow_runs import poller as module
 
-    monkeypatch.setattr(_poller, "WATCH", 0.05)
+    monkeypatch.setattr(module, "WATCH", 0.05)
     server.add("run-1")
 
     async def main() -> Any:
@@ -211,10 +211,10 @@ def test_a_poller_that_hangs_is_replaced(
         waiting = asyncio.create_task(events(trigger()))
         await until(lambda: server.connections)
         server.latency = 0
-        monkeypatch.setattr(_poller, "HUNG", 0.0)
+        monkeypatch.setattr(module, "HUNG", 0.0)
         (poller,) = pollers().values()
         await until(lambda: poller.task.done())
-        monkeypatch.setattr(_poller, "HUNG", 1800.0)
+        monkeypatch.setattr(module, "HUNG", 1800.0)
         server.finish("run-1")
         return await waiting
 

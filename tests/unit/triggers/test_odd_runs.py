@@ -22,9 +22,9 @@ ANSWERS: dict[str, Any] = {
 @pytest.fixture(autouse=True)
 def long_pauses(server: RunServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pauses after failures grow as in production: a wait that takes part in one ends too late."""
-    from airflow_provider_aep.triggers import _pacing
+    from airflow_provider_aep.flow_runs import schedule
 
-    monkeypatch.setattr(_pacing, "LONGEST", 300.0)
+    monkeypatch.setattr(schedule, "LONGEST", 300.0)
 
 
 def run(coroutine: Any) -> Any:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from airflow_provider_aep.flow_runs.schedule import LONGEST, SHORTEST, Durations, interval, joins, slowed
 from airflow_provider_aep.flow_service.errors import AepServerError, AepThrottledError
-from airflow_provider_aep.triggers._pacing import LONGEST, SHORTEST, Durations, interval, joins, slowed
 
 
 @pytest.mark.parametrize(

@@ -188,10 +188,9 @@ def test_a_dataflow_that_stops_leaves_its_run_alone(
     server: RunServer, lines: Lines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is told once; the wait goes on, since the run does."""
-    from airflow_provider_aep.triggers import _poller, _wait
+    from airflow_provider_aep.flow_runs import poller
 
-    monkeypatch.setattr(_poller, "DATAFLOWS", 0.0)
-    monkeypatch.setattr(_wait, "DATAFLOWS", 0.0)
+    monkeypatch.setattr(poller, "DATAFLOWS", 0.0)
     server.add("run-1")
 
     async def main() -> Any:

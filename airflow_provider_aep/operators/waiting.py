@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_provider_aep._compat import HAS_RETRY_POLICY, AirflowFailException
+from airflow_provider_aep.flow_runs.schedule import Deadline, interval
+from airflow_provider_aep.flow_runs.spec import Told, WaitSpec, find_dataflow, find_run, read_event, shown
 from airflow_provider_aep.links import AepDataflowLink, AepDatasetLink, AepRunLink, dataflow_url, dataset_url
-from airflow_provider_aep.operators._waits import RunWait, find_dataflow, find_run, read_event, shown
 from airflow_provider_aep.operators.base import AepOperator, push_link
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from airflow_provider_aep.flow_service.errors import AepError
-    from airflow_provider_aep.flow_service.run_evaluation import Limits
+    from airflow_provider_aep.flow_service.run_evaluation import FailureThresholds
     from airflow_provider_aep.flow_service.runs import Dataflow, Run
     from airflow_provider_aep.hooks.flow_service import FlowServiceHook
 
@@ -36,7 +37,7 @@ class WaitsForRun(AepOperator):
     """Base of what waits. Call :meth:`wait_for_run` in ``act``; resuming comes by itself.
 
     :param deferrable: wait in the triggerer, not in a worker's slot
-    :param poll_interval: seconds between two looks; None for 5 s to 5 min, as it suits the run
+    :param poll_interval: seconds between two polls; None for 5 s to 5 min, depending on the run's age
     :param max_failed_records: how many records may fail, of a success and of a partial success; by default
         none, since AEP's success can carry some
     :param max_failed_ratio: which share of the records read may fail, 0 to 1, likewise
@@ -52,7 +53,7 @@ class WaitsForRun(AepOperator):
         *AepOperator.template_fields,
     )
     operator_extra_links = (AepDataflowLink(), AepRunLink(), AepDatasetLink())
-    waits_for: RunWait | None = None
+    waits_for: WaitSpec | None = None
     _last_hook: FlowServiceHook | None = None
     _dataflow: Dataflow | None = None
     _last: Run | None = None
@@ -76,13 +77,13 @@ class WaitsForRun(AepOperator):
         self.fail_on_partial = fail_on_partial
         self.disable_on_kill = disable_on_kill
 
-    def limits(self) -> Limits:
-        """How much may be missing, as the templates rendered. :raises AepConfigError: a limit is none"""
-        from airflow_provider_aep.flow_service.run_evaluation import read_limits
+    def thresholds(self) -> FailureThresholds:
+        """Return the failure thresholds after rendering. :raises AepConfigError: a threshold is invalid"""
+        from airflow_provider_aep.flow_service.run_evaluation import read_thresholds
 
-        return read_limits(self.max_failed_records, self.max_failed_ratio, self.fail_on_partial)
+        return read_thresholds(self.max_failed_records, self.max_failed_ratio, self.fail_on_partial)
 
-    def seconds_between_looks(self) -> float | None:
+    def poll_seconds(self) -> float | None:
         """``poll_interval``, checked; a timedelta too. :raises AepConfigError: it is no time"""
         from airflow_provider_aep.flow_service.validation import check_seconds
 
@@ -90,22 +91,20 @@ class WaitsForRun(AepOperator):
         seconds = getattr(given, "total_seconds", lambda: given)()
         return None if seconds is None else max(1.0, check_seconds(seconds, "poll_interval"))
 
-    def wait_for_run(self, context: Any, wait: RunWait) -> dict[str, Any]:
+    def wait_for_run(self, context: Any, wait: WaitSpec) -> dict[str, Any]:
         """Wait until the run ended, in the triggerer if ``self.deferrable``, else here.
 
         :return: ``{"run_id", "status", "records_read", "records_written", "records_failed",
             "records_skipped", "bytes", "seconds", "flow_id", "dataflow", "dataset_id", "started_at",
             "ended_at", "window_start", "window_end"}``; times in ISO 8601 in UTC, unknown is None
-        :raises AepRunError: it ended otherwise than :meth:`limits` allow, or not before the deadline; its
+        :raises AepRunError: it ended otherwise than :meth:`thresholds` allow, or not before the deadline; its
             ``result`` is that dict, and the XCom ``aep_run``
         :raises AepNotFoundError: there is no such run
         """
-        from airflow_provider_aep.triggers._deadline import Deadline
-
         until = Deadline(wait.deadline)
         with self.result_kept(context):
             while True:
-                wait, run = self.look(context, wait)
+                wait, run = self.poll_run(context, wait)
                 if run is not None and run.ended:
                     return self.finish(run)
                 left = until.left
@@ -131,13 +130,13 @@ class WaitsForRun(AepOperator):
 
     @property
     def known(self) -> dict[str, Any] | None:
-        """What is known of the run so far, in the shape of the result; None before the first look."""
+        """What is known of the run so far, in the shape of the result; None before the first poll."""
         return None if self._last is None else self._last.result()
 
     def execute_complete(
         self, context: Any, event: Any = None, wait: dict[str, Any] | None = None
     ) -> dict[str, Any]:
-        """Airflow resumes here. The event says only that it is time to look; the run is read anew."""
+        """Resume after a deferral. The event only says when to poll: the run is read again."""
         from airflow_provider_aep.flow_service.errors import AepError
 
         self.__dict__.pop("hook", None)
@@ -155,8 +154,8 @@ class WaitsForRun(AepOperator):
             raise error
         raise AirflowFailException(str(error)) from error
 
-    def look(self, context: Any, wait: RunWait) -> tuple[RunWait, Run | None]:
-        """The run as it is now, None where there is none yet or the service cannot tell at the moment.
+    def poll_run(self, context: Any, wait: WaitSpec) -> tuple[WaitSpec, Run | None]:
+        """Return the run as it is now, None if there is none yet or the service fails for now.
 
         The wait that comes back knows the run's id, if it is known. Pushes the links.
 
@@ -181,7 +180,7 @@ class WaitsForRun(AepOperator):
         if run is not None:
             wait = replace(wait, run_id=run.id, flow_id=wait.flow_id or run.flow_id)
         self.waits_for = wait
-        self._see_dataflow(wait, again=run is None)
+        self._read_dataflow(wait, again=run is None)
         self._push_links(context, wait)
         if by:
             self.log.info("Run %s of %s is meant, found by %s.", wait.run_id, self._dataflow, by)
@@ -192,7 +191,7 @@ class WaitsForRun(AepOperator):
             raise missing
         return wait, None if run is None else self._last
 
-    def _see_dataflow(self, wait: RunWait, *, again: bool) -> None:
+    def _read_dataflow(self, wait: WaitSpec, *, again: bool) -> None:
         """Read the dataflow, unless it is known and ``again`` is not asked for."""
         known = self._dataflow
         if known is not None and known.id != wait.flow_id:
@@ -223,12 +222,10 @@ class WaitsForRun(AepOperator):
 
     def _tell_once(self, what: str, text: str | None) -> None:
         """Warn when ``what`` begins; None when it does not go on."""
-        from airflow_provider_aep.triggers._told import Told
-
         if self.__dict__.setdefault("_told", Told()).is_news(what, text):
             self.log.warning("%s", text)
 
-    def _unknown_run(self, wait: RunWait) -> Run:
+    def _unknown_run(self, wait: WaitSpec) -> Run:
         """The run of which no reply tells anything."""
         from airflow_provider_aep.flow_service.runs import Phase, Run
 
@@ -237,11 +234,11 @@ class WaitsForRun(AepOperator):
         return replace(run, dataflow=known.name, dataset_id=known.dataset_id) if known else run
 
     def finish(self, run: Run) -> dict[str, Any]:
-        """The result of a run that ended. :raises AepRunError: it is not as :meth:`limits` want it"""
+        """The result of a run that ended. :raises AepRunError: it is not as :meth:`thresholds` want it"""
         from airflow_provider_aep.flow_service.run_evaluation import judge
 
         scrub = self.hook.scrub
-        error = judge(run, self.limits(), link=self.link, scrub=scrub)
+        error = judge(run, self.thresholds(), link=self.link, scrub=scrub)
         if error is not None:
             raise error
         result = run.result()
@@ -273,8 +270,8 @@ class WaitsForRun(AepOperator):
         if disabled:
             self.log.warning("Disabled %s (`disable_on_kill`).", dataflow)
 
-    def _now_waits_for(self, wait: RunWait) -> None:
-        """Make ready for :meth:`on_kill`, which cannot look a connection up any more."""
+    def _now_waits_for(self, wait: WaitSpec) -> None:
+        """Make ready for :meth:`on_kill`, which cannot read a connection any more."""
         self.waits_for = wait
         if self.disable_on_kill:
             self._last_hook = self.hook.aside()
@@ -290,11 +287,11 @@ class WaitsForRun(AepOperator):
         if wait is None:  # `dag.test()` resumes with the event alone
             wait = {"flow_id": getattr(self, "flow_id", None), "run_id": None}
             wait["deadline"] = time.time() + DEFAULT_TIMEOUT
-        kept = RunWait(**wait)
+        kept = WaitSpec(**wait)
         self.sandbox = kept.sandbox or self.sandbox
         status, run_id = read_event(event, kept)
         kept = replace(kept, run_id=kept.run_id or run_id)
-        kept, run = self.look(context, kept)
+        kept, run = self.poll_run(context, kept)
         if run is not None and run.ended:
             return self.finish(run)
         if status == "timeout" or time.time() >= kept.deadline:
@@ -302,30 +299,25 @@ class WaitsForRun(AepOperator):
         self.log.info("Run %s goes on (the trigger said: %s).", kept.run_id or "(none yet)", status)
         return self._defer(kept)
 
-    def _defer(self, wait: RunWait) -> NoReturn:
+    def _defer(self, wait: WaitSpec) -> NoReturn:
         from airflow_provider_aep.triggers.flow_runs import FlowRunTrigger
 
-        kept = asdict(replace(wait, sandbox=self.hook.sandbox))
-        arguments = {key: value for key, value in kept.items() if key != "grace"}
+        kept = replace(wait, sandbox=self.hook.sandbox).stored()
         trigger = FlowRunTrigger(
-            aep_conn_id=self.aep_conn_id,
-            disable_on_kill=self.disable_on_kill,
-            **arguments,
+            aep_conn_id=self.aep_conn_id, wait=kept, disable_on_kill=self.disable_on_kill
         )
         words, until = wait.words(self._dataflow), shown(wait.deadline)
         self.log.info("Waiting for %s in the triggerer, until %s.", words, until)
         self.defer(trigger=trigger, method_name="execute_complete", kwargs={"wait": kept})
         raise AssertionError("defer does not return")
 
-    def _pause(self, wait: RunWait, run: Run | None) -> float:
-        from airflow_provider_aep.triggers._pacing import interval
-
+    def _pause(self, wait: WaitSpec, run: Run | None) -> float:
         if wait.poll_interval:
             return wait.poll_interval
         began = run.started_at if run is not None else None
         return interval(max(0.0, time.time() - (began or wait.since or time.time())), None, 0.5)
 
-    def _too_late(self, wait: RunWait, run: Run | None) -> NoReturn:
+    def _too_late(self, wait: WaitSpec, run: Run | None) -> NoReturn:
         from airflow_provider_aep.flow_service.errors import RunTimeoutError
 
         what, until = wait.words(self._dataflow), shown(wait.deadline)
@@ -347,15 +339,15 @@ class WaitsForRun(AepOperator):
 
     @property
     def link(self) -> str:
-        """The page to look at: the run's, or the dataflow's while there is no run."""
+        """Return the link to the run's page, or to the dataflow's while there is no run."""
         return self.link_urls.get(AepRunLink.xcom_key) or self.link_urls.get(AepDataflowLink.xcom_key) or ""
 
-    def _push_links(self, context: Any, wait: RunWait) -> None:
+    def _push_links(self, context: Any, wait: WaitSpec) -> None:
         """To dataflow, run and dataset, each as soon as it is known, and once."""
         if not wait.flow_id:
             return
         if self._dataflow is None or self._dataflow.id != wait.flow_id:
-            self._see_dataflow(wait, again=False)
+            self._read_dataflow(wait, again=False)
         settings = self.hook.settings
         where: dict[str, Any] = {
             "org_id": settings.org_id,

@@ -1,13 +1,13 @@
-"""One wait for a run as plain data, and one look at the run that it means."""
+"""One wait for a flow run as plain data: the only statement of its fields, and how its run is found."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from airflow_provider_aep.flow_service.run_selection import Aim
+    from airflow_provider_aep.flow_service.run_selection import RunSelector
     from airflow_provider_aep.flow_service.runs import Dataflow, Run
     from airflow_provider_aep.hooks.flow_service import FlowServiceHook
 
@@ -15,11 +15,11 @@ _STATUSES = ("ended", "timeout", "missing", "error")
 
 
 @dataclass(frozen=True)
-class RunWait:
+class WaitSpec:
     """One wait as plain data: ids and times, which go through Airflow's database as they are.
 
     ``deadline``, ``since``, ``start`` and ``end`` in epoch seconds. Where ``run_id`` is not known, the other
-    four say which run is meant (see :class:`airflow_provider_aep.flow_service.run_selection.Aim`).
+    four say which run is meant (see :class:`airflow_provider_aep.flow_service.run_selection.RunSelector`).
     ``poll_interval`` in seconds, None for an adapted one. ``grace``: seconds after ``since`` in which a run
     that cannot be found may only not be visible yet. ``sandbox`` is the one it began in, even if the
     connection names another one meanwhile.
@@ -36,12 +36,16 @@ class RunWait:
     grace: float = 0.0
     sandbox: str | None = None
 
-    @property
-    def aim(self) -> Aim:
-        """Which run is meant."""
-        from airflow_provider_aep.flow_service.run_selection import Aim
+    def stored(self) -> dict[str, Any]:
+        """As it is stored with a deferred task and its trigger: plain JSON."""
+        return asdict(self)
 
-        return Aim(self.match, self.since, self.start, self.end)
+    @property
+    def selector(self) -> RunSelector:
+        """Which run is meant."""
+        from airflow_provider_aep.flow_service.run_selection import RunSelector
+
+        return RunSelector(self.match, self.since, self.start, self.end)
 
     def words(self, dataflow: Dataflow | None) -> str:
         """What is waited for, in words for log and errors."""
@@ -54,8 +58,8 @@ class RunWait:
         return f"{'next' if self.match == 'next' else 'newest'} run{of}"
 
 
-def find_run(hook: FlowServiceHook, wait: RunWait) -> tuple[Run | None, str]:
-    """The run that is waited for, or None while there is none; and what it was matched by, in words."""
+def find_run(hook: FlowServiceHook, wait: WaitSpec) -> tuple[Run | None, str]:
+    """Return the run that is waited for, None while there is none, and in words how it was matched."""
     from airflow_provider_aep.flow_service.errors import AepConfigError, AepRequestError
     from airflow_provider_aep.flow_service.requests import list_runs_of
     from airflow_provider_aep.flow_service.run_selection import choose
@@ -69,21 +73,21 @@ def find_run(hook: FlowServiceHook, wait: RunWait) -> tuple[Run | None, str]:
                 parameter="run_id",
             )
         return run, ""
-    aim, flow_ids = wait.aim, [wait.flow_id or ""]
+    selector, flow_ids = wait.selector, [wait.flow_id or ""]
     try:
-        items = hook.every_page(list_runs_of(flow_ids, aim.started_from))
+        items = hook.every_page(list_runs_of(flow_ids, selector.started_from))
     except AepRequestError:
-        if aim.started_from is None:
+        if selector.started_from is None:
             raise
         items = hook.every_page(list_runs_of(flow_ids))  # the filter by start may not be taken here
-    choice = choose((read_run(item) for item in items if item.get("flowId") == wait.flow_id), aim)
+    choice = choose((read_run(item) for item in items if item.get("flowId") == wait.flow_id), selector)
     return (None, "") if choice is None else (choice.run, choice.by)
 
 
 def find_dataflow(hook: FlowServiceHook, flow_id: str, known: Dataflow | None) -> Dataflow:
     """The dataflow as it is now, as far as Flow Service tells it.
 
-    :param known: as it was seen before: its dataset is not asked for again
+    :param known: the dataflow of an earlier poll: its dataset is not read again
     """
     from airflow_provider_aep.flow_service.errors import AepError, AepNotFoundError
     from airflow_provider_aep.flow_service.runs import Dataflow, deleted, read_dataflow
@@ -100,7 +104,7 @@ def find_dataflow(hook: FlowServiceHook, flow_id: str, known: Dataflow | None) -
     return replace(dataflow, dataset_id=hook.find_dataset(item)) if unasked else dataflow
 
 
-def read_event(event: Any, wait: RunWait) -> tuple[str, str | None]:
+def read_event(event: Any, wait: WaitSpec) -> tuple[str, str | None]:
     """The status that the trigger fired, and the id of the run it found.
 
     :raises AepReplyError: it is no event of our trigger's, or one of another run
@@ -120,5 +124,21 @@ def read_event(event: Any, wait: RunWait) -> tuple[str, str | None]:
 
 
 def shown(epoch: float) -> str:
-    """A moment as log and errors show it."""
+    """Return a time in epoch seconds as log and errors show it."""
     return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(epoch))
+
+
+class Told:
+    """Remembers what was said. What is over is said again if it comes back."""
+
+    def __init__(self) -> None:
+        self._lasting: set[str] = set()
+
+    def is_news(self, what: str, text: str | None) -> bool:
+        """Whether ``text``, that ``what`` goes on, is to be said now. None: it does not go on."""
+        if text is None:
+            self._lasting.discard(what)
+            return False
+        known = what in self._lasting
+        self._lasting.add(what)
+        return not known

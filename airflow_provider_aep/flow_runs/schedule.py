@@ -1,21 +1,24 @@
-"""When to look next. Pure: times come in, times go out.
+"""When to poll next. Pure: times come in, times go out.
 
-A batch run looked at more often than about once a minute tells little (its shortest schedule is a quarter
-of an hour), so looks are frequent only where an end is likely: while the run is young, since many are
+Polling a batch run more often than about once a minute tells little (its shortest schedule is a quarter of
+an hour). So polls are frequent only when an end is likely: while the run is young, since many are
 short, and near the time that runs of its dataflow usually take.
 """
 
 from __future__ import annotations
 
+import time
 from collections import deque
+from typing import TYPE_CHECKING
 
-from airflow_provider_aep.flow_service.errors import AepError
+if TYPE_CHECKING:
+    from airflow_provider_aep.flow_service.errors import AepError
 
 SHORTEST = 5.0
-"""Seconds between two looks at a run, at least."""
+"""The fewest seconds between two polls of a run."""
 
 LONGEST = 300.0
-"""And at most."""
+"""The most seconds between two polls of a run."""
 
 _SHARE_OF_AGE = 0.1
 _NEAR = 0.15
@@ -23,7 +26,7 @@ _TOGETHER = 0.25
 
 
 def interval(age: float, usual: float | None, jitter: float) -> float:
-    """Seconds until the next look at a run.
+    """Return the seconds until the next poll of a run.
 
     :param age: seconds since it started, or since the wait for it began
     :param usual: seconds that runs of its dataflow take, where known
@@ -33,7 +36,7 @@ def interval(age: float, usual: float | None, jitter: float) -> float:
     if usual is not None and abs(age - usual) <= max(SHORTEST, usual * _NEAR):
         wait = min(wait, usual * 0.02)
     elif usual is not None and age < usual:
-        wait = min(wait, usual * (1 - _NEAR) - age)  # the next look is not to pass over its usual end
+        wait = min(wait, usual * (1 - _NEAR) - age)  # do not poll past its usual end
     return min(LONGEST, max(SHORTEST, wait) * (0.9 + jitter * 0.2))
 
 
@@ -45,7 +48,7 @@ def slowed(error: AepError, failures: int, jitter: float) -> float:
 
 
 def joins(due: float, now: float, last: float) -> bool:
-    """Whether a look that is due soon goes along now, so that looks of many waits fall together."""
+    """Whether a poll that is due soon is made now, so that many waits are polled together."""
     return due <= now + _TOGETHER * max(due - last, 0.0)
 
 
@@ -61,6 +64,23 @@ class Durations:
             self._by_flow.setdefault(flow_id, deque(maxlen=9)).append(seconds)
 
     def usual(self, flow_id: str | None) -> float | None:
-        """Seconds, or None where no run of it has been seen to end."""
+        """Return seconds, or None if no run of the dataflow has ended yet."""
         taken = sorted(self._by_flow.get(flow_id or "", ()))
         return taken[len(taken) // 2] if taken else None
+
+
+class Deadline:
+    """A time in epoch seconds, and how far ahead it was when this object was made.
+
+    What comes first counts. The wall clock knows that the machine slept, which the monotonic clock of Linux
+    does not; the monotonic one goes on where the wall clock is set back.
+    """
+
+    def __init__(self, at: float) -> None:
+        self._at = at
+        self._ends = time.monotonic() + at - time.time()
+
+    @property
+    def left(self) -> float:
+        """Seconds from now; not above zero once it has passed."""
+        return min(self._at - time.time(), self._ends - time.monotonic())

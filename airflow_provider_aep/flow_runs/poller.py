@@ -1,0 +1,446 @@
+"""One poller for all waits of a triggerer on the same connection and sandbox.
+
+A wait joins, gets one answer, and leaves. The first wait starts the poller, the last one to leave ends it.
+The waits watch it: a poller that died or hangs is replaced by the first wait that notices, which logs it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+import random
+import time
+import weakref
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_aep._compat import import_lookups
+from airflow_provider_aep.flow_runs import schedule
+from airflow_provider_aep.flow_runs.fetch import Fetched, RunFetcher
+from airflow_provider_aep.flow_runs.schedule import Deadline
+from airflow_provider_aep.flow_runs.spec import Told, WaitSpec
+from airflow_provider_aep.flow_service.errors import AepError
+from airflow_provider_aep.flow_service.run_selection import choose
+from airflow_provider_aep.flow_service.runs import Dataflow, Run, RunSnapshot, unknown_status
+from airflow_provider_aep.flow_service.validation import is_id
+from airflow_provider_aep.links import dataflow_url
+
+if TYPE_CHECKING:
+    from airflow_provider_aep.hooks.aio import AsyncFlowService
+
+GATHER = 0.1
+"""Seconds between the first wait that joins and the poll: waits that start together are polled together."""
+
+RELOAD = 300.0
+"""Seconds after which the Airflow connection is read again."""
+
+HUNG = 1800.0
+"""Seconds without a sign of life after which a poller counts as hung: longer than any pause and reply."""
+
+WATCH = 300.0
+"""Seconds between two checks whether a poller hangs."""
+
+MISSES, REFUSALS = 5, 3
+"""Polls in a row that find no such run, and refusals of the credential in a row, after which waits end."""
+
+log = logging.getLogger(__name__)
+
+
+ENDED, MISSING, ERROR, TIMEOUT = "ended", "missing", "error", "timeout"
+"""How a wait ends: its run did; there is no such run; something refuses; the deadline passed."""
+
+DIED = "died"
+"""The poller did: not an end, the wait goes on with another one."""
+
+DATAFLOWS = 300.0
+"""Seconds between two reads of the dataflow of a run that is known."""
+
+
+def _future() -> asyncio.Future[str]:
+    return asyncio.get_running_loop().create_future()
+
+
+@dataclass(eq=False)
+class Wait:
+    """One wait, as its poller sees it.
+
+    What it tells goes to the task's log: ``log`` is called in the context in which the wait was made, by
+    which Airflow knows a trigger's lines. ``link`` gets the URL of the run once the run is found.
+    ``run_id`` is the run's id as soon as it is known, ``dataflow`` the dataflow as it was fetched last.
+    ``failures``: how often in a row reading its run alone failed; ``misses``: how often there was none.
+    """
+
+    spec: WaitSpec
+    log: Any = field(default_factory=lambda: logging.getLogger(__name__))
+    answer: asyncio.Future[str] = field(default_factory=_future)
+    link: asyncio.Future[str] = field(default_factory=_future)
+    joined: float = field(default_factory=time.time)
+    due: float = field(default_factory=time.monotonic)
+    last: float = field(default_factory=time.monotonic)
+    misses: int = 0
+    failures: int = 0
+    timer: asyncio.TimerHandle | None = None
+
+    def __post_init__(self) -> None:
+        self._until = Deadline(self.spec.deadline)
+        self._context = contextvars.copy_context()
+        self._told = Told()
+        self.flow_id, self.run_id = self.spec.flow_id, self.spec.run_id
+        self.selector, self.poll_interval = self.spec.selector, self.spec.poll_interval
+        self.dataflow = Dataflow(self.flow_id) if self.flow_id else None
+        # a wait without a run depends on its dataflow at each poll
+        self.dataflow_due = 0.0 if self.run_id is None else time.monotonic() + DATAFLOWS
+
+    @property
+    def key(self) -> str:
+        """What is read for it: the run, or the runs of the dataflow."""
+        return self.run_id or self.flow_id or ""
+
+    def end(self, how: str) -> None:
+        """The one answer. A second one changes nothing."""
+        if not self.answer.done():
+            self.answer.set_result(how)
+
+    def renew(self) -> None:
+        """Go on: that answer was none."""
+        self.answer = _future()
+
+    def found(self, run_id: str, link: str) -> None:
+        """From now on it is a wait for this run."""
+        self.run_id = run_id
+        self.dataflow_due = time.monotonic() + DATAFLOWS
+        if not self.link.done():
+            self.link.set_result(link)
+
+    def tell(self, text: str, level: int = logging.WARNING) -> None:
+        """Write a line into the task's log."""
+        self._context.run(self.log.log, level, "%s", text)
+
+    def tell_once(self, what: str, text: str | None) -> None:
+        """Warn when ``what`` begins; None when it does not go on."""
+        if self._told.is_news(what, text):
+            self.tell(str(text))
+
+    def watch_the_deadline(self) -> None:
+        """End in time, also where the machine slept meanwhile or its clock was set back."""
+        left = self._until.left
+        if left <= 0:
+            self.end(TIMEOUT)
+        else:
+            self.timer = asyncio.get_running_loop().call_later(min(left, 3600.0), self.watch_the_deadline)
+
+
+Pollers = dict[tuple[str, str], "Poller"]
+"""The pollers of a loop, by connection and sandbox."""
+
+
+class Poller:
+    """RunFetcher at the runs of all its waits, round by round."""
+
+    def __init__(self, aep_conn_id: str, sandbox: str | None) -> None:
+        self.waits: set[Wait] = set()
+        self.task: asyncio.Task[None] | None = None
+        self._conn_id = aep_conn_id
+        self._sandbox = sandbox
+        self._service: AsyncFlowService
+        self._fetcher: RunFetcher
+        self._durations = schedule.Durations()
+        self._name = f"{aep_conn_id!r}, sandbox {sandbox or 'of the connection'!r}"
+        self._wake = asyncio.Event()
+        self._reload_at = 0.0
+        self._not_before = 0.0
+        self._dataflows_at = 0.0
+        self._failures = self._refusals = self._deaths = 0
+        self._beat = time.monotonic()
+
+    # Joining and leaving
+
+    def start(self, pollers: Pollers, key: tuple[str, str]) -> None:
+        """Begin, in a context of nobody's: what the first wait logs to must not get the log of all."""
+        run = self._run(pollers, key)
+        self.task = contextvars.Context().run(asyncio.create_task, run)
+        self.task.add_done_callback(self._over)
+        self._watch()
+
+    def join(self, wait: Wait) -> None:
+        """Poll its run too. Joining twice is joining once. A wait without a valid ID never joins."""
+        if not is_id(wait.key):
+            wait.tell("There is neither a run's nor a dataflow's ID to wait for.")
+            wait.end(ERROR)
+        elif wait not in self.waits:
+            self.waits.add(wait)
+            self._wake.set()
+
+    def leave(self, wait: Wait) -> None:
+        """Stop polling its run."""
+        self.waits.discard(wait)
+        self._wake.set()
+
+    def problem(self) -> str | None:
+        """Why it cannot be relied on any more, in words for the log; None while it lives."""
+        if self.task is not None and self.task.done():
+            failure = None if self.task.cancelled() else self.task.exception()
+            return f"died ({type(failure).__name__ if failure else 'cancelled'})"
+        return "hangs" if time.monotonic() - self._beat > HUNG else None
+
+    def _watch(self) -> None:
+        """End it where it hangs; :meth:`_over` then sends its waits to another one."""
+        if self.task is None or self.task.done():
+            return
+        if self.problem():
+            self.task.cancel()
+        self._watchdog = asyncio.get_running_loop().call_later(WATCH, self._watch)
+
+    def _over(self, _task: asyncio.Task[None]) -> None:
+        self._watchdog.cancel()
+        for wait in self.waits:
+            wait.end(DIED)
+
+    def take_over(self, dead: Poller) -> None:
+        """Go on for another one, more slowly each time it comes to that."""
+        self._durations, self._deaths = dead._durations, dead._deaths + 1
+        if self._deaths > 1:
+            failure = AepError.with_advice("The poller of the triggerer died.")
+            self._not_before = time.monotonic() + schedule.slowed(failure, self._deaths, _jitter())
+
+    # Round by round
+
+    async def _run(self, pollers: Pollers, key: tuple[str, str]) -> None:
+        self._service, self._fetcher = await asyncio.to_thread(_tools, self._conn_id, self._sandbox)
+        try:
+            await asyncio.sleep(GATHER)
+            while self.waits:
+                await self._until_due()
+                if self.waits:
+                    await self._round()
+            # no await between the check and this: who joins from here on finds another poller
+            if pollers.get(key) is self:
+                del pollers[key]
+        finally:
+            await self._service.__aexit__()
+
+    async def _until_due(self) -> None:
+        while self._prune():
+            self._wake.clear()
+            self._beat = now = time.monotonic()
+            pause = max(min(wait.due for wait in self.waits), self._not_before) - now
+            if pause <= 0:
+                return
+            try:
+                await asyncio.wait_for(self._wake.wait(), pause)
+            except asyncio.TimeoutError:
+                continue
+            await asyncio.sleep(GATHER)
+
+    def _prune(self) -> int:
+        """How many waits are left without those that have their answer and are about to leave."""
+        self.waits = {wait for wait in self.waits if not wait.answer.done()}
+        return len(self.waits)
+
+    async def _round(self) -> None:
+        """Poll all waits that are due. An error of the service as a whole slows all of them down."""
+        now = time.monotonic()
+        due = [wait for wait in self.waits if schedule.joins(wait.due, now, wait.last)]
+        odd = {wait.key for wait in due if wait.failures}
+        fetched = Fetched()
+        try:
+            await self._fetch(due, odd, fetched, now)
+        except AepError as error:
+            fetched.trouble = error
+        for number, wait in enumerate(due):
+            self._answer(wait, fetched)
+            await _others_turn(number)
+        await self._settle(fetched.trouble)
+
+    async def _fetch(self, due: list[Wait], odd: set[str], fetched: Fetched, now: float) -> None:
+        if now >= self._reload_at:
+            await self._service.reload()
+            self._reload_at = now + RELOAD
+        await self._service.sign_in()
+        await self._fetcher.fetch_runs(list({wait.run_id: None for wait in due if wait.run_id}), odd, fetched)
+        if not fetched.trouble:
+            await self._fetcher.fetch_runs_of(_flows(due), odd, fetched)
+        fetched.settle(odd)
+        if not fetched.trouble and now >= self._dataflows_at:
+            await self._fetch_dataflows(
+                [wait for wait in due if wait.flow_id and now >= wait.dataflow_due], fetched, now
+            )
+
+    async def _fetch_dataflows(self, waits: list[Wait], fetched: Fetched, now: float) -> None:
+        flow_ids = {wait.flow_id: None for wait in waits if wait.flow_id}
+        if flow_ids and not await self._fetcher.fetch_dataflows(list(flow_ids), fetched):
+            self._dataflows_at = now + DATAFLOWS
+        for wait in waits:
+            if (dataflow := fetched.dataflows.get(wait.flow_id or "")) is not None:
+                wait.dataflow = dataflow.after(wait.dataflow)
+            if wait.run_id is not None:
+                wait.dataflow_due = now + DATAFLOWS
+
+    async def _settle(self, trouble: AepError | None) -> None:
+        self._beat = time.monotonic()
+        said = (
+            None if trouble is None else f"{trouble} All waits on this connection pause until that is over."
+        )
+        for number, wait in enumerate(list(self.waits)):
+            wait.tell_once("trouble", said)
+            await _others_turn(number)
+        if trouble is None:
+            self._failures = self._refusals = self._deaths = 0
+            return
+        self._failures += 1
+        pause = schedule.slowed(trouble, self._failures, _jitter())
+        self._not_before = time.monotonic() + pause
+        log.warning("%s: %s All %d waits pause for %.0f s.", self._name, trouble, len(self.waits), pause)
+        if trouble.retryable:
+            return
+        self._refusals += 1
+        self._reload_at = 0.0  # somebody may have corrected the connection meanwhile
+        if self._refusals >= REFUSALS:
+            for wait in self.waits:
+                wait.end(ERROR)  # its task tries itself, and fails with the reason or waits on
+            self._refusals = 0
+
+    def _answer(self, wait: Wait, fetched: Fetched) -> None:
+        """What the round means to one wait. Whatever is odd about its run, it is its problem alone."""
+        try:
+            self._answer_or_raise(wait, fetched)
+        except Exception:
+            log.exception("Polling run %s of %s failed.", wait.run_id, wait.dataflow)
+            wait.end(ERROR)
+
+    def _answer_or_raise(self, wait: Wait, fetched: Fetched) -> None:
+        if not fetched.trouble and (error := fetched.errors.get(wait.key)) is not None:
+            self._pause(wait, error)
+            return
+        if wait.run_id in fetched.missing:
+            wait.misses += 1
+            self._postpone(wait, None)
+            if wait.misses >= MISSES:
+                wait.end(MISSING)
+        elif wait.run_id is None and wait.flow_id in fetched.of_flows:
+            self._choose(wait, fetched.of_flows[wait.flow_id])
+        elif wait.run_id in fetched.runs:
+            wait.misses = 0
+            self._evaluate(wait, fetched.runs[wait.run_id])
+        else:
+            return
+        wait.failures = 0
+        wait.tell_once("failure", None)
+
+    def _pause(self, wait: Wait, error: AepError) -> None:
+        """Its read failed, others did not: it alone slows down, or is let go."""
+        if not error.retryable:
+            wait.tell(str(error))
+            wait.end(ERROR)  # its task polls itself, and fails with the reason or goes on waiting
+            return
+        wait.failures += 1
+        pause = max(wait.poll_interval or 0.0, schedule.slowed(error, wait.failures, _jitter()))
+        wait.tell_once("failure", f"{error} The wait goes on, with longer pauses until that is over.")
+        wait.last = time.monotonic()
+        wait.due = wait.last + pause
+
+    def _choose(self, wait: Wait, runs: list[Run]) -> None:
+        choice = choose(runs, wait.selector)
+        if choice is not None:
+            run = choice.run
+            wait.tell(f"Run {run.id} of {wait.dataflow} is meant, found by {choice.by}.", logging.INFO)
+            wait.found(run.id, self._link(wait.flow_id or "", run.id))
+            self._evaluate(wait, RunSnapshot(run.ended, run.started_at, run.seconds, run.unknown))
+        elif wait.dataflow is not None and wait.dataflow.stopped:
+            wait.tell(wait.dataflow.no_run)
+            wait.end(ERROR)  # its task polls itself, and fails with the reason or goes on waiting
+        else:
+            self._postpone(wait, None)
+
+    def _link(self, flow_id: str, run_id: str) -> str:
+        at = self._service.settings
+        return dataflow_url(
+            org_id=at.org_id, tenant=at.tenant, sandbox=at.sandbox, flow_id=flow_id, run_id=run_id
+        )
+
+    def _evaluate(self, wait: Wait, snapshot: RunSnapshot) -> None:
+        if snapshot.ended:
+            self._durations.add(wait.flow_id, snapshot.seconds)
+            wait.end(ENDED)
+            return
+        self._postpone(wait, snapshot.started_at)
+        wait.tell_once("status", snapshot.unknown and unknown_status(wait.run_id, snapshot.unknown))
+        wait.tell_once("stopped", wait.dataflow.run_goes_on if wait.dataflow else None)
+
+    def _postpone(self, wait: Wait, started_at: float | None) -> None:
+        age = max(0.0, time.time() - (started_at or wait.joined))
+        usual = self._durations.usual(wait.flow_id)
+        wait.last = time.monotonic()
+        wait.due = wait.last + (wait.poll_interval or schedule.interval(age, usual, _jitter()))
+
+
+def _tools(aep_conn_id: str, sandbox: str | None) -> tuple[AsyncFlowService, RunFetcher]:
+    """In a thread: what is imported here would stop the event loop for some tenths of a second."""
+    import_lookups()
+    from airflow_provider_aep.hooks.aio import AsyncFlowService
+
+    service = AsyncFlowService(aep_conn_id, sandbox)
+    return service, RunFetcher(service)
+
+
+def _flows(due: list[Wait]) -> dict[str, float | None]:
+    """The dataflows whose runs are to be listed, and from when on: as far back as any of their waits."""
+    flows: dict[str, float | None] = {}
+    for wait in due:
+        if wait.run_id is None and wait.flow_id is not None:
+            bound = wait.selector.started_from
+            known = flows.get(wait.flow_id, bound)
+            flows[wait.flow_id] = None if bound is None or known is None else min(bound, known)
+    return flows
+
+
+async def _others_turn(number: int) -> None:
+    """Let the loop go on after each hundred waits."""
+    if number % 100 == 99:
+        await asyncio.sleep(0)
+
+
+def _jitter() -> float:
+    return random.random()  # noqa: S311 - spreads polls, keeps no secret
+
+
+POLLERS: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Pollers] = weakref.WeakKeyDictionary()
+
+
+async def wait_with_others(aep_conn_id: str, sandbox: str | None, wait: Wait) -> str:
+    """Wait until the run ended, the deadline passed, or nothing can be found out. Return which."""
+    poller: Poller | None = None
+    wait.watch_the_deadline()
+    try:
+        while True:
+            if not wait.answer.done():
+                poller = find_poller(aep_conn_id, sandbox)
+                poller.join(wait)
+            answer = await wait.answer
+            if answer != DIED:
+                return answer
+            wait.renew()
+    finally:
+        if wait.timer is not None:
+            wait.timer.cancel()
+        if poller is not None:
+            poller.leave(wait)
+
+
+def find_poller(aep_conn_id: str, sandbox: str | None) -> Poller:
+    """Return the loop's poller for a connection and sandbox, a new one if none is alive."""
+    pollers = POLLERS.setdefault(asyncio.get_running_loop(), {})
+    key = (aep_conn_id, sandbox or "")
+    poller = pollers.get(key)
+    if poller is not None and (problem := poller.problem()) is None:
+        return poller
+    new = Poller(aep_conn_id, sandbox)
+    if poller is not None:
+        log.warning(
+            "The poller of %s %s; a new one goes on with its %d waits.", key, problem, len(poller.waits)
+        )
+        new.take_over(poller)
+    pollers[key] = new
+    new.start(pollers, key)
+    return new
