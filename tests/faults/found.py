@@ -37,8 +37,13 @@ def classes(package: ModuleType, base: type) -> list[type]:
 
 
 def operator_names() -> set[str]:
-    """Every operator and sensor."""
-    return {kind.__name__ for package in (operators, sensors) for kind in classes(package, AepOperator)}
+    """Every operator and sensor. A common base does nothing by itself: it leaves `act` to its subclasses."""
+    return {
+        kind.__name__
+        for package in (operators, sensors)
+        for kind in classes(package, AepOperator)
+        if kind.act is not AepOperator.act  # type: ignore[attr-defined]
+    }
 
 
 def _functions(module: ModuleType) -> Iterator[ast.FunctionDef]:
