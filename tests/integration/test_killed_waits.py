@@ -110,7 +110,7 @@ def test_a_signal_while_the_task_talks_to_airflow(
 ) -> None:
     """Airflow's supervisor answers one request at a time, so `on_kill` asks it for nothing."""
     task = sensor(flow)
-    task.look(context(), task._wait({}))
+    task.poll_run(context(), task._wait({}))
     ims.TOKENS.clear()
     no_supervisor(monkeypatch)
     task.on_kill()
@@ -135,7 +135,7 @@ def test_the_log_comes_last(
 ) -> None:
     """The signal may have interrupted a line of the log, and the log's lock is not re-entrant."""
     task = sensor(flow)
-    task.look(context(), task._wait({}))
+    task.poll_run(context(), task._wait({}))
     logged()
     said_by_then = []
     act = FlowServiceHook.act_on_flow
