@@ -29,7 +29,7 @@ from airflow_provider_aep.flow_service.runs import Phase, Run
 
 
 class Notes(Protocol):
-    """What outlives a try. ``read`` and ``write`` raise :class:`TaskStoreError` if the store fails."""
+    """Keep data between tries. ``read`` and ``write`` raise :class:`TaskStoreError` if the store fails."""
 
     @property
     def lasts(self) -> bool: ...
@@ -125,7 +125,7 @@ class _Start:
         return own[-1]
 
     def _still_good(self, run: Run) -> Run | None:
-        """On a first try: a run of the window that makes another one needless, else None.
+        """Return the run if it makes another one needless on a first try, else None.
 
         A run that ended is one of before the clear, or another task's. But below 3.3 Airflow can run a try
         again from its start under the same number, if it was deferred. Without a store to tell, the rows of a
@@ -144,7 +144,7 @@ class _Start:
         return run
 
     def _own_of_retry(self, runs: Sequence[Run], floor: float | None) -> list[Run]:
-        """The runs of the window. Without a store it alone identifies a run: wait until all windows show."""
+        """Return the runs of the window. Without a store, wait until the window of every run shows."""
         shown = self._shown(runs, floor)
         if self.notes.lasts:  # they would hold the intent, if a POST had been sent
             return shown.own
@@ -188,7 +188,7 @@ class _Start:
         return True
 
     def _find_refused(self, since: float, failure: AepError) -> str | None:
-        """The run that was started though its POST was refused; None if there is none, as is usual."""
+        """Return the run that was started although its POST was refused. Usually there is none: None."""
         try:
             shown = self._shown(self.list_runs(), since)
             for pause in PATIENCE:
@@ -206,7 +206,7 @@ class _Start:
         return None
 
     def _find_lost(self, since: float, failure: AepError | None) -> str:
-        """The run whose reply was lost: the only younger one of exactly this window."""
+        """Return the run whose reply was lost: the only younger run of exactly this window."""
         shown = _Shown([], [])
         for pause in PATIENCE:
             try:

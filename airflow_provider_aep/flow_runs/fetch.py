@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from airflow_provider_aep.hooks.aio import AsyncFlowService
 
 TROUBLE = (AepAuthError, AepThrottledError, AepConnectError, AepConnectionLostError)
-"""What has nothing to do with the run that was asked for."""
+"""Errors of the service as a whole: they have nothing to do with one run."""
 
 _LISTS_AT_A_TIME = 3
 _SINGLES_AT_A_TIME = 8

@@ -65,8 +65,8 @@ def _future() -> asyncio.Future[str]:
 class Wait:
     """One wait, as its poller sees it.
 
-    What it tells goes to the task's log: ``log`` is called in the context in which the wait was made, by
-    which Airflow knows a trigger's lines. ``link`` gets the URL of the run once the run is found.
+    :meth:`tell` writes to the task's log: ``log`` is called in the context in which the wait was made.
+    Airflow attributes a trigger's lines by that context. ``link`` gets the URL of the run once it is found.
     ``run_id`` is the run's id as soon as it is known, ``dataflow`` the dataflow as it was fetched last.
     ``failures``: how often in a row reading its run alone failed; ``misses``: how often there was none.
     """
@@ -94,7 +94,7 @@ class Wait:
 
     @property
     def key(self) -> str:
-        """What is read for it: the run, or the runs of the dataflow."""
+        """Return the id that is read for this wait: the run's, or the dataflow's."""
         return self.run_id or self.flow_id or ""
 
     def end(self, how: str) -> None:
@@ -302,7 +302,7 @@ class Poller:
             self._refusals = 0
 
     def _answer(self, wait: Wait, fetched: Fetched) -> None:
-        """What the round means to one wait. Whatever is odd about its run, it is its problem alone."""
+        """Evaluate the round for one wait. An error about its run ends this wait alone."""
         try:
             self._answer_or_raise(wait, fetched)
         except Exception:

@@ -72,8 +72,8 @@ class Durations:
 class Deadline:
     """A time in epoch seconds, and how far ahead it was when this object was made.
 
-    What comes first counts. The wall clock knows that the machine slept, which the monotonic clock of Linux
-    does not; the monotonic one goes on where the wall clock is set back.
+    The earlier of two clocks counts. The wall clock knows that the machine slept, and the monotonic clock of
+    Linux does not. The monotonic clock goes on if the wall clock is set back.
     """
 
     def __init__(self, at: float) -> None:

@@ -48,7 +48,7 @@ class WaitSpec:
         return RunSelector(self.match, self.since, self.start, self.end)
 
     def words(self, dataflow: Dataflow | None) -> str:
-        """What is waited for, in words for log and errors."""
+        """Return in words what is waited for, for log and errors."""
         of = f" of {dataflow or f'dataflow {self.flow_id}'}" if self.flow_id else ""
         if self.run_id:
             return f"run {self.run_id}{of}"
@@ -59,7 +59,7 @@ class WaitSpec:
 
 
 def find_run(hook: FlowServiceHook, wait: WaitSpec) -> tuple[Run | None, str]:
-    """Return the run that is waited for, None while there is none, and in words how it was matched."""
+    """Return the run, or None while there is none, and in words how it was matched."""
     from airflow_provider_aep.flow_service.errors import AepConfigError, AepRequestError
     from airflow_provider_aep.flow_service.requests import list_runs_of
     from airflow_provider_aep.flow_service.run_selection import choose

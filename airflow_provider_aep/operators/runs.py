@@ -59,7 +59,7 @@ class _StartsRun(WaitsForRun):
         return self.wait_for_run(context, wait)
 
     def finish(self, run: Run) -> dict[str, Any]:
-        """The result of a run that ended.
+        """Return the result of a run that ended.
 
         :raises AmbiguousRunError: the run shows another window than the one that was ordered
         """
