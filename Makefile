@@ -6,10 +6,11 @@ export PYTHON ?= python3
 ARGS ?=
 # Tests wait more than they work. Whole files go to one process each: they share what is costly to start.
 PARALLEL ?= -n 3 --dist loadfile --no-loadscope-reorder
+QUICK = .venv/bin/python -m pytest -m "not nightly" $(PARALLEL)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-ingest ui test test-crash test-matrix test-mutation coverage lint words format docs bench \
-	constraints venv clean distclean
+.PHONY: help demo demo-ingest ui test test-unit test-emulator test-e2e test-nightly test-matrix test-mutation \
+	coverage lint words format docs bench constraints venv clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -26,12 +27,21 @@ ui: ## All example DAGs in Airflow's web interface, to click through; Ctrl-C end
 	@scripts/venv .venv-demo -e '.[emulator]'
 	@.venv-demo/bin/python -m scripts.demos ui
 
-test: venv ## Run the tests (ARGS="-k explore" narrows them)
-	@.venv/bin/python -m pytest -m "not crash" $(PARALLEL) $(ARGS)
+test: venv ## Run the tests of all three layers (ARGS="-k explore" narrows them)
+	@$(QUICK) $(ARGS)
 
-test-crash: ## Run the tests with the whole of the exactly-once checks
-	@scripts/venv .venv-crash -e '.[dev]' -r tests/e2e/requirements.txt
-	@.venv-crash/bin/python -m pytest -m "crash or not crash" $(PARALLEL) --hypothesis-profile=many $(ARGS)
+test-unit: venv ## Test what needs no socket and no process
+	@$(QUICK) tests/unit $(ARGS)
+
+test-emulator: venv ## Test the client against the emulator, and the emulator against Adobe's documents
+	@$(QUICK) tests/emulator $(ARGS)
+
+test-e2e: venv ## Test on a real Airflow
+	@$(QUICK) tests/e2e $(ARGS)
+
+test-nightly: ## Run all tests: every kill and fault, and many random examples
+	@scripts/venv .venv-nightly -e '.[dev]' -r tests/e2e/requirements.txt
+	@.venv-nightly/bin/python -m pytest $(PARALLEL) --hypothesis-profile=many $(ARGS)
 
 test-matrix: venv ## Run them on every Airflow and Python claimed (ARGS="-s lowest", ARGS=-l)
 	@.venv/bin/nox $(ARGS)
@@ -44,7 +54,7 @@ test-mutation: venv ## Change the pure parts in every small way; the tests must 
 
 coverage: venv ## Measure which lines and branches the tests run (ARGS=tests/unit/hooks adds to it)
 	@$(if $(ARGS),,.venv/bin/coverage erase)
-	@.venv/bin/coverage run -m pytest -m "not crash" $(PARALLEL) $(or $(ARGS),--ignore tests/e2e)
+	@.venv/bin/coverage run -m pytest -m "not nightly" $(PARALLEL) $(or $(ARGS),--ignore tests/e2e)
 	@.venv/bin/coverage combine --append --quiet
 	@.venv/bin/coverage report
 	@.venv/bin/coverage report --include='*/exactly_once/*' --fail-under=100 >/dev/null || \
@@ -71,13 +81,13 @@ format: venv ## Format the code and mend what ruff can mend by itself
 	@.venv/bin/ruff format .
 
 bench: ## Measure this provider beside its peers
-	@scripts/venv .venv-bench -e '.[dev]' -r tests/benchmarks/requirements.txt
-	@.venv-bench/bin/python -m tests.benchmarks $(ARGS)
+	@scripts/venv .venv-bench -e '.[dev]' -r benchmarks/requirements.txt
+	@.venv-bench/bin/python -m benchmarks $(ARGS)
 
 constraints: venv ## Renew the pinned versions: the newest that fit together, for each Python
 	@for version in 3.10 3.11 3.12 3.13; do \
 		echo 'uv' | .venv/bin/uv pip compile -q --upgrade --no-header --no-annotate --python-version $$version \
-			--extra dev pyproject.toml tests/benchmarks/requirements.txt tests/e2e/requirements.txt - \
+			--extra dev pyproject.toml benchmarks/requirements.txt tests/e2e/requirements.txt - \
 			-o constraints/$$version.txt >/dev/null && grep -H '^apache-airflow==' constraints/$$version.txt || exit 1; \
 	done
 

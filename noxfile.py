@@ -41,9 +41,7 @@ LOWEST = ("--resolution", "lowest-direct", "-r", "pyproject.toml", "--exclude-ne
 """The lowest declared versions, and all else as of a week after Airflow 3.1.0."""
 TESTS = (
     "tests/unit",
-    "tests/contract",
-    "tests/integration",
-    "tests/properties",
+    "tests/emulator",
     "tests/e2e/test_real_cancels.py",
 )
 """Of the tests with a whole Airflow, the one whose outcome depends on Airflow's version."""
@@ -83,7 +81,7 @@ def run_tests(session: nox.Session, *options: str) -> None:
     parallel = ("-n", "3", "--dist", "loadfile")
     caller = {name: None for name in os.environ if name.startswith(OF_THE_CALLER)}
     session.run(
-        "python", "-m", "pytest", "-m", "not crash", *parallel, *(session.posargs or TESTS), env=caller
+        "python", "-m", "pytest", "-m", "not nightly", *parallel, *(session.posargs or TESTS), env=caller
     )
 
 

@@ -25,7 +25,7 @@ USERS = ROOT / ".venv-demo"
 def pages() -> dict[str, str]:
     """Return the text of each page that is made from the code alone, by its path in docs/."""
     sources = {f"sources/{key}.md": source_docs.page(source) for key, source in catalogue().items()}
-    faults: str = import_module("tests.faults.page").page()
+    faults: str = import_module("tests.harness.faults.page").page()
     return {
         "errors.md": below("errors.md", error_docs.body()),
         "fault-matrix.md": faults,

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.support.connections import hook, logged, make_hook, paypal, set_connection, waits
-from tests.support.emulator import Emulator
-from tests.support.figures import figure, pytest_terminal_summary
+from tests.harness.connections import hook, logged, make_hook, paypal, set_connection, waits
+from tests.harness.emulator import Emulator
+from tests.harness.figures import figure, pytest_terminal_summary
 
 # Before anything imports Airflow: it makes its home and reads its configuration at once.
 os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="airflow-home-"))
 
-# No property depends on speed. `make test` tries the same few examples each time, `make test-crash` more.
+# No property depends on speed. `make test` tries the same few examples each time, `make test-nightly` more.
 NO_HURRY: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("few", derandomize=True, **NO_HURRY)
 settings.register_profile("many", max_examples=2000, print_blob=True, **NO_HURRY)

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_aep import __version__
-from tests.support.emulator import Emulator
+from tests.harness.emulator import Emulator
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = "airflow_provider_aep"

@@ -12,11 +12,11 @@ import psutil
 import pytest
 
 from scripts.local_airflow import LocalAirflow
-from tests.support import canary
-from tests.support.airflow_processes import tasks_talking_to
-from tests.support.emulator import CLIENT_ID, ORG_ID
-from tests.support.wiretap import PublishedAccounts
-from tests.support.workers import wait_until
+from tests.harness import canary
+from tests.harness.airflow_processes import tasks_talking_to
+from tests.harness.emulator import CLIENT_ID, ORG_ID
+from tests.harness.wiretap import PublishedAccounts
+from tests.harness.workers import wait_until
 
 ROOT = Path(__file__).parents[2]
 DAG = "paypal_connection"

@@ -14,10 +14,10 @@ from urllib.parse import quote
 
 from scripts.local_airflow import LocalAirflow
 from scripts.processes import LocalError
-from tests.support.airflow_database import select
-from tests.support.emulator import CLIENT_ID, CLIENT_SECRET, ORG_ID
-from tests.support.run_server import RunServer
-from tests.support.workers import wait_until
+from tests.harness.airflow_database import select
+from tests.harness.emulator import CLIENT_ID, CLIENT_SECRET, ORG_ID
+from tests.harness.run_server import RunServer
+from tests.harness.workers import wait_until
 
 ROOT = Path(__file__).parents[2]
 LONG = 400.0
@@ -28,7 +28,7 @@ DAGS = f'''
 from airflow.sdk import DAG, Asset, AssetWatcher
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow_provider_aep.sensors.flow_runs import FlowRunSensor
-from tests.support.looking_up import LookingUp, LooksUp
+from tests.harness.looking_up import LookingUp, LooksUp
 
 with DAG("waiting", schedule=None, max_active_tasks=100):
     FlowRunSensor.partial(task_id="wait", match="latest", poll_interval=2, timeout=3600).expand_kwargs(
@@ -138,7 +138,7 @@ def test_cancelled_look_ups_leave_the_triggerer_alone(tmp_path: Path) -> None:
     (dags / "waiting.py").write_text(DAGS)
     settings = {
         "PYTHONPATH": str(ROOT),
-        "AIRFLOW__SECRETS__BACKEND": "tests.support.looking_up.SlowSecrets",
+        "AIRFLOW__SECRETS__BACKEND": "tests.harness.looking_up.SlowSecrets",
         # longer than SQLite waits by itself for its turn to write, and shorter than the API's caller waits
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{tmp_path}/airflow.db?timeout=20",
         "AIRFLOW__CORE__PARALLELISM": "8",

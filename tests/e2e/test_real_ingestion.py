@@ -12,14 +12,14 @@ import psutil
 import pytest
 
 from scripts.local_airflow import LocalAirflow
-from tests.support import canary
-from tests.support.airflow_database import select
-from tests.support.airflow_processes import kill_triggerer, start_triggerer, tasks_talking_to
-from tests.support.emulator import CLIENT_ID, ORG_ID
-from tests.support.figures import KeepFigure
-from tests.support.source import source_rows
-from tests.support.wiretap import PublishedAccounts
-from tests.support.workers import wait_until
+from tests.harness import canary
+from tests.harness.airflow_database import select
+from tests.harness.airflow_processes import kill_triggerer, start_triggerer, tasks_talking_to
+from tests.harness.emulator import CLIENT_ID, ORG_ID
+from tests.harness.figures import KeepFigure
+from tests.harness.source import source_rows
+from tests.harness.wiretap import PublishedAccounts
+from tests.harness.workers import wait_until
 
 LONG = 400.0
 HOUR, DAY = 3600, 86400
@@ -159,7 +159,7 @@ def test_tables_land_once(real: Installation) -> None:
     assert canary.leaks(real.airflow.directory) == {}
 
 
-@pytest.mark.crash
+@pytest.mark.nightly
 def test_the_second_day_moves_only_new_rows(real: Installation, figure: KeepFigure) -> None:
     """Though the triggerer was killed on the first, while all waited."""
     first = real.airflow.api.trigger("ingestion")

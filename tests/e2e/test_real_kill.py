@@ -12,11 +12,11 @@ from airflow.triggers.base import BaseTrigger
 
 from scripts.local_airflow import LocalAirflow
 from scripts.processes import Service, stop
-from tests.integration.emulator.path import Path
-from tests.support.airflow_database import select
-from tests.support.airflow_processes import start_triggerer
-from tests.support.emulator import CLIENT_ID, CLIENT_SECRET, ORG_ID, Emulator
-from tests.support.workers import wait_until
+from tests.harness.airflow_database import select
+from tests.harness.airflow_processes import start_triggerer
+from tests.harness.emulator import CLIENT_ID, CLIENT_SECRET, ORG_ID, Emulator
+from tests.harness.emulator_path import Path
+from tests.harness.workers import wait_until
 
 LONG = 400.0
 FAILED, SUCCEEDED, CLEARED, LEFT = range(4)
@@ -117,7 +117,7 @@ def reassignment(waits: Waits, first: Service) -> Service:
     return second
 
 
-@pytest.mark.crash
+@pytest.mark.nightly
 @pytest.mark.skipif(not hasattr(BaseTrigger, "on_kill"), reason="before 3.3 nobody tells a triggerer")
 def test_users_and_triggerers(tmp_path: File, emulator: Emulator) -> None:
     """A user's end disables; clearing, a take-over and a shutdown do not; the order outlives them all."""
@@ -156,7 +156,7 @@ def test_users_and_triggerers(tmp_path: File, emulator: Emulator) -> None:
         assert not waits.off(CLEARED)
 
 
-@pytest.mark.crash
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("method", "reply"), [("POST", "/ims/token/v3"), ("GET", "/runs")], ids=["token", "look"]
 )

@@ -13,12 +13,12 @@ import pytest
 
 from airflow_provider_aep.flow_service.runs import read_run
 from scripts.local_airflow import LocalAirflow
-from tests.integration.emulator.path import Path
-from tests.support.airflow_database import select
-from tests.support.airflow_processes import kill_triggerer, start_triggerer, tasks_talking_to
-from tests.support.emulator import CLIENT_ID, CLIENT_SECRET, ORG_ID, Emulator
-from tests.support.figures import KeepFigure
-from tests.support.workers import wait_until
+from tests.harness.airflow_database import select
+from tests.harness.airflow_processes import kill_triggerer, start_triggerer, tasks_talking_to
+from tests.harness.emulator import CLIENT_ID, CLIENT_SECRET, ORG_ID, Emulator
+from tests.harness.emulator_path import Path
+from tests.harness.figures import KeepFigure
+from tests.harness.workers import wait_until
 
 LONG = 400.0
 TASKS = 20
@@ -115,7 +115,7 @@ def installed(airflow: LocalAirflow, emulator: Emulator) -> None:
     airflow.api.store_connections({"aep_runs": {**aep, "password": CLIENT_SECRET, "extra": extra}})
 
 
-@pytest.mark.crash
+@pytest.mark.nightly
 def test_twenty_windows(tmp_path: File, emulator: Emulator, figure: KeepFigure) -> None:
     """Lost before and after the effect, killed in the POST, and a triggerer killed: no window twice."""
     path = Path(emulator)

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from scripts.local_airflow import LocalAirflow
-from tests.support import canary
-from tests.support.airflow_database import select
-from tests.support.airflow_processes import kill_triggerer, start_triggerer
-from tests.support.emulator import CLIENT_ID, ORG_ID
-from tests.support.figures import KeepFigure
-from tests.support.run_server import RunServer
-from tests.support.workers import wait_until
+from tests.harness import canary
+from tests.harness.airflow_database import select
+from tests.harness.airflow_processes import kill_triggerer, start_triggerer
+from tests.harness.emulator import CLIENT_ID, ORG_ID
+from tests.harness.figures import KeepFigure
+from tests.harness.run_server import RunServer
+from tests.harness.workers import wait_until
 
 WAITS = 100
 LONG = 400.0
@@ -58,7 +58,7 @@ def workers_done(airflow: LocalAirflow) -> int:
     return (airflow.logs / "scheduler.log").read_text(errors="replace").count("final_state=deferred")
 
 
-@pytest.mark.crash
+@pytest.mark.nightly
 def test_a_killed_triggerer(tmp_path: Path, figure: KeepFigure) -> None:
     """All resume, none is doubled, no deadline moves, and nowhere lies a secret."""
     dags = tmp_path / "dags"

@@ -12,7 +12,7 @@ import pytest
 from asgiref.sync import async_to_sync
 
 from airflow_provider_aep import _compat
-from tests.support.connections import MakeHook
+from tests.harness.connections import MakeHook
 
 
 @pytest.mark.skipif(not _compat.HAS_RETRY_POLICY, reason="before 3.3 nobody tells a trigger")

@@ -126,7 +126,7 @@ def test_the_extra_fields_of_airflow_3_1_equal_the_declaration(monkeypatch: pyte
     """As WTForms fields, which Airflow's server puts a stand-in for where WTForms is not installed."""
     from airflow_provider_aep.hooks.flow_service import FlowServiceHook
     from airflow_provider_aep.hooks.paypal import PayPalHook
-    from tests.support.wtforms_stub import install
+    from tests.harness.wtforms_stub import install
 
     install(monkeypatch)
     widgets = FlowServiceHook.get_connection_form_widgets()

@@ -16,7 +16,7 @@ from airflow_provider_aep.flow_service.errors import (
     EntityChangedError,
     EntityStateError,
 )
-from tests.support.stage import Stage
+from tests.harness.stage import Stage
 
 WANTED = DesiredEntity("base connection", "PayPal", {}, "update", None)
 TAKEN = AepVersionError("taken", status=412)

@@ -14,9 +14,9 @@ from airflow_provider_aep.flow_service import connection_specs, sources
 from airflow_provider_aep.flow_service.errors import AepConfigError
 from airflow_provider_aep.flow_service.sources import AuthSpec, Source, catalogue, find_source
 from scripts import source_catalogue
-from tests.support import documented
-from tests.support.emulator import PAYPAL_AUTH, PAYPAL_SPEC
-from tests.support.natural import NATURAL
+from tests.harness import documented
+from tests.harness.emulator import PAYPAL_AUTH, PAYPAL_SPEC
+from tests.harness.natural import NATURAL
 
 TABLE = documented.table()
 SECRET = """accessKey accessToken clientSecret connectionString credentials developerToken jwtToken passPhrase

@@ -16,8 +16,8 @@ from airflow_provider_aep.flow_service.sources import AuthSpec, catalogue, find_
 from airflow_provider_aep.hooks.auth_selection import Auth, settle_auth
 from airflow_provider_aep.hooks.credential_map import BY_SOURCE, fill, types_of
 from airflow_provider_aep.hooks.credentials import read_credentials
-from tests.support.connections import MakeHook, SetConnection
-from tests.support.natural import GOOGLE_USER, NATURAL, PEM, SECRET, USER, Natural
+from tests.harness.connections import MakeHook, SetConnection
+from tests.harness.natural import GOOGLE_USER, NATURAL, PEM, SECRET, USER, Natural
 
 ROWS = [(source, auth) for source in catalogue().values() for auth in source.auth]
 IDS = [f"{source.key}, {auth.name}".replace(" ", "_") for source, auth in ROWS]

@@ -8,9 +8,9 @@ import pytest
 import requests
 
 from airflow_provider_aep.flow_service import errors
-from tests.support import raw_server as raw
-from tests.support.connections import MakeHook
-from tests.support.emulator import (
+from tests.harness import raw_server as raw
+from tests.harness.connections import MakeHook
+from tests.harness.emulator import (
     CLIENT_ID,
     FLOW_SERVICE,
     ORG_ID,
@@ -20,7 +20,7 @@ from tests.support.emulator import (
     PAYPAL_SPEC,
     Emulator,
 )
-from tests.support.raw_server import RawServer, reply
+from tests.harness.raw_server import RawServer, reply
 
 EMPTY = reply(200, {"items": []})
 NAMES = [

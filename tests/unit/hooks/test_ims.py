@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from airflow_provider_aep.flow_service.errors import AepReplyError
 from airflow_provider_aep.hooks.ims import read_token
 from airflow_provider_aep.hooks.transport import Transport
-from tests.support import raw_server as raw
-from tests.support.connections import MakeHook
-from tests.support.emulator import CLIENT_ID, CLIENT_SECRET, Emulator
-from tests.support.raw_server import RawServer, reply, token_reply
+from tests.harness import raw_server as raw
+from tests.harness.connections import MakeHook
+from tests.harness.emulator import CLIENT_ID, CLIENT_SECRET, Emulator
+from tests.harness.raw_server import RawServer, reply, token_reply
 
 EMPTY = reply(200, {"items": []})
 EXPIRED = reply(401, {"error_code": "401013", "message": "Oauth token is not valid"})

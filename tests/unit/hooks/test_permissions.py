@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_aep.flow_service.errors import AepPermissionError
-from tests.support.emulator import Emulator
+from tests.harness.emulator import Emulator
 
 SERVICES = {
     "flow_service.FlowServiceHook": (

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from airflow_provider_aep.flow_service.auth_parameters import is_flag
 from airflow_provider_aep.hooks.scrub import Secrets
-from tests.support import canary
-from tests.support.emulator import CLIENT_SECRET
+from tests.harness import canary
+from tests.harness.emulator import CLIENT_SECRET
 
 SECRET = 's3cr/et+ü "quoted" \\ 100%'
 RAW = SECRET.encode()

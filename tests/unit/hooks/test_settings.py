@@ -13,8 +13,8 @@ import pytest
 
 from airflow_provider_aep.flow_service.errors import AepConfigError
 from airflow_provider_aep.hooks.connection import read_settings
-from tests.support.connections import MakeHook, SetConnection, all_of
-from tests.support.emulator import CLIENT_ID, ORG_ID
+from tests.harness.connections import MakeHook, SetConnection, all_of
+from tests.harness.emulator import CLIENT_ID, ORG_ID
 
 CANARY = "c4nary-s3cret"
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from tests.support import raw_server as raw
-from tests.support.connections import MakeHook, SetConnection
-from tests.support.emulator import CLIENT_SECRET, PAYPAL_ID, Emulator
-from tests.support.raw_server import RawServer, reply, unused_port
+from tests.harness import raw_server as raw
+from tests.harness.connections import MakeHook, SetConnection
+from tests.harness.emulator import CLIENT_SECRET, PAYPAL_ID, Emulator
+from tests.harness.raw_server import RawServer, reply, unused_port
 
 EMPTY = reply(200, {"items": []})
 DEAD = "a port nobody listens at"

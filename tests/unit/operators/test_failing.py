@@ -13,7 +13,7 @@ from airflow_provider_aep.flow_service import errors
 from airflow_provider_aep.operators import base
 from airflow_provider_aep.operators.connections import TestConnectionOperator
 from airflow_provider_aep.retry import AepRetryPolicy
-from tests.support.all_operators import AN_ID, every_operator, make
+from tests.harness.all_operators import AN_ID, every_operator, make
 
 needs_policies = pytest.mark.skipif(
     not _compat.HAS_RETRY_POLICY, reason="retry policies came with Airflow 3.3"

@@ -10,9 +10,9 @@ import pytest
 
 from airflow_provider_aep.flow_service import errors
 from airflow_provider_aep.operators import connections, explore
-from tests.support.connections import MakeHook
-from tests.support.emulator import Emulator
-from tests.unit.operators.support import context, unwrapped
+from tests.harness.connections import MakeHook
+from tests.harness.emulator import Emulator
+from tests.harness.unit_operators import context, unwrapped
 
 TABLE = "PayPal.Catalog_Products"
 OPERATORS: dict[str, Any] = {

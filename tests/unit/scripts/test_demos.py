@@ -15,8 +15,8 @@ from scripts import demos
 from scripts.demos import Demo
 from scripts.local_airflow import LocalAirflow
 from scripts.processes import LocalError
-from tests.support.emulator import Emulator
-from tests.support.pipeline import Pipeline
+from tests.harness.emulator import Emulator
+from tests.harness.pipeline import Pipeline
 
 INGESTION = {
     "create_connection": "c1",

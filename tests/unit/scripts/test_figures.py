@@ -23,7 +23,7 @@ def test_fails(figure):
 def test_a_run_ends_with_its_figures(tmp_path: Path) -> None:
     """Counts of the same thing add up; what a failed test counted proves nothing."""
     (tmp_path / "test_inner.py").write_text(INNER)
-    plugins = ["-p", "tests.support.figures", "-p", "no:cacheprovider"]
+    plugins = ["-p", "tests.harness.figures", "-p", "no:cacheprovider"]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-rN", *plugins, "--rootdir", str(tmp_path), str(tmp_path)],
         cwd=ROOT,

@@ -16,7 +16,7 @@ import pytest
 
 from scripts.local_airflow import LocalAirflow, clean_environment, connections
 from scripts.processes import BELOW_EPHEMERAL, LocalError, Service, free_ports, stop
-from tests.support.connections import SetConnection
+from tests.harness.connections import SetConnection
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -21,8 +21,8 @@ from airflow_provider_aep.flow_service.errors import (
     RunPartialError,
     RunTimeoutError,
 )
-from tests.support.run_server import RunServer
-from tests.unit.operators.support import context, unwrapped
+from tests.harness.run_server import RunServer
+from tests.harness.unit_operators import context, unwrapped
 
 try:  # 3.2
     from airflow.sdk.exceptions import AirflowRescheduleException, TaskDeferred

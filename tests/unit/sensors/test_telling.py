@@ -15,8 +15,8 @@ from airflow_provider_aep.flow_service.errors import (
     RunFailedError,
     RunPartialError,
 )
-from tests.support.run_server import RunServer
-from tests.unit.operators.support import context, unwrapped
+from tests.harness.run_server import RunServer
+from tests.harness.unit_operators import context, unwrapped
 from tests.unit.sensors.test_flow_runs import MORE, RESULT, URL, deferred, resumed, sensor
 
 KEYS = ["run_id", *RESULT, "seconds", *MORE]

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.connections import SetConnection
-from tests.support.emulator import CLIENT_ID, CLIENT_SECRET, ORG_ID
-from tests.support.run_server import RunServer
+from tests.harness.connections import SetConnection
+from tests.harness.emulator import CLIENT_ID, CLIENT_SECRET, ORG_ID
+from tests.harness.run_server import RunServer
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from tests.support.connections import SetConnection
-from tests.support.emulator import CLIENT_SECRET
-from tests.support.run_server import RunServer
-from tests.unit.triggers.support import events, pollers, trigger, until
+from tests.harness.connections import SetConnection
+from tests.harness.emulator import CLIENT_SECRET
+from tests.harness.run_server import RunServer
+from tests.harness.unit_triggers import events, pollers, trigger, until
 
 SIBLINGS = 250
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.run_server import RunServer
-from tests.unit.triggers.support import events, pollers, trigger, until
+from tests.harness.run_server import RunServer
+from tests.harness.unit_triggers import events, pollers, trigger, until
 
 HEALTHY, ODD = 100, 3
 ANSWERS: dict[str, Any] = {

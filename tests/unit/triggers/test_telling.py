@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.emulator import CLIENT_SECRET
-from tests.support.run_server import RunServer
-from tests.unit.triggers.support import events, pollers, trigger, until
+from tests.harness.emulator import CLIENT_SECRET
+from tests.harness.run_server import RunServer
+from tests.harness.unit_triggers import events, pollers, trigger, until
 
 TASK: contextvars.ContextVar[str] = contextvars.ContextVar("TASK", default="nobody")
 """Airflow tells the lines of one trigger from another's by a context variable like this one."""

@@ -1,0 +1,13 @@
+"""How long the first look-up in the catalogue of sources takes, in seconds; it is not loaded before."""
+
+from __future__ import annotations
+
+import time
+
+from airflow_provider_aep.flow_service.sources import find_source
+from benchmarks import process
+
+if __name__ == "__main__":
+    start = time.perf_counter()
+    find_source("Salesforce Marketing Cloud")
+    process.answer(time.perf_counter() - start)

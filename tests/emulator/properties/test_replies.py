@@ -1,0 +1,134 @@
+"""Whatever bytes come back, to a blocking or an asynchronous reader: an answer, or a typed error."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from airflow_provider_aep.flow_service import errors, requests
+from airflow_provider_aep.flow_service.runs import read_run, read_snapshot
+from airflow_provider_aep.flow_service.source_objects import read_columns, read_rows, read_tables
+from airflow_provider_aep.hooks.aio import AsyncFlowService
+from airflow_provider_aep.hooks.catalog import CatalogHook
+from airflow_provider_aep.hooks.data_prep import DataPrepHook
+from airflow_provider_aep.hooks.ims import TOKENS
+from airflow_provider_aep.hooks.schema_registry import SchemaRegistryHook
+from airflow_provider_aep.operators._services import read_entity
+from tests.harness import canary
+from tests.harness.connections import MakeHook
+from tests.harness.models.replies import ID, SCHEMA, replies
+from tests.harness.raw_server import Peer, RawServer, reply
+
+READERS: dict[str, Callable[[Any], Any]] = {
+    "connections": lambda hook: hook.list_connections(),
+    "a connection": lambda hook: hook.get_connection_details(ID),
+    "a created connection": lambda hook: hook.create_connection(
+        name="n", connection_spec_id=ID, auth_spec_name="a", auth_params={}
+    ),
+    "a changed connection": lambda hook: hook.patch_connection(ID, '"1"', []),
+    "a deleted connection": lambda hook: hook.delete_connection(ID),
+    "a tried connection": lambda hook: hook.test_base_connection(ID),
+    "tables": lambda hook: read_tables(hook.explore(ID)),
+    "columns": lambda hook: read_columns(hook.explore(ID, object_type="table", object="T"), "T"),
+    "rows": lambda hook: read_rows(hook.explore(ID, object_type="table", object="T", preview=True), "T"),
+    "a run": lambda hook: read_run(hook.get_run(ID)).result(),
+    "a switched flow": lambda hook: hook.act_on_flow(ID, "enable"),
+    "flow specs": lambda hook: hook.every_page(requests.list_runs([ID])),
+    "a flow spec": lambda hook: hook.find_flow_spec(ID),
+    "a source's spec": lambda hook: hook.find_connection_spec(ID),
+    "all sources' specs": lambda hook: hook.list_connection_specs(),
+    "the address of a stream": lambda hook: hook.find_inlet(ID),
+    "what shares a name": lambda hook: [read_entity(item) for item in hook.list_flows(name="n")],
+    "datasets": lambda hook: hook.to(CatalogHook).list_datasets(),
+    "a dataset": lambda hook: hook.to(CatalogHook).get_dataset(ID),
+    "a created dataset": lambda hook: hook.to(CatalogHook).create_dataset(name="n", schema_id=SCHEMA),
+    "batches": lambda hook: hook.to(CatalogHook).batches_of(ID),
+    "schemas": lambda hook: hook.to(SchemaRegistryHook).list_resources("schemas"),
+    "a schema's fields": lambda hook: hook.to(SchemaRegistryHook).schema_fields(SCHEMA),
+    "a created schema": lambda hook: hook.to(SchemaRegistryHook).create_resource("schemas", {}),
+    "the tenant": lambda hook: hook.to(SchemaRegistryHook).tenant_id,
+    "a created mapping set": lambda hook: hook.to(DataPrepHook).create_mapping_set({}),
+    "a mapping set": lambda hook: hook.to(DataPrepHook).get_mapping_set(ID),
+}
+TO_IMS = (canary.AEP_SECRET,)
+TO_PLATFORM = (canary.AEP_SECRET, canary.TOKEN)
+
+
+def and_close(data: bytes) -> Callable[[Peer], None]:
+    """Send, and close: what is too short is not waited for."""
+
+    def send(peer: Peer) -> None:
+        peer.send(data)
+        peer.close()
+
+    return send
+
+
+@pytest.fixture
+def server() -> Iterator[RawServer]:
+    """One for all examples of a test."""
+    with RawServer(reply()) as server:
+        yield server
+
+
+@pytest.mark.parametrize("read", READERS.values(), ids=READERS)
+def test_a_blocking_reader(make_hook: MakeHook, server: RawServer, waits: Any, read: Any) -> None:
+    """Of every reply that any hook asks for."""
+    hook = make_hook(server.url)
+
+    @given(replies(*TO_PLATFORM))
+    def holds(data: bytes) -> None:
+        server.replies = [and_close(data)]
+        with contextlib.suppress(errors.AepError):
+            read(hook)
+
+    holds()
+
+
+def test_a_token(make_hook: MakeHook, server: RawServer, waits: Any) -> None:
+    """IMS's replies too."""
+    server.replies = [reply(200, {"items": []})]
+
+    @given(replies(*TO_IMS))
+    def holds(data: bytes) -> None:
+        server.token = and_close(data)
+        TOKENS.clear()
+        with contextlib.suppress(errors.AepError):
+            assert make_hook(server.url).list_connections() == []
+
+    holds()
+
+
+def test_an_asynchronous_reader(make_hook: MakeHook, server: RawServer) -> None:
+    """A triggerer whose loop met an error of another kind would lose all its waits."""
+    make_hook(server.url)
+
+    async def read(service: AsyncFlowService) -> None:
+        async for page in service.pages(requests.list_runs([ID]), most=3):
+            for item in page:
+                read_snapshot(item)
+
+    with contextlib.closing(asyncio.new_event_loop()) as loop:
+        service = loop.run_until_complete(AsyncFlowService().__aenter__())
+
+        @given(replies(*TO_PLATFORM))
+        def holds(data: bytes) -> None:
+            server.replies = [and_close(data)]
+            with contextlib.suppress(errors.AepError):
+                loop.run_until_complete(read(service))
+
+        @given(replies(*TO_IMS))
+        def holds_for_ims(data: bytes) -> None:
+            server.replies, server.token = [reply(200, {"items": []})], and_close(data)
+            TOKENS.clear()
+            with contextlib.suppress(errors.AepError):
+                loop.run_until_complete(read(service))
+
+        holds()
+        holds_for_ims()
+        loop.run_until_complete(service.__aexit__())

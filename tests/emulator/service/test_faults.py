@@ -1,0 +1,230 @@
+"""Ordered failures: what a client sees, and what has happened all the same."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import requests
+
+from tests.harness.emulator import Api, Emulator, paypal_body
+
+
+@pytest.fixture
+def api(emulator: Emulator) -> Api:
+    """The API of sandbox `prod`."""
+    return emulator.api()
+
+
+def test_before(emulator: Emulator, api: Api) -> None:
+    """By default the request has no effect, once."""
+    emulator.fault(method="POST", path="/connections", status=503)
+    response = api.create()
+    assert (response.status_code, response.content) == (503, b"")
+    assert emulator.state()["connections"] == 0
+    assert api.create().status_code == 201
+
+
+def test_after(emulator: Emulator, api: Api) -> None:
+    """The effect stands, the reply does not."""
+    emulator.fault(method="post", path="/connections", when="after", status=500, body={"oops": 1})
+    response = api.create()
+    assert (response.status_code, response.json()) == (500, {"oops": 1})
+    assert response.headers["Content-Type"] == "application/json"
+    assert emulator.state()["connections"] == 1
+
+
+def test_spoiled_reply(emulator: Emulator, api: Api) -> None:
+    """Without `status` the reply stands, but for the body."""
+    emulator.fault(method="POST", path="/connections", when="after", body='{"id": ')
+    response = api.create()
+    assert (response.status_code, response.text) == (201, '{"id": ')
+    assert "Location" in response.headers
+    assert emulator.state()["connections"] == 1
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_drop(emulator: Emulator, api: Api, when: str) -> None:
+    """The socket closes without a byte; whether there was an effect is as ordered."""
+    emulator.fault(method="POST", path="/connections", when=when, drop=True)
+    with pytest.raises(requests.ConnectionError, match="without response"):
+        api.create()
+    assert emulator.state()["connections"] == (when == "after")
+    assert emulator.requests("POST", "/connections")[0]["status"] is None
+    assert api.create().status_code == 201
+
+
+def test_headers(emulator: Emulator, api: Api) -> None:
+    """`Retry-After` and the like; also on a reply that stands."""
+    emulator.fault(status=429, headers={"Retry-After": "7"}, body="slow down")
+    response = api("GET", "/connections")
+    assert (response.status_code, response.headers["Retry-After"]) == (429, "7")
+    assert response.text == "slow down"
+    emulator.fault(headers={"X-Extra": " 1 "})
+    response = api("GET", "/connections")
+    assert (response.status_code, response.headers["X-Extra"]) == (200, "1")
+
+
+def test_matching(emulator: Emulator, api: Api) -> None:
+    """By method and the path's end, trailing slash or not; IMS too; the control plane never."""
+    connection = api.create().json()["id"]
+    emulator.fault(method="DELETE", path="/connections", status=500)
+    emulator.fault(path="/test", status=502)
+    assert api("GET", "/connections").status_code == 200
+    assert api("DELETE", f"/connections/{connection}").status_code == 204
+    assert api("GET", f"/connections/{connection}/test/").status_code == 502
+    emulator.clear_faults()
+    emulator.fault(path="/ims/token/v3", status=500)
+    with pytest.raises(requests.HTTPError):
+        emulator.token()
+    emulator.fault(status=500, times=3)
+    assert emulator.state()
+    assert emulator.requests()
+    emulator.clear_faults()
+    assert api("GET", "/connections").status_code == 200
+
+
+def test_first_set_first_used(emulator: Emulator, api: Api) -> None:
+    """In the order they were ordered."""
+    emulator.fault(path="/connections", status=500, times=2)
+    emulator.fault(path="/connections", status=502)
+    assert [api("GET", "/connections").status_code for _ in range(4)] == [500, 500, 502, 200]
+
+
+def test_times_under_concurrency(emulator: Emulator, api: Api) -> None:
+    """Exactly as many as ordered, whoever comes first."""
+    emulator.fault(method="POST", path="/connections", status=503, times=13)
+    with ThreadPoolExecutor(16) as pool:
+        statuses = list(pool.map(lambda n: emulator.api(_token(api)).create(str(n)).status_code, range(40)))
+    assert statuses.count(503) == 13
+    assert statuses.count(201) == 27 == emulator.state()["connections"]
+
+
+def _token(api: Api) -> str:
+    return str(api.http.headers["Authorization"]).removeprefix("Bearer ")
+
+
+def test_delay_blocks_nobody(emulator: Emulator, api: Api) -> None:
+    """Others are served while one waits, and the log shows the one that waits."""
+    emulator.fault(method="POST", path="/connections", delay=1.0)
+    results: list[requests.Response] = []
+    thread = threading.Thread(target=lambda: results.append(api.create()))
+    started = time.monotonic()
+    thread.start()
+    assert emulator.wait_for_request("POST", "/connections")["status"] is None
+    assert emulator.api(_token(api))("GET", "/connections").json()["items"] == []
+    assert time.monotonic() - started < 0.8
+    thread.join()
+    assert time.monotonic() - started >= 1.0
+    assert results[0].status_code == 201
+    assert emulator.requests("POST", "/connections")[0]["status"] == 201
+
+
+def test_delay_after(emulator: Emulator, api: Api) -> None:
+    """First the effect, then the wait: it stands even when the client gave up."""
+    emulator.fault(method="POST", path="/connections", when="after", delay=1.0)
+    with pytest.raises(requests.ReadTimeout):
+        api("POST", "/connections", json=paypal_body(), timeout=0.3)
+    assert emulator.state()["connections"] == 1
+
+
+def test_held_and_given_up(emulator: Emulator, api: Api) -> None:
+    """Held `before` the effect and given up by the client: it never happens."""
+    emulator.fault(method="POST", path="/connections", delay=0.6)
+    with pytest.raises(requests.ReadTimeout):
+        api("POST", "/connections", json=paypal_body(), timeout=0.2)
+    time.sleep(0.8)
+    assert emulator.state()["connections"] == 0
+
+
+def test_held_over_a_reset(emulator: Emulator) -> None:
+    """What was held before a reset does not act after it."""
+    errors: list[Exception] = []
+
+    def create(api: Api) -> None:
+        try:
+            api.create()
+        except requests.ConnectionError as error:
+            errors.append(error)
+
+    for delay in (0.5, 5, 50):  # until the machine was fast enough to be there before its end
+        emulator.fault(method="POST", path="/connections", delay=delay)
+        thread = threading.Thread(target=create, args=[emulator.api()])
+        thread.start()
+        emulator.wait_for_request("POST", "/connections")
+        emulator.reset()
+        thread.join()
+        if errors:
+            break
+    assert errors
+    assert emulator.state()["connections"] == 0
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"when": "later"},
+        {"when": 1},
+        {"times": 0},
+        {"times": "2"},
+        {"times": True},
+        {"times": 1.5},
+        {"status": "500"},
+        {"status": 100},
+        {"status": 600},
+        {"delay": "1"},
+        {"delay": -1},
+        {"delay": True},
+        {"delay": 10**400},
+        {"drop": "yes"},
+        {"method": 1},
+        {"method": "*"},
+        {"method": ""},
+        {"path": ["x"]},
+        {"body": 7},
+        {"headers": []},
+        {"headers": {"X": []}},
+        {"headers": {"X": "a\r\nb"}},
+        {"headers": {"": "a"}},
+        {"headers": {"Content-Length": "7"}},
+        {"stauts": 500},
+        [],
+        "x",
+        None,
+    ],
+)
+def test_malformed(emulator: Emulator, api: Api, fault: Any) -> None:
+    """Refused with a sentence, and not half taken."""
+    response = emulator.http.post(f"{emulator.url}/_emulator/faults", json=fault)
+    assert response.status_code == 400
+    assert response.json()["detail"]
+    assert api("GET", "/connections").status_code == 200
+    assert emulator.control("GET", "faults") == {"items": []}
+
+
+@pytest.mark.parametrize("advance", ["1", None, True, [], -1, 1e12, pytest.param(10**400, id="huge")])
+def test_clock_refusals(emulator: Emulator, advance: Any) -> None:
+    """Not a number, backwards, or beyond all reason."""
+    before = emulator.control("GET", "clock")["now"]
+    response = emulator.http.post(f"{emulator.url}/_emulator/clock", json={"advance": advance})
+    assert response.status_code == 400
+    for body in ("NaN", '{"advance": NaN}', '{"advance": 1e999}', "", "[", '{"advance": ' + "9" * 5000 + "}"):
+        assert emulator.http.post(f"{emulator.url}/_emulator/clock", data=body).status_code == 400
+    assert emulator.control("GET", "clock")["now"] - before < 5
+
+
+def test_reset(emulator: Emulator, api: Api) -> None:
+    """Everything as at the start."""
+    api.create_source(api.create().json()["id"])
+    emulator.advance(1000)
+    emulator.fault(status=500, times=5)
+    emulator.reset()
+    assert set(emulator.state().values()) == {0}
+    assert len(emulator.state()) == 8
+    assert emulator.requests() == []
+    assert emulator.control("GET", "faults") == {"items": []}
+    assert abs(emulator.control("GET", "clock")["now"] - time.time()) < 5
+    assert api("GET", "/connections").status_code == 401

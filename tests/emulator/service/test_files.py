@@ -1,0 +1,261 @@
+"""File sources: folders, files in their forms, and dataflows that read them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.harness.documented import Row, rows, sources
+from tests.harness.emulator import Emulator
+from tests.harness.emulator_path import Path, failure, made, spec
+
+FILES = "9753525b-82c7-4dce-8a9b-5ccfce2b9876"
+LANDING_ZONE = "26f526f2-58f4-4712-961d-e41bf1ccc0e8"
+S3 = next(row for row in rows() if row.source["name"] == "Amazon S3")
+SOURCES = [row for row in rows() if row.source["family"] == "file"]
+ORDERS = {"order_id": {"type": "string"}, "amount": {"type": "number"}, "status": {"type": "string"}}
+DAY = 86400
+
+
+def base(path: Path, row: Row = S3) -> str:
+    """A base connection."""
+    return str(made(path.api("POST", "/connections", json=row.body()))["id"])
+
+
+def explore(path: Path, place: str, **query: str) -> Any:
+    """What is there, or the code of the refusal."""
+    response = path.api("GET", f"/{place}/explore", params=query)
+    return response.json() if response.status_code == 200 else failure(response)
+
+
+def source(path: Path, place: str, *, base_id: str | None = None, **body: Any) -> str:
+    """A source connection for a path; `data` and `params` may say more."""
+    sent = {
+        "name": place,
+        "baseConnectionId": base_id or base(path),
+        "data": {"format": "delimited", **body.pop("data", {})},
+        "params": {"path": place, **body.pop("params", {})},
+        "connectionSpec": spec(S3.source["id"]),
+        **body,
+    }
+    return str(made(path.api("POST", "/sourceConnections", json=sent))["id"])
+
+
+@pytest.mark.parametrize("row", SOURCES, ids=str)
+def test_folders(path: Path, row: Row) -> None:
+    """The root has files and folders; each folder has files."""
+    place = f"connections/{base(path, row)}"
+    root = explore(path, place, objectType="root")
+    assert root == explore(path, place, objectType="folder", object="/")
+    assert {entry["type"] for entry in root} == {"file", "folder"}
+    for entry in root:
+        assert entry["canPreview"] == entry["canFetchSchema"] == (entry["type"] == "file")
+        if entry["type"] == "folder":
+            (first, *_) = explore(path, place, objectType="FOLDER", object=entry["path"].rstrip("/"))
+            assert first["type"] == "file"
+            assert first["path"] == entry["path"] + first["name"]
+    assert explore(path, place, objectType="folder", object="/nothing") == "1308-400"
+    assert explore(path, place, objectType="table", object="customers") == "1358-400"
+
+
+def test_a_file(path: Path) -> None:
+    """Columns and rows, by what the file is said to be; delimited files know no types."""
+    place = f"connections/{base(path)}"
+    read = {"objectType": "file", "object": "/customers.csv", "preview": "true"}
+    csv = explore(path, place, **read, fileType="delimited")
+    assert csv["format"] == "flat"
+    assert csv["properties"] == {"fileType": "delimited", "columnDelimiter": ","}
+    assert {column["type"] for column in csv["schema"]["columns"]} == {"string"}
+    assert csv["data"][0]["customer_id"] == "C00000"
+    assert csv["data"][0]["active"] in ("true", "false")
+    for form in ("json", "parquet"):
+        file = explore(path, place, **{**read, "object": f"/customers.{form}"}, FileType=form.upper())
+        assert file["properties"] == {"fileType": form}
+        kinds = {column["name"]: column["type"] for column in file["schema"]["columns"]}
+        assert kinds["active"] == "boolean"
+        assert isinstance(file["data"][0]["active"], bool)
+    assert "data" not in explore(path, place, **{**read, "preview": "false"}, fileType="delimited")
+
+
+def test_delimiters(path: Path) -> None:
+    """The wrong one leaves a single column, as it would anywhere; `\\t` may be written so."""
+    place = f"connections/{base(path)}"
+    read = {"objectType": "file", "object": "/customers.csv", "fileType": "delimited", "preview": "true"}
+    for wrong in (";", "\t", "\\t"):
+        (column,) = explore(path, place, **read, columnDelimiter=wrong)["schema"]["columns"]
+        assert column["name"].startswith("customer_id,first_name,")
+    assert explore(path, place, **read, columnDelimiter="||") == "1331-400"
+    assert explore(path, place, **read, columnDelimiter="") == "1331-400"
+    for odd in ("\n", "\r", '"'):
+        assert explore(path, place, **read, columnDelimiter=odd) != "1102-500"
+
+
+def test_determine_properties(path: Path) -> None:
+    """Found out, or given: both together are refused, and so is neither."""
+    place = f"connections/{base(path)}"
+    read = {"objectType": "file", "object": "/archive/customers.csv.gz", "preview": "true"}
+    found = explore(path, place, **read, determineProperties="true")
+    assert found["properties"] == {
+        "fileType": "delimited",
+        "compressionType": "gzip",
+        "columnDelimiter": "~",
+    }
+    given = found["properties"]
+    assert explore(path, place, **read, **given) == found
+    assert explore(path, place, **read, determineProperties="true", fileType="delimited") == "1374-400"
+    assert explore(path, place, **read) == "1359-400"
+    assert explore(path, place, **read, fileType="delimited") == "1308-400"
+    assert explore(path, place, **read, **{**given, "compressionType": "zip"}) == "1312-400"
+    assert explore(path, place, **read, **{**given, "fileType": "avro"}) == "1312-400"
+    assert explore(path, place, **read, **{**given, "encoding": "UTF-7"}) == "1312-400"
+    assert explore(path, place, **read, **{**given, "encoding": "ISO-8859-1"}) == found
+    assert explore(path, place, **{**read, "object": "/nothing"}, fileType="json") == "1308-400"
+    assert explore(path, place, **{**read, "object": "/customers.csv"}, fileType="json") == "1308-400"
+
+
+def test_landing_zone(path: Path) -> None:
+    """Explored by its spec, collected without a base connection; one that is given is refused."""
+    place = f"connectionSpecs/{LANDING_ZONE}"
+    root = explore(path, place, objectType="root")
+    assert root[0]["path"] == "dlz-user-container/customers.csv"
+    read = {"objectType": "file", "object": root[0]["path"], "preview": "true"}
+    assert explore(path, place, **read, fileType="delimited")["data"]
+    zone = {"connectionSpec": spec(LANDING_ZONE), "name": "Zone", "data": {"format": "delimited"}}
+    zone["params"] = {"path": root[0]["path"]}
+    made(path.api("POST", "/sourceConnections", json=zone))
+    response = path.api("POST", "/sourceConnections", json={**zone, "baseConnectionId": base(path)})
+    assert failure(response) == "1332-400"
+    response = path.api("POST", "/connections", json={"name": "Zone", "connectionSpec": spec(LANDING_ZONE)})
+    assert failure(response) == "1100-400"
+
+
+def test_explored_by_spec() -> None:
+    """Only what has no base connection and something to see."""
+    with Emulator() as emulator:
+        path = Path(emulator)
+        for entry in sources():
+            found = explore(path, f"connectionSpecs/{entry['id']}", objectType="root")
+            assert (found == "1372-400") == (entry["id"] != LANDING_ZONE), entry["name"]
+        assert explore(path, "connectionSpecs/nothing", objectType="root") == "1439-404"
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"data": {"format": "tabular"}}, "1327-400"),
+        ({"data": {"format": "delimited", "columnDelimiter": "ab"}}, "1331-400"),
+        ({"data": {"format": "delimited", "properties": {"columnDelimiter": 7}}}, "1331-400"),
+        ({"data": {"format": "delimited", "properties": {"compressionType": "rar"}}}, "1312-400"),
+        ({"data": {"format": "delimited", "properties": []}}, "1100-400"),
+        ({"params": {"path": 7.5}}, "1100-400"),
+        ({"params": {"path": "/a", "recursive": "perhaps"}}, "1100-400"),
+    ],
+)
+def test_refusals(path: Path, change: dict[str, Any], expected: str) -> None:
+    """In the catalogue's words."""
+    body = {
+        "name": "Files",
+        "baseConnectionId": base(path),
+        "data": {"format": "delimited"},
+        "params": {"path": "/customers.csv"},
+        "connectionSpec": spec(S3.source["id"]),
+        **change,
+    }
+    assert failure(path.api("POST", "/sourceConnections", json=body)) == expected
+
+
+def flow(path: Path, source_id: str, *, columns: Any = None, **schedule: Any) -> str:
+    """A dataflow, whose first run is over."""
+    params = {"startTime": path.now(), "frequency": "once", **schedule}
+    body = path.joined(source_id, FILES, columns or ORDERS, scheduleParams=params)
+    flow_id = path.flow(body)
+    path.advance(10)
+    return flow_id
+
+
+@pytest.mark.parametrize(
+    ("place", "count", "params"),
+    [
+        ("/orders/001.csv", 100, {}),
+        ("/orders", 300, {}),
+        ("/orders/", 300, {}),
+        ("/orders/00*.csv", 300, {}),
+        ("/orders/*2.csv", 100, {}),
+        ("/*.csv", 200, {}),
+        ("/*.csv", 500, {"recursive": "true"}),
+    ],
+)
+def test_a_run_reads_files(path: Path, place: str, count: int, params: dict[str, str]) -> None:
+    """One file, a folder or a pattern; the rows are converted to the schema's types."""
+    flow_id = flow(path, source(path, place, params=params))
+    (run,) = path.runs(flow_id)
+    assert run["state"] == "success"
+    assert run["metrics"]["recordSummary"]["inputRecordCount"] == count
+    if "orders" in place:
+        assert isinstance(path.rows()[0]["_emulator"]["amount"], int | float)
+        assert len(path.rows()) == count
+
+
+def test_only_new_files(path: Path) -> None:
+    """A run takes what is new since the last one, whole: three files of five rows a day."""
+    start = path.now()
+    flow_id = flow(path, source(path, "/orders/"), startTime=start, frequency="day", interval=1)
+    assert len(path.rows()) == 300
+    path.advance(DAY)
+    assert len(path.rows()) == 300 + 3 * 5
+    path.advance(DAY)
+    read = [run["metrics"]["recordSummary"]["inputRecordCount"] for run in path.runs(flow_id)]
+    assert read == [300, 15, 15]
+    ids = [row["_emulator"]["order_id"] for row in path.rows()]
+    assert len(set(ids)) == len(ids)
+    names = [
+        e["name"] for e in explore(path, f"connections/{base(path)}", objectType="folder", object="/orders")
+    ]
+    assert names[:4] == ["001.csv", "002.csv", "003.csv", "new-00000.csv"]
+
+
+def test_no_backfill(path: Path) -> None:
+    """Files that were there before the start are left alone."""
+    flow(path, source(path, "/orders/"), frequency="day", interval=1, backfill=False)
+    assert path.rows() == []
+    path.advance(DAY)
+    assert len(path.rows()) == 15
+
+
+@pytest.mark.parametrize(
+    ("place", "data", "complaint"),
+    [
+        ("/nothing.csv", {}, "UserErrorFileNotFound"),
+        ("/customers.json", {}, "UserErrorInvalidFileFormat"),
+        ("/archive/customers.csv.gz", {}, "UserErrorInvalidFileFormat"),
+    ],
+)
+def test_what_cannot_be_read(path: Path, place: str, data: dict[str, Any], complaint: str) -> None:
+    """The run fails, and says at which file."""
+    flow_id = flow(path, source(path, place, data=data))
+    (run,) = path.runs(flow_id)
+    assert run["state"] == "failed"
+    detail = run["activities"][0]["statusSummary"]["extensions"]["errorDetail"]
+    assert complaint in detail
+    assert place in detail
+
+
+def test_compressed(path: Path) -> None:
+    """With the right properties, in either of the two places that Adobe's pages have for a delimiter."""
+    columns = {"customer_id": {"type": "string"}, "active": {"type": "boolean"}}
+    for data in (
+        {"properties": {"compressionType": "gzip", "columnDelimiter": "~"}},
+        {"properties": {"compressionType": "gzip"}, "columnDelimiter": "~"},
+    ):
+        flow(path, source(path, "/archive/customers.csv.gz", data=data), columns=columns)
+        assert len(path.rows()) == 200
+        assert isinstance(path.rows()[0]["_emulator"]["active"], bool)
+
+
+def test_withdrawn_while_it_runs(path: Path) -> None:
+    """A dataflow on a source that the platform took away goes on failing."""
+    flow_id = flow(path, source(path, "/orders/"), frequency="day", interval=1)
+    path.emulator.control("DELETE", f"connectionSpecs/{S3.source['id']}")
+    path.advance(DAY)
+    assert [run["state"] for run in path.runs(flow_id)] == ["success", "failed"]

@@ -1,0 +1,336 @@
+"""Dataflows: what they must be made of, their states, schedules and drafts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.harness.emulator import PAYPAL_SPEC, Emulator, paypal_body
+from tests.harness.emulator_path import CRM, PRODUCTS, Path, failure, made, spec
+
+FILES = "9753525b-82c7-4dce-8a9b-5ccfce2b9876"
+Body = dict[str, Any]
+
+
+@pytest.fixture
+def path(emulator: Emulator) -> Path:
+    """The services of sandbox `prod`; the clock stands."""
+    path = Path(emulator)
+    path.stop_clock()
+    return path
+
+
+def patch(path: Path, flow: str, *operations: Body) -> Any:
+    """PATCH with the right etag."""
+    headers = {"If-Match": path.get("flows", flow)["etag"]}
+    return path.api("PATCH", f"/flows/{flow}", json=list(operations), headers=headers)
+
+
+def replace(pointer: str, value: Any) -> Body:
+    """One instruction."""
+    return {"op": "replace", "path": pointer, "value": value}
+
+
+def action(path: Path, flow: str, op: str) -> Any:
+    """As the guides do it: without subOp, If-Match or a content type."""
+    return path.api("POST", f"/flows/{flow}/action", params={"op": op})
+
+
+def test_flow(emulator: Emulator, path: Path) -> None:
+    """Made, shown in the OpenAPI's types, found by what it joins, deleted."""
+    body = path.prepared(description="Every night")
+    response = path.api("POST", "/flows", json=body)
+    flow = made(response)["id"]
+    assert response.headers["Location"].endswith(f"/flows/{flow}")
+    item = path.get("flows", flow)
+    assert (item["state"], item["etag"]) == ("enabled", response.json()["etag"])
+    assert item["scheduleParams"] == {**body["scheduleParams"], "interval": "1"}
+    assert item["transformations"][1]["params"]["mappingVersion"] == "0"
+    assert item["lastOperation"]["operation"] == "create"
+    inherited = item["inheritedAttributes"]
+    assert inherited["properties"] == {"isSourceFlow": True}
+    base = inherited["sourceConnections"][0]["baseConnection"]["id"]
+    for condition in (
+        f"sourceConnectionIds[]=={body['sourceConnectionIds'][0]}",
+        f"inheritedAttributes.sourceConnections[].baseConnection.id=={base}",
+        "inheritedAttributes.properties.isSourceFlow==true",
+        "state==enabled",
+        f"flowSpec.id=={CRM}",
+    ):
+        found = made(path.api("GET", "/flows", params={"property": condition}), 200)["items"]
+        assert [entry["id"] for entry in found] == [flow], condition
+    assert emulator.state()["flows"] == 1
+    assert path.api("DELETE", f"/flows/{flow}").status_code == 204
+    assert failure(path.api("GET", f"/flows/{flow}")) == "1439-404"
+    assert emulator.state()["flows"] == 0
+
+
+def test_strings_are_fine(path: Path) -> None:
+    """The tutorials send everything as a string."""
+    params = {"startTime": str(path.now()), "frequency": "minute", "interval": "30", "backfill": "true"}
+    flow = path.flow(path.prepared(scheduleParams=params))
+    shown = path.get("flows", flow)["scheduleParams"]
+    assert shown == {**params, "startTime": int(params["startTime"]), "backfill": True}
+
+
+def changed(name: str, value: Any) -> Callable[[Body], Body]:
+    """A body with one field replaced, or taken out."""
+    return lambda body: {k: v for k, v in {**body, name: value}.items() if v is not None}
+
+
+def scheduled(**params: Any) -> Callable[[Body], Body]:
+    """A body with another schedule; a parameter that is None is taken out."""
+
+    def change(body: Body) -> Body:
+        new = {**body["scheduleParams"], **params}
+        return {**body, "scheduleParams": {k: v for k, v in new.items() if v is not None}}
+
+    return change
+
+
+def mapped(**params: Any) -> Callable[[Body], Body]:
+    """A body with other params of the mapping."""
+
+    def change(body: Body) -> Body:
+        copy, mapping = body["transformations"]
+        return {**body, "transformations": [copy, {**mapping, "params": {**mapping["params"], **params}}]}
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (changed("name", None), "1304-400"),
+        (changed("name", 7), "1100-400"),
+        (changed("state", "enabled"), "1410-400"),
+        (changed("flowSpec", None), "1413-400"),
+        (changed("flowSpec", spec("nothing")), "1413-400"),
+        (changed("flowSpec", spec(FILES)), "1100-400"),
+        (changed("sourceConnectionIds", None), "1321-400"),
+        (changed("sourceConnectionIds", []), "1321-400"),
+        (changed("sourceConnectionIds", ["a", "b"]), "1321-400"),
+        (changed("sourceConnectionIds", "a"), "1100-400"),
+        (changed("sourceConnectionIds", ["nothing"]), "1101-404"),
+        (changed("targetConnectionIds", []), "1321-400"),
+        (changed("targetConnectionIds", [{}]), "1100-400"),
+        (changed("targetConnectionIds", ["nothing"]), "1101-404"),
+        (changed("transformations", None), "1367-400"),
+        (changed("transformations", {}), "1100-400"),
+        (changed("transformations", [7]), "1100-400"),
+        (changed("transformations", [{"name": "Magic", "params": {}}]), "1100-400"),
+        (changed("transformations", [{"name": "Copy", "params": {}}]), "1304-400"),
+        (changed("transformations", [{"name": "Copy", "params": {"deltaColumn": {}}}]), "1304-400"),
+        (changed("transformations", [{"name": "Copy", "params": {"deltaColumn": "x"}}]), "1100-400"),
+        (mapped(mappingId="nothing"), "1419-400"),
+        (mapped(mappingVersion=7), "1412-400"),
+        (changed("scheduleParams", []), "1100-400"),
+        (changed("options", {"partialIngestionPercent": 0}), "1100-400"),
+        (changed("options", {"errorDiagnosticsEnabled": "perhaps"}), "1100-400"),
+        (scheduled(startTime=None), "1304-400"),
+        (scheduled(startTime="soon"), "1100-400"),
+        (scheduled(startTime=1567411548), "1360-400"),
+        (scheduled(frequency="month"), "1397-400"),
+        (scheduled(frequency=7), "1397-400"),
+        (scheduled(interval=None), "1304-400"),
+        (scheduled(frequency="minute", interval=14), "1362-400"),
+        (scheduled(frequency="hour", interval=0), "1363-400"),
+        (scheduled(interval="often"), "1100-400"),
+        (scheduled(backfill="perhaps"), "1100-400"),
+        (scheduled(frequency="once"), "1361-400"),
+        (scheduled(frequency="once", interval=None, backfill=True), "1364-400"),
+        (scheduled(frequency="once", interval=None), "1369-400"),
+    ],
+)
+def test_refusals(emulator: Emulator, path: Path, change: Callable[[Body], Body], expected: str) -> None:
+    """The catalogue's code for each, and nothing is left behind."""
+    response = path.api("POST", "/flows", json=change(path.prepared()))
+    assert failure(response) == expected, response.text
+    assert emulator.state()["flows"] == 0
+
+
+def test_schemas_must_agree(path: Path) -> None:
+    """Dataset, target connection and mapping: one schema."""
+    body = path.prepared()
+    other = path.mapping(path.schema("Another"))
+    assert failure(path.api("POST", "/flows", json=mapped(mappingId=other)(body))) == "1425-400"
+    dev = Path(path.emulator, "dev").mapping(Path(path.emulator, "dev").schema())
+    assert failure(path.api("POST", "/flows", json=mapped(mappingId=dev)(body))) == "1419-400"
+
+
+def test_changing(path: Path) -> None:
+    """By PATCH with `If-Match`; all or nothing."""
+    flow = path.flow(path.prepared())
+    before = path.get("flows", flow)
+    place = f"/flows/{flow}"
+    name = replace("/name", "Renamed")
+    assert failure(path.api("PATCH", place, json=[name])) == "1403-400"
+    assert failure(path.api("PATCH", place, json=[name], headers={"If-Match": "old"})) == "1404-412"
+    for bad, expected in (
+        (replace("/state", "disabled"), "1455-400"),
+        (replace("/sourceConnectionIds", []), "1455-400"),
+        (replace("/scheduleParams/interval", 0), "1363-400"),
+        (replace("/scheduleParams/startTime", path.now() + 100), "1366-400"),
+        (replace("/scheduleParams/backfill", False), "1404-400"),
+        (replace("/scheduleParams", {"frequency": "once", "startTime": path.now()}), "1369-400"),
+        (replace("/transformations/7", {}), "1455-400"),
+        ({"op": "remove", "path": "/transformations/0"}, "1367-400"),
+        ({"op": "remove", "path": "/description"}, "1455-400"),
+    ):
+        assert failure(patch(path, flow, name, bad)) == expected, bad
+        assert path.get("flows", flow) == before
+    reply = made(patch(path, flow, name, replace("/scheduleParams/frequency", "hour")), 200)
+    after = path.get("flows", flow)
+    assert (after["name"], after["scheduleParams"]["frequency"]) == ("Renamed", "hour")
+    assert after["etag"] == reply["etag"] != before["etag"]
+    assert after["lastOperation"]["operation"] == "update"
+    missing = path.api("PATCH", "/flows/nothing", json=[name], headers={"If-Match": "x"})
+    assert failure(missing) == "1439-404"
+
+
+def test_a_changed_schedule_counts(path: Path) -> None:
+    """The next run comes by the new one."""
+    flow = path.flow(path.prepared())
+    path.advance(10)
+    assert len(path.runs(flow)) == 1
+    made(patch(path, flow, replace("/scheduleParams/frequency", "hour")), 200)
+    path.advance(3600)
+    assert len(path.runs(flow)) == 2
+
+
+def test_start_not_yet_passed(path: Path) -> None:
+    """It may still be moved, but not into the past."""
+    start = path.now() + 1000
+    flow = path.flow(scheduled(startTime=start)(path.prepared()))
+    assert failure(patch(path, flow, replace("/scheduleParams/startTime", start - 5000))) == "1360-400"
+    made(patch(path, flow, replace("/scheduleParams/startTime", start + 1000)), 200)
+    path.advance(1010)
+    assert path.runs(flow) == []
+    path.advance(1000)
+    assert len(path.runs(flow)) == 1
+
+
+def test_disabled_flows_do_not_run(path: Path) -> None:
+    """Nor do they make up for it; the first run after brings what came meanwhile."""
+    flow = path.flow(path.prepared())
+    path.advance(10)
+    for op, state in (("disable", "disabled"), ("ENABLE", "enabled"), ("DISABLE", "disabled")):
+        etag = path.get("flows", flow)["etag"]
+        reply = made(action(path, flow, op), 200)
+        item = path.get("flows", flow)
+        assert (item["state"], item["etag"]) == (state, reply["etag"])
+        assert reply["etag"] != etag
+    assert failure(action(path, flow, "disable")) == "1422-400"
+    path.advance(3 * 86400)
+    assert len(path.runs(flow)) == 1
+    made(action(path, flow, "enable"), 200)
+    assert failure(action(path, flow, "enable")) == "1422-400"
+    assert len(path.runs(flow)) == 1
+    path.advance(86400)
+    _first, second = path.runs(flow)
+    assert second["metrics"]["recordSummary"]["outputRecordCount"] == 4 * 3
+    assert len(path.rows()) == 320 + 12
+    for op, expected in (("", "1359-400"), ("melt", "1434-400"), ("FINALIZE", "1402-400")):
+        assert failure(action(path, flow, op)) == expected
+    assert failure(action(path, "nothing", "enable")) == "1439-404"
+    stale = path.api("POST", f"/flows/{flow}/action", params={"op": "disable"}, headers={"If-Match": "x"})
+    assert failure(stale) == "1404-412"
+
+
+def test_a_disabled_one_time_flow(path: Path) -> None:
+    """None of its own while disabled; one once it is enabled, and only one."""
+    body = path.once()
+    body["scheduleParams"]["startTime"] += 100
+    flow = path.flow(body)
+    made(action(path, flow, "disable"), 200)
+    path.advance(200)
+    assert path.runs(flow) == []
+    made(action(path, flow, "enable"), 200)
+    path.advance(10)
+    for op in ("disable", "enable"):
+        made(action(path, flow, op), 200)
+        path.advance(10)
+    assert len(path.runs(flow)) == 1
+    assert len(path.rows()) == 320
+
+
+def test_drafts(emulator: Emulator, path: Path) -> None:
+    """A draft never runs, may lack things, is refused while its ends are drafts, and runs once published."""
+    draft = path.flow({"name": "Draft", "flowSpec": spec(CRM)}, mode="draft")
+    assert path.get("flows", draft)["state"] == "draft"
+    assert failure(action(path, draft, "enable")) == "1422-400"
+    assert failure(action(path, draft, "publish")) == "1321-400"
+    body = path.prepared()
+    source = {
+        "name": "Draft source",
+        "baseConnectionId": path.base(),
+        "data": {"format": "tabular"},
+        "params": {"tableName": PRODUCTS},
+        "connectionSpec": spec(),
+    }
+    source_id = made(path.api("POST", "/sourceConnections", json=source, params={"mode": "draft"}))["id"]
+    body["sourceConnectionIds"] = [source_id]
+    assert "draft" in path.api("POST", "/flows", json=body).text
+    fields = ("sourceConnectionIds", "targetConnectionIds", "transformations", "scheduleParams")
+    made(patch(path, draft, *({"op": "add", "path": f"/{f}", "value": body[f]} for f in fields)), 200)
+    assert "draft" in action(path, draft, "publish").text
+    made(path.api("POST", f"/sourceConnections/{source_id}/action", params={"op": "publish"}), 200)
+    path.advance(300)
+    assert path.runs(draft) == []
+    made(action(path, draft, "PUBLISH"), 200)
+    assert path.get("flows", draft)["state"] == "enabled"
+    path.advance(10)
+    assert [run["state"] for run in path.runs(draft)] == ["success"]
+    assert emulator.state()["flows"] == 1
+
+
+def test_no_drafts() -> None:
+    """`--drafts off`: the flow spec says so, and a draft is refused."""
+    with Emulator("--drafts", "off") as emulator:
+        path = Path(emulator)
+        (crm,) = made(path.api("GET", f"/flowSpecs/{CRM}"), 200)["items"]
+        assert crm["attributes"]["isDraftModeSupported"] is False
+        (paypal,) = made(path.api("GET", f"/connectionSpecs/{PAYPAL_SPEC}"), 200)["items"]
+        assert paypal["attributes"]["isDraftModeSupported"] is False
+        refused = path.api("POST", "/connections", json=paypal_body(), params={"mode": "draft"})
+        assert failure(refused) == "1368-400"
+        response = path.api("POST", "/flows", json=path.prepared(), params={"mode": "draft"})
+        assert failure(response) == "1368-400"
+
+
+def test_gradual_states() -> None:
+    """`--flow-states gradual`: each change passes through a state in which no other may begin."""
+    with Emulator("--flow-states", "gradual") as emulator:
+        path = Path(emulator)
+        path.stop_clock()
+        body = path.prepared()
+        body["scheduleParams"]["startTime"] += 1000
+        flow = path.flow(body)
+        name = replace("/name", "Renamed")
+        for passing, end, begin in (
+            ("initializing", "enabled", lambda: None),
+            ("updating", "enabled", lambda: made(patch(path, flow, name), 200)),
+            ("disabling", "disabled", lambda: made(action(path, flow, "disable"), 200)),
+            ("enabling", "enabled", lambda: made(action(path, flow, "enable"), 200)),
+        ):
+            begin()
+            assert path.get("flows", flow)["state"] == passing
+            assert failure(patch(path, flow, name)) == "1420-400"
+            assert failure(action(path, flow, "disable")) == "1421-400"
+            path.advance(1)
+            assert path.get("flows", flow)["state"] == end
+
+
+def test_on_aws() -> None:
+    """Everything begins asynchronously; rows land all the same."""
+    with Emulator("--cloud", "aws") as emulator:
+        path = Path(emulator)
+        path.stop_clock()
+        flow = path.flow(path.prepared())
+        assert path.get("flows", flow)["state"] == "initializing"
+        path.advance(10)
+        item = path.get("flows", flow)
+        assert (item["state"], len(item["etag"])) == ("enabled", 38)
+        assert len(path.rows()) == 320

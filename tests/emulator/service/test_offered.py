@@ -1,0 +1,177 @@
+"""What the platform offers changes: sources go, new ones come, specs differ from what was documented."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from subprocess import run
+from typing import Any
+
+import pytest
+import requests
+
+from tests.harness.documented import rows
+from tests.harness.emulator import PAYPAL_SPEC, Api, Emulator
+from tests.harness.emulator_path import failure, made
+
+CRM = "14518937-270c-4525-bdec-c2ba7cce3860"
+MYSQL = "26d738e0-8963-47ea-aadf-c60de735468a"
+NEW = {
+    "name": "Abacus",
+    "authSpec": [
+        {
+            "name": "Bead Authentication",
+            "spec": {
+                "type": "object",
+                "properties": {
+                    "rods": {"type": "integer", "minimum": 1},
+                    "beadKey": {"type": "string", "format": "password"},
+                },
+                "required": ["rods", "beadKey"],
+            },
+        }
+    ],
+}
+
+
+@pytest.fixture
+def api(emulator: Emulator) -> Api:
+    """The API of sandbox `prod`."""
+    return emulator.api()
+
+
+def create(api: Api, spec_id: str, **params: Any) -> requests.Response:
+    """A connection to the new source."""
+    auth = {"specName": "Bead Authentication", "params": params}
+    body = {"name": "Abacus", "auth": auth, "connectionSpec": {"id": spec_id, "version": "1.0"}}
+    return api("POST", "/connections", json=body)
+
+
+def test_a_spec_nobody_knows(emulator: Emulator, api: Api) -> None:
+    """Offered, validated by its own schema, explored, listed by the flow spec; gone after a reset."""
+    spec = emulator.control("POST", "connectionSpecs", NEW)
+    assert made(api("GET", f"/connectionSpecs/{spec['id']}"), 200)["items"] == [spec]
+    assert made(api("GET", "/connectionSpecs?property=name==Abacus"), 200)["items"] == [spec]
+    for params, complaint in (
+        ({"rods": 13}, "1304-400"),
+        ({"rods": 0, "beadKey": "x"}, "1100-400"),
+        ({"rods": "13", "beadKey": "x"}, "1100-400"),
+    ):
+        assert failure(create(api, spec["id"], **params)) == complaint
+    base = made(create(api, spec["id"], rods=13, beadKey="canary"))["id"]
+    assert "canary" not in api("GET", f"/connections/{base}").text
+    assert made(api("GET", f"/connections/{base}/test"), 200) == {"result": True}
+    root = made(api("GET", f"/connections/{base}/explore", params={"objectType": "root"}), 200)
+    assert [entry["type"] for entry in root] == ["table"] * len(root)
+    assert spec["id"] in made(api("GET", f"/flowSpecs/{CRM}"), 200)["items"][0]["sourceConnectionSpecIds"]
+    emulator.reset()
+    assert emulator.api()("GET", f"/connectionSpecs/{spec['id']}").status_code == 404
+
+
+def test_any_schema(emulator: Emulator, api: Api) -> None:
+    """Whatever JSON Schema a spec has, a refusal names the place and what is wrong with it."""
+    schema = {
+        "properties": {
+            "mode": {"enum": ["fast", "slow"]},
+            "tls": {"type": "object", "properties": {"key": {}}, "required": ["key"]},
+        },
+        "additionalProperties": False,
+        "anyOf": [{"required": ["mode"]}, {"required": ["tls"]}],
+    }
+    order = {"name": "Abacus", "authSpec": [{"name": "Bead Authentication", "spec": schema}]}
+    spec = emulator.control("POST", "connectionSpecs", order)
+    for params, complaint, words in (
+        ({"mode": "idle"}, "1100-400", "auth.params.mode does not match enum"),
+        ({"tls": {}}, "1304-400", "The mandatory field tls.key"),
+        ({"mode": "fast", "more": 1}, "1100-400", "auth.params does not match additionalProperties"),
+        ({}, "1100-400", "auth.params does not match anyOf"),
+    ):
+        response = create(api, spec["id"], **params)
+        assert failure(response) == complaint
+        assert words in response.json()["errorMessage"]
+    made(create(api, spec["id"], mode="fast"))
+
+
+def test_a_spec_that_changed(emulator: Emulator, api: Api) -> None:
+    """A documented source whose live spec asks for something else."""
+    (row,) = (row for row in rows() if row.source["id"] == MYSQL)
+    (spec,) = made(api("GET", f"/connectionSpecs/{MYSQL}"), 200)["items"]
+    spec["authSpec"][0]["spec"]["required"].append("sslMode")
+    spec["authSpec"][0]["spec"]["properties"]["sslMode"] = {"type": "string"}
+    assert emulator.control("POST", "connectionSpecs", spec) == spec
+    assert len(made(api("GET", "/connectionSpecs"), 200)["items"]) == 65
+    assert failure(api("POST", "/connections", json=row.body())) == "1304-400"
+    made(api("POST", "/connections", json=row.body(sslMode="require")))
+
+
+def test_withdrawn_by_an_order(emulator: Emulator, api: Api) -> None:
+    """As if the platform had never had it; an order or a reset brings it back."""
+    base = made(api.create())["id"]
+    emulator.control("DELETE", f"connectionSpecs/{PAYPAL_SPEC}")
+    assert failure(api.create()) == "1413-400"
+    assert failure(api("GET", f"/connectionSpecs/{PAYPAL_SPEC}")) == "1439-404"
+    (crm,) = made(api("GET", f"/flowSpecs/{CRM}"), 200)["items"]
+    assert PAYPAL_SPEC not in crm["sourceConnectionSpecIds"]
+    assert made(api("GET", f"/connections/{base}"), 200)
+    assert failure(api("GET", f"/connections/{base}/explore", params={"objectType": "root"})) == "1413-400"
+    with pytest.raises(requests.HTTPError, match="404"):
+        emulator.control("DELETE", f"connectionSpecs/{PAYPAL_SPEC}")
+    emulator.reset()
+    made(emulator.api().create())
+
+
+def test_orders_outlive_a_restart(tmp_path: Path) -> None:
+    """With `--state`, as everything else."""
+    file = str(tmp_path / "state.db")
+    with Emulator("--state", file) as emulator:
+        spec = emulator.control("POST", "connectionSpecs", {**NEW, "family": "file"})
+        emulator.control("DELETE", f"connectionSpecs/{MYSQL}")
+    with Emulator("--state", file) as emulator:
+        api = emulator.api()
+        assert made(api("GET", f"/connectionSpecs/{spec['id']}"), 200)["items"] == [spec]
+        assert api("GET", f"/connectionSpecs/{MYSQL}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        [],
+        {},
+        {"name": ""},
+        {"name": 7},
+        {"name": "x", "id": 7},
+        {"name": "x", "family": "cloud"},
+        {"name": "x", "authSpec": {}},
+        {"name": "x", "authSpec": [{"name": "y"}]},
+        {"name": "x", "authSpec": [{"name": "y", "spec": {"type": "nonsense"}}]},
+        {"name": "x", "authSpec": [{"name": "y", "spec": {"properties": {"a": True}}}]},
+        {"name": "x", "authSpec": [{"name": "y", "spec": {"required": "a"}}]},
+        {"name": "x", "sourceSpec": 7},
+    ],
+    ids=str,
+)
+def test_bad_orders(emulator: Emulator, order: Any) -> None:
+    """400, and nothing is offered."""
+    with pytest.raises(requests.HTTPError, match="400"):
+        emulator.control("POST", "connectionSpecs", order)
+    assert len(emulator.api()("GET", "/connectionSpecs").json()["items"]) == 65
+
+
+def test_withdrawn_from_the_start() -> None:
+    """`--withdrawn` takes names in any spelling, and ids; the option may repeat; a reset changes nothing."""
+    arguments = ("--withdrawn", f"paypal, Salesforce-Marketing-Cloud,{MYSQL}", "--withdrawn", "amazon s3")
+    with Emulator(*arguments) as emulator:
+        emulator.reset()
+        api = emulator.api()
+        names = {spec["name"] for spec in api("GET", "/connectionSpecs").json()["items"]}
+        assert len(names) == 61
+        assert names.isdisjoint({"PayPal", "Salesforce Marketing Cloud", "MySQL", "Amazon S3"})
+        assert failure(api.create()) == "1413-400"
+
+
+def test_withdrawn_needs_a_source() -> None:
+    """A typo ends the emulator with a sentence, not with a test that passes for no reason."""
+    command = [sys.executable, "-m", "airflow_provider_aep.emulator", "--withdrawn", "paypal,paypall"]
+    result = run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert result.returncode == 1
+    assert "there is no source 'paypall'" in result.stderr

@@ -1,0 +1,158 @@
+"""The clock of a worker, a triggerer or the platform goes back an hour, in a create and in a wait."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path as File
+from typing import Any
+
+import pytest
+
+from airflow_provider_aep._compat import AirflowSensorTimeout
+from airflow_provider_aep.flow_service.errors import RunTimeoutError
+from tests.harness.emulator import Emulator
+from tests.harness.emulator_path import Path
+from tests.harness.figures import KeepFigure
+from tests.harness.run_server import RunServer
+from tests.harness.stories import FOREIGN_MARK, NOTHING_STANDS
+from tests.harness.unit_operators import context
+from tests.harness.unit_triggers import events, trigger
+from tests.harness.workers import NAME, Workers, standing, wait_until
+from tests.harness.wrong_clock import HOUR, set_back
+from tests.unit.sensors.test_flow_runs import deferred, resumed, sensor
+from tests.unit.triggers.conftest import server  # noqa: F401 - a fixture
+
+SHORT = 2.0
+"""Seconds until the deadline of a wait, and until the end of a token."""
+
+
+@pytest.fixture
+def clock(tmp_path: File) -> File:
+    """What makes a clock wrong; it is right until a test sets it back."""
+    file = tmp_path / "clock"
+    file.touch()
+    return file
+
+
+@pytest.fixture
+def back_at_the_first_look(server: RunServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunServer]:  # noqa: F811
+    """This process's clock goes back once a wait has looked. Its run ends at last, lest a test hangs."""
+    right = time.time
+    server.add("run-1")
+    monkeypatch.setattr(time, "time", lambda: right() - (HOUR if server.seen("/runs") else 0))
+    late = threading.Timer(60, server.finish, ["run-1", "success"])
+    late.start()
+    yield server
+    late.cancel()
+
+
+def statuses(path: Path, flow: str) -> list[str]:
+    """Of a flow's runs."""
+    return [run["metrics"]["statusSummary"]["status"] for run in path.runs(flow)]
+
+
+# The worker
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_create(emulator: Emulator, workers: Workers, clock: File, moment: str, figure: KeepFigure) -> None:
+    """One stands, as ever, and its token is not asked for anew with each request."""
+    worker = workers.start(emulator.url, pause=(moment, 3), clock=clock)
+    worker.wait_stopped()
+    set_back(clock)
+    worker.go_on()
+    made = worker.returned()
+    assert len(emulator.requests("POST", "/ims/token/v3")) == 1
+    assert standing(emulator) == [made]
+    figure("a worker's clock set back in a create: connections", len(standing(emulator)))
+
+
+def test_no_token_is_used_past_its_end(emulator: Emulator, workers: Workers, clock: File) -> None:
+    """An hour more on the clock is none for the token."""
+    short = {"access_token": emulator.token(), "token_type": "bearer", "expires_in": SHORT}
+    emulator.fault(method="POST", path="/ims/token/v3", status=200, body=short)
+    worker = workers.start(emulator.url, pause=("before", 3), clock=clock)
+    worker.wait_stopped()
+    set_back(clock)
+    time.sleep(SHORT)
+    emulator.forget_requests()
+    worker.go_on()
+    made = worker.returned()
+    assert emulator.requests("POST", "/ims/token/v3")
+    assert standing(emulator) == [made]
+
+
+def test_the_deadline_of_a_wait_in_a_slot(back_at_the_first_look: RunServer, figure: KeepFigure) -> None:
+    """Neither early nor an hour late."""
+    began = time.monotonic()
+    with pytest.raises(AirflowSensorTimeout) as caught:
+        sensor(deferrable=False, timeout=SHORT).execute(context())
+    assert isinstance(caught.value.__cause__, RunTimeoutError)
+    assert time.monotonic() - began >= SHORT
+    figure("a clock set back in a wait: deadlines kept", 1)
+
+
+# The triggerer
+
+
+def test_the_deadline_of_a_trigger(back_at_the_first_look: RunServer, figure: KeepFigure) -> None:
+    """Neither early nor an hour late."""
+    began = time.monotonic()
+    waiting = trigger(deadline=time.time() + SHORT)
+    (event,) = asyncio.run(events(waiting))
+    assert event["status"] == "timeout"
+    assert time.monotonic() - began >= SHORT
+    figure("a clock set back in a wait: deadlines kept", 1)
+
+
+def test_a_deferred_wait_goes_on(
+    emulator: Emulator, hook: Any, monkeypatch: pytest.MonkeyPatch, figure: KeepFigure
+) -> None:
+    """Its run ends, and the task that resumes an hour before it began has the result."""
+    path = Path(emulator)
+    flow = path.flow(path.once())
+    path.stop_clock()
+    left = deferred(sensor(flow_id=flow, run_id=None))
+    right = time.time
+    monkeypatch.setattr(time, "time", lambda: right() - HOUR)
+    path.advance(60)
+    result = resumed(sensor(flow_id=flow, run_id=None), left)
+    (run,) = path.runs(flow)
+    assert (result["run_id"], result["status"]) == (run["id"], "success")
+    figure("a clock set back in a wait: runs waited for to their end", 1)
+
+
+# The platform
+
+
+def test_the_platform_goes_on(tmp_path: File, clock: File) -> None:
+    """What is made later has a later `createdAt`, also after a restart; a run ends, and a token."""
+    state = str(tmp_path / "state")
+    with Emulator("--state", state, clock=clock) as emulator:
+        path = Path(emulator)
+        flow = path.flow(path.once())
+        set_back(clock)
+        wait_until(lambda: statuses(path, flow) == ["success"], "the end of the run")
+        token = emulator.token()
+        emulator.advance(86399)
+        assert emulator.api(token)("GET", "/connections").status_code == 401
+        before = emulator.api().create("before").json()["id"]
+    with Emulator("--state", state, clock=clock) as emulator:
+        after = emulator.api().create("after").json()["id"]
+        listed = emulator.api()("GET", "/connections").json()["items"]
+    made = {one["id"]: one["createdAt"] for one in listed}
+    assert made[before] < made[after]
+
+
+def test_the_oldest_stands(workers: Workers, clock: File) -> None:
+    """Two tasks race while the platform's clock goes back: the one that came first is kept."""
+    with Emulator(clock=clock) as emulator:
+        rival = emulator.api().create(NAME, description=f"Somebody's {FOREIGN_MARK}").json()["id"]
+        emulator.fault(method="GET", path="/connections", **NOTHING_STANDS)
+        set_back(clock)
+        assert workers.start(emulator.url).returned() == rival
+        assert len(emulator.requests("POST", "/connections")) == 2
+        assert standing(emulator) == [rival]

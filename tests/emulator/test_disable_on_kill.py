@@ -1,0 +1,271 @@
+"""`disable_on_kill`: the dataflow is disabled when a user ends the wait, and never by mistake."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import suppress
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from airflow_provider_aep import _compat
+from airflow_provider_aep.operators.dataflows import RetryFlowRunOperator, RunDataflowOperator
+from airflow_provider_aep.sensors.flow_runs import FlowRunSensor
+from airflow_provider_aep.triggers import flow_runs
+from airflow_provider_aep.triggers.flow_runs import FlowRunTrigger
+from tests.harness.emulator import Emulator
+from tests.harness.emulator_path import Path
+from tests.harness.unit_operators import Logged, context
+
+TASK = SimpleNamespace(dag_id="dag", task_id="wait", run_id="by hand", map_index=-1)
+
+
+@pytest.fixture
+def path(emulator: Emulator, hook: Any) -> Path:
+    """The emulator, known as `aep_default`, with a clock that stands."""
+    path = Path(emulator)
+    path.stop_clock()
+    return path
+
+
+@pytest.fixture
+def flow(path: Path) -> str:
+    """An enabled dataflow whose run goes on."""
+    flow = path.flow(path.prepared())
+    path.advance(3)
+    path.runs(flow)
+    assert path.get("flows", flow)["state"] == "enabled"
+    path.emulator.forget_requests()
+    return flow
+
+
+def off(path: Path, flow: str) -> bool:
+    """Whether it was disabled."""
+    return str(path.get("flows", flow)["state"]) in ("disabled", "disabling")
+
+
+def kill(
+    monkeypatch: pytest.MonkeyPatch, state: str | None, flow: str, run_id: str | None = None, **kwargs: Any
+) -> None:
+    """What a triggerer does when Airflow no longer lists the trigger, the task being in that state."""
+
+    async def stored(task_instance: Any) -> str | None:
+        assert task_instance is TASK
+        return state
+
+    monkeypatch.setattr(flow_runs, "atask_state", stored)
+    asyncio.run(killing(made_again(flow, run_id, **kwargs)))
+
+
+def made_again(flow: str, run_id: str | None = None, **kwargs: Any) -> FlowRunTrigger:
+    """As a triggerer makes it of what is stored."""
+    given = {"deadline": time.time() + 600, "disable_on_kill": True, **kwargs}
+    _, stored_kwargs = FlowRunTrigger(
+        aep_conn_id="aep_default", flow_id=flow, run_id=run_id, **given
+    ).serialize()
+    trigger = FlowRunTrigger(**stored_kwargs)
+    trigger.task_instance = TASK  # type: ignore[assignment]
+    return trigger
+
+
+async def killing(trigger: FlowRunTrigger) -> None:
+    """As the triggerer does: it cancels again and again what is not over yet."""
+    on_kill = asyncio.create_task(asyncio.wait_for(trigger.on_kill(), 60))
+    while not on_kill.done():
+        await asyncio.wait([on_kill], timeout=0.05)
+        on_kill.cancel(_compat.CANCELLED_BY_A_USER)
+    with suppress(asyncio.CancelledError):
+        await on_kill
+    while left := asyncio.all_tasks() - {asyncio.current_task()}:  # a triggerer goes on
+        await asyncio.wait(left)
+
+
+@pytest.mark.parametrize("state", ["failed", "success"])
+def test_marked_by_a_user(
+    path: Path, flow: str, monkeypatch: pytest.MonkeyPatch, logged: Logged, state: str
+) -> None:
+    """The deferred task is ended for good, while its run goes on."""
+    kill(monkeypatch, state, flow, path.runs(flow)[0]["id"])
+    assert off(path, flow)
+    said = logged()
+    assert "cannot cancel a run" in said
+    assert f"({flow}) (`disable_on_kill`)" in said
+
+
+@pytest.mark.parametrize(
+    "state",
+    [None, "deferred", "scheduled", "queued", "running", "up_for_retry", "skipped", "removed", "restarting"],
+)
+def test_not_certainly_by_a_user(
+    path: Path, flow: str, monkeypatch: pytest.MonkeyPatch, logged: Logged, state: str | None
+) -> None:
+    """Cleared, taken over by another triggerer, resumed by it, or ended by a rule of the DAG's."""
+    path.emulator.forget_requests()
+    kill(monkeypatch, state, flow)
+    assert path.emulator.requests() == []
+    assert not off(path, flow)
+    assert f"the task is {state or 'cleared'}, so it is not certain" in logged()
+
+
+def test_resumed_elsewhere_and_over(
+    path: Path, flow: str, monkeypatch: pytest.MonkeyPatch, logged: Logged
+) -> None:
+    """Another triggerer resumed the task, which failed with its run: no user was there."""
+    (run,) = path.runs(flow)
+    path.emulator.control("POST", f"runs/{run['id']}", {"status": "failed"})
+    path.advance(600)
+    kill(monkeypatch, "failed", flow, run["id"])
+    assert "the run ended" in logged()
+    kill(monkeypatch, "failed", flow, None, deadline=time.time() - 1)
+    assert "the wait was over" in logged()
+    assert not off(path, flow)
+
+
+def test_only_where_it_was_asked_for(path: Path, flow: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run goes on, and so does its dataflow."""
+    kill(monkeypatch, "failed", flow, disable_on_kill=False)
+    assert not off(path, flow)
+
+
+def test_a_dataflow_that_is_off_already(
+    path: Path, flow: str, monkeypatch: pytest.MonkeyPatch, logged: Logged
+) -> None:
+    """A hundred mapped waits for one dataflow may be ended at a time: no second action, no complaint."""
+    kill(monkeypatch, "failed", flow)
+    kill(monkeypatch, "failed", flow)
+    assert len(path.emulator.requests("POST", "/action")) == 1
+    assert logged().count(f"({flow}) (`disable_on_kill`)") >= 2
+
+
+def test_a_service_in_trouble_is_asked_again(path: Path, flow: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until Airflow's own limit; a lost reply is no second action."""
+    monkeypatch.setattr(flow_runs, "slowed", lambda *_: 0.0)
+    path.emulator.fault(path=f"/flows/{flow}", method="GET", status=503, times=2)
+    path.emulator.fault(path="/action", when="after", drop=True)
+    kill(monkeypatch, "failed", flow)
+    assert off(path, flow)
+    assert len(path.emulator.requests("POST", "/action")) == 1
+
+
+def test_a_slow_service_has_its_time(
+    path: Path, flow: str, monkeypatch: pytest.MonkeyPatch, logged: Logged
+) -> None:
+    """Each reply takes longer than the triggerer's pause between two cancels."""
+    path.emulator.fault(path=f"/flows/{flow}", delay=0.3, times=2)
+    kill(monkeypatch, "failed", flow)
+    assert off(path, flow)
+    assert f"({flow}) (`disable_on_kill`)" in logged()
+
+
+def test_a_triggerer_that_ends_is_not_held(
+    path: Path, flow: str, monkeypatch: pytest.MonkeyPatch, logged: Logged
+) -> None:
+    """It cancels without the word of a user; what is under way goes on as long as the triggerer does."""
+
+    async def under_way(_task_instance: Any) -> str:
+        looking.set()
+        await let_go.wait()
+        return "failed"
+
+    async def ending() -> None:
+        on_kill = asyncio.create_task(made_again(flow).on_kill())
+        await looking.wait()
+        on_kill.cancel("the triggerer ends")
+        with pytest.raises(asyncio.CancelledError):
+            await on_kill
+        assert not off(path, flow)
+        let_go.set()
+        await asyncio.wait(asyncio.all_tasks() - {asyncio.current_task()})
+
+    looking, let_go = asyncio.Event(), asyncio.Event()
+    monkeypatch.setattr(flow_runs, "atask_state", under_way)
+    asyncio.run(ending())
+    assert off(path, flow)
+    assert f"({flow}) (`disable_on_kill`)" in logged()
+
+
+def test_it_does_not_try_for_ever(
+    path: Path, flow: str, monkeypatch: pytest.MonkeyPatch, logged: Logged
+) -> None:
+    """Airflow's own limit for it holds, and what is left to do is said."""
+    monkeypatch.setenv("AIRFLOW__TRIGGERER__ON_KILL_TIMEOUT", "1")
+    path.emulator.fault(path=f"/flows/{flow}", delay=600)
+    kill(monkeypatch, "failed", flow)
+    assert "could not be disabled (`disable_on_kill`) within 1 s" in logged()
+    path.emulator.clear_faults()
+    assert not off(path, flow)
+
+
+def test_a_refusal_is_told(path: Path, flow: str, monkeypatch: pytest.MonkeyPatch, logged: Logged) -> None:
+    """And what is still at work is named."""
+    path.emulator.fault(path="/action", status=403, body={"error_code": "403027", "message": "no"})
+    kill(monkeypatch, "failed", flow)
+    assert f"Dataflow {flow} could not be disabled" in logged()
+    assert not off(path, flow)
+
+
+def test_what_is_stored(path: Path) -> None:
+    """A trigger that does not need the option is stored without it, as versions without it knew it."""
+    plain = FlowRunTrigger(aep_conn_id="aep_default", flow_id="flow-1", deadline=1.0)
+    assert "disable_on_kill" not in plain.serialize()[1]
+    asked = FlowRunTrigger(aep_conn_id="aep_default", flow_id="flow-1", deadline=1.0, disable_on_kill=True)
+    assert asked.serialize()[1]["disable_on_kill"] is True
+
+
+@pytest.mark.parametrize("map_index", [-1, 7])
+def test_the_state_is_that_of_the_task_itself(monkeypatch: pytest.MonkeyPatch, map_index: int) -> None:
+    """Airflow's answer is read by the name it gives a mapped task; one that is not in it was cleared."""
+    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+
+    def states(**asked: Any) -> dict[str, Any]:
+        assert asked == {
+            "dag_id": "dag",
+            "task_ids": ["wait"],
+            "run_ids": ["by hand"],
+            "map_index": map_index,
+        }
+        return answer
+
+    monkeypatch.setattr(RuntimeTaskInstance, "get_task_states", staticmethod(states))
+    task = SimpleNamespace(**{**vars(TASK), "map_index": map_index})
+    answer: dict[str, Any] = {"by hand": {"wait": "failed", "wait_7": "success", "wait_1": "deferred"}}
+    expected = "failed" if map_index < 0 else "success"
+    assert asyncio.run(_compat.atask_state(task)) == expected
+    answer = {"another run": {"wait": "failed", "wait_7": "failed"}}
+    assert asyncio.run(_compat.atask_state(task)) is None
+
+
+def waiting(kind: str, flow: str, run_id: str) -> Any:
+    """A task of that kind; a re-trigger takes a run that failed."""
+    options: dict[str, Any] = {"task_id": "wait", "disable_on_kill": True, "timeout": 600}
+    if kind == "sensor":
+        return FlowRunSensor(flow_id=flow, run_id=run_id, **options)
+    if kind == "retry":
+        return RetryFlowRunOperator(run_id=run_id, **options)
+    return RunDataflowOperator(flow_id=flow, window_start=1_700_000_000, window_end="2027-01-01", **options)
+
+
+@pytest.mark.parametrize("kind", ["sensor", "retry", "run"])
+def test_each_that_waits_takes_the_option_along(
+    path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """While it runs its own `on_kill` disables; what it leaves for the triggerer says that it is to."""
+    from airflow_provider_aep.operators import _runs
+
+    flow = path.flow(path.prepared())
+    path.advance(3)
+    (run,) = path.runs(flow)
+    monkeypatch.setattr(_runs, "start_run", lambda *_, **__: run["id"])
+    monkeypatch.setattr(_runs, "retrigger", lambda *_, **__: (flow, run["id"], None))
+    task = waiting(kind, flow, run["id"])
+    left: list[Any] = []
+    monkeypatch.setattr(task, "defer", lambda **kwargs: left.append(kwargs["trigger"]))
+    with pytest.raises(AssertionError, match="does not return"):
+        task.execute(context())
+    assert left[0].disable_on_kill is True
+    assert not off(path, flow)
+    task.on_kill()
+    assert off(path, flow)
+    task.on_kill()

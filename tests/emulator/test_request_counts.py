@@ -1,0 +1,40 @@
+"""How many requests and TCP connections a create may cost."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.harness.emulator import PAYPAL_SPEC, Emulator
+from tests.harness.workers import Workers, standing
+
+
+@pytest.mark.parametrize(
+    ("validation", "asked"), [("live", [("GET", PAYPAL_SPEC)]), ("offline", [])], ids=["live", "offline"]
+)
+def test_a_cold_create_sends_four_requests(
+    emulator: Emulator, workers: Workers, validation: str, asked: list[tuple[str, str]]
+) -> None:
+    """Token, look, POST, look, and one for the source's spec: anything more is paid by every task."""
+    made = workers.start(emulator.url, validation=validation).returned()
+    sent = [(entry["method"], entry["path"].rsplit("/", 1)[1]) for entry in emulator.requests()]
+    assert sent == [
+        ("POST", "v3"), ("GET", "connections"), *asked, ("POST", "connections"), ("GET", "connections"),
+    ]  # fmt: skip
+    assert standing(emulator) == [made]
+
+
+def test_a_reuse_sends_two_requests(emulator: Emulator, workers: Workers) -> None:
+    """Token and look: most runs of a scheduled DAG find what stands."""
+    made = workers.start(emulator.url).returned()
+    emulator.forget_requests()
+    assert workers.start(emulator.url, run_id="another").returned() == made
+    sent = [(entry["method"], entry["path"].rsplit("/", 1)[1]) for entry in emulator.requests()]
+    assert sent == [("POST", "v3"), ("GET", "connections")]
+
+
+def test_a_hook_opens_one_tcp_connection(emulator: Emulator, workers: Workers) -> None:
+    """A new connection a request is a TLS handshake a request, at Adobe's distance."""
+    workers.start(emulator.url).returned()
+    numbers = {entry["connection"] for entry in emulator.requests()}
+    assert len(emulator.requests()) == 5
+    assert len(numbers) == 1

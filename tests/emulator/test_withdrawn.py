@@ -1,0 +1,57 @@
+"""PayPal's DAG on a platform that offers PayPal no longer, from the failure to the way on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from airflow_provider_aep.flow_service import errors
+from airflow_provider_aep.operators.connections import CreatePayPalConnectionOperator, TestConnectionOperator
+from tests.harness import canary
+from tests.harness.connections import SetConnection
+from tests.harness.creating import connections, create, tap, wiretap
+from tests.harness.emulator import PAYPAL_SPEC, Emulator
+from tests.harness.unit_operators import context, unwrapped
+
+__all__ = ["connections", "tap", "wiretap"]
+
+
+@pytest.fixture(scope="module")
+def emulator_process() -> Iterator[Emulator]:
+    """One without PayPal; the fixtures for connections go to it."""
+    with Emulator("--withdrawn", "paypal") as emulator:
+        yield emulator
+
+
+def test_the_dag_fails_with_what_to_do(emulator: Emulator, paypal: str) -> None:
+    """One sentence after the other: which source, what is known of its end, which others, which line."""
+    with unwrapped(errors.SourceWithdrawnError) as caught:
+        CreatePayPalConnectionOperator(task_id="create").execute(context())
+    assert str(caught.value) == (
+        f"The platform does not offer the source PayPal (connection spec {PAYPAL_SPEC}) in sandbox 'prod', "
+        "or not to this credential. Adobe's documents on its end: announced: \"will be deprecated at the end "
+        "of June 2025\". Other sources of its category, payments: Stripe (`source='stripe'`), Square "
+        "(`source='square'`). Their data and its schema differ from those of PayPal: check the dataset's "
+        "schema and write a mapping. In the DAG, write one of them in a CreateBaseConnectionOperator in "
+        "place of 'paypal', and let `source_conn_id` name an Airflow connection with its credentials. "
+        "`python -m airflow_provider_aep sources --live` lists what the platform offers. [AEP-E507]"
+    )
+    assert not caught.value.retryable
+    assert emulator.state()["connections"] == 0
+    assert emulator.requests("POST", "/connections") == []
+
+
+def test_the_ways_it_names_work(emulator: Emulator, paypal: str, set_connection: SetConnection) -> None:
+    """With the line changed as it says, and a connection of the new source."""
+    with unwrapped(errors.SourceWithdrawnError) as caught:
+        CreatePayPalConnectionOperator(task_id="create").execute(context())
+    sources = re.findall(r"`source='(.+?)'`", str(caught.value))
+    assert sources == ["stripe", "square"]
+    client = {"login": canary.made_for("Id"), "password": canary.made_for("Secret")}
+    tokens = {name: canary.made_for(name) for name in ("accessToken", "refreshToken")}
+    set_connection("source_conn", conn_type="http", host="acme", **client, extra=tokens)
+    for source in sources:
+        made = create(source)
+        assert TestConnectionOperator(task_id="test", connection_id=made).execute(context())

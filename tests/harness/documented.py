@@ -1,0 +1,82 @@
+"""The documented sources as the emulator's data has them, for tests that go through them all."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from tests.harness import canary
+from tests.harness.emulator import PAYPAL_ID, PAYPAL_SECRET
+
+DATA = files("airflow_provider_aep") / "emulator" / "data" / "sources.json"
+NUMBERS = {"port": "22", "maxConcurrentConnections": "4"}
+SECRET = ("secret", "pass", "token", "connectionstring", "sas", "key", "credentials")
+NO_SECRET = ("accessTokenUrl", "tokenEndpoint", "accessKeyId", "sasKeyName")
+FLAGS = ("disableChunking", "enableSsl", "authenticationRequired", "includeDeletedObjects")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One source and one way to authenticate."""
+
+    source: dict[str, Any]
+    auth: dict[str, Any]
+
+    def __str__(self) -> str:
+        return f"{self.source['name']}, {self.auth['name']}"
+
+    @property
+    def required(self) -> list[str]:
+        """The parameters that have no default."""
+        return [name for name in self.auth["required"] if name not in self.auth.get("defaults", {})]
+
+    def params(self, *, optional: bool = False) -> dict[str, Any]:
+        """A value for each parameter, every one of them right."""
+        names = self.auth["required"] + (self.auth["optional"] if optional else [])
+        return {name: _value(self.source["name"], name) for name in names}
+
+    def body(self, **params: Any) -> dict[str, Any]:
+        """The tutorials' body; `password="wrong"` changes a parameter, `password=None` leaves it out."""
+        merged = {**self.params(), **params}
+        auth = {"specName": self.auth["name"], "params": {k: v for k, v in merged.items() if v is not None}}
+        return {
+            "name": str(self),
+            "auth": auth,
+            "connectionSpec": {"id": self.source["id"], "version": "1.0"},
+        }
+
+
+def is_secret(name: str) -> bool:
+    """By its name, as the tutorials have no other mark."""
+    return any(word in name.lower() for word in SECRET) and name not in NO_SECRET
+
+
+def sources() -> list[dict[str, Any]]:
+    """Every entry."""
+    entries: list[dict[str, Any]] = json.loads(DATA.read_text("utf-8"))
+    return entries
+
+
+def rows() -> list[Row]:
+    """Every way to authenticate of every source."""
+    return [Row(source, auth) for source in sources() for auth in source["auth"]]
+
+
+def table() -> list[dict[str, Any]] | None:
+    """The table that the data is made from; it is no part of this repository, AEP_SOURCE_SPECS names it."""
+    path = os.environ.get("AEP_SOURCE_SPECS")
+    return json.loads(Path(path).read_text("utf-8")) if path else None
+
+
+def _value(source: str, name: str) -> Any:
+    if source == "PayPal" and name in ("clientId", "clientSecret"):
+        return {"clientId": PAYPAL_ID, "clientSecret": PAYPAL_SECRET}[name]
+    if name in FLAGS:
+        return True
+    if is_secret(name):
+        return canary.made_for(name)
+    return NUMBERS.get(name, f"{name} of {source}")
