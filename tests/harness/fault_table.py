@@ -1,7 +1,7 @@
 """What a create must survive beyond the fault matrix: what fails, what this try says, and what it leaves.
 
 The matrix (`tests/harness/faults`) spoils the one request that changes something. Here fail the looks, the
-token and the clean-up of a race, faults come together, and the task is interrupted: with real pauses, in a process.
+token and the clean-up of a race, faults come together, and the task is interrupted. All pauses are real.
 """
 
 from __future__ import annotations
