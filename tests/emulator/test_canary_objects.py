@@ -14,7 +14,7 @@ from airflow_provider_aep.flow_service.errors import AepError
 from tests.harness import canary
 from tests.harness.connections import MakeHook
 from tests.harness.emulator import PAYPAL_AUTH, PAYPAL_SPEC, Emulator
-from tests.harness.unit_operators import context
+from tests.harness.operators import context
 from tests.harness.wiretap import Wiretap
 
 ECHO = " ".join(form for secret in canary.CANARIES[:4] for form in canary.usual_spellings(secret))

@@ -24,7 +24,7 @@ from airflow_provider_aep.hooks.auth_selection import settle_auth
 from airflow_provider_aep.hooks.credentials import read_credentials
 from tests.harness.connections import MakeHook, SetConnection
 from tests.harness.emulator import PAYPAL_SPEC, Emulator
-from tests.harness.unit_operators import context
+from tests.harness.operators import context
 
 SOURCES = [source for source in catalogue().values() if source.auth]
 Said = Callable[..., str]

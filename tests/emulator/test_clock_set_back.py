@@ -16,14 +16,12 @@ from airflow_provider_aep.flow_service.errors import RunTimeoutError
 from tests.harness.emulator import Emulator
 from tests.harness.emulator_path import Path
 from tests.harness.figures import KeepFigure
+from tests.harness.operators import context
 from tests.harness.run_server import RunServer
 from tests.harness.stories import FOREIGN_MARK, NOTHING_STANDS
-from tests.harness.unit_operators import context
-from tests.harness.unit_triggers import events, trigger
+from tests.harness.waits import deferred, events, resumed, sensor, trigger
 from tests.harness.workers import NAME, Workers, standing, wait_until
 from tests.harness.wrong_clock import HOUR, set_back
-from tests.unit.sensors.test_flow_runs import deferred, resumed, sensor
-from tests.unit.triggers.conftest import server  # noqa: F401 - a fixture
 
 SHORT = 2.0
 """Seconds until the deadline of a wait, and until the end of a token."""
@@ -38,7 +36,7 @@ def clock(tmp_path: File) -> File:
 
 
 @pytest.fixture
-def back_at_the_first_look(server: RunServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunServer]:  # noqa: F811
+def back_at_the_first_look(server: RunServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunServer]:
     """This process's clock goes back once a wait has looked. Its run ends at last, lest a test hangs."""
     right = time.time
     server.add("run-1")

@@ -17,8 +17,8 @@ from airflow_provider_aep.flow_service.errors import (
     TaskStoreError,
 )
 from tests.harness.emulator import Emulator
+from tests.harness.operators import Store, context, unwrapped
 from tests.harness.pipeline import COLUMN_NAMES, Pipeline
-from tests.harness.unit_operators import Store, context, unwrapped
 
 TABLE = "PayPal.Catalog_Products"
 

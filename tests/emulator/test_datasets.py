@@ -12,7 +12,7 @@ from airflow_provider_aep.operators.datasets import CreateDatasetOperator
 from tests.harness.connections import MakeHook
 from tests.harness.emulator import Emulator
 from tests.harness.emulator_path import Path, made, target_body
-from tests.harness.unit_operators import Store, context, unwrapped
+from tests.harness.operators import Store, context, unwrapped
 
 FOREIGN = "Somebody's [airflow:other_dag.create 0123abcd]"
 

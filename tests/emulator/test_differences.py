@@ -15,9 +15,9 @@ from tests.harness.connections import MakeHook
 from tests.harness.dag_runs import DagRun, changes
 from tests.harness.emulator import Emulator
 from tests.harness.emulator_path import Path, made
+from tests.harness.operators import Logged, context, unwrapped
 from tests.harness.pipeline import Pipeline
 from tests.harness.places import DAILY, base_of
-from tests.harness.unit_operators import Logged, context, unwrapped
 from tests.harness.workers import Workers
 
 NAMES = {"Product_Id": "_emulator.Product_Id", "Product_Name": "_emulator.Product_Name"}

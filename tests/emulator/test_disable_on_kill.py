@@ -17,7 +17,7 @@ from airflow_provider_aep.triggers import flow_runs
 from airflow_provider_aep.triggers.flow_runs import FlowRunTrigger
 from tests.harness.emulator import Emulator
 from tests.harness.emulator_path import Path
-from tests.harness.unit_operators import Logged, context
+from tests.harness.operators import Logged, context
 
 TASK = SimpleNamespace(dag_id="dag", task_id="wait", run_id="by hand", map_index=-1)
 

@@ -10,8 +10,8 @@ from airflow_provider_aep.flow_service.errors import AepConfigError
 from tests.harness.connections import MakeHook
 from tests.harness.emulator import Emulator
 from tests.harness.emulator_path import Path
+from tests.harness.operators import context, unwrapped
 from tests.harness.places import LANDING_ZONE, base_of
-from tests.harness.unit_operators import context, unwrapped
 
 ZIPPED = "/archive/customers.csv.gz"
 

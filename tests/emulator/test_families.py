@@ -13,8 +13,8 @@ from tests.harness.connections import MakeHook
 from tests.harness.dag_runs import DAY, HOUR, DagRun, changes
 from tests.harness.emulator import Emulator
 from tests.harness.emulator_path import Path
+from tests.harness.operators import context, unwrapped
 from tests.harness.places import COLUMNS, DAILY, LANDING_ZONE, LAVA, base_of
-from tests.harness.unit_operators import context, unwrapped
 from tests.harness.workers import Workers
 
 ONE_EACH = ("sourceConnections", "targetConnections", "flows", "schemas", "datasets", "mappingSets")

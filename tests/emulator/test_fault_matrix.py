@@ -31,8 +31,8 @@ from tests.harness.faults.operators import OPERATORS, READERS
 from tests.harness.faults.rules import DEVIATIONS, KINDS, RULES
 from tests.harness.faults.world import Try, World
 from tests.harness.figures import KeepFigure
+from tests.harness.operators import Store, context
 from tests.harness.raw_server import RawServer, reply, unused_port
-from tests.harness.unit_operators import Store, context
 
 SEED = 5
 SHORT = 0.3

@@ -13,7 +13,7 @@ from airflow_provider_aep.hooks.flow_service import FlowServiceHook
 from airflow_provider_aep.sensors.flow_runs import FlowRunSensor
 from tests.harness.emulator import Emulator
 from tests.harness.emulator_path import Path
-from tests.harness.unit_operators import Logged, context
+from tests.harness.operators import Logged, context
 from tests.harness.workers import Worker, Workers, wait_until
 
 SENSOR = "sensors.flow_runs.FlowRunSensor"

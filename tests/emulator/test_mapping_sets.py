@@ -12,7 +12,7 @@ from tests.harness.connections import MakeHook
 from tests.harness.emulator import Emulator
 from tests.harness.emulator_path import COLUMNS as PRODUCT_COLUMNS
 from tests.harness.emulator_path import Path, made
-from tests.harness.unit_operators import Store, context, unwrapped
+from tests.harness.operators import Store, context, unwrapped
 
 COLUMNS = [{"name": name, "type": "string"} for name in ("product_id", "Product_Name", "Colour")]
 MAPPING = {"product_id": "_id", "Product_Name": "_emulator.Product_Name"}

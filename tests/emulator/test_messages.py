@@ -11,9 +11,9 @@ from airflow_provider_aep.flow_service.errors import AepError, AepPermissionErro
 from airflow_provider_aep.retry import AepRetryPolicy
 from tests.harness.emulator import Emulator
 from tests.harness.emulator_path import Path
+from tests.harness.operators import Logged, context, unwrapped
 from tests.harness.pipeline import Pipeline
 from tests.harness.places import base_of
-from tests.harness.unit_operators import Logged, context, unwrapped
 
 DENIED = {
     "type": "https://ns.adobe.com/aep/errors/FLOW-2121-403",

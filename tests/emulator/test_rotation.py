@@ -13,8 +13,8 @@ from airflow_provider_aep.operators.connections import RotateCredentialsOperator
 from tests.harness import canary
 from tests.harness.connections import MakeHook, SetConnection
 from tests.harness.emulator import PAYPAL_ID, PAYPAL_SECRET, Emulator
+from tests.harness.operators import context, unwrapped
 from tests.harness.pipeline import Pipeline
-from tests.harness.unit_operators import context, unwrapped
 
 Meanwhile = Callable[..., None]
 EXPIRED, MISTYPED = canary.made_for("Expired"), canary.made_for("Mistyped")

@@ -13,8 +13,8 @@ from airflow_provider_aep.flow_service.errors import (
     AmbiguousRunError,
 )
 from tests.harness.emulator import ORG_ID, Emulator
+from tests.harness.operators import Store, context, unwrapped
 from tests.harness.pipeline import Pipeline
-from tests.harness.unit_operators import Store, context, unwrapped
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from airflow_provider_aep.flow_service.requests import Call, list_connections, l
 from tests.harness.connections import MakeHook
 from tests.harness.emulator import Emulator, paypal_body
 from tests.harness.emulator_path import Path
-from tests.harness.unit_operators import context
-from tests.unit.sensors.test_flow_runs import deferred, resumed, sensor
+from tests.harness.operators import context
+from tests.harness.waits import deferred, resumed, sensor
 
 PROD = {"x-sandbox-name": "prod", "X-SANDBOX-NAME": "prod", "x-sandbox-id": "prod", "X-Sandbox-Id": "prod"}
 Late = Callable[[Any, Callable[[], Any]], Any]

@@ -11,7 +11,7 @@ from airflow_provider_aep.operators.schemas import CreateSchemaOperator
 from tests.harness.connections import MakeHook
 from tests.harness.emulator import Emulator
 from tests.harness.emulator_path import FULL, PROFILE, Path
-from tests.harness.unit_operators import Logged, Store, context, unwrapped
+from tests.harness.operators import Logged, Store, context, unwrapped
 
 COLUMNS: list[dict[str, Any]] = [
     {"name": "Product_Id", "type": "string", "xdm": {"type": "string"}},

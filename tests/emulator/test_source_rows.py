@@ -11,7 +11,7 @@ from tests.harness.connections import SetConnection
 from tests.harness.creating import SPECS, connections, create, generic, posted, tap, wiretap
 from tests.harness.emulator import Emulator
 from tests.harness.natural import NATURAL
-from tests.harness.unit_operators import context, unwrapped
+from tests.harness.operators import context, unwrapped
 from tests.harness.wiretap import Wiretap
 
 __all__ = ["connections", "tap", "wiretap"]

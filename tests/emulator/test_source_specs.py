@@ -18,7 +18,7 @@ from tests.harness import canary
 from tests.harness.connections import SetConnection
 from tests.harness.creating import SPECS, connections, create, generic, posted, tap, wiretap
 from tests.harness.emulator import PAYPAL_AUTH, PAYPAL_SPEC, Emulator
-from tests.harness.unit_operators import context, unwrapped
+from tests.harness.operators import context, unwrapped
 from tests.harness.wiretap import Wiretap
 
 __all__ = ["connections", "tap", "wiretap"]

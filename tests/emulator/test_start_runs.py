@@ -11,8 +11,8 @@ import pytest
 
 from airflow_provider_aep.flow_service.errors import AmbiguousRunError
 from tests.harness.emulator import Emulator
+from tests.harness.operators import Store
 from tests.harness.pipeline import Pipeline
-from tests.harness.unit_operators import Store
 
 WINDOW = (1_700_000_000.0, 1_800_000_000.0)
 log = logging.getLogger(__name__)

@@ -18,8 +18,8 @@ from airflow_provider_aep.flow_service.requests import list_runs, list_runs_of
 from airflow_provider_aep.flow_service.runs import read_run
 from tests.harness.emulator import Emulator
 from tests.harness.emulator_path import Path
-from tests.harness.unit_operators import context, unwrapped
-from tests.unit.sensors.test_flow_runs import deferred, resumed, sensor
+from tests.harness.operators import context, unwrapped
+from tests.harness.waits import deferred, resumed, sensor
 
 RUN_KEYS = ["run_id", "status", "records_read", "records_written", "records_failed", "records_skipped"]
 

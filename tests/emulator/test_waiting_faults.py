@@ -14,11 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.harness.run_server import RunServer
-from tests.harness.unit_triggers import events, trigger
+from tests.harness.waits import events, trigger
 from tests.harness.workers import wait_until
-from tests.unit.triggers.conftest import server
-
-__all__ = ["server"]
 
 WAITS = 100
 

@@ -13,7 +13,7 @@ from tests.harness import canary
 from tests.harness.connections import SetConnection
 from tests.harness.creating import connections, create, tap, wiretap
 from tests.harness.emulator import PAYPAL_SPEC, Emulator
-from tests.harness.unit_operators import context, unwrapped
+from tests.harness.operators import context, unwrapped
 
 __all__ = ["connections", "tap", "wiretap"]
 

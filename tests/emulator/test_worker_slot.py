@@ -20,7 +20,7 @@ from tests.harness import emulator_path as path
 from tests.harness.all_operators import every_operator, make
 from tests.harness.connections import MakeHook
 from tests.harness.emulator import Emulator
-from tests.harness.unit_operators import Store, context, unwrapped
+from tests.harness.operators import Store, context, unwrapped
 
 OFTEN = 12
 LATE = {"status": 429, "headers": {"Retry-After": "20"}, "body": {}}

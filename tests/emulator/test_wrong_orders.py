@@ -12,7 +12,7 @@ from tests.harness import emulator_path as path
 from tests.harness.connections import MakeHook
 from tests.harness.dag_runs import DagRun, changes
 from tests.harness.emulator import Emulator
-from tests.harness.unit_operators import context, unwrapped
+from tests.harness.operators import context, unwrapped
 from tests.harness.workers import Workers
 
 DAILY = {"frequency": "day", "interval": 1}

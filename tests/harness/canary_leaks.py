@@ -19,7 +19,7 @@ from tests.harness import canary
 from tests.harness.canary_dags import aep_connection, run_plan
 from tests.harness.connections import MakeHook
 from tests.harness.emulator import Emulator
-from tests.harness.unit_operators import context
+from tests.harness.operators import context
 from tests.harness.wiretap import Wiretap
 from tests.harness.workers import Workers
 

@@ -12,7 +12,7 @@ from airflow_provider_aep.flow_service.auth_parameters import is_secret
 from tests.harness.catalogue_rows import a_value
 from tests.harness.connections import MakeHook, SetConnection
 from tests.harness.emulator import Emulator
-from tests.harness.unit_operators import context
+from tests.harness.operators import context
 from tests.harness.wiretap import Wiretap
 
 SPECS = "/connectionSpecs/"

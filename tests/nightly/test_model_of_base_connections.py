@@ -38,7 +38,7 @@ from tests.harness.models.connection_model import (
 )
 from tests.harness.models.disturbances import Disturbance, Killed, draw, places
 from tests.harness.models.stage import SANDBOXES, Stage, stage, tell
-from tests.harness.unit_operators import Store, context
+from tests.harness.operators import Store, context
 
 __all__ = ["stage"]
 

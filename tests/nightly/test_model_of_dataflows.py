@@ -32,7 +32,7 @@ from tests.harness.models.dataflow_disturbances import FAULTS, KILLS, RIVALS
 from tests.harness.models.dataflow_model import LEAD, Flow, Model, Order, Run
 from tests.harness.models.disturbances import Disturbance, Killed, draw, places
 from tests.harness.models.stage import Stage, stage, tell
-from tests.harness.unit_operators import Store, context
+from tests.harness.operators import Store, context
 
 __all__ = ["stage"]
 

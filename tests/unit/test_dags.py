@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import runpy
-import subprocess
-import sys
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -67,20 +65,6 @@ TASKS = {
         "report",
     },
 }
-PARSE = """
-import runpy, sys
-from airflow.sdk import DAG, BaseHook, Param, XComArg, task, task_group
-
-def refuse(*_args):
-    raise AssertionError("a look-up at parse time")
-
-BaseHook.get_connection = refuse
-sys.addaudithook(lambda event, _: refuse() if event.startswith("socket.") else None)
-before = set(sys.modules)
-for file in sys.argv[1:]:
-    runpy.run_path(file)
-print(*sorted(set(sys.modules) - before))
-"""
 
 
 def parsed(name: str) -> Any:
@@ -91,16 +75,6 @@ def parsed(name: str) -> Any:
     (file,) = (file for file in FILES if file.stem == name)
     tasks = (BaseOperator, MappedOperator)
     return next(one.dag for one in runpy.run_path(str(file)).values() if isinstance(one, tasks))
-
-
-def test_parsing_asks_nobody() -> None:
-    """Airflow parses them again and again: no request, no connection, no HTTP library."""
-    command = [sys.executable, "-c", PARSE, *map(str, FILES)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    imported = done.stdout.split()
-    assert "airflow_provider_aep.task_groups" in imported
-    assert not [name for name in imported if name.startswith(("airflow_provider_aep.hooks", "requests"))]
 
 
 @pytest.mark.parametrize("name", [file.stem for file in FILES])

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from pathlib import Path
+from typing import TypeGuard
 
+import airflow_provider_aep
 from scripts.docs import PACKAGE, declared
-from tests.unit.test_imports import imported, trees
+
+MODULES = Path(airflow_provider_aep.__file__).parent
+COMPAT = MODULES / "_compat.py"
 
 # What is imported and not declared, because it cannot be missing: it comes with what is.
 COMES_WITH = {
@@ -22,6 +28,21 @@ COMES_WITH = {
 }
 # Airflow 3.1's API server puts a stand-in where it lacks the real one.
 MAY_BE_MISSING = {"wtforms"}
+
+
+def trees() -> Iterator[tuple[Path, ast.Module]]:
+    """Every module, parsed."""
+    for path in MODULES.rglob("*.py"):
+        yield path, ast.parse(path.read_text("utf-8"))
+
+
+def imported(tree: ast.Module) -> Iterator[str]:
+    """What a module imports, at whatever place, with the names it takes: `airflow.sdk.BaseHook`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{name.name}" for name in node.names)
 
 
 def test_every_import_is_declared() -> None:
@@ -79,3 +100,24 @@ def find(name: str) -> Distribution | None:
 def normal(name: str) -> str:
     """Return the name of a distribution as the index writes it."""
     return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def test_one_module_knows_versions() -> None:
+    """Whoever drops an old Airflow looks into `_compat.py` alone."""
+    for path, tree in trees():
+        text = "\n".join([*imported(tree), ast.unparse(tree)])
+        asked = re.search(r"airflow\.(__version__|version)\b|AIRFLOW_V_|version\(['\"]apache-airflow", text)
+        assert not asked, f"{path} asks for Airflow's version: {asked}"
+        lines = [node.lineno for node in ast.walk(tree) if _survives_a_missing_name(node)]
+        assert path == COMPAT or not lines, f"{path}, lines {lines}: belongs into _compat.py"
+
+
+def _survives_a_missing_name(node: ast.AST) -> TypeGuard[ast.expr | ast.ExceptHandler]:
+    """Whether it goes on where a module or a name of Airflow is not there."""
+    if isinstance(node, ast.ExceptHandler) and node.type is not None:
+        caught = ast.unparse(node.type)
+    elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("suppress"):
+        caught = ast.unparse(node)
+    else:
+        return False
+    return "ImportError" in caught or "ModuleNotFoundError" in caught

@@ -17,7 +17,7 @@ from airflow_provider_aep.flow_service.errors import (
     AepThrottledError,
     EntityStateError,
 )
-from tests.harness.unit_exactly_once import OTHER, entity, wanted
+from tests.harness.exactly_once import OTHER, entity, wanted
 
 
 class Script:

@@ -214,8 +214,13 @@ def finished(tasks: list[Task], dead: set[int]) -> Iterator[Task]:
 @pytest.mark.parametrize("if_exists", ["reuse", "update"])
 @pytest.mark.parametrize(
     ("kills", "losses"),
-    [(0, 0), (1, 0), (0, 1), (2, 0), (1, 1)],
-    ids=["no fault", "one kill", "one lost reply", "two kills", "a kill and a lost reply"],
+    [
+        pytest.param(0, 0, id="no fault"),
+        pytest.param(1, 0, id="one kill"),
+        pytest.param(0, 1, id="one lost reply"),
+        pytest.param(2, 0, id="two kills", marks=pytest.mark.nightly),
+        pytest.param(1, 1, id="a kill and a lost reply", marks=pytest.mark.nightly),
+    ],
 )
 def test_two_tasks_end_with_one(kills: int, losses: int, if_exists: str, foreign: int) -> None:
     """Whatever the order: one stands in the end, everybody returns it, and nobody's id is deleted later."""
@@ -274,8 +279,12 @@ def test_a_killed_try_and_its_retry(if_exists: str, remembers: bool) -> None:
 
 @pytest.mark.parametrize(
     ("kills", "losses"),
-    [(0, 0), (1, 0), (0, 1), (2, 0)],
-    ids=["no fault", "one kill", "one lost reply", "two kills"],
+    [
+        pytest.param(0, 0, id="no fault"),
+        pytest.param(1, 0, id="one kill"),
+        pytest.param(0, 1, id="one lost reply", marks=pytest.mark.nightly),
+        pytest.param(2, 0, id="two kills", marks=pytest.mark.nightly),
+    ],
 )
 def test_of_drafts_only_the_survivor_is_published(kills: int, losses: int) -> None:
     """A dataflow ingests from the moment it is published: never are two at work, whatever the order."""
@@ -338,6 +347,7 @@ def test_what_others_made_is_never_deleted() -> None:
     assert ids == list(world.entities)
 
 
+@pytest.mark.nightly
 def test_three_tasks_race() -> None:
     """A third task changes nothing: everybody agrees on the oldest."""
 

@@ -63,7 +63,7 @@ def run_again(pipeline: Pipeline) -> None:
 
 def wait(pipeline: Pipeline) -> None:
     from airflow_provider_aep.sensors.flow_runs import FlowRunSensor
-    from tests.harness.unit_operators import context
+    from tests.harness.operators import context
 
     sensor = FlowRunSensor(task_id="wait", flow_id=often(pipeline), match="latest", deferrable=False)
     assert sensor.execute(context())["status"] == "success"

@@ -10,7 +10,7 @@ import requests
 from tests.harness.connections import MakeHook
 from tests.harness.contract import openapi
 from tests.harness.emulator import Emulator
-from tests.harness.unit_operators import context
+from tests.harness.operators import context
 
 needs_openapi = pytest.mark.skipif(
     openapi.openapi_dir() is None,

@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.harness.emulator import Emulator
 from tests.harness.emulator_path import COLUMNS, PLAIN, Path, made, spec, target_body
-from tests.harness.unit_operators import Store, context
+from tests.harness.operators import Store, context
 
 Count = Callable[[], int]
 ON = ("enabled", "enabling", "initializing")

@@ -29,8 +29,8 @@ from airflow_provider_aep.flow_service.errors import (
     EntityStateError,
     WorkerSlotError,
 )
+from tests.harness.exactly_once import GONE, LOST, MARK, OTHER
 from tests.harness.stage import Stage
-from tests.harness.unit_exactly_once import GONE, LOST, MARK, OTHER
 
 TAKEN = AepVersionError("taken", status=412)
 

@@ -20,8 +20,8 @@ from airflow_provider_aep.flow_service.errors import (
     EntityStateError,
     WorkerSlotError,
 )
+from tests.harness.exactly_once import GONE, LOST, MARK, NO, OTHER, TOKEN, create, entity, wanted, words
 from tests.harness.stage import Stage
-from tests.harness.unit_exactly_once import GONE, LOST, MARK, NO, OTHER, TOKEN, create, entity, wanted, words
 
 
 def test_nothing_stands() -> None:

@@ -10,8 +10,8 @@ from airflow_provider_aep.exactly_once import Outcome, create_once
 from airflow_provider_aep.exactly_once import steps as s
 from airflow_provider_aep.exactly_once.reconciler import SETTLING
 from airflow_provider_aep.flow_service.errors import AmbiguousEntityError
+from tests.harness.exactly_once import GONE, NO, OTHER, create, entity, wanted, words
 from tests.harness.stage import Stage
-from tests.harness.unit_exactly_once import GONE, NO, OTHER, create, entity, wanted, words
 
 
 def test_a_race_is_lost() -> None:

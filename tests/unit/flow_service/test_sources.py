@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from importlib.resources import files
 from typing import Any
 
@@ -222,43 +220,6 @@ def test_withdrawn_says_where_to_go() -> None:
     assert "Marketing Cloud" not in text
     unknown = sources.withdrawn(Source("", "connection spec abc", "abc"), "prod")
     assert "source=" not in str(unknown)
-
-
-PARSE = """
-import importlib, pkgutil, sys
-
-def watch(event, arguments):
-    if event == "open" and str(arguments[0]).endswith("sources.json"):
-        raise AssertionError("the catalogue is read at parse time")
-
-sys.addaudithook(watch)
-from airflow.sdk import DAG
-from airflow_provider_aep import operators, sensors, task_groups, triggers
-for package in (operators, sensors, task_groups, triggers):
-    for module in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
-        if not module.name.rpartition(".")[2].startswith("_"):
-            importlib.import_module(module.name)
-from airflow_provider_aep.operators import connections, explore
-with DAG("d", schedule=None):
-    base = connections.CreateBaseConnectionOperator(
-        task_id="b", source="s3", name="n", source_conn_id="c", auth_params={"bucketName": "b"}
-    )
-    connections.CreateBaseConnectionOperator.partial(task_id="m", source_conn_id="c").expand_kwargs(
-        [{"source": "stripe", "name": "n"}]
-    )
-    explore.ListFilesOperator(task_id="f", source="landing zone")
-    task_groups.source_ingestion(connection_id=base.output, file="/orders/", dataset="n")
-    task_groups.source_ingestion.override(group_id="s")(source="lava", stream=True, columns=[], dataset="n")
-    task_groups.paypal_ingestion(connection_id=base.output)
-print("airflow_provider_aep.flow_service.sources" in sys.modules)
-"""
-
-
-def test_the_catalogue_is_not_loaded_at_parse() -> None:
-    """A DAG file is parsed again and again; the catalogue waits for `execute`."""
-    done = subprocess.run([sys.executable, "-c", PARSE], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == "False"
 
 
 @pytest.mark.skipif(TABLE is None, reason="AEP_SOURCE_SPECS does not name the table of documented sources")

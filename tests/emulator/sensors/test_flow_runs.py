@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 import enum
 import threading
@@ -21,50 +20,14 @@ from airflow_provider_aep.flow_service.errors import (
     RunPartialError,
     RunTimeoutError,
 )
+from tests.harness.operators import context, unwrapped
 from tests.harness.run_server import RunServer
-from tests.harness.unit_operators import context, unwrapped
+from tests.harness.waits import MORE, RESULT, URL, deferred, resumed, sensor
 
 try:  # 3.2
     from airflow.sdk.exceptions import AirflowRescheduleException, TaskDeferred
 except ImportError:
     from airflow.exceptions import AirflowRescheduleException, TaskDeferred  # type: ignore[attr-defined,no-redef]
-
-URL = "https://experience.adobe.com/#/@0123456789ABCDEF01234567@AdobeOrg/sname:prod/platform/source/dataflows"
-RESULT = {
-    "status": "success",
-    "records_read": 100,
-    "records_written": 100,
-    "records_failed": 0,
-    "records_skipped": 0,
-    "bytes": 1500,
-}
-
-MORE = ["flow_id", "dataflow", "dataset_id", "started_at", "ended_at", "window_start", "window_end"]
-
-
-def sensor(**kwargs: Any) -> Any:
-    """A sensor of `run-1`, if not said otherwise."""
-    from airflow_provider_aep.sensors.flow_runs import FlowRunSensor
-
-    return FlowRunSensor(**{"task_id": "wait", "flow_id": "flow-1", "run_id": "run-1", **kwargs})
-
-
-def deferred(task: Any, ctx: dict[str, Any] | None = None) -> Any:
-    """What it leaves for the triggerer."""
-    with pytest.raises(TaskDeferred) as caught:
-        task.execute(ctx or context())
-    return caught.value
-
-
-def resumed(task: Any, left: Any, event: Any = None, ctx: dict[str, Any] | None = None) -> Any:
-    """Resumed as Airflow does it; by the event of its own trigger if none is given."""
-
-    async def first() -> Any:
-        (event,) = [one.payload async for one in left.trigger.run()]
-        return event
-
-    fired = asyncio.run(asyncio.wait_for(first(), 60)) if event is None else event
-    return getattr(task, left.method_name)(ctx or context(), event=fired, **(left.kwargs or {}))
 
 
 def without(result: dict[str, Any]) -> dict[str, Any]:

@@ -15,9 +15,9 @@ from airflow_provider_aep.flow_service.errors import (
     RunFailedError,
     RunPartialError,
 )
+from tests.harness.operators import context, unwrapped
 from tests.harness.run_server import RunServer
-from tests.harness.unit_operators import context, unwrapped
-from tests.unit.sensors.test_flow_runs import MORE, RESULT, URL, deferred, resumed, sensor
+from tests.harness.waits import MORE, RESULT, URL, deferred, resumed, sensor
 
 KEYS = ["run_id", *RESULT, "seconds", *MORE]
 WINDOW = {"windowStart": 1_700_000_000_000, "windowEnd": 1_700_003_600_000}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.harness.run_server import RunServer
-from tests.harness.unit_triggers import events, pollers, trigger, until
+from tests.harness.waits import events, pollers, trigger, until
 
 HEALTHY, ODD = 100, 3
 ANSWERS: dict[str, Any] = {

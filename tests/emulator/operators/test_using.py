@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import structlog
 
 from airflow_provider_aep.flow_service import errors
 from airflow_provider_aep.operators import connections, explore
 from tests.harness.connections import MakeHook
 from tests.harness.emulator import Emulator
-from tests.harness.unit_operators import context, unwrapped
+from tests.harness.operators import context, unwrapped
 
 TABLE = "PayPal.Catalog_Products"
 OPERATORS: dict[str, Any] = {
@@ -247,7 +247,7 @@ def test_a_mapped_instance_is_shown_by_its_name(
         task_context = {**context(map_index=map_index), "map_index_template": template}
         task.execute(task_context)
         ti: Any = SimpleNamespace(task=SimpleNamespace(dag=dag))
-        log: Any = logging.getLogger()
+        log: Any = structlog.get_logger()
         return _render_map_index(task_context, ti=ti, log=log)  # type: ignore[arg-type]
 
     assert rendered(2) == shown

@@ -12,6 +12,7 @@ from tests.harness import raw_server as raw
 from tests.harness.connections import MakeHook
 from tests.harness.emulator import (
     CLIENT_ID,
+    CLIENT_SECRET,
     FLOW_SERVICE,
     ORG_ID,
     PAYPAL_AUTH,
@@ -296,3 +297,11 @@ def test_a_test_without_result_is_an_error(make_hook: MakeHook, document: Any) -
     """Neither works nor does not."""
     with RawServer(reply(200, document)) as server, pytest.raises(errors.AepReplyError):
         make_hook(server.url).test_base_connection("a")
+
+
+def test_a_hook_scrubs_what_it_knows(hook: Any) -> None:
+    """Its client secret and its token, for whoever shows a text that came from a server."""
+    hook.list_connections()
+    token = hook._aep_session.token()
+    scrubbed = hook.scrub(f"refused: {CLIENT_SECRET}, {token}!")
+    assert scrubbed == "refused: ***, ***!"

@@ -15,7 +15,7 @@ from airflow_provider_aep.operators.connections import (
 )
 from tests.harness.connections import MakeHook
 from tests.harness.emulator import ORG_ID, PAYPAL_SECRET, PAYPAL_SPEC, Emulator
-from tests.harness.unit_operators import Store, context, unwrapped
+from tests.harness.operators import Store, context, unwrapped
 
 MARK = re.compile(r"\[airflow:(?P<dag>[^\[\]\s]+)\.(?P<task>\S+) (?P<h>[0-9a-f]{8})\]\Z")
 

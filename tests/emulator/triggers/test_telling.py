@@ -13,7 +13,7 @@ import pytest
 
 from tests.harness.emulator import CLIENT_SECRET
 from tests.harness.run_server import RunServer
-from tests.harness.unit_triggers import events, pollers, trigger, until
+from tests.harness.waits import events, pollers, trigger, until
 
 TASK: contextvars.ContextVar[str] = contextvars.ContextVar("TASK", default="nobody")
 """Airflow tells the lines of one trigger from another's by a context variable like this one."""

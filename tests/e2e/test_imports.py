@@ -1,0 +1,111 @@
+"""Imports in fresh interpreters: nothing is sent, and a DAG file pays only for what it needs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import airflow_provider_aep
+
+PACKAGE = Path(airflow_provider_aep.__file__).parent
+DAGS = sorted((Path(__file__).parents[2] / "dags").glob("*.py"))
+
+IMPORT_ALL = """
+import importlib, json, pkgutil, sys
+import urllib3  # binds a socket of its own to find out whether this machine has IPv6
+
+def refuse(event, arguments):
+    if event.startswith(("socket.", "subprocess.", "os.system", "os.posix_spawn", "os.fork")):
+        raise SystemExit(f"{imported[-1:]}: {event} {arguments}")
+
+imported = []
+sys.addaudithook(refuse)
+import airflow_provider_aep
+for module in pkgutil.walk_packages(airflow_provider_aep.__path__, "airflow_provider_aep."):
+    if not module.name.endswith(".__main__"):
+        imported.append(module.name)
+        importlib.import_module(module.name)
+print(json.dumps(imported))
+"""
+
+PROVIDER_INFO = """
+import json, sys
+before = set(sys.modules)
+from airflow_provider_aep.get_provider_info import get_provider_info
+get_provider_info()
+print(json.dumps(sorted(set(sys.modules) - before)))
+"""
+
+PARSE = """
+import importlib, json, pkgutil, runpy, sys
+from airflow.sdk import DAG, BaseHook, BaseOperator, Param, XComArg, task, task_group
+
+def refuse(*_args):
+    raise AssertionError("a connection is read at parse time")
+
+def watch(event, arguments):
+    if event.startswith("socket."):
+        raise AssertionError("a socket is opened at parse time")
+    if event == "open" and str(arguments[0]).endswith("sources.json"):
+        raise AssertionError("the catalogue is read at parse time")
+
+BaseHook.get_connection = refuse
+sys.addaudithook(watch)
+before = set(sys.modules)
+from airflow_provider_aep import operators, sensors, task_groups, triggers
+for package in (operators, sensors, task_groups, triggers):
+    for module in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
+        if not module.name.rpartition(".")[2].startswith("_"):
+            importlib.import_module(module.name)
+from airflow_provider_aep.operators import connections, explore
+with DAG("d", schedule=None):
+    base = connections.CreateBaseConnectionOperator(
+        task_id="b", source="s3", name="n", source_conn_id="c", auth_params={"bucketName": "b"}
+    )
+    connections.CreateBaseConnectionOperator.partial(task_id="m", source_conn_id="c").expand_kwargs(
+        [{"source": "stripe", "name": "n"}]
+    )
+    explore.ListFilesOperator(task_id="f", source="landing zone")
+    task_groups.source_ingestion(connection_id=base.output, file="/orders/", dataset="n")
+    task_groups.source_ingestion.override(group_id="s")(source="lava", stream=True, columns=[], dataset="n")
+    task_groups.paypal_ingestion(connection_id=base.output)
+for file in sys.argv[1:]:
+    runpy.run_path(file)
+print(json.dumps(sorted(set(sys.modules) - before)))
+"""
+
+
+def run(code: str, *arguments: str) -> Any:
+    """Run code in a fresh interpreter and return the JSON that it prints last."""
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False, timeout=300
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def test_importing_sends_nothing() -> None:
+    """No module opens a socket, looks up a name or starts a process when it is imported."""
+    left_out = [PACKAGE / "__init__.py", *PACKAGE.rglob("__main__.py")]  # imported first; runs when imported
+    assert len(run(IMPORT_ALL)) == len(list(PACKAGE.rglob("*.py"))) - len(left_out)
+
+
+def test_provider_info_imports_nothing() -> None:
+    """Airflow loads it in every process, the command line included."""
+    assert set(run(PROVIDER_INFO)) <= {
+        "__future__",
+        "airflow_provider_aep",
+        "airflow_provider_aep.get_provider_info",
+    }
+
+
+def test_a_dag_file_pays_for_no_http_library() -> None:
+    """Airflow parses DAG files every 30 seconds, in processes that never send a request."""
+    added = run(PARSE, *map(str, DAGS))
+    assert {"airflow_provider_aep.task_groups", "airflow_provider_aep.operators.schemas"} <= set(added)
+    heavy = ("requests", "aiohttp", "urllib3", "jsonschema", "starlette", "airflow.providers.http")
+    ours = ("airflow_provider_aep.hooks", "airflow_provider_aep.flow_service.sources")
+    assert not [name for name in added if name.startswith((*heavy, *ours))]
