@@ -1,19 +1,19 @@
-"""When the transport sends a request again, as a table.
+"""When a failed request is sent again, as a table.
 
 ============================  ==========  ================  =====
 failure                       GET, DELETE PATCH, PUT        POST
 ============================  ==========  ================  =====
-401 (once a call)             fresh token fresh token       never
-never left (connect)          again       again             never
+401 (once a call)             new token   new token         never
+not connected                 again       again             never
 429                           again       again             never
 timeout, reset, 5xx           again       never             never
-anything else                 never       never             never
+any other failure             never       never             never
 ============================  ==========  ================  =====
 
-A POST is never sent twice, not after 401 nor 429 either: only a look at what stands can tell whether a
-second one would make a second entity. A PATCH or PUT after a lost reply is for the caller, who reads the etag
-anew. What Flow Service wishes (``Retry-After``) is done up to :data:`LONGEST_WAIT`; beyond that the error
-goes up with ``retry_after`` set, since a task should not sleep in a worker's slot.
+A POST is never sent twice, not even after a 401 or 429: only a list of the existing entities can show whether
+a second POST would create a second entity. After a lost reply to a PATCH or PUT, the caller reads the etag
+again and decides. ``Retry-After`` is obeyed up to :data:`LONGEST_WAIT`. If it is longer, the error is raised
+with ``retry_after`` set, since a task should not sleep in a worker slot.
 """
 
 from __future__ import annotations
@@ -29,64 +29,81 @@ from airflow_provider_aep.flow_service.errors import (
     AepThrottledError,
 )
 
-ATTEMPTS = 4
-"""How often one request is sent at most, the fresh token's attempt apart."""
+MAX_REQUESTS = 4
+"""How often one request is sent at most. A request with a new token after a refused one does not count."""
 
 LONGEST_WAIT = 60.0
-"""Seconds that all waits of one request may last together, and those of an operator's try: a worker's slot is
-not for sleeping."""
+"""Seconds that all waits of one request may take together, and all waits of an operator's try. A worker slot
+is not for sleeping."""
 
 FIRST_WAIT = 0.5
 
 
 @dataclass(frozen=True)
 class Again:
-    """Send it again after ``wait`` seconds, with a fresh token or the same."""
+    """Send the request again after ``wait`` seconds, with a new token or the same."""
 
     wait: float
     fresh_token: bool = False
 
 
 def decide(
-    method: str, error: AepError, *, attempt: int, refreshed: bool, waited: float, jitter: float
+    method: str,
+    error: AepError,
+    *,
+    sent: int,
+    refreshed: bool,
+    waited: float,
+    jitter: float,
+    most: int = MAX_REQUESTS,
 ) -> Again | None:
-    """The table above. ``attempt`` counts from 1; ``waited`` in seconds; ``jitter`` in [0, 1)."""
+    """Apply the table above to a failure. Return None if the failure is final.
+
+    :param sent: how often the request has been sent, from 1
+    :param refreshed: the request has been sent with a new token already
+    :param waited: seconds of all waits of this request so far
+    :param jitter: a random number in [0, 1), to spread the waits of many tasks
+    :param most: how often the request may be sent
+    """
     if method == "POST":
         return None
     if isinstance(error, AepAuthError):
         return None if refreshed else Again(0.0, fresh_token=True)
-    if not error.retryable or attempt >= ATTEMPTS:
+    if not error.retryable or sent >= most:
         return None
     if method in ("PATCH", "PUT") and not isinstance(error, AepConnectError | AepThrottledError):
         return None
-    again = wait_for(error, attempt, jitter)
+    again = wait_for(error, sent, jitter)
     return again if waited + again.wait <= LONGEST_WAIT else None
 
 
-def wait_for(error: AepError, attempt: int, jitter: float) -> Again:
-    """Steps that double, or the server's wish where it is longer."""
-    step = FIRST_WAIT * 2 ** (attempt - 1) * (0.75 + jitter / 2)
+def wait_for(error: AepError, sent: int, jitter: float) -> Again:
+    """Return the wait after a failure: it doubles each time, and is not shorter than ``Retry-After``."""
+    step = FIRST_WAIT * 2 ** (sent - 1) * (0.75 + jitter / 2)
     return Again(max(step, error.retry_after or 0.0))
 
 
 def is_refused_token(error: AepError | None) -> TypeGuard[AepAuthError]:
-    """A 401: nothing happened, and the next request comes with a fresh token."""
+    """Return whether a failure is a 401: nothing happened, and the next request has a new token."""
     return isinstance(error, AepAuthError) and error.status == 401
 
 
 def parse_retry_after(value: str | None, now: float) -> float | None:
-    """``Retry-After`` in seconds, from a number or an HTTP date; None where it is neither."""
+    """Return ``Retry-After`` in seconds, from a number or an HTTP date; None if it is neither.
+
+    :param now: epoch seconds
+    """
     if value is None:
         return None
     text = value.strip()
     if text.isascii() and text.isdigit():
         return float(text[:9])
-    moment = epoch_of_http_date(text)
-    return None if moment is None else max(0.0, moment - now)
+    epoch = epoch_of_http_date(text)
+    return None if epoch is None else max(0.0, epoch - now)
 
 
 def epoch_of_http_date(text: str | None) -> float | None:
-    """Epoch seconds of a header such as ``Date``; None where it is missing or no date."""
+    """Return the epoch seconds of a header such as ``Date``, None if it is missing or invalid."""
     try:
         return parsedate_to_datetime(text or "").timestamp()
     except (ValueError, TypeError, IndexError, OverflowError, OSError):

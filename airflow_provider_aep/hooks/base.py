@@ -1,12 +1,11 @@
-"""The base of every hook to Adobe Experience Platform: settings, token, headers, retries, errors.
+"""The base of every hook to Adobe Experience Platform, on the http provider's ``HttpHook``.
 
-It stands on the http provider's ``HttpHook`` and replaces what would harm here: there a connection's extras
-leave as request headers, each ``run`` opens a new session, and an error loses status and body.
+``HttpHook`` would send a connection's extras as request headers, open a new session for each ``run``, and
+lose the status and body of an error. This base replaces those parts.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, TypeVar
@@ -14,30 +13,20 @@ from urllib.parse import urlsplit
 
 import requests
 from airflow.providers.http.hooks.http import HttpHook
-from requests.structures import CaseInsensitiveDict
 
-from airflow_provider_aep.flow_service import explanations, replies
-from airflow_provider_aep.flow_service.errors import (
-    AepAuthError,
-    AepConfigError,
-    AepError,
-    AepNotFoundError,
-    AepReplyError,
-)
+from airflow_provider_aep.flow_service import explanations
+from airflow_provider_aep.flow_service.errors import AepConfigError
 from airflow_provider_aep.flow_service.requests import Call
 from airflow_provider_aep.flow_service.validation import (
     check_header_pair,
     check_method,
     check_object,
 )
-from airflow_provider_aep.hooks.connection import (
-    FIXED_HEADERS,
-    LONGEST_TIMEOUT,
-    Settings,
-    choose_sandbox,
-    with_ours,
-)
-from airflow_provider_aep.hooks.session import AepSession, SleepBudget, repeatedly
+from airflow_provider_aep.hooks import request_flow
+from airflow_provider_aep.hooks.connection import LONGEST_TIMEOUT, Settings, choose_sandbox
+from airflow_provider_aep.hooks.request_flow import Caller
+from airflow_provider_aep.hooks.session import AepSession, SleepBudget
+from airflow_provider_aep.hooks.transport import ResponseReply, as_reply
 
 Service = TypeVar("Service", bound="AepHook")
 
@@ -75,40 +64,34 @@ class AepHook(HttpHook):
         return sibling
 
     def aside(self) -> Any:
-        """Return a hook for a signal handler: it shares nothing that can be in use."""
+        """Return a hook for a signal handler. It shares nothing that the interrupted code may be using."""
         sibling = self.for_sandbox(self._sandbox)
         sibling._aep_session = self._aep_session.aside()
         return sibling
 
     @property
     def settings(self) -> Settings:
-        """The connection, checked. :raises AepConfigError: naming the setting that is wrong"""
+        """The checked connection. :raises AepConfigError: names the setting that is invalid"""
         return self._aep_session.settings
 
     @property
     def sandbox(self) -> str:
-        """The sandbox that every call of this hook names, for as long as it lives."""
+        """The sandbox that every call of this hook names. It never changes."""
         return choose_sandbox(self._sandbox, self.settings)
 
     @property
     def sleep_budget(self) -> SleepBudget:
-        """The budget that every wait of this hook and its siblings is taken from."""
+        """The budget of every wait of this hook and its siblings."""
         return self._aep_session.sleep_budget
 
     def sleep_at_most(self, seconds: float) -> None:
         """Set the sleep budget of this hook and its siblings. A longer wait fails for a retry."""
         self._aep_session.sleep_budget = SleepBudget(seconds)
 
-    @cached_property
-    def _root(self) -> str:
-        return self.settings.base_url + self.service_path
-
-    # What HttpHook offers, made safe
-
     def get_conn(
         self, headers: dict[Any, Any] | None = None, extra_options: dict[str, Any] | None = None
     ) -> requests.Session:
-        """The hook's one pooled session. It carries no credentials: :meth:`run` adds them a call."""
+        """Return the hook's one pooled session. It holds no credentials: each request brings its own."""
         return self._aep_session.transport.session
 
     def run(
@@ -123,13 +106,13 @@ class AepHook(HttpHook):
     ) -> requests.Response:
         """Send one request to this hook's service, with token and headers, by the table of retries.
 
-        :param endpoint: a path below the service's, such as ``connections``
-        :param data: query parameters of a GET, the body of anything else
-        :param headers: additional headers, ``Accept`` among them; they cannot replace the token, the
-            organization or the sandbox
-        :param extra_options: ``check_response: False`` hands error replies back, ``timeout`` in seconds
-            bounds the reply; nothing else is taken
-        :param method: the HTTP method, ``self.method`` (GET) if not given
+        :param endpoint: a path below the service's path, such as ``connections``
+        :param data: query parameters of a GET, the body of any other request
+        :param headers: additional headers, such as ``Accept``; token, organization and sandbox cannot be
+            replaced
+        :param extra_options: ``check_response: False`` returns error replies, ``timeout`` in seconds limits
+            the reply; other options are refused
+        :param method: the HTTP method, by default ``self.method`` (GET)
         :param request_kwargs: ``params`` and ``json`` as ``requests`` takes them
         :raises AepError: see :mod:`airflow_provider_aep.flow_service.errors`
         """
@@ -139,91 +122,64 @@ class AepHook(HttpHook):
             data = None
         body = request_kwargs.pop("json", data if isinstance(data, dict) else None)
         if body is not None:
-            data = encode(body)
-        request = _prepared(method=verb, url=self._url(endpoint), data=data, **request_kwargs)
+            data = request_flow.encode(body)
+        prepared = _prepare(method=verb, url=self._url(endpoint), data=data, **request_kwargs)
         for name, value in check_object(headers or {}, "headers").items():
             own_name, own_value = check_header_pair(name, value)
-            request.headers[own_name] = own_value
-        return self._send(request, **_options(extra_options))
+            prepared.headers[own_name] = own_value
+        flow = request_flow.send(
+            self._caller,
+            verb,
+            str(prepared.url),
+            self._words(prepared),
+            headers=prepared.headers,
+            body=prepared.body,
+            **_read_options(extra_options),
+        )
+        reply = self._aep_session.carry_out(flow, self.log)
+        assert isinstance(reply, ResponseReply)
+        return reply.response
 
     def check_response(self, response: requests.Response) -> None:
-        """Raise the typed error of an error reply; its message holds nothing of what was sent.
+        """Raise the typed error of an error reply. Its message shows nothing that was sent.
 
         :raises AepStatusError: for 4xx and 5xx
         """
-        what = self._words(response.request)
-        if failure := self._aep_session.refusal(response, what, self.sandbox, self.permissions):
+        if failure := self._caller.refusal(as_reply(response), self._words(response.request)):
             raise failure
 
-    # The one way out
-
     def call(self, call: Call) -> Any:
-        """Carry out a call and return its JSON, None where there is no content.
+        """Carry out a call and return its JSON, None if the reply has no content.
 
         :raises AepError: see :mod:`airflow_provider_aep.flow_service.errors`
         """
-        data = None if call.body is None else encode(call.body)
-        request = _prepared(method=call.method, url=self._root + call.path, params=call.query, data=data)
-        request.headers.update(call.headers)
-        response = self._send(request)
-        if response.status_code == 204 or call.method == "DELETE":
-            return None
-        return replies.read_json(
-            response.content, response.headers.get("content-type", ""), self._words(request)
-        )
-
-    def _send(
-        self, request: requests.PreparedRequest, *, check: bool = True, timeout: float | None = None
-    ) -> requests.Response:
-        what = self._words(request)
-        failure, response, uncertain = repeatedly(
-            str(request.method),
-            lambda: self._send_once(request, what, timeout),
-            self.sleep_budget,
-            log=self.log,
-        )
-        # a DELETE whose reply was lost has done it when the next one finds nothing
-        done = request.method == "DELETE" and uncertain and isinstance(failure, AepNotFoundError)
-        if response is not None and (failure is None or done or not check):
-            return response
-        if failure is not None and uncertain:
-            failure.may_have_happened = True  # by an attempt whose reply was lost
-        raise failure or AepReplyError.with_advice(f"{what} was not answered.")
-
-    def _send_once(
-        self, request: requests.PreparedRequest, what: str, timeout: float | None
-    ) -> tuple[AepError | None, requests.Response | None]:
-        token = self._aep_session.token()
-        headers = with_ours(request.headers, self.settings, self.sandbox, token)
-        if request.body is not None:
-            headers["content-type"] = "application/json"
-        request.headers = CaseInsensitiveDict(headers)
-        response = None
-        try:
-            response = self._aep_session.transport.send(request, what, self._aep_session.address(), timeout)
-            self.check_response(response)
-        except AepError as error:
-            if isinstance(error, AepAuthError):
-                self._aep_session.drop_token(token)
-            return error, response
-        return None, response
+        flow = request_flow.call(self._caller, call, self.service_path)
+        return self._aep_session.carry_out(flow, self.log)
 
     def renew_token(self) -> None:
-        """Fetch a new token, whatever is in hand. :raises AepError: IMS refuses or is not reachable"""
-        self._aep_session.renew_token()
+        """Fetch a new token, even if there is one. :raises AepError: IMS refuses or cannot be reached"""
+        self._aep_session.carry_out(request_flow.renew_token(self._caller), self.log)
+
+    def ping(self) -> None:
+        """Send one request without credentials. :raises AepTransportError: `host` does not answer"""
+        flow = request_flow.ping(self._caller, self._root, "GET /")
+        self._aep_session.carry_out(flow, self.log)
 
     def scrub(self, text: str) -> str:
-        """The text with every secret that this hook knows replaced by ``***``."""
+        """Return the text with every secret that this hook knows replaced by ``***``."""
         return self._aep_session.secrets.scrub(text)
 
-    def knock(self) -> None:
-        """Send one request without any credentials. :raises AepTransportError: nobody answers at `host`"""
-        request = requests.PreparedRequest()
-        request.prepare(method="GET", url=self._root, headers=FIXED_HEADERS)
-        self._aep_session.transport.send(request, self._words(request), self._aep_session.address())
+    @cached_property
+    def _root(self) -> str:
+        return self.settings.base_url + self.service_path
+
+    @cached_property
+    def _caller(self) -> Caller:
+        scrub = self._aep_session.secrets.scrub
+        return Caller(self.aep_conn_id, self.settings, self.sandbox, scrub, self.permissions)
 
     def _url(self, endpoint: str | None) -> str:
-        """The address of an endpoint; a foreign one is refused, since the token would go there."""
+        """Return the URL of an endpoint. :raises AepConfigError: it is at another host"""
         text = "" if endpoint is None else endpoint
         if not isinstance(text, str):
             raise AepConfigError(
@@ -237,19 +193,19 @@ class AepHook(HttpHook):
             origin = ""
         if origin.lower() != self.settings.base_url.lower():
             raise AepConfigError(
-                "`endpoint` lies at another host than the AEP connection's: the token is not sent there.",
+                "`endpoint` is at another host than the AEP connection: the token is not sent there.",
                 parameter="endpoint",
             )
         return text
 
     def _words(self, request: requests.PreparedRequest) -> str:
-        """A request in words: method and path, without host, query and body."""
+        """Return method and path, without host, query and body."""
         path = urlsplit(str(request.url)).path
         return f"{request.method} {path.removeprefix(self.service_path) or '/'}"
 
 
-def _prepared(**parts: Any) -> requests.PreparedRequest:
-    """A request of ours, or an error of ours: what cannot be written as a URL is a wrong parameter."""
+def _prepare(**parts: Any) -> requests.PreparedRequest:
+    """Prepare a request as ``requests`` does. :raises AepConfigError: its URL or body cannot be written"""
     request = requests.PreparedRequest()
     try:
         request.prepare(**parts)
@@ -257,19 +213,7 @@ def _prepared(**parts: Any) -> requests.PreparedRequest:
         pass
     else:
         return request
-    raise AepConfigError(
-        f"A {parts['method']} request cannot be written: its path or a parameter holds broken unicode or is "
-        "of a wrong type."
-    )
-
-
-def encode(body: Any) -> bytes:
-    """A JSON body. :raises AepConfigError: what is no JSON, without repeating it"""
-    try:
-        return json.dumps(body, allow_nan=False).encode()
-    except (TypeError, ValueError, RecursionError):
-        pass
-    raise AepConfigError("The request's body cannot be written as JSON: check the types of its values.")
+    raise request_flow.not_writable(parts["method"])
 
 
 def _seconds(timeout: object) -> float | None:
@@ -280,7 +224,7 @@ def _seconds(timeout: object) -> float | None:
     raise AepConfigError("`timeout` must be a positive number of seconds.", parameter="timeout")
 
 
-def _options(extra_options: Mapping[str, Any] | None) -> dict[str, Any]:
+def _read_options(extra_options: Mapping[str, Any] | None) -> dict[str, Any]:
     options = dict(check_object(extra_options or {}, "extra_options"))
     taken = {
         "check": bool(options.pop("check_response", True)),
@@ -288,8 +232,8 @@ def _options(extra_options: Mapping[str, Any] | None) -> dict[str, Any]:
     }
     if options:
         raise AepConfigError(
-            f"`extra_options` {', '.join(sorted(options))} cannot be set a call: TLS, proxies and redirects "
-            "are settled by the AEP connection and the environment.",
+            f"`extra_options` {', '.join(sorted(options))} cannot be set for a call: the AEP connection and "
+            "the environment decide on TLS, proxies and redirects.",
             parameter="extra_options",
         )
     return taken

@@ -60,7 +60,7 @@ def _diagnose(hook: AepHook) -> tuple[bool, str]:
 def _host_problem(hook: AepHook) -> str | None:
     """Return whether `host` is out of reach too, so that it is not put down to IMS. Sends no credentials."""
     try:
-        hook.knock()
+        hook.ping()
     except AepTransportError as error:
         return _unreachable(hook, error, "host", hook.settings.base_url)
     return None

@@ -1,7 +1,7 @@
-"""Failures of the network in our words, for the blocking and the asynchronous side alike.
+"""The typed errors of the network, for the blocking and the asynchronous transport.
 
-Which of them it was, each side tells from its own library's exceptions. ``what`` is the request in words; of
-what was sent, or said by the library, nothing is kept, but for the system's own cause.
+Each transport finds out from the exceptions of its library which of these errors it met. A message holds the
+words of the request and the system's own cause, nothing that was sent and no text of a library.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import socket
 import ssl
+import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aep.flow_service.errors import (
     AepCertificateError,
@@ -22,67 +22,96 @@ from airflow_provider_aep.flow_service.errors import (
     AepTimeoutError,
     ConnectionSettingError,
 )
+from airflow_provider_aep.flow_service.replies import unpacked
+
+if TYPE_CHECKING:
+    from airflow_provider_aep.hooks.request_flow import Request
 
 _PROXIES = "HTTPS_PROXY, HTTP_PROXY and NO_PROXY in the environment of workers and triggerer"
 
 
-@dataclass(frozen=True)
-class Address:
-    """The origin that a request goes to, and the setting of the Airflow connection that names it."""
-
-    origin: str
-    setting: str
-    conn_id: str
-
-    def __str__(self) -> str:
-        return f"{self.origin} (`{self.setting}` of the Airflow connection {self.conn_id!r})"
-
-
-def no_proxy(
-    what: str, to: Address, cause: str, problem: str = "refused it or is not reachable"
-) -> AepProxyError:
-    """The proxy refused, or is not there."""
+def no_proxy(request: Request, cause: str, problem: str = "refused it or is not reachable") -> AepProxyError:
+    """Return the error of a proxy that refuses the request or cannot be reached."""
     return AepProxyError(
-        f"{what} was not sent: the proxy on the way to {to} {problem}{_because(cause)}. Check {_PROXIES}."
+        f"{request.words} was not sent: the proxy on the way to {request.to} {problem}{_because(cause)}. "
+        f"Check {_PROXIES}."
     )
 
 
-def proxy_address() -> AepProxyError:
-    """The proxy URL in the environment is invalid."""
+def invalid_proxy() -> AepProxyError:
+    """Return the error of an invalid proxy URL in the environment."""
     return AepProxyError(
-        f"The environment's proxy is not the address of an HTTP proxy, so nothing was sent. "
+        "The proxy in the environment is not the URL of an HTTP proxy, so nothing was sent. "
         f"Check {_PROXIES}.",
         retryable=False,
     )
 
 
-def untrusted(what: str, to: Address, cause: str) -> AepCertificateError:
-    """The server's certificate."""
+def untrusted(request: Request, cause: str) -> AepCertificateError:
+    """Return the error of a server certificate that is not trusted."""
     return AepCertificateError(
-        f"{what} was not sent: the certificate of {to} is not trusted{_because(cause)}. If a company proxy "
-        "intercepts TLS, set `verify` of the AEP connection to the path of its CA bundle."
+        f"{request.words} was not sent: the certificate of {request.to} is not trusted{_because(cause)}. If "
+        "a company proxy intercepts TLS, set `verify` of the AEP connection to the path of its CA bundle."
     )
 
 
 def no_bundle() -> ConnectionSettingError:
-    """The CA bundle cannot be read."""
+    """Return the error of a CA bundle that cannot be read."""
     return ConnectionSettingError(
-        "The CA bundle in `verify` or REQUESTS_CA_BUNDLE cannot be read, so no server can be trusted.",
+        "The CA bundle in `verify` or REQUESTS_CA_BUNDLE cannot be read, so no server can be trusted. "
+        "Set `verify` of the AEP connection to the path of a readable file of certificates.",
         parameter="verify",
     )
 
 
-def no_address(what: str, to: Address) -> ConnectionSettingError:
-    """The setting is no address."""
-    return ConnectionSettingError(f"{what} cannot be sent: {to} is no address.", parameter=to.setting)
-
-
-def not_connected(what: str, to: Address, cause: str) -> AepConnectError:
-    """It never left."""
-    return AepConnectError(
-        f"{what} was not sent: could not connect to {to}{_because(cause)}. Check `{to.setting}`, scheme and "
-        "port included, then DNS, proxy and firewall of the worker."
+def invalid_address(request: Request) -> ConnectionSettingError:
+    """Return the error of a setting that is not the URL of a server."""
+    return ConnectionSettingError(
+        f"{request.words} was not sent: {request.to} is not a valid URL. Correct `{request.to.setting}`.",
+        parameter=request.to.setting,
     )
+
+
+def not_connected(request: Request, cause: str) -> AepConnectError:
+    """Return the error of a server that cannot be reached. Nothing was sent."""
+    return AepConnectError(
+        f"{request.words} was not sent: could not connect to {request.to}{_because(cause)}. Check "
+        f"`{request.to.setting}`, scheme and port included, then DNS, proxy and firewall of the worker."
+    )
+
+
+def too_slow(request: Request) -> AepTimeoutError:
+    """Return the error of a reply that did not arrive before its deadline."""
+    return AepTimeoutError(
+        f"{request.words}: no whole reply within {request.timeout:g} s (`timeout` of the AEP connection): "
+        "the service or the network is slow. Try again later, or raise `timeout`."
+    )
+
+
+def not_http(request: Request) -> AepReplyError:
+    """Return the error of a reply that is not HTTP."""
+    return AepReplyError.with_advice(f"{request.words} was answered with something that is not HTTP.")
+
+
+def broken_off(request: Request) -> AepConnectionLostError:
+    """Return the error of a connection that ended before the reply was complete."""
+    return AepConnectionLostError(
+        f"{request.words}: the connection broke before the whole reply was here: the server or something on "
+        "the way closed it. Try again later."
+    )
+
+
+def unpack(content: bytes, encoding: str, request: Request) -> bytes:
+    """Unzip the body of a reply.
+
+    :param encoding: its ``Content-Encoding``
+    :raises AepReplyError: it is too large, incomplete or cannot be unzipped
+    """
+    try:
+        return unpacked(content, encoding, request.words)
+    except zlib.error:
+        pass
+    raise AepReplyError.with_advice(f"{request.words} was answered with a body that cannot be unzipped.")
 
 
 def _because(cause: str) -> str:
@@ -90,18 +119,20 @@ def _because(cause: str) -> str:
 
 
 def cause_of(errors: Iterable[BaseException]) -> str:
-    """Return the words of the system or of OpenSSL from the first error that has any; else empty.
+    """Return the words of the system or of OpenSSL from the first error that has some, else an empty text.
 
-    Only their own fixed texts are taken: what a library composes may hold what was sent.
+    These are fixed texts. A text that a library composes may hold what was sent.
     """
     for error in errors:
         text: str | None = None
-        if isinstance(error, ssl.SSLError):  # aiohttp's own are of this class, without its facts
+        if isinstance(error, ssl.SSLError):  # aiohttp's own errors of this class lack the facts
             text = getattr(error, "verify_message", None) or getattr(error, "reason", None)
             text = text and text.replace("_", " ")
         elif isinstance(error, socket.gaierror):
             text = error.strerror
-        elif isinstance(error, OSError) and error.errno and error.errno > 0:  # those below are of names
+        elif (
+            isinstance(error, OSError) and error.errno and error.errno > 0
+        ):  # negative numbers are those of name resolution
             text = os.strerror(error.errno)
         if text:
             return text.rstrip(".")
@@ -109,7 +140,10 @@ def cause_of(errors: Iterable[BaseException]) -> str:
 
 
 def causes(error: BaseException, outer: BaseException | None = None) -> list[BaseException]:
-    """The error, what it wraps and what it came from, up to ``outer``, what was there before the call."""
+    """Return an error and all that it wraps or came from.
+
+    :param outer: the exception that the caller was handling already; it and its causes are left out
+    """
     found: list[BaseException] = []
     queue: list[Any] = [error]
     while queue and len(found) < 20:
@@ -118,29 +152,3 @@ def causes(error: BaseException, outer: BaseException | None = None) -> list[Bas
             found.append(one)
             queue += [one.__cause__, one.__context__, getattr(one, "reason", None), *one.args]
     return found
-
-
-def too_slow(what: str, limit: float) -> AepTimeoutError:
-    """The reply's deadline passed."""
-    return AepTimeoutError(
-        f"{what}: no whole reply within {limit:g} s (`timeout` of the AEP connection): the service or the "
-        "network is slow. Try again later, or raise `timeout`."
-    )
-
-
-def not_zipped(what: str) -> AepReplyError:
-    """The body is not what its encoding says."""
-    return AepReplyError.with_advice(f"{what} was answered with a body that cannot be unzipped.")
-
-
-def not_http(what: str) -> AepReplyError:
-    """Something else listens there."""
-    return AepReplyError.with_advice(f"{what} was answered with something that is not HTTP.")
-
-
-def broken_off(what: str) -> AepConnectionLostError:
-    """The connection ended before the reply."""
-    return AepConnectionLostError(
-        f"{what}: the connection broke before the whole reply was here: the server or "
-        "something on the way closed it. Try again later."
-    )

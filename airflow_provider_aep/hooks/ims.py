@@ -1,7 +1,8 @@
-"""Access tokens of Adobe's IMS, OAuth server-to-server: fetched once a credential, shared by threads.
+"""Access tokens of Adobe's IMS, OAuth server-to-server: one for each credential, shared by all threads.
 
-Follows Adobe's "OAuth Server-to-Server" guide: ``POST {ims}/ims/token/v3`` with everything in a form body,
-never in the URL. Tokens last about a day and have no refresh token; a new one is simply asked for.
+Follows Adobe's "OAuth Server-to-Server" guide: ``POST {ims}/ims/token/v3`` with all parameters in a form
+body, none in the URL. A token lasts about a day. Adobe issues no refresh token: the same request fetches a
+new access token.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
@@ -25,14 +26,14 @@ _EARLY = 300.0
 
 @dataclass(frozen=True)
 class Token:
-    """An access token and the moment (monotonic seconds) from which a new one is fetched."""
+    """An access token, and the time (monotonic seconds) from which a new one is fetched."""
 
     value: str = field(repr=False)
     renew_at: float
 
 
 def form_of(settings: Settings) -> str:
-    """The token request's form body."""
+    """Return the form body of the token request."""
     return urlencode(
         {
             "grant_type": "client_credentials",
@@ -44,11 +45,15 @@ def form_of(settings: Settings) -> str:
 
 
 def read_token(document: Mapping[str, Any], now: float) -> Token:
-    """The token of IMS's reply; it is renewed 5 minutes, or a tenth of its life, before its end."""
+    """Read IMS's reply. The token is renewed 5 minutes, or a tenth of its life, before it expires.
+
+    :param now: monotonic seconds
+    :raises AepReplyError: the reply holds no token
+    """
     value = document.get("access_token")
     if not isinstance(value, str) or not value or not value.isascii() or not value.isprintable():
         raise AepReplyError(
-            "IMS answered without an access token: something else may answer there. "
+            "IMS answered without an access token: something else may answer in its place. "
             "Check `ims_host` of the AEP connection and the proxy settings."
         )
     seconds = _life(document.get("expires_in"))
@@ -56,14 +61,14 @@ def read_token(document: Mapping[str, Any], now: float) -> Token:
 
 
 def _life(value: object) -> float:
-    """``expires_in`` in seconds; an hour where it is nonsense."""
+    """Return ``expires_in`` in seconds, an hour if it is invalid."""
     if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < 1000 * _LONGEST_LIFE:
         return _DEFAULT_LIFE
     return float(value if value <= _LONGEST_LIFE else value / 1000)  # the older exchange: milliseconds
 
 
 class _Cache:
-    """Tokens by credential: several connections may hold the same one, and one connection may change.
+    """Tokens by credential: several connections may hold the same credential, and a connection may change.
 
     Airflow calls ``on_kill`` in a signal handler, so a thread may ask for a token in the middle of its own
     fetch. The locks are therefore re-entrant. Nothing else takes a lock: a dict's methods are atomic.
@@ -73,23 +78,17 @@ class _Cache:
         self._tokens: dict[str, Token] = {}
         self._locks: dict[str, threading.RLock] = {}
 
-    def get(self, key: str, fetch: Callable[[], Token]) -> Token:
-        """Return the token in hand, or a new one. Threads that want the same token wait for one fetch."""
-        token = self.peek(key)
-        if token is not None:
-            return token
-        with self._locks.setdefault(key, threading.RLock()):
-            token = self.peek(key)
-            if token is None:
-                token = self._tokens[key] = fetch()
-            return token
+    def lock(self, key: str) -> threading.RLock:
+        """Return the lock of a key, for a blocking driver that fetches its token."""
+        return self._locks.setdefault(key, threading.RLock())
 
     def peek(self, key: str) -> Token | None:
-        """The token in hand, or None where a new one is due. Never waits: the event loop asks."""
+        """Return the token, None if it is missing or due for renewal. Does not wait for a fetch."""
         token = self._tokens.get(key)
         return token if token is not None and time.monotonic() < token.renew_at else None
 
     def put(self, key: str, token: Token) -> None:
+        """Keep a token in the place of any other."""
         self._tokens[key] = token
 
     def drop(self, key: str, value: str) -> None:
@@ -99,6 +98,7 @@ class _Cache:
             self._tokens.pop(key, None)
 
     def clear(self) -> None:
+        """Forget all tokens."""
         self._tokens.clear()
 
 
@@ -106,7 +106,7 @@ TOKENS = _Cache()
 
 
 def cache_key(settings: Settings) -> str:
-    """One key a credential, without the secret in it."""
+    """Return the key of a credential. It holds no secret."""
     parts = (
         settings.ims_url,
         settings.client_id,

@@ -1,9 +1,9 @@
-"""Requests over one pooled session: bounded in time, in size, and in where they may go.
+"""Requests over one pooled session of ``requests``, limited in time, in size, and in where they may go.
 
-What ``requests`` leaves open is closed here. Its ``timeout`` bounds each silence, so a server that drips a
-byte a second holds a worker for ever: the socket's time limit is set anew, to what is left of the whole
-reply's, before every read. Its bodies have no limit. Its errors hold the request, token and all, so they
-are turned into ours outside the ``except`` block: neither cause nor context leads back to them.
+``requests`` leaves these limits open. Its ``timeout`` limits each silence, so a server that sends a byte a
+second holds a worker for ever. Here the time limit of the socket is set before each read, to what is left
+for the whole reply. Its bodies have no size limit. Its errors hold the request with the token, so they are
+replaced outside the ``except`` block: neither cause nor context leads back to them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import io
 import socket
 import sys
 import time
-import zlib
+from dataclasses import dataclass, field
 from functools import partial
 from http.client import HTTPResponse
 from typing import Any
@@ -20,59 +20,67 @@ from typing import Any
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
-from requests.utils import get_environ_proxies
+from requests.structures import CaseInsensitiveDict
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from airflow_provider_aep.flow_service.errors import AepError
-from airflow_provider_aep.flow_service.replies import MAX_REPLY, redirected, too_large, unpacked
+from airflow_provider_aep.flow_service.replies import MAX_REPLY, too_large
 from airflow_provider_aep.hooks import failures
-from airflow_provider_aep.hooks.failures import Address
-from airflow_provider_aep.hooks.tls import bundle, context_for
+from airflow_provider_aep.hooks.request_flow import Reply, Request
+from airflow_provider_aep.hooks.tls import bundle, context_for, proxy_for
 
 
-def typed(
-    error: Exception, what: str, to: Address, limit: float, outer: BaseException | None = None
-) -> AepError:
-    """Our error for one of requests'. None of its text is kept: it may hold what was sent.
+@dataclass(frozen=True)
+class ResponseReply(Reply):
+    """A reply with the response of ``requests`` that it was read from."""
 
-    :param to: where the request went
-    :param outer: what the caller was dealing with before the call; it is no cause
+    response: requests.Response = field(repr=False)
+
+
+def as_reply(response: requests.Response) -> ResponseReply:
+    """Return a response, whose body has been read, as a reply."""
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return ResponseReply(response.status_code, headers, response.content, response)
+
+
+def typed(error: Exception, request: Request, outer: BaseException | None = None) -> AepError:
+    """Return the typed error of an exception of ``requests``, without its text: it may hold what was sent.
+
+    :param outer: the exception that the caller is handling; it is not a cause
     """
     roots = failures.causes(error, outer)
     cause = failures.cause_of(roots)
     kinds = {type(root).__name__ for root in roots}
     culprits = [root.never_left for root in roots if hasattr(root, "never_left")]
     if culprits and (isinstance(error, requests.exceptions.ProxyError) or "ProxyError" in kinds):
-        return failures.no_proxy(what, to, cause)
+        return failures.no_proxy(request, cause)
     if "SSLCertVerificationError" in kinds:
-        return failures.untrusted(what, to, cause)
+        return failures.untrusted(request, cause)
     libraries = {getattr(root, "library", None) for root in roots} - {None, "SSL"}
     if libraries or (isinstance(error, OSError) and "CA certificate bundle" in str(error)):
         return failures.no_bundle()
     if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidHeader):
-        return failures.no_address(what, to)
+        return failures.invalid_address(request)
     if isinstance(error, requests.exceptions.ConnectTimeout):
-        return failures.not_connected(what, to, f"no connection within {limit:g} s")
+        return failures.not_connected(request, f"no connection within {request.timeout:g} s")
     if kinds & {"NewConnectionError", "NameResolutionError", "ConnectionRefusedError", "gaierror"}:
-        return failures.not_connected(what, to, cause)
+        return failures.not_connected(request, cause)
     if culprits:
         if "proxy" in culprits:
-            return failures.no_proxy(what, to, cause, "did not let it through")
+            return failures.no_proxy(request, cause, "did not let it through")
         told = f"the server does not speak TLS as it should ({cause})" if "SSLError" in kinds else cause
-        return failures.not_connected(what, to, told)
+        return failures.not_connected(request, told)
     timeouts = {"TimeoutError", "ReadTimeoutError", "timeout"}
     if isinstance(error, requests.exceptions.Timeout) or kinds & timeouts:
-        return failures.too_slow(what, limit)
-    if isinstance(error, zlib.error) or "DecodeError" in kinds:
-        return failures.not_zipped(what)
-    return failures.broken_off(what)
+        return failures.too_slow(request)
+    return failures.broken_off(request)
 
 
 _CHUNK = 64 * 1024
 
 
 class _DeadlineReader(io.RawIOBase):
-    """A socket's reading end whose every read has what is left until the deadline, not a limit of its own."""
+    """The reading end of a socket. Each read may last until the deadline of the whole reply."""
 
     def __init__(self, sock: Any, deadline: float) -> None:
         self._raw = sock.makefile("rb", buffering=0)
@@ -102,18 +110,19 @@ class _DeadlineResponse(HTTPResponse):
 
 
 class _Bounded:
-    """Mixed into urllib3's connections: a reply, status line and headers included, has one deadline."""
+    """A mixin for urllib3's connections: status line, headers and body of a reply have one deadline."""
 
     timeout: Any
     sock: Any
 
     def connect(self) -> None:
-        self._limit()  # a proxy's answer to CONNECT is a reply too
+        self._limit()  # the answer of a proxy to CONNECT is a reply too
         try:
             super().connect()  # type: ignore[misc]
         except Exception as error:
             culprit = "proxy" if getattr(self, "_tunnel_host", None) else "host"
-            error.never_left = culprit  # type: ignore[attr-defined]  # later ones may come after the request
+            # A later exception has no such attribute: the request may have left before it.
+            error.never_left = culprit  # type: ignore[attr-defined]
             raise
 
     def getresponse(self) -> Any:
@@ -130,13 +139,13 @@ class _BoundedHTTPConnection(_Bounded, HTTPConnection):  # type: ignore[misc]
 
 
 class _BoundedHTTPSConnection(_Bounded, HTTPSConnection):  # type: ignore[misc]
-    """Takes the process's TLS context for the CA bundle that requests names, instead of reading the bundle.
+    """Takes the process's TLS context for the CA bundle, instead of reading the bundle for each connection.
 
-    Behind a proxy that is reached by https itself urllib3 needs the bundle, for two certificates.
+    If the proxy itself is reached by https, urllib3 needs the bundle, to check two certificates.
     """
 
     def connect(self) -> None:
-        self.cert_reqs = "CERT_REQUIRED"  # whatever somebody did to the session
+        self.cert_reqs = "CERT_REQUIRED"  # even if somebody changed the session
         proxy = getattr(self, "proxy", None)
         if self.ssl_context is None and (proxy is None or proxy.scheme != "https"):
             self.ssl_context = context_for(bundle(self.ca_certs or self.ca_cert_dir))
@@ -156,7 +165,7 @@ _POOLS = {"http": _HTTPPool, "https": _HTTPSPool}
 
 
 class _Adapter(HTTPAdapter):
-    """Bounded connections with TCP keep-alive, straight or through a proxy."""
+    """Bounded connections with TCP keep-alive, direct or through a proxy."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, socket_options=_keep_alive(), **kwargs)
@@ -178,17 +187,17 @@ def _keep_alive() -> list[tuple[int, int, int]]:
 
 
 class _Session(requests.Session):
-    """Requests looks ahead where a redirect leads even if it does not follow, and reads the body for it."""
+    """``requests`` reads the body of a redirect to prepare the next request, even if it does not follow."""
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
         return None
 
 
 def new_session(verify: str | None) -> requests.Session:
-    """A session that honours the environment's proxies and CA bundle, but never its ``.netrc``.
+    """Return a session that checks certificates by the CA bundle, and reads no ``.netrc``.
 
-    ``trust_env`` is off because requests would replace our token by a ``.netrc`` entry for the host;
-    proxies and CA bundle are therefore looked up here.
+    ``trust_env`` is off: ``requests`` would replace the token by a ``.netrc`` entry for the host. So
+    :class:`Transport` reads proxies and CA bundle from the environment itself.
     """
     session = _Session()
     session.trust_env = False
@@ -199,73 +208,70 @@ def new_session(verify: str | None) -> requests.Session:
 
 
 class Transport:
-    """One session, shared by everything one hook sends. Threads may share it.
+    """One pooled session for all requests of one hook and its siblings. Threads may share it.
 
-    :param timeout: seconds for connecting, and again for the whole reply
-    :param verify: path of a CA bundle, or None for the environment's or requests' own
+    :param verify: path of a CA bundle, or None for the bundle of the environment or of ``requests``
     """
 
-    def __init__(self, timeout: float, verify: str | None) -> None:
-        self.timeout = timeout
+    def __init__(self, verify: str | None) -> None:
         self.session = new_session(verify)
         self._proxies: dict[str, dict[str, str]] = {}
 
-    def send(
-        self, request: requests.PreparedRequest, what: str, to: Address, timeout: float | None = None
-    ) -> requests.Response:
-        """Send once. Returns the reply with its body read; never follows a redirect, never retries.
+    def send(self, request: Request) -> ResponseReply:
+        """Send once and return the whole reply. Do not follow a redirect.
 
-        :param what: the request in words for error messages, without query and secrets
-        :param to: where it goes, for error messages
         :raises AepTransportError: no whole reply
         """
-        limit = timeout or self.timeout
-        outer = sys.exc_info()[1]  # what our caller is dealing with is no cause of ours
+        outer = sys.exc_info()[1]
         try:
             response = self.session.send(
-                request, stream=True, timeout=limit, allow_redirects=False, proxies=self._proxies_for(request)
+                _prepared(request),
+                stream=True,
+                timeout=request.timeout,
+                allow_redirects=False,
+                proxies=self._proxies_for(request.url),
             )
-            _read_body(response, what)
+            _read_body(response, request)
         except AepError:
             raise
-        except (
-            requests.RequestException,
-            urllib3.exceptions.HTTPError,
-            OSError,
-            ValueError,
-            zlib.error,
-        ) as error:
-            failure = typed(error, what, to, limit, outer)
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            failure = typed(error, request, outer)
         else:
-            if response.is_redirect or 300 <= response.status_code < 400:
-                failure = redirected(what, response.status_code)
-            else:
-                return response
+            return as_reply(response)
         raise failure
 
-    def _proxies_for(self, request: requests.PreparedRequest) -> dict[str, str]:
-        url = str(request.url)
+    def _proxies_for(self, url: str) -> dict[str, str]:
         origin = "/".join(url.split("/", 3)[:3])
         if origin not in self._proxies:
-            self._proxies[origin] = get_environ_proxies(url)
+            proxy = proxy_for(origin)
+            self._proxies[origin] = {"all": proxy} if proxy else {}
         return self._proxies[origin]
 
 
-def _read_body(response: requests.Response, what: str) -> None:
-    """Read the whole body into the response, bounded, before anything else looks at it."""
+def _prepared(request: Request) -> requests.PreparedRequest:
+    """Return the request for ``requests``, without the cost of preparing its URL and headers again."""
+    prepared = requests.PreparedRequest()
+    prepared.method, prepared.url, prepared.body = request.method, request.url, request.body
+    prepared.headers = CaseInsensitiveDict(request.headers)
+    prepared.prepare_content_length(request.body)
+    return prepared
+
+
+def _read_body(response: requests.Response, request: Request) -> None:
+    """Read the whole body into the response, with its limits, before ``requests`` does."""
     raw = response.raw
     try:
-        content = _read_bounded(raw, what)
-        content = unpacked(content, raw.headers.get("content-encoding", ""), what)
+        content = _read_bounded(raw, request.words)
+        content = failures.unpack(content, raw.headers.get("content-encoding", ""), request)
     except BaseException:
-        raw.close()  # what is left unread must not be taken for the next reply
+        raw.close()  # the next reply on this connection would begin with the unread rest
         raise
     raw.release_conn()
     response._content = content
     response._content_consumed = True  # type: ignore[attr-defined]
 
 
-def _read_bounded(raw: Any, what: str) -> bytes:
+def _read_bounded(raw: Any, words: str) -> bytes:
     first: bytes = raw.read(_CHUNK, decode_content=False)
     if not first or raw.length_remaining == 0:
         return first
@@ -274,5 +280,5 @@ def _read_bounded(raw: Any, what: str) -> bytes:
         chunks.append(chunk)
         size += len(chunk)
         if size > MAX_REPLY:
-            raise too_large(what)
+            raise too_large(words)
     return b"".join(chunks)

@@ -170,4 +170,4 @@ def test_attempts_are_logged_without_secrets(
     with caplog.at_level(logging.INFO), RawServer(echo, ITEM) as server:
         act(make_hook(server.url), "GET")
     said = caplog.text + "".join(capfd.readouterr())
-    assert "Trying again" in said
+    assert "Sending it again in" in said

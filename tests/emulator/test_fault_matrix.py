@@ -10,6 +10,7 @@ import copy
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -126,11 +127,11 @@ def hurry(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
     """Little time for the reply that does not come, and none of what follows before the fault has struck."""
     send = Transport.send
 
-    def sending(self: Transport, request: Any, what: str, to: Any, timeout: float | None = None) -> Any:
+    def sending(self: Transport, request: Any) -> Any:
         if not (front.due and front.strike.means(request.method, urlsplit(request.url).path)):
-            return send(self, request, what, to, timeout)
+            return send(self, request)
         try:
-            return send(self, request, what, to, SHORT)
+            return send(self, replace(request, timeout=SHORT))
         finally:
             assert front.struck.wait(60)
 

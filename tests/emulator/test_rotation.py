@@ -49,10 +49,10 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Meanwhile:
     def plan(*changes: Callable[[], Any]) -> None:
         left = list(changes)
 
-        def sending(self: Any, request: Any, *arguments: Any, **options: Any) -> Any:
+        def sending(self: Any, request: Any) -> Any:
             if request.method == "PATCH" and left:
                 left.pop(0)()
-            return send(self, request, *arguments, **options)
+            return send(self, request)
 
         monkeypatch.setattr(Transport, "send", sending)
 

@@ -8,6 +8,7 @@ import pytest
 import requests
 
 from airflow_provider_aep.flow_service import errors
+from airflow_provider_aep.hooks import ims
 from tests.harness import raw_server as raw
 from tests.harness.connections import MakeHook
 from tests.harness.emulator import (
@@ -302,6 +303,6 @@ def test_a_test_without_result_is_an_error(make_hook: MakeHook, document: Any) -
 def test_a_hook_scrubs_what_it_knows(hook: Any) -> None:
     """Its client secret and its token, for whoever shows a text that came from a server."""
     hook.list_connections()
-    token = hook._aep_session.token()
+    (token,) = (one.value for one in ims.TOKENS._tokens.values())
     scrubbed = hook.scrub(f"refused: {CLIENT_SECRET}, {token}!")
     assert scrubbed == "refused: ***, ***!"

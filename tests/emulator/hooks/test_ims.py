@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -12,7 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_aep.flow_service.errors import AepReplyError
-from airflow_provider_aep.hooks.ims import read_token
+from airflow_provider_aep.hooks.connection import Settings
+from airflow_provider_aep.hooks.ims import TOKENS, Token, _Cache, cache_key, read_token
+from airflow_provider_aep.hooks.request_flow import Caller, Reply, Request, token_in_hand
+from airflow_provider_aep.hooks.session import AepSession
 from airflow_provider_aep.hooks.transport import Transport
 from tests.harness import raw_server as raw
 from tests.harness.connections import MakeHook
@@ -118,14 +124,12 @@ def test_another_credential_has_another_token(make_hook: MakeHook, other: dict[s
 
 def test_an_ageing_token_is_replaced(make_hook: MakeHook) -> None:
     """Before its end, so that no call meets it."""
-    from airflow_provider_aep.hooks import ims
-
     with RawServer(EMPTY, token=token_reply(expires_in=1000)) as server:
         hook = make_hook(server.url)
         hook.list_connections()
-        key, old = next(iter(ims.TOKENS._tokens.items()))
+        key, old = next(iter(TOKENS._tokens.items()))
         assert len(server.tokens) == 1
-        ims.TOKENS.put(key, ims.Token(old.value, renew_at=old.renew_at - 901))
+        TOKENS.put(key, Token(old.value, renew_at=old.renew_at - 901))
         hook.list_connections()
         hook.list_connections()
         assert len(server.tokens) == 2
@@ -144,7 +148,7 @@ def test_a_refused_token_is_dropped_once_and_the_call_replayed(make_hook: MakeHo
 
 
 def test_a_refused_token_is_not_kept_for_the_next_create(make_hook: MakeHook, emulator: Emulator) -> None:
-    """The create itself is not replayed, but the one after the look has a fresh token."""
+    """The create itself is not repeated; the next request has a new token."""
     from airflow_provider_aep.flow_service.errors import AepAuthError
 
     hook = make_hook(emulator.url)
@@ -158,53 +162,71 @@ def test_a_refused_token_is_not_kept_for_the_next_create(make_hook: MakeHook, em
 
 def test_a_thread_that_was_slower_drops_nothing_new() -> None:
     """Ten threads meet the same 401: one new token serves them all."""
-    from airflow_provider_aep.hooks.ims import Token, _Cache
-
     cache = _Cache()
     cache.put("k", Token("new", 1e12))
     cache.drop("k", "old")
-    assert cache.get("k", lambda: Token("newer", 1e12)).value == "new"
+    assert cache.peek("k") == Token("new", 1e12)
     cache.drop("k", "new")
-    assert cache.get("k", lambda: Token("newer", 1e12)).value == "newer"
+    assert cache.peek("k") is None
 
 
+SETTINGS = Settings(
+    "id", "secret", "a@AdobeOrg", "prod", "", "https://a.example", "https://i.example", 9, None, None
+)
+
+
+class _Ims:
+    """A session whose requests are answered by `answer()`, the value of a token."""
+
+    def __init__(self, answer: Callable[[], str]) -> None:
+        self._answer = answer
+        self._session = AepSession("aep_default")
+        self._session.__dict__["_transport"] = self
+
+    def send(self, request: Request) -> Reply:
+        assert request.url.startswith("https://i.example/")
+        return Reply(200, {}, json.dumps({"access_token": self._answer()}).encode())
+
+    def token(self, client_id: str = "id") -> str:
+        caller = Caller("aep_default", replace(SETTINGS, client_id=client_id), "prod", str)
+        return self._session.carry_out(token_in_hand(caller))
+
+
+@pytest.mark.usefixtures("set_connection")
 def test_a_fetch_may_be_interrupted_by_another_of_the_same_thread() -> None:
     """A signal handler runs inside what it interrupted. A plain lock would wait for itself."""
-    from airflow_provider_aep.hooks.ims import Token, _Cache
+    got: list[str] = []
 
-    cache, got = _Cache(), []
+    def interrupted() -> str:
+        got.append(_Ims(lambda: "the handler's").token())
+        return "the task's"
 
-    def interrupted() -> Token:
-        got.append(cache.get("k", lambda: Token("the handler's", 1e12)).value)
-        return Token("the task's", 1e12)
-
-    task = threading.Thread(target=lambda: got.append(cache.get("k", interrupted).value), daemon=True)
+    task = threading.Thread(target=lambda: got.append(_Ims(interrupted).token()), daemon=True)
     task.start()
     task.join(60)
     assert got == ["the handler's", "the task's"]
 
 
+@pytest.mark.usefixtures("set_connection")
 def test_threads_that_want_the_same_token_wait_for_one_fetch() -> None:
-    """While another credential's fetch waits for nobody, and the event loop's look neither."""
-    from airflow_provider_aep.hooks.ims import Token, _Cache
+    """A fetch for another credential does not wait for it, nor does the event loop."""
+    fetches, begun, gate = [], threading.Event(), threading.Event()
 
-    cache, fetches, begun, gate = _Cache(), [], threading.Event(), threading.Event()
-
-    def fetch() -> Token:
+    def fetch() -> str:
         fetches.append("k")
         begun.set()
         assert gate.wait(60)
-        return Token("one", 1e12)
+        return "one"
 
     with ThreadPoolExecutor(10) as pool:
-        waiting = [pool.submit(cache.get, "k", fetch) for _ in range(10)]
+        waiting = [pool.submit(_Ims(fetch).token) for _ in range(10)]
         try:
             assert begun.wait(60)
-            assert cache.peek("k") is None
-            assert cache.get("other", lambda: Token("two", 1e12)).value == "two"
+            assert TOKENS.peek(cache_key(SETTINGS)) is None
+            assert _Ims(lambda: "two").token("another") == "two"
         finally:
             gate.set()
-        assert {one.result(60).value for one in waiting} == {"one"}
+        assert {one.result(60) for one in waiting} == {"one"}
     assert fetches == ["k"]
 
 

@@ -29,13 +29,14 @@ def sent(
     replies: list[requests.Response] = []
     send, send_async = Transport.send, AioTransport.send
 
-    def recording(self: Any, *arguments: Any, **options: Any) -> requests.Response:
-        replies.append(send(self, *arguments, **options))
-        return replies[-1]
+    def recording(self: Any, request: Any) -> Any:
+        reply = send(self, request)
+        replies.append(reply.response)
+        return reply
 
-    async def recording_async(self: Any, method: str, url: str, **options: Any) -> Any:
-        reply = await send_async(self, method, url, **options)
-        replies.append(_as_response(method, url, options, reply))
+    async def recording_async(self: Any, request: Any) -> Any:
+        reply = await send_async(self, request)
+        replies.append(_as_response(request, reply))
         return reply
 
     monkeypatch.setattr(Transport, "send", recording)
@@ -45,10 +46,10 @@ def sent(
     return replies
 
 
-def _as_response(method: str, url: str, options: dict[str, Any], reply: Any) -> requests.Response:
+def _as_response(request: Any, reply: Any) -> requests.Response:
     response = requests.Response()
     response.request = requests.PreparedRequest()
-    response.request.prepare(method=method, url=url, headers=options["headers"], data=options.get("data"))
+    response.request.prepare(request.method, request.url, request.headers, data=request.body)
     response.status_code, response._content = reply.status, reply.body
     response.headers.update(reply.headers)
     return response

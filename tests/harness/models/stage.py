@@ -99,11 +99,11 @@ def stage(emulator: Emulator, make_hook: MakeHook, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("AIRFLOW__AEP__SETTLE", "0")
     stage, send = Stage(emulator), Transport.send
 
-    def sending(self: Transport, request: Any, *arguments: Any, **options: Any) -> Any:
+    def sending(self: Transport, request: Any) -> Any:
         stage.pass_by(request, after=False)
-        response = send(self, request, *arguments, **options)
+        reply = send(self, request)
         stage.pass_by(request, after=True)
-        return response
+        return reply
 
     monkeypatch.setattr(Transport, "send", sending)
     return stage

@@ -35,8 +35,8 @@ AGAIN = {
 
 
 def decide(method: str, error: errors.AepError, **changes: Any) -> retry.Again | None:
-    """The first attempt's decision, unless told otherwise."""
-    facts = {"attempt": 1, "refreshed": False, "waited": 0.0, "jitter": 0.5, **changes}
+    """The decision after the first request, unless told otherwise."""
+    facts = {"sent": 1, "refreshed": False, "waited": 0.0, "jitter": 0.5, **changes}
     return retry.decide(method, error, **facts)
 
 
@@ -57,24 +57,24 @@ def test_a_token_is_renewed_once_a_call(method: str) -> None:
     assert decide(method, FAILURES["401"], refreshed=True) is None
 
 
-def test_attempts_come_to_an_end() -> None:
+def test_requests_come_to_an_end() -> None:
     """A service that is down for an hour must not hold a worker for one."""
     waits = []
-    for attempt in range(1, 10):
-        again = decide("GET", FAILURES["503"], attempt=attempt)
+    for sent in range(1, 10):
+        again = decide("GET", FAILURES["503"], sent=sent)
         if again is None:
             break
         waits.append(again.wait)
     assert waits == [0.5, 1.0, 2.0]
-    assert attempt == retry.ATTEMPTS
+    assert sent == retry.MAX_REQUESTS
 
 
 @given(st.floats(0, 1, exclude_max=True), st.integers(1, 3))
-def test_waits_are_spread(jitter: float, attempt: int) -> None:
+def test_waits_are_spread(jitter: float, sent: int) -> None:
     """A hundred tasks that failed together do not come back together."""
-    again = retry.wait_for(FAILURES["503"], attempt, jitter)
+    again = retry.wait_for(FAILURES["503"], sent, jitter)
     assert again is not None
-    step = retry.FIRST_WAIT * 2 ** (attempt - 1)
+    step = retry.FIRST_WAIT * 2 ** (sent - 1)
     assert 0.75 * step <= again.wait <= 1.25 * step
 
 
@@ -92,8 +92,8 @@ def test_the_servers_wish_is_done_up_to_a_limit(wish: float, waits: float | None
 def test_all_waits_of_a_request_have_one_limit() -> None:
     """Four times 50 s are longer than any one of them."""
     error = errors.AepThrottledError("x", status=429, retry_after=50)
-    assert decide("GET", error, attempt=2, waited=10.0) is not None
-    assert decide("GET", error, attempt=2, waited=10.1) is None
+    assert decide("GET", error, sent=2, waited=10.0) is not None
+    assert decide("GET", error, sent=2, waited=10.1) is None
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,360 @@
+"""One request to Adobe, from its token to its reply or typed error, as a generator that does no I/O.
+
+A flow yields steps: send a request, sleep, mask a secret, fetch a token, read a connection. A driver carries
+out each step and sends its result, or the :class:`AepError` it met, back in. There are two drivers:
+:meth:`.session.AepSession.carry_out` blocks, :meth:`.aio.AsyncFlowService.carry_out` runs on an event loop.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+from airflow_provider_aep.flow_service import replies
+from airflow_provider_aep.flow_service.errors import (
+    AepAuthError,
+    AepConfigError,
+    AepError,
+    AepNotFoundError,
+)
+from airflow_provider_aep.flow_service.explanations import FOR_SOURCES
+from airflow_provider_aep.flow_service.requests import Call
+from airflow_provider_aep.flow_service.retry import MAX_REQUESTS, decide
+from airflow_provider_aep.hooks import ims
+from airflow_provider_aep.hooks.connection import FIXED_HEADERS, Settings, read_settings, with_ours
+
+T = TypeVar("T")
+Flow = Generator["Step", Any, T]
+
+TOKEN_WORDS = "The token request to IMS"  # noqa: S105 - words of a message
+
+
+@dataclass(frozen=True)
+class Address:
+    """The origin that a request goes to, and the setting of the Airflow connection that names it."""
+
+    origin: str
+    setting: str
+    conn_id: str
+
+    def __str__(self) -> str:
+        return f"{self.origin} (`{self.setting}` of the Airflow connection {self.conn_id!r})"
+
+
+@dataclass(frozen=True)
+class Request:
+    """Send this request once and return its :class:`Reply`. Do not follow a redirect.
+
+    :param words: the request in words for messages, without query and secrets
+    :param to: the address for messages
+    :param timeout: seconds for connecting, and for the whole reply
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+    body: str | bytes | None = field(repr=False)
+    words: str
+    to: Address
+    timeout: float
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A whole reply, unzipped. The names of its headers are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Sleep:
+    """Sleep before a request is sent again. Return False, without sleeping, if there is no time left for it.
+
+    :param why: the failure and the next request, for the log
+    """
+
+    seconds: float
+    why: str
+
+
+@dataclass(frozen=True)
+class Mask:
+    """Keep a secret out of logs and messages."""
+
+    secret: object = field(repr=False)
+
+
+@dataclass(frozen=True)
+class FetchToken:
+    """Carry out a flow and return its result. Flows of the same ``key`` wait for each other."""
+
+    key: str
+    flow: Flow[ims.Token]
+
+
+@dataclass(frozen=True)
+class FindConnection:
+    """Return the Airflow connection to AEP. :raises ConnectionMissingError: it does not exist"""
+
+    conn_id: str
+    parameter: str = "aep_conn_id"
+    system: str = "Adobe Experience Platform"
+
+
+Step = Request | Sleep | Mask | FetchToken | FindConnection
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who sends: a connection, a sandbox, and how often one request may be sent.
+
+    :param scrub: replaces the known secrets in a text
+    :param permissions: the permissions that the error of a 403 advises
+    :param max_requests: 1 repeats no request, except once with a new token after a refused one
+    """
+
+    conn_id: str
+    settings: Settings
+    sandbox: str
+    scrub: Callable[[str], str]
+    permissions: str = FOR_SOURCES
+    max_requests: int = MAX_REQUESTS
+
+    @cached_property
+    def host(self) -> Address:
+        """The address of requests, for messages."""
+        return Address(self.settings.base_url, "host", self.conn_id)
+
+    @cached_property
+    def ims_host(self) -> Address:
+        """The address of token requests, for messages."""
+        return Address(self.settings.ims_url, "ims_host", self.conn_id)
+
+    @cached_property
+    def token_key(self) -> str:
+        """The key of this credential in the cache of tokens."""
+        return ims.cache_key(self.settings)
+
+    def refusal(self, reply: Reply, words: str) -> AepError | None:
+        """Return the typed error of an error reply, None for any other reply."""
+        if reply.status < 400:
+            return None
+        return replies.error_from_reply(
+            what=words,
+            status=reply.status,
+            headers=reply.headers,
+            body=reply.body,
+            sandbox=self.sandbox,
+            now=time.time(),
+            scrub=self.scrub,
+            permissions=self.permissions,
+        )
+
+
+def read_connection(conn_id: str) -> Flow[Settings]:
+    """Read and check the Airflow connection to AEP.
+
+    :raises AepConfigError: the connection is missing, or names the setting that is invalid
+    """
+    connection = yield FindConnection(conn_id)
+    yield Mask(connection.password)  # before the settings are read: an error may repeat one
+    settings = read_settings(connection)
+    yield Mask(settings.client_secret)
+    return settings
+
+
+def call(caller: Caller, request: Call, service_path: str) -> Flow[Any]:
+    """Carry out a call and return its JSON, None if the reply has no content.
+
+    :param service_path: the service's path below the host
+    :raises AepError: see :mod:`airflow_provider_aep.flow_service.errors`
+    """
+    words = f"{request.method} {request.path}"
+    body = None if request.body is None else encode(request.body)
+    url = _url(caller.settings.base_url + service_path, request)
+    reply = yield from send(caller, request.method, url, words, headers=request.headers, body=body)
+    if reply.status == 204 or request.method == "DELETE":
+        return None
+    return replies.read_json(reply.body, reply.headers.get("content-type", ""), words)
+
+
+def send(
+    caller: Caller,
+    method: str,
+    url: str,
+    words: str,
+    *,
+    headers: Mapping[str, str],
+    body: str | bytes | None = None,
+    timeout: float | None = None,
+    check: bool = True,
+) -> Flow[Reply]:
+    """Send a request with token and headers, as often as the table of retries allows; return the reply.
+
+    :param timeout: seconds for the reply; None for the connection's ``timeout``
+    :param check: False returns an error reply instead of raising its error
+    :raises AepError: the failure of the last request
+    """
+    settings = caller.settings
+    repeats = _Repeats(caller, method, words)
+    while True:
+        token = yield from token_in_hand(caller)
+        own_headers = with_ours(headers, settings, caller.sandbox, token)
+        if body is not None:
+            own_headers["content-type"] = "application/json"
+        request = Request(method, url, own_headers, body, words, caller.host, timeout or settings.timeout)
+        reply = None
+        try:
+            reply = yield from _send_once(request)
+            failure = caller.refusal(reply, words)
+        except AepError as error:
+            failure = error
+        if reply is not None and failure is None:
+            return reply
+        assert failure is not None
+        if isinstance(failure, AepAuthError):
+            ims.TOKENS.drop(caller.token_key, token)
+        if not (yield from repeats.allow(failure)):
+            break
+    # If the reply to a DELETE was lost and the next DELETE finds nothing, the first one has succeeded.
+    deleted = method == "DELETE" and repeats.uncertain and isinstance(failure, AepNotFoundError)
+    if reply is not None and (deleted or not check):
+        return reply
+    if repeats.uncertain:
+        failure.may_have_happened = True  # by an earlier request, whose reply was lost
+    raise failure
+
+
+def token_in_hand(caller: Caller) -> Flow[str]:
+    """Return the process's access token for this credential, or fetch one.
+
+    :raises AepError: IMS refuses the credential or cannot be reached
+    """
+    token = ims.TOKENS.peek(caller.token_key)
+    if token is None:
+        token = yield FetchToken(caller.token_key, _fetch_missing_token(caller))
+    yield Mask(token.value)
+    return str(token.value)
+
+
+def renew_token(caller: Caller) -> Flow[ims.Token]:
+    """Fetch a new token, even if there is one. :raises AepError: IMS refuses or cannot be reached"""
+    token = yield from _fetch_token(caller)
+    yield Mask(token.value)
+    ims.TOKENS.put(caller.token_key, token)
+    return token
+
+
+def ping(caller: Caller, url: str, words: str) -> Flow[Reply]:
+    """Send one GET without credentials. :raises AepTransportError: no reply, or a redirect"""
+    settings = caller.settings
+    reply = yield from _send_once(
+        Request("GET", url, FIXED_HEADERS, None, words, caller.host, settings.timeout)
+    )
+    return reply
+
+
+def encode(body: Any) -> bytes:
+    """Return the JSON of a body. :raises AepConfigError: it cannot be written; no value is shown"""
+    try:
+        return json.dumps(body, allow_nan=False).encode()
+    except (TypeError, ValueError, RecursionError):
+        pass
+    raise AepConfigError("The request's body cannot be written as JSON: check the types of its values.")
+
+
+def not_writable(method: str) -> AepConfigError:
+    """Return the error of a request whose URL or body cannot be written."""
+    return AepConfigError(
+        f"A {method} request cannot be written: its path or a parameter holds broken unicode or is of a "
+        "wrong type."
+    )
+
+
+def _fetch_missing_token(caller: Caller) -> Flow[ims.Token]:
+    """Fetch a token unless another flow has fetched it while this one waited for its turn."""
+    token = ims.TOKENS.peek(caller.token_key)
+    return token if token is not None else (yield from renew_token(caller))
+
+
+def _fetch_token(caller: Caller) -> Flow[ims.Token]:
+    """Ask IMS for a token. A token request creates nothing, so it is repeated as a GET is."""
+    settings = caller.settings
+    headers = {**FIXED_HEADERS, "content-type": "application/x-www-form-urlencoded"}
+    url, form = settings.ims_url + ims.TOKEN_PATH, ims.form_of(settings)
+    request = Request("POST", url, headers, form, TOKEN_WORDS, caller.ims_host, settings.timeout)
+    repeats = _Repeats(caller, "GET", TOKEN_WORDS, refreshed=True)
+    while True:
+        try:
+            reply = yield from _send_once(request)
+            failure = caller.refusal(reply, TOKEN_WORDS)
+            if failure is None:
+                document = replies.read_json(reply.body, reply.headers.get("content-type", ""), TOKEN_WORDS)
+                return ims.read_token(replies.read_object(document, TOKEN_WORDS), time.monotonic())
+        except AepError as error:
+            failure = error
+        if not (yield from repeats.allow(failure)):
+            break
+    raise failure
+
+
+def _send_once(request: Request) -> Flow[Reply]:
+    """Send, and refuse a redirect: following it could hand the token to a stranger."""
+    reply: Reply = yield request
+    if 300 <= reply.status < 400:
+        raise replies.redirected(request.words, reply.status)
+    return reply
+
+
+class _Repeats:
+    """Count the requests and the sleep of one call, and apply the table of retries to its failures.
+
+    :param refreshed: True if a refused token cannot be renewed
+    """
+
+    def __init__(self, caller: Caller, method: str, words: str, *, refreshed: bool = False) -> None:
+        self.uncertain = False
+        """Whether a request whose reply was lost may have had its effect."""
+        self._most, self._method, self._words, self._refreshed = caller.max_requests, method, words, refreshed
+        self._sent, self._slept = 1, 0.0
+
+    def allow(self, failure: AepError) -> Flow[bool]:
+        """Sleep before the next request and return True; return False if the failure is final."""
+        again = decide(
+            self._method,
+            failure,
+            sent=self._sent,
+            most=self._most,
+            refreshed=self._refreshed,
+            waited=self._slept,
+            jitter=random.random(),  # noqa: S311 - spreads waits, keeps no secret
+        )
+        if again is None:
+            return False
+        number = "with a new token" if again.fresh_token else f"request {self._sent + 1} of {self._most}"
+        why = f"{self._words} failed: {failure.brief}. Sending it again in {again.wait:.1f} s ({number})."
+        if not (yield Sleep(again.wait, why)):
+            return False
+        self._slept += again.wait
+        self._sent += not again.fresh_token
+        self._refreshed = self._refreshed or again.fresh_token
+        self.uncertain = self.uncertain or failure.may_have_happened
+        return True
+
+
+def _url(root: str, request: Call) -> str:
+    try:
+        query = urlencode(request.query, safe=",")
+    except (ValueError, TypeError):
+        pass
+    else:
+        return f"{root}{request.path}?{query}" if query else root + request.path
+    raise not_writable(request.method)

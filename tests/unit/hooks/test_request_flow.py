@@ -1,0 +1,208 @@
+"""The request flow without a transport: each test answers its steps by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from airflow_provider_aep.flow_service import errors
+from airflow_provider_aep.flow_service.requests import Call
+from airflow_provider_aep.flow_service.retry import MAX_REQUESTS
+from airflow_provider_aep.hooks import ims, request_flow
+from airflow_provider_aep.hooks.connection import Settings
+from airflow_provider_aep.hooks.request_flow import (
+    Caller,
+    FetchToken,
+    FindConnection,
+    Flow,
+    Mask,
+    Reply,
+    Request,
+    Sleep,
+)
+
+SETTINGS = Settings(
+    "id", "secret", "a@AdobeOrg", "prod", "", "https://a.example", "https://i.example", 9, None, None
+)
+OK = Reply(200, {}, b'{"id": "1"}')
+EMPTY = Reply(204, {}, b"")
+REFUSED = Reply(401, {}, b'{"error_code": "401013", "message": "Oauth token is not valid"}')
+MISSING = Reply(404, {}, b'{"errorMessage": "not found"}')
+BUSY = Reply(503, {}, b"{}")
+MOVED = Reply(302, {"location": "https://evil.example"}, b"")
+LOST = errors.AepConnectionLostError("lost")
+GET, POST, PATCH, DELETE = (Call(method, "/x") for method in ("GET", "POST", "PATCH", "DELETE"))
+
+
+def caller(**facts: Any) -> Caller:
+    return Caller("aep_default", SETTINGS, "dev", str, **facts)
+
+
+@pytest.fixture(autouse=True)
+def tokens() -> Iterator[None]:
+    """A token in hand."""
+    ims.TOKENS.clear()
+    ims.TOKENS.put(caller().token_key, ims.Token("old", 1e12))
+    yield
+    ims.TOKENS.clear()
+
+
+class Driver:
+    """Answers requests from a list, and token fetches with `new`; `slept` and `sent` tell what was asked."""
+
+    def __init__(self, *answers: Reply | errors.AepError, sleep: float = 1000) -> None:
+        self._answers, self._left = list(answers), sleep
+        self.sent: list[Request] = []
+        self.slept: list[float] = []
+        self.masked: list[object] = []
+
+    def carry_out(self, flow: Flow[Any]) -> Any:
+        result: Any = None
+        while True:
+            try:
+                step = flow.throw(result) if isinstance(result, errors.AepError) else flow.send(result)
+            except StopIteration as done:
+                assert self._answers == []
+                return done.value
+            result = self._perform(step)
+
+    def _perform(self, step: Any) -> Any:
+        if isinstance(step, Request):
+            self.sent.append(step)
+            return self._answers.pop(0)
+        if isinstance(step, Sleep):
+            if (slept := step.seconds <= self._left) and step.seconds:
+                self.slept.append(step.seconds)
+            return slept
+        if isinstance(step, FetchToken):
+            token = ims.Token("new", 1e12)
+            ims.TOKENS.put(step.key, token)
+            return token
+        if isinstance(step, FindConnection):
+            raise AssertionError("no flow of these tests reads a connection")
+        assert isinstance(step, Mask)
+        self.masked.append(step.secret)
+        return None
+
+
+def call(driver: Driver, call: Call = GET, **facts: Any) -> Any:
+    return driver.carry_out(request_flow.call(caller(**facts), call, "/service"))
+
+
+def test_a_request_is_complete() -> None:
+    """With address, token, organization and sandbox, in the words of a message without query."""
+    driver = Driver(OK)
+    posted = Call("POST", "/x", [("q", "a,b c")], {"n": 1}, {"If-Match": "e", "authorization": "evil"})
+    assert call(driver, posted) == {"id": "1"}
+    (sent,) = driver.sent
+    assert (sent.method, sent.url) == ("POST", "https://a.example/service/x?q=a,b+c")
+    assert (sent.body, sent.words, sent.timeout) == (b'{"n": 1}', "POST /x", 9)
+    assert str(sent.to) == "https://a.example (`host` of the Airflow connection 'aep_default')"
+    ours = {"authorization": "Bearer old", "x-api-key": "id", "x-gw-ims-org-id": "a@AdobeOrg"}
+    assert {**ours, "x-sandbox-name": "dev", "if-match": "e"}.items() <= sent.headers.items()
+    assert sent.headers["content-type"] == "application/json"
+    assert driver.masked == ["old"]
+    assert "old" not in repr(sent)
+
+
+def test_a_call_without_content_returns_none() -> None:
+    assert call(Driver(EMPTY)) is None
+    assert call(Driver(OK), DELETE) is None
+
+
+@pytest.mark.parametrize("call_", [GET, PATCH, DELETE], ids=lambda one: one.method)
+@pytest.mark.parametrize("most", [1, MAX_REQUESTS])
+def test_a_refused_token_is_renewed_once(call_: Call, most: int) -> None:
+    """Also if nothing else is repeated."""
+    driver = Driver(REFUSED, EMPTY)
+    assert call(driver, call_, max_requests=most) is None
+    assert [one.headers["authorization"] for one in driver.sent] == ["Bearer old", "Bearer new"]
+    assert driver.slept == []
+    with pytest.raises(errors.AepAuthError):
+        call(Driver(REFUSED, REFUSED), call_, max_requests=most)
+    assert ims.TOKENS.peek(caller().token_key) is None
+
+
+def test_a_post_is_sent_once() -> None:
+    """And its refused token is not kept."""
+    for answer in (REFUSED, BUSY, LOST):
+        with pytest.raises(errors.AepError):
+            call(Driver(answer), POST)
+    driver = Driver(OK)
+    call(driver, POST)
+    assert driver.sent[0].headers["authorization"] == "Bearer new"
+
+
+def test_a_failure_is_repeated_up_to_a_limit() -> None:
+    driver = Driver(*[BUSY] * MAX_REQUESTS)
+    with pytest.raises(errors.AepServerError):
+        call(driver)
+    assert len(driver.slept) == MAX_REQUESTS - 1
+    with pytest.raises(errors.AepServerError):
+        call(Driver(BUSY), max_requests=1)
+
+
+def test_without_time_to_sleep_the_failure_is_final() -> None:
+    driver = Driver(BUSY, sleep=0)
+    with pytest.raises(errors.AepServerError):
+        call(driver)
+    assert driver.slept == []
+
+
+def test_a_delete_whose_reply_was_lost_has_succeeded_if_the_next_one_finds_nothing() -> None:
+    assert call(Driver(LOST, MISSING), DELETE) is None
+    with pytest.raises(errors.AepNotFoundError):
+        call(Driver(MISSING), DELETE)
+    with pytest.raises(errors.AepNotFoundError):
+        call(Driver(REFUSED, MISSING), DELETE)
+
+
+def test_a_failure_after_a_lost_reply_may_have_happened() -> None:
+    with pytest.raises(errors.AepPermissionError) as caught:
+        call(Driver(LOST, Reply(403, {}, b"{}")), DELETE)
+    assert caught.value.may_have_happened
+    with pytest.raises(errors.AepPermissionError) as caught:
+        call(Driver(Reply(403, {}, b"{}")), DELETE)
+    assert not caught.value.may_have_happened
+
+
+def test_a_redirect_is_never_handed_out() -> None:
+    """Not even to a caller who wants to see error replies."""
+    flow = request_flow.send(caller(), "GET", "https://a.example/x", "GET /x", headers={}, check=False)
+    with pytest.raises(errors.AepReplyError, match="redirect"):
+        Driver(MOVED).carry_out(flow)
+    flow = request_flow.send(caller(), "GET", "https://a.example/x", "GET /x", headers={}, check=False)
+    assert Driver(MISSING).carry_out(flow) is MISSING
+
+
+def test_a_token_request_is_repeated_as_a_get_is() -> None:
+    token = Reply(200, {}, b'{"access_token": "t", "expires_in": 1000}')
+    no_json = Reply(200, {}, b"<html>")
+    driver = Driver(LOST, no_json, BUSY, token)
+    assert driver.carry_out(request_flow.renew_token(caller())).value == "t"
+    assert {(one.method, one.url) for one in driver.sent} == {("POST", "https://i.example/ims/token/v3")}
+    assert driver.masked == ["t"]
+    with pytest.raises(errors.AepConnectionLostError):
+        Driver(LOST).carry_out(request_flow.renew_token(caller(max_requests=1)))
+    with pytest.raises(errors.AepAuthError):
+        Driver(REFUSED).carry_out(request_flow.renew_token(caller()))
+
+
+def test_a_token_that_another_flow_has_fetched_is_taken() -> None:
+    """While this one waited for its turn."""
+    ims.TOKENS.clear()
+    flow = request_flow.token_in_hand(caller())
+    step = next(flow)
+    assert isinstance(step, FetchToken)
+    ims.TOKENS.put(step.key, ims.Token("theirs", 1e12))
+    assert Driver().carry_out(step.flow).value == "theirs"
+
+
+@pytest.mark.parametrize(
+    "broken", [Call("GET", "/x", [("q", "\ud800")]), Call("POST", "/x", body=object())], ids=["query", "body"]
+)
+def test_what_cannot_be_written_is_not_sent(broken: Call) -> None:
+    with pytest.raises(errors.AepConfigError, match="cannot be written"):
+        call(Driver(), broken)
