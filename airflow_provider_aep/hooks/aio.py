@@ -82,7 +82,7 @@ class AsyncFlowService:
         return self._secrets.scrub(text)
 
     async def sign_in(self) -> None:
-        """Fetch a token if there is none. An error of IMS then is not the error of a single read.
+        """Fetch a token if none is in hand. An error of IMS then is not the error of a single read.
 
         :raises AepError: IMS refuses the credential or cannot be reached
         """

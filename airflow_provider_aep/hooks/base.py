@@ -32,7 +32,7 @@ Service = TypeVar("Service", bound="AepHook")
 
 
 class AepHook(HttpHook):
-    """Base of the hooks to AEP's services. Nothing is looked up or sent before the first call.
+    """Base of the hooks to AEP's services. The first call reads the connection; nothing is sent before.
 
     :param aep_conn_id: an Airflow connection of type ``aep``
     :param sandbox: the sandbox's name; None or empty for the connection's own

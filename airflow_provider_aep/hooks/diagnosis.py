@@ -1,6 +1,6 @@
 """Diagnose an AEP connection for ``test_connection``: name the setting that is wrong.
 
-The message is shown as it is in Airflow's UI, so it is made of our own words and of scrubbed ones only.
+Airflow's UI shows the message as it is. So it consists of this provider's words and of scrubbed texts.
 """
 
 from __future__ import annotations
@@ -25,10 +25,13 @@ if TYPE_CHECKING:
 
 
 def diagnose(hook: AepHook) -> tuple[bool, str]:
-    """Ask IMS for a new token, then Flow Service for one connection; name what is wrong on the way."""
+    """Fetch a new token from IMS, then list one connection of Flow Service.
+
+    :return: whether both succeeded, and a message that names the setting that is wrong
+    """
     try:
         return _diagnose(hook)
-    except Exception as error:  # noqa: BLE001 - a test that raises tells less than one that says what
+    except Exception as error:  # noqa: BLE001 - Airflow shows the text of an exception as it is
         return False, f"Unexpected {type(error).__name__} while testing the connection."
 
 
@@ -45,7 +48,7 @@ def _diagnose(hook: AepHook) -> tuple[bool, str]:
             problem = f"{other} And {problem}"
         return False, problem
     except AepError as error:
-        return False, f"IMS at `ims_host` refuses: {error}"
+        return False, f"IMS at `ims_host` refused the credential: {error}"
     try:
         found = hook.call(Call("GET", "/connections", [("limit", "1")]))
         replies.read_items(found, "GET /connections")
@@ -58,7 +61,7 @@ def _diagnose(hook: AepHook) -> tuple[bool, str]:
 
 
 def _host_problem(hook: AepHook) -> str | None:
-    """Return whether `host` is out of reach too, so that it is not put down to IMS. Sends no credentials."""
+    """Return the problem of `host` if it cannot be reached either, None if it can. Send no credentials."""
     try:
         hook.ping()
     except AepTransportError as error:
@@ -68,11 +71,11 @@ def _host_problem(hook: AepHook) -> str | None:
 
 def _unreachable(hook: AepHook, error: AepTransportError, setting: str, address: str) -> str:
     if isinstance(error, AepConnectError):
-        return str(error)  # it names both
+        return str(error)  # it names setting and address
     if hook.settings.base_url == hook.settings.ims_url:
         setting = "host` and `ims_host"
     if isinstance(error, AepReplyError):
-        return f"{address} (`{setting}`) does not answer as Adobe does: {error}"
+        return f"{address} (`{setting}`) does not answer as Adobe's services do: {error}"
     return f"{address} (`{setting}`) cannot be reached: {error}"
 
 
@@ -88,4 +91,6 @@ def _refused(error: AepError, sandbox: str) -> str:
         return f"The credential lacks a permission in sandbox '{sandbox}': {error}"
     if isinstance(error, AepAuthError):
         return f"The token was refused; client ID (`login`) or organization (`org_id`) is wrong: {error}"
-    return f"{'Flow Service refused' if isinstance(error, AepStatusError) else 'It failed'}: {error}"
+    if isinstance(error, AepStatusError):
+        return f"Flow Service refused the request: {error}"
+    return f"The request to Flow Service failed: {error}"

@@ -34,7 +34,7 @@ class _UnmaskedSecrets(Secrets):
 
 
 class AepSession:
-    """Hold what requests to one organization share. Nothing is looked up before it is needed."""
+    """Hold what requests to one organization share. The connection is read when it is first needed."""
 
     _transport: Transport | None = None
     _logs = True
@@ -62,8 +62,8 @@ class AepSession:
 
         The code that the signal interrupted cannot continue before the handler returns. It may be in the
         middle of a request of this session, of a request to Airflow's supervisor or of a log line. The
-        handler would wait for them for ever. So it gets a session that shares nothing with this one, and
-        that looks up, masks and logs nothing.
+        handler would wait for them for ever. So it gets a session that shares only tokens with this one, and
+        that reads no connection, masks nothing and logs nothing.
         """
         session = AepSession(self.conn_id)
         settings = replace(self.settings, timeout=min(self.settings.timeout, ASIDE))

@@ -162,7 +162,7 @@ def test_a_token_request_is_repeated_but_not_for_wrong_credentials(make_hook: Ma
             assert (len(server.tokens), server.requests) == (count, [])
 
 
-def test_attempts_are_logged_without_secrets(
+def test_repeats_are_logged_without_secrets(
     make_hook: MakeHook, waits: Any, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Who waits wants to know for what; nobody needs the token for it."""

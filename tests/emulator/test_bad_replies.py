@@ -17,7 +17,7 @@ from tests.harness.raw_server import RawServer, reply
 ID = "24151d58-ffa7-4960-951d-58ffa7396097"
 ITEMS = b'{"items": []}'
 BOUND = 20.0
-"""Seconds that a call with `timeout` 1 may take on a slow machine: four attempts, and time to spare."""
+"""Seconds that a call with `timeout` 1 may take on a slow machine: four requests, and time to spare."""
 
 
 def head(status: int = 200, **headers: Any) -> bytes:

@@ -1,4 +1,4 @@
-"""A refusal for want of a permission names the one that is wanted, which is another for each service."""
+"""A refusal for a missing permission names the permission, which differs by service."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def test_a_403_names_the_services_own_permissions(
 ) -> None:
     """Who is sent to *Manage Sources* for a schema grants too much and is refused again."""
     module, kind = service.split(".")
-    method, arguments, wanted = SERVICES[service]
+    method, arguments, named = SERVICES[service]
     other = hook.to(getattr(importlib.import_module(f"airflow_provider_aep.hooks.{module}"), kind))
     emulator.fault(method="GET", status=403, body=body)
     with pytest.raises(AepPermissionError, match="in sandbox 'prod'") as caught:
         getattr(other, method)(*arguments)
-    assert set(re.findall(r"\*([A-Z][^*]+)\*", str(caught.value))) == wanted
+    assert set(re.findall(r"\*([A-Z][^*]+)\*", str(caught.value))) == named
 
 
 def test_manage_sources_it_is_where_adobe_says_so(emulator: Emulator, hook: Any) -> None:

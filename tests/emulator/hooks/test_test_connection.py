@@ -81,7 +81,7 @@ def test_the_sandbox_tested_is_the_hooks(make_hook: MakeHook, emulator: Emulator
 def test_an_unreachable_host_is_not_put_down_to_ims(
     make_hook: MakeHook, emulator: Emulator, waits: Any, both: bool
 ) -> None:
-    """The first thing to look at is `host`."""
+    """The first thing to check is `host`."""
     dead = f"http://127.0.0.1:{unused_port()}"
     ims = f"http://127.0.0.1:{unused_port()}" if both else emulator.url
     ok, message = make_hook(dead, extra={"ims_host": ims}).test_connection()
@@ -153,13 +153,13 @@ PAYPAL = {
     "unicode": ({"password": "c4naryäs3cret"}, False, "`password`"),
     "host with a path": ({"host": "api.paypal.com/c4nary"}, False, "`host`"),
     "host with a user": ({"host": "c4nary@api.paypal.com"}, False, "`host`"),
-    "host that is none": ({"host": "nowhere"}, False, "`host`"),
+    "invalid host": ({"host": "nowhere"}, False, "`host`"),
     "host with http": ({"host": "http://api.paypal.com"}, False, "`host`"),
 }
 
 
 @pytest.mark.parametrize(("fields", "good", "words"), PAYPAL.values(), ids=PAYPAL.keys())
-def test_paypals_settings_are_looked_at(
+def test_paypals_settings_are_checked(
     set_connection: SetConnection, fields: dict[str, Any], good: bool, words: str
 ) -> None:
     """Complete and well formed; nothing is sent, and nothing repeated but the host."""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from airflow_provider_aep.flow_service import errors
 from airflow_provider_aep.flow_service.requests import Call
 from airflow_provider_aep.flow_service.retry import MAX_REQUESTS
-from airflow_provider_aep.hooks import ims, request_flow
+from airflow_provider_aep.hooks import ims, request_flow, session
 from airflow_provider_aep.hooks.connection import Settings
 from airflow_provider_aep.hooks.request_flow import (
     Caller,
@@ -50,7 +53,7 @@ def tokens() -> Iterator[None]:
 
 
 class Driver:
-    """Answers requests from a list, and token fetches with `new`; `slept` and `sent` tell what was asked."""
+    """Answers requests from a list and token fetches with `new`; keeps what it sent, slept and masked."""
 
     def __init__(self, *answers: Reply | errors.AepError, sleep: float = 1000) -> None:
         self._answers, self._left = list(answers), sleep
@@ -206,3 +209,39 @@ def test_a_token_that_another_flow_has_fetched_is_taken() -> None:
 def test_what_cannot_be_written_is_not_sent(broken: Call) -> None:
     with pytest.raises(errors.AepConfigError, match="cannot be written"):
         call(Driver(), broken)
+
+
+class _Answering:
+    """A transport with prepared replies."""
+
+    def __init__(self, *replies: Reply) -> None:
+        self._replies = list(replies)
+        self.sent: list[Request] = []
+
+    def send(self, request: Request) -> Reply:
+        self.sent.append(request)
+        return self._replies.pop(0)
+
+
+@pytest.mark.parametrize("aside", [False, True], ids=["task", "signal handler"])
+def test_a_repeat_is_logged_but_not_in_a_signal_handler(monkeypatch: pytest.MonkeyPatch, aside: bool) -> None:
+    """The signal may have interrupted a log line; its session has a short time limit, too."""
+    slept: list[float] = []
+    monkeypatch.setattr(session, "sleep", slept.append)
+    task = session.AepSession("aep_default")
+    task.__dict__["settings"] = replace(SETTINGS, timeout=99)
+    own = task.aside() if aside else task
+    transport, log = _Answering(BUSY, OK), Mock()
+    own.__dict__["_transport"] = transport
+    who = replace(caller(), settings=own.settings)
+    assert own.carry_out(request_flow.call(who, GET, ""), log) == {"id": "1"}
+    assert [one.timeout for one in transport.sent] == [session.ASIDE if aside else 99] * 2
+    assert own.sleep_budget.left == (session.ASIDE if aside else math.inf) - slept[0]
+    lines = [template % values for template, values in (one.args for one in log.info.call_args_list)]
+    if aside:
+        assert lines == []
+    else:
+        (line,) = lines
+        begin = "GET /x failed: AEP-E308 AepServerError (503). Sending it again in 0."
+        assert line.startswith(begin)
+        assert line.endswith(" s (request 2 of 4).")
