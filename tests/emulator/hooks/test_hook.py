@@ -46,7 +46,7 @@ def create(hook: Any, name: str = "n", secret: str = PAYPAL_SECRET, **changes: A
 
 
 def test_it_is_airflows_http_hook() -> None:
-    """Whatever takes an HttpHook takes ours."""
+    """Code that takes an HttpHook takes an AepHook."""
     from airflow.providers.http.hooks.http import HttpHook
 
     from airflow_provider_aep.hooks.flow_service import FlowServiceHook
@@ -61,7 +61,7 @@ def test_it_is_airflows_http_hook() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_connection_from_create_to_delete(hook: Any, name: str) -> None:
-    """Whatever its name is made of: created, found by exactly it, read, tested, explored, deleted."""
+    """With any name: create, find by the exact name, read, test, explore, change, delete."""
     made = create(hook, name, description="For tests")
     create(hook, name + "2" if len(name) < 255 else "other")
     assert [one["id"] for one in hook.list_connections(name=name)] == [made]
@@ -108,7 +108,7 @@ def test_every_page_is_read(hook: Any, emulator: Emulator) -> None:
 
 
 def test_source_connections_of_one_base_connection(hook: Any, emulator: Emulator) -> None:
-    """What hangs on it, and nothing else."""
+    """Those that depend on it, and no others."""
     mine, other = create(hook), create(hook)
     api = emulator.api()
     for base in (mine, other):
@@ -117,7 +117,7 @@ def test_source_connections_of_one_base_connection(hook: Any, emulator: Emulator
 
 
 def test_run_takes_the_method_a_call(hook: Any, emulator: Emulator) -> None:
-    """`self.method` stays: two threads with one hook must not turn each other's GET into a DELETE."""
+    """`self.method` does not change: two threads may share a hook."""
     made = create(hook)
     response = hook.run("connections", {"limit": "1"})
     assert isinstance(response, requests.Response)
@@ -159,14 +159,14 @@ def test_an_error_reply_is_raised_unless_told_otherwise(hook: Any) -> None:
 
 
 @pytest.mark.parametrize("option", ["verify", "proxies", "cert", "stream", "allow_redirects", "nonsense"])
-def test_what_would_open_the_hook_is_no_option(make_hook: MakeHook, option: str) -> None:
-    """TLS, proxies and redirects are settled by the connection and the environment."""
+def test_unsafe_options_are_refused(make_hook: MakeHook, option: str) -> None:
+    """The connection and the environment decide on TLS, proxies and redirects."""
     with pytest.raises(errors.AepConfigError, match=option):
         make_hook("http://127.0.0.1:9").run("x", extra_options={option: False})
 
 
 @pytest.mark.parametrize("timeout", [-1, 0, "abc", True, float("nan"), float("inf"), [1]], ids=repr)
-def test_a_timeout_that_is_none_is_refused(make_hook: MakeHook, timeout: Any) -> None:
+def test_an_invalid_timeout_is_refused(make_hook: MakeHook, timeout: Any) -> None:
     """Before anything is sent."""
     with RawServer(EMPTY) as server:
         with pytest.raises(errors.AepConfigError, match="timeout"):
@@ -176,7 +176,7 @@ def test_a_timeout_that_is_none_is_refused(make_hook: MakeHook, timeout: Any) ->
 
 @pytest.mark.parametrize("spelling", [str.lower, str.upper, str.title])
 def test_callers_headers_replace_none_of_ours(make_hook: MakeHook, spelling: Any) -> None:
-    """In any case of letters: another token, organization or sandbox would be another's data."""
+    """In upper and lower case: another token, organization or sandbox would lead to another's data."""
     names = ["Authorization", "x-api-key", "x-gw-ims-org-id", "x-sandbox-name", "x-sandbox-id"]
     with RawServer(EMPTY) as server:
         make_hook(server.url).run("connections", headers={spelling(name): "evil" for name in names})
@@ -202,7 +202,7 @@ def test_a_caller_may_say_what_it_accepts(hook: Any, emulator: Emulator) -> None
     ids=["CRLF", "LF", "in the name", "None", "NUL", "unicode", "blank in the name", "no name"],
 )  # fmt: skip
 def test_headers_hold_no_line_break(make_hook: MakeHook, headers: Any) -> None:
-    """A header of a user's own making next to ours."""
+    """A line break would smuggle in another header."""
     with RawServer(EMPTY) as server:
         with pytest.raises(errors.AepConfigError):
             make_hook(server.url).run("connections", headers=headers)
@@ -223,7 +223,7 @@ def test_an_endpoint_elsewhere_is_refused(make_hook: MakeHook, endpoint: str) ->
         assert (server.requests, server.tokens) == ([], [])
 
 
-def test_an_absolute_endpoint_at_home_is_fine(make_hook: MakeHook) -> None:
+def test_an_absolute_endpoint_at_the_same_host_is_accepted(make_hook: MakeHook) -> None:
     """As `Location` headers and paging links have it."""
     with RawServer(EMPTY) as server:
         make_hook(server.url).run(f"{server.url}/data/foundation/flowservice/connections")
@@ -233,14 +233,14 @@ def test_an_absolute_endpoint_at_home_is_fine(make_hook: MakeHook) -> None:
 @pytest.mark.parametrize(
     "options", [{"params": {"a": "\ud800"}}, {"data": "\ud800", "method": "POST"}], ids=["query", "body"]
 )
-def test_what_cannot_be_sent_is_a_typed_error(make_hook: MakeHook, options: Any) -> None:
+def test_a_request_that_cannot_be_written_is_a_typed_error(make_hook: MakeHook, options: Any) -> None:
     """Not a UnicodeEncodeError from within."""
     with RawServer(EMPTY) as server, pytest.raises(errors.AepConfigError):
         make_hook(server.url).run("x", **options)
 
 
 def test_a_sibling_for_another_sandbox(hook: Any, emulator: Emulator) -> None:
-    """The same session and token, another sandbox: nothing of one shows in the other."""
+    """It shares session and token, and sees nothing of the first sandbox."""
     sibling = hook.for_sandbox("dev")
     assert type(sibling) is type(hook)
     create(sibling)
@@ -272,7 +272,7 @@ LINKS = {
 
 @pytest.mark.parametrize("link", LINKS.values(), ids=LINKS.keys())
 def test_a_list_that_cannot_be_read_to_its_end_is_an_error(make_hook: MakeHook, link: Any) -> None:
-    """Half a list is how a second connection comes to be; a strange link is where the token would go."""
+    """Half a list could lead to a second connection, a link to another host could leak the token."""
     with RawServer(EMPTY) as server:
         server.replies = [reply(200, {"items": [], "_links": {"next": {"href": link(server.url)}}})]
         with pytest.raises(errors.AepReplyError):
@@ -295,7 +295,7 @@ def test_pages_are_followed_by_relative_and_absolute_links(make_hook: MakeHook) 
 
 @pytest.mark.parametrize("document", [{}, {"result": None}, {"result": "true"}, [], {"items": []}])
 def test_a_test_without_result_is_an_error(make_hook: MakeHook, document: Any) -> None:
-    """Neither works nor does not."""
+    """It shows neither success nor failure."""
     with RawServer(reply(200, document)) as server, pytest.raises(errors.AepReplyError):
         make_hook(server.url).test_base_connection("a")
 

@@ -1,4 +1,4 @@
-"""Access tokens: one a credential, shared, renewed in time, dropped when refused."""
+"""Access tokens: one for each credential, shared, renewed in time, dropped after a refusal."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def test_a_token_is_renewed_before_its_end(expires_in: float, renew_at: float) -
     [None, "86399", True, [], {}, 0, -5, float("nan"), float("inf"), 10**400, -(10**400)],
     ids=str,
 )
-def test_nonsense_for_a_life_means_an_hour(expires_in: Any) -> None:
-    """The token is good all the same."""
+def test_an_invalid_life_means_an_hour(expires_in: Any) -> None:
+    """The token is still used."""
     assert token(expires_in, now=100.0) == 100.0 + 3600 - 300
 
 
@@ -94,7 +94,7 @@ def test_threads_share_one_token(make_hook: MakeHook, emulator: Emulator) -> Non
 
 
 def test_threads_share_one_hook(make_hook: MakeHook, emulator: Emulator) -> None:
-    """And come to no harm."""
+    """Many at a time."""
     hook = make_hook(emulator.url)
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(lambda _: hook.list_connections(), range(40))) == [[]] * 40
@@ -102,7 +102,7 @@ def test_threads_share_one_hook(make_hook: MakeHook, emulator: Emulator) -> None
 
 
 def test_a_token_outlives_its_hook(make_hook: MakeHook, emulator: Emulator) -> None:
-    """The next task of the process needs no other."""
+    """The next task of the process uses it again."""
     for _ in range(3):
         make_hook(emulator.url).list_connections()
     assert len(emulator.requests("POST", "/ims/token/v3")) == 1
@@ -123,7 +123,7 @@ def test_another_credential_has_another_token(make_hook: MakeHook, other: dict[s
 
 
 def test_an_ageing_token_is_replaced(make_hook: MakeHook) -> None:
-    """Before its end, so that no call meets it."""
+    """Before it expires, so that no call uses an expired token."""
     with RawServer(EMPTY, token=token_reply(expires_in=1000)) as server:
         hook = make_hook(server.url)
         hook.list_connections()
@@ -135,8 +135,8 @@ def test_an_ageing_token_is_replaced(make_hook: MakeHook) -> None:
         assert len(server.tokens) == 2
 
 
-def test_a_refused_token_is_dropped_once_and_the_call_replayed(make_hook: MakeHook) -> None:
-    """Revoked in the Developer Console, or expired early: a read goes on with a new one."""
+def test_a_refused_token_is_dropped_and_the_call_repeated_once(make_hook: MakeHook) -> None:
+    """It was revoked in the Developer Console, or expired early: a read continues with a new token."""
     with RawServer(EMPTY) as server:
         hook = make_hook(server.url)
         hook.list_connections()
@@ -233,7 +233,7 @@ def test_threads_that_want_the_same_token_wait_for_one_fetch() -> None:
 def test_a_session_may_be_asked_for_while_it_is_made(
     make_hook: MakeHook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By a signal handler, that is. One session remains."""
+    """By a signal handler. One session remains."""
     from airflow_provider_aep.hooks import session
 
     hook, made, inner = make_hook("https://example.com"), [], []

@@ -43,7 +43,7 @@ def decide(method: str, error: errors.AepError, **changes: Any) -> retry.Again |
 @pytest.mark.parametrize("failure", FAILURES)
 @pytest.mark.parametrize("method", AGAIN)
 def test_each_cell_of_the_table(method: str, failure: str) -> None:
-    """What is sent twice by mistake makes two of it."""
+    """A request that is sent twice by mistake may create two entities."""
     found = decide(method, FAILURES[failure])
     assert (found is not None) is (failure in AGAIN[method])
     if found is not None:
@@ -53,7 +53,7 @@ def test_each_cell_of_the_table(method: str, failure: str) -> None:
 
 @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
 def test_a_token_is_renewed_once_a_call(method: str) -> None:
-    """A second 401 is no matter of age."""
+    """A second 401 does not come from an expired token."""
     assert decide(method, FAILURES["401"], refreshed=True) is None
 
 
@@ -82,7 +82,7 @@ def test_waits_are_spread(jitter: float, sent: int) -> None:
     ("wish", "waits"),
     [(0.0, 0.5), (3.0, 3.0), (60.0, 60.0), (60.5, None), (3600.0, None)],
 )
-def test_the_servers_wish_is_done_up_to_a_limit(wish: float, waits: float | None) -> None:
+def test_retry_after_is_obeyed_up_to_a_limit(wish: float, waits: float | None) -> None:
     """Beyond it the task's own retry waits, outside a worker's slot."""
     error = errors.AepThrottledError("x", status=429, retry_after=wish)
     again = decide("GET", error)
@@ -90,7 +90,7 @@ def test_the_servers_wish_is_done_up_to_a_limit(wish: float, waits: float | None
 
 
 def test_all_waits_of_a_request_have_one_limit() -> None:
-    """Four times 50 s are longer than any one of them."""
+    """Each wait is short enough, all of them together are not."""
     error = errors.AepThrottledError("x", status=429, retry_after=50)
     assert decide("GET", error, sent=2, waited=10.0) is not None
     assert decide("GET", error, sent=2, waited=10.1) is None
@@ -117,7 +117,7 @@ def test_all_waits_of_a_request_have_one_limit() -> None:
     ],
 )
 def test_retry_after_in_all_its_spellings(value: str | None, seconds: float | None) -> None:
-    """Seconds, a date in any zone, or nonsense, which is as good as none."""
+    """Seconds, a date in any zone, or an invalid value, which counts as none."""
     assert retry.parse_retry_after(value, 100.0) == seconds
 
 
@@ -136,6 +136,6 @@ DATE = st.builds(
 
 @given(st.text() | DATE)
 def test_no_retry_after_breaks_the_client(value: str) -> None:
-    """A header is a stranger's text."""
+    """A server may send any text."""
     found = retry.parse_retry_after(value, 100.0)
     assert found is None or found >= 0
