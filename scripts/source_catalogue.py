@@ -14,7 +14,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_aep.flow_service.auth_parameters import is_secret
+from airflow_provider_aep.flow_service.secret_rules import is_secret
 from airflow_provider_aep.hooks.paypal import DEFAULT_HOST
 
 TARGET = Path(__file__).parents[1] / "airflow_provider_aep" / "flow_service" / "data" / "sources.json"

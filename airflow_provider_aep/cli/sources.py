@@ -13,9 +13,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from airflow_provider_aep.flow_service.auth_parameters import sounds_secret
 from airflow_provider_aep.flow_service.connection_specs import ConnectionSpec, differences
 from airflow_provider_aep.flow_service.errors import AepError
+from airflow_provider_aep.flow_service.secret_rules import sounds_secret
 from airflow_provider_aep.flow_service.sources import (
     RETIRED,
     UNCERTAIN,

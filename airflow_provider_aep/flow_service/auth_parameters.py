@@ -12,95 +12,11 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aep.flow_service.errors import AepConfigError
+from airflow_provider_aep.flow_service.secret_rules import is_secret
 from airflow_provider_aep.flow_service.validation import check_object
 
 if TYPE_CHECKING:
     from airflow_provider_aep.flow_service.sources import AuthSpec
-
-_PLACES = """account accountsUrl accessTokenUrl apiVersion bucketName catalog clusterId database domain
-    endpoint environmentUrl eventHubName folderPath host httpPath instanceUrl largeResultsDataSetId name
-    namespace port project projectId region role schema server serviceUri serviceUrl sourceId subdomain
-    subscriptionName tenant tokenEndpoint topicName warehouse"""
-_SWITCHES = """authenticationRequired authenticationType dataType disableChunking enableSsl environmentType
-    expirationDate includeDeletedObjects maxConcurrentConnections"""
-
-PLAIN_PARAMETERS = frozenset((*_PLACES.split(), *_SWITCHES.split()))
-"""The address of a source and its protocol. No user names or client ids, no URLs that can carry a key."""
-
-
-def is_secret(name: str) -> bool:
-    """Return whether a parameter's value is masked, and has no business in a DAG."""
-    return name not in PLAIN_PARAMETERS
-
-
-_SECRET_NAME = re.compile(
-    r"secret|token|pass|pwd|phrase|credential|key|string|sas|sig$|signature|jwt|bearer|auth", re.IGNORECASE
-)
-_SURE_NAME = re.compile(
-    r"(secret|token|password|passwd|pwd|passphrase|pass_phrase|credentials?|signature|jwt|sas|authorization)$"
-    r"|(^|_)(pass|sig|bearer)$|connection_?string$|sas_?uri$"
-    r"|(api|access|account|app|auth|client|consumer|encryption|hmac|master|principal|private|sas|secret|service"
-    r"|shared|signing|storage|subscription)_?key(_id|_content)?$"
-)
-_PASSWORD_NAME = re.compile(r"(secret|token|pass|password|passwd|pwd|phrase)$", re.IGNORECASE)
-_FILE_NAME = re.compile(r"(file|path|file_?name|dir|directory)$", re.IGNORECASE)
-_URL_NAME = re.compile(r"(ur[il]|endpoint|host|server)$", re.IGNORECASE)
-_USER_NAME = re.compile(r"^(login|uid|user|user_?(id|name))$", re.IGNORECASE)
-_FLAGS = ("true", "false", "yes", "no", "on", "off", "none", "null")
-_USERS = """admin administrator airflow anonymous api client default emulator guest oracle postgres public
-    root sa service system test user username"""
-_COMMON_USERS = frozenset(_USERS.split())
-_PATH = re.compile(r"(~|[.]{1,2}|[A-Za-z]:)?[\\/][\w .\\/-]*[.][\w .\\/-]*")
-_URL = re.compile(r"https?://[^@?#\s]+")
-_WORD = re.compile(r"[A-Za-z][A-Za-z _-]{0,23}|.{1,5}|[\d.,:+ -]+", re.DOTALL)
-
-
-def is_flag(text: str) -> bool:
-    """Return whether a text is a flag, which to mask would eat a word of every log."""
-    return text.strip().lower() in _FLAGS
-
-
-def is_user_name(name: str) -> bool:
-    """Return whether a field is a user's name."""
-    return _USER_NAME.search(name) is not None
-
-
-def is_everyday(name: str, value: str) -> bool:
-    """Return whether a value is a flag, or a user's name that half the world has."""
-    return is_flag(value) or (is_user_name(name) and value.lower() in _COMMON_USERS)
-
-
-def sounds_secret(name: str) -> bool:
-    """Return whether a field's name is that of a secret, if nothing else is known of it."""
-    return _SECRET_NAME.search(name) is not None
-
-
-def may_be_secret(name: str, value: str) -> bool:
-    """Return whether a text under a name that nobody documents may be a secret.
-
-    Flags, file paths and plain addresses are none, nor are numbers and words, unless the name is beyond
-    doubt. Masked, they would be missing all over the logs.
-    """
-    text = value.strip()
-    if not sounds_secret(name) or is_flag(text) or not text:
-        return False
-    if "-----" in text or text.startswith("{"):
-        return True
-    if _FILE_NAME.search(name) or (_URL_NAME.search(name) and _URL.fullmatch(text)):
-        return False
-    if _PATH.fullmatch(text) and not _PASSWORD_NAME.search(name):
-        return False
-    snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
-    return _SURE_NAME.search(snake) is not None or _WORD.fullmatch(text) is None
-
-
-def secret_values(params: Mapping[str, Any]) -> list[Any]:
-    """The values that are not plain by their names, without flags and user names that everybody has."""
-    return [
-        value
-        for name, value in params.items()
-        if is_secret(name) and not (isinstance(value, str) and is_everyday(name, value))
-    ]
 
 
 def check_plain(

@@ -16,8 +16,8 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_aep.flow_service.auth_parameters import is_secret
 from airflow_provider_aep.flow_service.errors import AepConfigError, SourceWithdrawnError
+from airflow_provider_aep.flow_service.secret_rules import is_secret
 from airflow_provider_aep.flow_service.validation import check_id
 
 UNCERTAIN, RETIRED = "uncertain", "retired"
@@ -66,9 +66,7 @@ class AuthSpec:
 
     def is_secret(self, parameter: str) -> bool:
         """Return whether a parameter is or may be a secret."""
-        schema = self.properties.get(parameter)
-        marked = isinstance(schema, Mapping) and schema.get("format") == "password"
-        return marked or is_secret(parameter)
+        return is_secret(parameter, self.properties.get(parameter))
 
     def __str__(self) -> str:
         return self.name + (f" ({UNCERTAIN})" if self.uncertain else "")

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from airflow_provider_aep.flow_service.auth_parameters import check_plain, is_secret, secret_values
+from airflow_provider_aep.flow_service.auth_parameters import check_plain
 from airflow_provider_aep.flow_service.errors import SourceCredentialsError
+from airflow_provider_aep.flow_service.secret_rules import is_secret, secrets_in, secrets_of_params
 from airflow_provider_aep.flow_service.sources import AuthSpec, Source
 from airflow_provider_aep.hooks.connection import find_connection
 from airflow_provider_aep.hooks.credential_map import (
@@ -26,7 +27,7 @@ from airflow_provider_aep.hooks.credential_map import (
     without_rules,
 )
 from airflow_provider_aep.hooks.paypal import PAYPAL_FIELDS, read_paypal
-from airflow_provider_aep.hooks.scrub import Secrets, secrets_in
+from airflow_provider_aep.hooks.scrub import Secrets
 
 OWN_FIELDS = ("login", "password", "host", "port", "schema")
 
@@ -117,22 +118,27 @@ class Credentials:
             places |= own or {name if name.startswith("extra.") else f"extra.{name}"}
         return [*(name for name in self.own if name not in places), *_leaves("extra", self.extra, places)]
 
-    @property
     def secrets(self) -> Iterator[str]:
-        """Return what must be masked before it is used."""
-        named = {name for auth in self.source.auth for name in auth.parameters if auth.is_secret(name)}
-        certain = {"login": self.own.get("login"), **{name: self.explicit.get(name) for name in named}}
-        yield from (str(value) for value in secret_values(certain) if value)
-        if password := self.own.get("password"):
-            yield str(password)
+        """Yield every secret that the connection holds."""
+        documented = {name for auth in self.source.auth for name in auth.parameters}
+        params = {name: value for name, value in self.explicit.items() if name in documented}
+        scalars = {name: value for name, value in params.items() if isinstance(value, str | int | float)}
+        login = {name: value for name, value in self.own.items() if name in ("login", "password")}
+        yield from secrets_of_params({**scalars, **login})
         yield from secrets_in([self.own, self.extra, self.explicit])
 
 
 def read_credentials(
-    source: Source, conn_id: str, auth_params: object = None, *, parameter: str = "source_conn_id"
+    source: Source,
+    conn_id: str,
+    secrets: Secrets,
+    auth_params: object = None,
+    *,
+    parameter: str = "source_conn_id",
 ) -> Credentials:
     """An Airflow connection as a source's credentials, its secrets masked from here on.
 
+    :param secrets: the hook's, to which the secrets are added
     :param auth_params: parameters of a task, none of them a secret
     :param parameter: what the connection's id is called where it is given
     :raises AepConfigError: there is no such connection, it is malformed, or a secret is where none may be
@@ -159,7 +165,7 @@ def read_credentials(
         origins,
         parameter,
     )
-    Secrets().add(credentials.secrets)
+    secrets.add(credentials.secrets())
     return credentials
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from airflow_provider_aep.flow_service import replies, requests
-from airflow_provider_aep.flow_service.auth_parameters import is_secret, secret_values
 from airflow_provider_aep.flow_service.connection_specs import (
     LIST_CONNECTION_SPECS,
     ConnectionSpec,
@@ -33,6 +32,7 @@ from airflow_provider_aep.flow_service.requests import (
     maps,
     next_page,
 )
+from airflow_provider_aep.flow_service.secret_rules import secrets_of_params
 from airflow_provider_aep.flow_service.validation import (
     check_header,
     check_id,
@@ -43,7 +43,7 @@ from airflow_provider_aep.flow_service.validation import (
 from airflow_provider_aep.hooks.base import AepHook
 from airflow_provider_aep.hooks.connection import form_behaviour, form_widgets
 from airflow_provider_aep.hooks.diagnosis import diagnose
-from airflow_provider_aep.hooks.scrub import secrets_in
+from airflow_provider_aep.hooks.scrub import Secrets
 
 
 class FlowServiceHook(AepHook):
@@ -84,7 +84,7 @@ class FlowServiceHook(AepHook):
 
         :raises AepError: where ``may_have_happened`` is set on it, the connection can stand all the same
         """
-        self.hide(check_object(auth_params, "auth_params"))
+        self._mask_auth(check_object(auth_params, "auth_params"))
         call = requests.create_connection(
             name=check_name(name),
             connection_spec_id=connection_spec_id,
@@ -103,7 +103,7 @@ class FlowServiceHook(AepHook):
         """The base connection with what Adobe shows of its ``auth``: for no log and no XCom."""
         call = requests.get_connection(connection_id)
         item = replies.read_item(self.call(call), f"{call.method} {call.path}")
-        self.hide(replies.auth_of(item)[1])
+        self._mask_auth(replies.auth_of(item)[1])
         return item
 
     def list_connections(
@@ -119,7 +119,7 @@ class FlowServiceHook(AepHook):
         """The same with what Adobe shows of their ``auth``: for no log and no XCom."""
         found = self.every_page(requests.list_connections(check_text(name, "name"), connection_spec_id))
         for item in found:
-            self.hide(replies.auth_of(item)[1])
+            self._mask_auth(replies.auth_of(item)[1])
         return [
             item
             for item in found
@@ -132,9 +132,9 @@ class FlowServiceHook(AepHook):
 
         :raises AepVersionError: somebody changed it meanwhile
         """
-        self.hide(
-            [operation.get("value") for operation in operations if "auth" in str(operation.get("path"))]
-        )
+        for operation in operations:
+            if "auth" in str(operation.get("path")):
+                self._mask_auth(operation.get("value"))
         self.call(requests.patch_connection(connection_id, etag, operations))
 
     def delete_connection(self, connection_id: str) -> None:
@@ -214,19 +214,14 @@ class FlowServiceHook(AepHook):
         """Test this Airflow connection; say which of its settings is wrong. Raises nothing."""
         return diagnose(self)
 
-    def hide(self, auth_params: object) -> None:
-        """Register credentials of a source as secrets, all but what is plain by its name.
+    @property
+    def secrets(self) -> Secrets:
+        """The secrets that this hook knows. What is added is masked in Airflow's logs, too."""
+        return self._aep_session.secrets
 
-        Out of that, only what is a secret within it, such as the signature of a URL.
-        """
-        if isinstance(auth_params, Mapping):
-            plain = [value for key, value in auth_params.items() if not is_secret(str(key))]
-            auth_params = [*secret_values(auth_params), *secrets_in(plain)]
-        elif isinstance(auth_params, list):
-            for one in auth_params:
-                self.hide(one)
-            return
-        self._aep_session.secrets.add([auth_params])
+    def _mask_auth(self, value: object) -> None:
+        """Mask ``auth.params`` that AEP gets or shows, or one value of them."""
+        self.secrets.add(secrets_of_params(value) if isinstance(value, Mapping) else [value])
 
     def create_source_connection(self, body: Mapping[str, Any]) -> str:
         """``POST /sourceConnections`` with one request; the bodies are in ``flow_service.bodies``."""

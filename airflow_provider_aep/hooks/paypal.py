@@ -7,9 +7,9 @@ from typing import Any
 
 from airflow.sdk import BaseHook
 
-from airflow_provider_aep._compat import mask_secret
 from airflow_provider_aep.flow_service.errors import AepConfigError, SourceCredentialsError
 from airflow_provider_aep.hooks.connection import find_connection, form_behaviour, form_widgets
+from airflow_provider_aep.hooks.scrub import Secrets
 
 DEFAULT_HOST = "api.sandbox.paypal.com"
 
@@ -50,7 +50,9 @@ class PayPalHook(BaseHook):
 
         :raises SourceCredentialsError: one is missing or malformed; it is named, its value is not repeated
         """
-        return read_paypal(find_connection(self.paypal_conn_id, "paypal_conn_id", "PayPal"))
+        connection = find_connection(self.paypal_conn_id, "paypal_conn_id", "PayPal")
+        Secrets().add([connection.login, connection.password])
+        return read_paypal(connection)
 
     def test_connection(self) -> tuple[bool, str]:
         """Check that the three are complete and well formed. Send nothing.
@@ -68,13 +70,10 @@ class PayPalHook(BaseHook):
 
 
 def read_paypal(connection: Any) -> dict[str, str]:
-    """``{"host", "clientId", "clientSecret"}`` as Adobe's PayPal tutorial names them, masked from here on.
+    """``{"host", "clientId", "clientSecret"}`` as Adobe's PayPal tutorial names them.
 
     :raises SourceCredentialsError: one is missing or malformed; it is named, its value is not repeated
     """
-    for secret in (connection.login, connection.password):
-        if secret:
-            mask_secret(secret)
     conn_id = connection.conn_id
     return {
         "host": _host(connection.host, conn_id),

@@ -10,9 +10,9 @@ from typing import Any
 
 from airflow_provider_aep.exactly_once import DesiredEntity, Entity, find_mark, with_mark, without_mark
 from airflow_provider_aep.flow_service import replies
-from airflow_provider_aep.flow_service.auth_parameters import is_secret
 from airflow_provider_aep.flow_service.differences import Difference, compare
 from airflow_provider_aep.flow_service.errors import AepRequestError, SourceCredentialsError
+from airflow_provider_aep.flow_service.secret_rules import is_secret
 from airflow_provider_aep.flow_service.sources import AuthSpec, same_name, source_of, withdrawn
 from airflow_provider_aep.flow_service.validation import check_id
 from airflow_provider_aep.hooks.auth_selection import Auth, settle_auth, ways_to_authenticate
@@ -45,7 +45,6 @@ class BaseConnections:
         self._hook = hook
         self._request = request
         self._source = request.credentials.source
-        hook.hide(list(request.credentials.secrets))
 
     @cached_property
     def auth(self) -> Auth:
@@ -173,7 +172,7 @@ class Rotation(BaseConnections):
             name=str(item.get("name")),
             description=None,
             mark=None,
-            credentials=read_credentials(source, source_conn_id, auth_params),
+            credentials=read_credentials(source, source_conn_id, hook.secrets, auth_params),
             auth_spec=auth_spec,  # it cannot be changed
             offline=source.knows(auth_spec),
         )

@@ -102,7 +102,11 @@ class CreateBaseConnectionOperator(CreateOperator):
             description=check_description(none_if_blank(self.description)),
             mark=desired.mark,
             credentials=read_credentials(
-                source, self.source_conn_id, self.auth_params, parameter=self.conn_id_parameter
+                source,
+                self.source_conn_id,
+                self.hook.secrets,
+                self.auth_params,
+                parameter=self.conn_id_parameter,
             ),
             auth_spec=none_if_blank(self.auth_spec),
             offline=check_choice(self.validation, "validation", ("live", "offline")) == "offline",

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_aep.flow_service import errors
-from airflow_provider_aep.flow_service.auth_parameters import is_secret
+from airflow_provider_aep.flow_service.secret_rules import is_secret
 from airflow_provider_aep.flow_service.sources import find_source
 from airflow_provider_aep.operators.connections import (
     CreatePayPalConnectionOperator,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_aep.flow_service.auth_parameters import is_secret
+from airflow_provider_aep.flow_service.secret_rules import is_secret
 from tests.harness.catalogue_rows import a_value
 from tests.harness.connections import MakeHook, SetConnection
 from tests.harness.emulator import Emulator

@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 from airflow_provider_aep import _compat
-from airflow_provider_aep.flow_service.auth_parameters import is_secret
 from airflow_provider_aep.flow_service.errors import AepConfigError
+from airflow_provider_aep.flow_service.secret_rules import is_secret
 from airflow_provider_aep.flow_service.sources import AuthSpec, catalogue, find_source
 from airflow_provider_aep.hooks.auth_selection import Auth, settle_auth
 from airflow_provider_aep.hooks.credential_map import BY_SOURCE, fill, types_of
 from airflow_provider_aep.hooks.credentials import read_credentials
+from airflow_provider_aep.hooks.scrub import Secrets
 from tests.harness.connections import MakeHook, SetConnection
 from tests.harness.natural import GOOGLE_USER, NATURAL, PEM, SECRET, USER, Natural
 
@@ -34,7 +35,7 @@ def settle(set_connection: SetConnection) -> Settle:
     def settle_one(key: str, connection: dict[str, Any], wanted: str | None = None, **given: Any) -> Auth:
         set_connection("source_conn", **connection)
         source = find_source(key)
-        return settle_auth(source.auth, read_credentials(source, "source_conn", **given), wanted)
+        return settle_auth(source.auth, read_credentials(source, "source_conn", Secrets(), **given), wanted)
 
     return settle_one
 
@@ -386,22 +387,22 @@ def test_an_extra_that_is_no_object_is_named(set_connection: SetConnection) -> N
     """As the connection's own trouble, without what it holds."""
     set_connection("source_conn", conn_type="generic", extra='["s3cret"]')
     with pytest.raises(AepConfigError, match="'source_conn'") as caught:
-        read_credentials(find_source("square"), "source_conn")
+        read_credentials(find_source("square"), "source_conn", Secrets())
     assert "s3cret" not in str(caught.value)
     with pytest.raises(AepConfigError, match=r"'nowhere'.*type \*postgres\*"):
-        read_credentials(find_source("postgres"), "nowhere")
+        read_credentials(find_source("postgres"), "nowhere", Secrets())
 
 
-def test_nothing_of_it_is_shown(set_connection: SetConnection) -> None:
+def test_nothing_of_it_is_shown(set_connection: SetConnection, masked: list[str]) -> None:
     """`repr` ends in logs."""
     set_connection(
         "source_conn", conn_type="http", login=USER, password=SECRET, extra={"accessToken": "t-o-k-e-n"}
     )
-    credentials = read_credentials(find_source("capillary"), "source_conn")
+    credentials = read_credentials(find_source("capillary"), "source_conn", Secrets())
     settled = settle_auth(find_source("capillary").auth, credentials)
     shown = repr(credentials) + repr(settled) + repr(credentials.parameters(find_source("capillary").auth[0]))
     assert all(secret not in shown for secret in (USER, SECRET, "t-o-k-e-n"))
-    assert set(credentials.secrets) == {USER, SECRET, "t-o-k-e-n"}
+    assert set(masked) == {USER, SECRET, "t-o-k-e-n"}
 
 
 HARMLESS = {
@@ -444,11 +445,10 @@ def test_harmless_words_are_not_masked(
     """Masked, `false` and a path would be missing all over the logs."""
     conn = {"conn_type": "sftp", "login": "root", "password": SECRET, "host": "h"}
     set_connection("source_conn", **conn, extra={**HARMLESS, **SECRETIVE})
-    credentials = read_credentials(find_source("sftp"), "source_conn")
+    hook = make_hook()
+    read_credentials(find_source("sftp"), "source_conn", hook.secrets)
     secret = {inner for key, value in SECRETIVE.items() for inner in INSIDE.get(key, {value})}
     assert set(masked) == {SECRET, *secret}
-    hook = make_hook()
-    hook.hide(list(credentials.secrets))
     words = " ".join(map(str, HARMLESS.values())) + " root"
     assert hook.scrub(words) == words
     assert "anary" not in hook.scrub(" ".join(SECRETIVE.values()))
@@ -457,7 +457,7 @@ def test_harmless_words_are_not_masked(
 def test_flags_and_common_users_are_not_masked(masked: list[str], make_hook: MakeHook) -> None:
     """What a platform asks for beyond the catalogue may be a flag; a plain address may hold a signature."""
     params = {"useProxy": "false", "username": "postgres", "password": SECRET, "clientId": "KanaryId1"}
-    make_hook().hide({**params, "serviceUrl": "https://h/x?sig=KanarySig2", "host": "h.example.com"})
+    make_hook()._mask_auth({**params, "serviceUrl": "https://h/x?sig=KanarySig2", "host": "h.example.com"})
     assert set(masked) == {SECRET, "KanaryId1", "KanarySig2"}
 
 

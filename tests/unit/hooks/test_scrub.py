@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from airflow_provider_aep.flow_service.auth_parameters import is_flag
+from airflow_provider_aep.flow_service.secret_rules import is_flag
 from airflow_provider_aep.hooks.scrub import Secrets
 from tests.harness import canary
 

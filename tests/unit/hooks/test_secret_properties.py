@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from airflow_provider_aep import _compat
 from airflow_provider_aep.flow_service import replies
-from airflow_provider_aep.flow_service.auth_parameters import PLAIN_PARAMETERS
 from airflow_provider_aep.flow_service.run_evaluation import FailureThresholds, judge
 from airflow_provider_aep.flow_service.runs import read_run
+from airflow_provider_aep.flow_service.secret_rules import PLAIN_PARAMETERS
 from airflow_provider_aep.hooks.flow_service import FlowServiceHook
 from airflow_provider_aep.hooks.scrub import Secrets
 from tests.harness import canary
@@ -139,7 +139,7 @@ def test_whatever_is_not_plain_is_masked(monkeypatch: pytest.MonkeyPatch) -> Non
     def holds(params: dict[str, Any]) -> None:
         masked.clear()
         hook = FlowServiceHook()
-        hook.hide(params)
+        hook._mask_auth(params)
         secret = {text for name in params.keys() - PLAIN_PARAMETERS for text in texts_in(params[name])}
         assert set(masked) == secret
         for text in secret:
