@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from airflow_provider_aep.cli.sources import connection_line, dag, state
 from airflow_provider_aep.flow_service.sources import AuthSpec, Source, sources_of_spec
-from airflow_provider_aep.hooks.credential_map import fields_of, types_of
+from airflow_provider_aep.hooks.credential_map import connection_types, templates_of
 from scripts.markdown import MADE, table
 
 UNCERTAIN = (
@@ -95,13 +95,13 @@ def _kind(auth: AuthSpec, name: str) -> str:
 
 def _fields(source: Source) -> Iterator[str]:
     """What the types of connections give."""
-    names = ", ".join(f"`{one}`" for one in types_of(source.key))
+    names = ", ".join(f"`{one}`" for one in connection_types(source.key))
     yield (
         f"Any of the types {names} will do. The extra may hold each parameter under its own name. What it "
         "does not hold is made of the connection's fields ([how to read this](README.md#how-a-page-is-read))."
     )
     types: dict[tuple[str, str], list[str]] = {}
-    for conn_type in types_of(source.key):
+    for conn_type in connection_types(source.key):
         for name, lines in _lines(source, conn_type).items():
             types.setdefault((name, "<br>".join(f"`{line}`" for line in lines)), []).append(f"`{conn_type}`")
     rows = [(f"`{name}`", ", ".join(of), lines) for (name, lines), of in sorted(types.items())]
@@ -111,7 +111,7 @@ def _fields(source: Source) -> Iterator[str]:
 
 def _lines(source: Source, conn_type: str) -> Mapping[str, tuple[str, ...]]:
     """Of each parameter the lines that count. A `paypal` connection has the fields of a `generic` one."""
-    own, common = fields_of(source.key, "generic" if conn_type == "paypal" else conn_type)
+    own, common = templates_of(source.key, "generic" if conn_type == "paypal" else conn_type)
     needed = {name: common[name] for auth in source.auth for name in auth.required if name in common}
     known = {name for auth in source.auth for name in auth.parameters}
     return {name: lines for name, lines in {**needed, **own}.items() if name in known}

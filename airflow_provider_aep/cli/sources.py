@@ -26,7 +26,7 @@ from airflow_provider_aep.flow_service.sources import (
     same_name,
     sources_of_spec,
 )
-from airflow_provider_aep.hooks.credential_map import fields_of, needed_in, types_of
+from airflow_provider_aep.hooks.credential_map import connection_types, required_fields, templates_of
 from airflow_provider_aep.hooks.credentials import OWN_FIELDS
 
 
@@ -121,7 +121,7 @@ def state(auth: AuthSpec) -> str:
 
 def show(source: Source, console: Console) -> None:
     """All that is known of one source, and how to begin with it, to be copied as it stands."""
-    types = ", ".join(types_of(source.key)) if source.auth else ""
+    types = ", ".join(connection_types(source.key)) if source.auth else ""
     console.print(_facts(source.title, category=source.category, connection_spec=source.connection_spec_id,
                          airflow_connection=types, note=source.note))  # fmt: skip
     for auth in source.auth:
@@ -159,7 +159,7 @@ def connection_line(source: Source, auth: AuthSpec) -> str:
         return (
             f"{begin} paypal --conn-login CLIENT_ID --conn-password CLIENT_SECRET --conn-host api.paypal.com"
         )
-    filled = [(one, *_filled(source, auth, one)) for one in types_of(source.key)]
+    filled = [(one, *_filled(source, auth, one)) for one in connection_types(source.key)]
     conn_type, own, extra = min(filled, key=lambda one: sum(map(auth.is_secret, one[2])))
     options = [f"--conn-{name} {shlex.quote(own[name])}" for name in OWN_FIELDS if name in own]
     if extra or not own:
@@ -169,7 +169,7 @@ def connection_line(source: Source, auth: AuthSpec) -> str:
 
 def _filled(source: Source, auth: AuthSpec, conn_type: str) -> tuple[dict[str, str], dict[str, str]]:
     """The own fields and the extra of a connection of that type that gives all that must be there."""
-    lines, common = fields_of(source.key, conn_type)
+    lines, common = templates_of(source.key, conn_type)
     own: dict[str, str] = {}
     extra: dict[str, str] = {}
     for name in auth.required:
@@ -183,7 +183,7 @@ def _filled(source: Source, auth: AuthSpec, conn_type: str) -> tuple[dict[str, s
 
 def _parts(line: str) -> tuple[list[str], list[str]] | None:
     """The own fields and the keys of the extra that a line needs; None if it would leave a secret there."""
-    names = ["host" if name == "url" else name for name in needed_in(line)]
+    names = ["host" if name == "url" else name for name in required_fields(line)]
     keys = [name for name in names if name not in OWN_FIELDS]
     if not names or any("." in key or sounds_secret(key) for key in keys):
         return None

@@ -1,6 +1,6 @@
-"""``auth.params``: which of them may be shown, and whether they fit an authentication's JSON Schema.
+"""Check ``auth.params``: no secrets in a DAG, and parameters that fit an authentication type's JSON Schema.
 
-A parameter that is not listed here counts as a secret. No complaint holds a value.
+No message shows a value.
 """
 
 from __future__ import annotations
@@ -20,54 +20,64 @@ if TYPE_CHECKING:
 
 
 def check_plain(
-    given: object, conn_id: str, known: Collection[str] = (), source: str = "the source"
+    given: object, conn_id: str, documented: Collection[str] = (), source: str = "the source"
 ) -> dict[str, Any]:
-    """``auth_params`` of a DAG, without secrets. Templates render None and empty texts for nothing.
+    """Return the ``auth_params`` of a DAG without empty values: templates render None and empty texts.
 
-    :param known: the source's parameters, as far as the catalogue has them
-    :raises AepConfigError: naming those that are unknown, or are or may be secret, without their values
+    :param documented: the source's parameters, if the catalogue has them
+    :raises AepConfigError: a parameter is unknown, or is or may be secret
     """
     params = check_object({} if given is None else given, "auth_params")
-    if known and (unknown := [name for name in params if is_secret(name) and name not in known]):
+    secret = [name for name in params if is_secret(name)]
+    if documented and (unknown := [name for name in secret if name not in documented]):
         raise AepConfigError(
-            f"`auth_params` holds {_unknown(unknown, known)} {source} has no such parameter that this "
-            "provider knows. If the platform asks for it all the same, put it into the extra of the Airflow "
-            f"connection {conn_id!r}.",
+            f"`auth_params` holds {_listed(unknown)}. {_suggestion(unknown, documented)}This provider does "
+            f"not know such a parameter of {source}. If the platform requires it, put it into the extra of "
+            f"the Airflow connection {conn_id!r}.",
             parameter="auth_params",
         )
-    if secret := [name for name in params if is_secret(name)]:
-        named = ", ".join(f"`{name}`" for name in secret)
+    if secret:
         raise AepConfigError(
-            f"`auth_params` holds {named}, which is or may be a secret: a DAG's code and rendered fields are "
-            f"read by many. Put it into the extra of the Airflow connection {conn_id!r}, under this name.",
+            f"`auth_params` holds {_listed(secret)}, which is or may be a secret. Many people can read a "
+            "DAG's code and rendered fields. Put it into the extra of the Airflow connection "
+            f"{conn_id!r}, under this name.",
             parameter="auth_params",
         )
     return {name: value for name, value in params.items() if value not in (None, "", "None")}
 
 
-def _unknown(names: Collection[str], known: Collection[str]) -> str:
-    """Unknown names, and what was perhaps meant."""
-    spelt = {name.lower(): name for name in known}
-    words = ", ".join(f"`{name}`" for name in names)
-    near = {name: difflib.get_close_matches(name.replace("_", "").lower(), spelt, n=1) for name in names}
-    meant = [f"`{spelt[found[0]]}`" for found in near.values() if found]
-    return f"{words}." + (f" Did you mean {', '.join(meant)}?" if meant else "")
+def _listed(names: Collection[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
-def fitted(value: Any, schema: object) -> Any:
-    """The value in a type that the schema takes: Airflow keeps ports as numbers, and JSON in texts."""
+def _suggestion(unknown: Collection[str], documented: Collection[str]) -> str:
+    """Return a question with the documented names that are similar, and a blank; or an empty text."""
+    by_lower_case = {name.lower(): name for name in documented}
+    similar = [
+        by_lower_case[near]
+        for name in unknown
+        for near in difflib.get_close_matches(name.replace("_", "").lower(), by_lower_case, n=1)
+    ]
+    return f"Did you mean {_listed(similar)}? " if similar else ""
+
+
+def convert(value: Any, schema: object) -> Any:
+    """Convert a value to a type that the schema allows, if it can be converted.
+
+    Airflow keeps ports as numbers and objects as JSON texts.
+    """
     types = _types(schema)
     if not types:
         return value
     if isinstance(value, str):
-        return value if "string" in types else _read(value, types)
-    if "string" not in types or _is_one_of(value, types):
+        return value if "string" in types else _parse(value, types)
+    if "string" not in types or _has_type(value, types):
         return value
-    return json.dumps(value, separators=(",", ":"))  # true, 22, or an object such as a key file's
+    return json.dumps(value, separators=(",", ":"))  # a number, a flag, or an object such as a key file
 
 
 def problems(auth: AuthSpec, params: Mapping[str, Any]) -> list[str]:
-    """Every parameter that is missing or wrong, in words."""
+    """Describe every parameter that is missing or invalid."""
     from jsonschema import Draft7Validator
     from jsonschema.exceptions import SchemaError
     from referencing import Registry
@@ -76,17 +86,20 @@ def problems(auth: AuthSpec, params: Mapping[str, Any]) -> list[str]:
     missing = [f"`{name}` is missing" for name in auth.required if name not in params]
     try:
         Draft7Validator.check_schema(auth.schema)
-        validator = Draft7Validator(auth.schema, registry=Registry())  # nothing is fetched for a $ref
-        errors = [error for error in validator.iter_errors(dict(params)) if error.validator != "required"]
-        wrong = [_words(error.absolute_path, error.validator, error.validator_value) for error in errors]
+        validator = Draft7Validator(auth.schema, registry=Registry())  # fetches nothing for a $ref
+        invalid = [
+            _describe(error.absolute_path, error.validator, error.validator_value)
+            for error in validator.iter_errors(dict(params))
+            if error.validator != "required"
+        ]
     except (SchemaError, Unresolvable, re.error, RecursionError):
-        return missing  # a schema that cannot be read refuses nobody: the platform still checks
-    return list(dict.fromkeys((*missing, *wrong)))
+        return missing  # the schema is invalid, so only the platform can check
+    return list(dict.fromkeys((*missing, *invalid)))
 
 
-def _words(path: Any, rule: object, limit: object) -> str:
-    """One broken rule; the limit is the schema's own and may be shown."""
-    where = f"`{path[0]}`" if path else "what is given"
+def _describe(path: Any, rule: object, limit: object) -> str:
+    """Describe a broken rule. Its limit is from the schema, so it can be shown."""
+    where = f"`{path[0]}`" if path else "the set of parameters"
     if rule == "minLength":
         return f"{where} is empty or too short"
     return f"{where} breaks the rule {rule}" + (f" {limit!r:.100}" if isinstance(limit, str | list) else "")
@@ -97,7 +110,7 @@ def _types(schema: object) -> list[str]:
     return [types] if isinstance(types, str) else list(types) if isinstance(types, list) else []
 
 
-def _is_one_of(value: object, types: list[str]) -> bool:
+def _has_type(value: object, types: list[str]) -> bool:
     kinds = {
         "boolean": isinstance(value, bool),
         "integer": isinstance(value, int) and not isinstance(value, bool),
@@ -108,10 +121,10 @@ def _is_one_of(value: object, types: list[str]) -> bool:
     return any(kinds.get(kind, False) for kind in types)
 
 
-def _read(text: str, types: list[str]) -> Any:
-    """The number, flag or object that a text holds, or the text."""
+def _parse(text: str, types: list[str]) -> Any:
+    """Return the number, flag or object that a text encodes if its type is allowed. Else return the text."""
     try:
         value = json.loads(text.lower() if text.lower() in {"true", "false"} else text)
     except (ValueError, RecursionError):
         return text
-    return value if _is_one_of(value, types) else text
+    return value if _has_type(value, types) else text

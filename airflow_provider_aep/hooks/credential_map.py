@@ -1,13 +1,19 @@
 """Map the fields of an Airflow connection, by its type, to the parameters of a source.
 
-``{login}`` is a field of the connection or a key of its extra (dots lead into it), ``{port=5432}`` one with a
-default, ``{private_key|base64}`` one in another form (see :data:`_FORMS`). ``{!tenant_id}`` adds nothing and
-rules its line out if that key exists; ``{!authenticator=snowflake}`` does so for every other value. The first
-line counts whose fields all exist. Before the lines, an extra may hold any parameter under its documented
-name, unless the type itself has a field of that name.
+Each parameter has templates. The first template whose fields all exist gives the parameter's value:
 
-The forms of the connection strings are those of Adobe's tutorials; the extras are those that Airflow's
-providers document.
+- ``{login}`` is a field of the connection or a key of its extra. Dots lead into an object:
+  ``{keyfile_dict.client_id}``.
+- ``{port=5432}`` is a field with a default.
+- ``{private_key|base64}`` is a field in another form (see :data:`_FORMS`).
+- ``{!tenant_id}`` excludes the template if the field exists. ``{!authenticator=snowflake}`` does so unless
+  the field has this value.
+
+A parameter under its documented name in the extra goes before the templates, unless the connection type has a
+field of that name.
+
+The connection strings are those of Adobe's tutorials. The keys of extras are those that Airflow's providers
+document.
 """
 
 from __future__ import annotations
@@ -23,133 +29,147 @@ from urllib.parse import quote
 from airflow_provider_aep.flow_service.errors import SourceCredentialsError
 from airflow_provider_aep.hooks.paypal import DEFAULT_HOST
 
-_FIELD = re.compile(r"\{(?P<absent>!?)(?P<name>[A-Za-z_][\w.]*)(=(?P<default>[^{}|]*))?(\|(?P<form>\w+))?\}")
+_FIELD = re.compile(
+    r"\{(?P<excludes>!?)(?P<name>[A-Za-z_][\w.]*)(=(?P<default>[^{}|]*))?(\|(?P<form>\w+))?\}"
+)
 _UNSAFE = re.compile(r"[;\"'{}\x00-\x1f]|^\s|\s$")
-"""Characters that end a value of a connection string, or begin another one."""
+"""Characters that end a value of a connection string, or begin another value."""
 
 
 @dataclass(frozen=True)
 class Filled:
-    """A value, and the fields of the connection that went into it.
+    """A parameter's value, and the fields of the connection that it is made of.
 
-    Fields are named as in a line, those of the extra that stand for themselves as ``extra.name``.
+    :param used: names of fields as in a template. A key of the extra that is a parameter itself is
+        ``extra.name``
     """
 
     value: Any = field(repr=False)
     used: frozenset[str]
 
 
-def fill(line: str, facts: Mapping[str, Any]) -> Filled | None:
-    """The value of a line, None where one of its fields is not there.
+def fill(template: str, fields: Mapping[str, Any]) -> Filled | None:
+    """Fill a template in. Return None if a field is missing, or if a field excludes the template.
 
-    :raises SourceCredentialsError: a field cannot be written into a connection string; it is named, not shown
+    :raises SourceCredentialsError: a connection string cannot hold the value of a field. The error names the
+        field and does not show the value
     """
     used: set[str] = set()
-    texts: list[Any] = []
+    parts: list[Any] = []
     position = 0
-    for match in _FIELD.finditer(line):
-        texts.append(line[position : match.start()])
+    for match in _FIELD.finditer(template):
+        parts.append(template[position : match.start()])
         position = match.end()
-        value = lookup(facts, match["name"])
-        if match["absent"]:
+        name = match["name"]
+        value = lookup(fields, name)
+        if value is not None:
+            used.add(name)
+        if match["excludes"]:
             if value is not None and str(value).lower() not in (match["default"] or "").split(","):
                 return None
-            used.update({match["name"]} if value is not None else ())
             continue
         if value is None:
             value = match["default"]
-        else:
-            used.add(match["name"])
-        if value is not None and ";" in line:
-            _check_safe(str(value), match["name"])
+        if value is not None and ";" in template:
+            _check_safe(str(value), name)
         if value is not None and match["form"]:
             value = _FORMS[match["form"]](value)
         if value is None:
             return None
-        texts.append(value)
-    texts = [text for text in (*texts, line[position:]) if text != ""]
-    whole = texts[0] if len(texts) == 1 else "".join(map(str, texts))
-    return Filled(whole, frozenset(used))
+        parts.append(value)
+    parts = [part for part in (*parts, template[position:]) if part != ""]
+    # a field alone keeps its type
+    return Filled(parts[0] if len(parts) == 1 else "".join(map(str, parts)), frozenset(used))
 
 
-def names_in(line: str) -> list[str]:
-    """The fields that a line is made of."""
-    return [match["name"] for match in _FIELD.finditer(line) if not match["absent"]]
+def fields_in(template: str) -> list[str]:
+    """Return the fields that a template is made of."""
+    return [match["name"] for match in _FIELD.finditer(template) if not match["excludes"]]
 
 
-def needed_in(line: str) -> list[str]:
-    """The fields that a line cannot do without."""
-    return [one["name"] for one in _FIELD.finditer(line) if not one["absent"] and one["default"] is None]
+def required_fields(template: str) -> list[str]:
+    """Return the fields of a template that have no default."""
+    return [
+        match["name"]
+        for match in _FIELD.finditer(template)
+        if not match["excludes"] and match["default"] is None
+    ]
 
 
-def forbidden_in(line: str) -> list[str]:
-    """The fields that rule a line out."""
-    return [match["name"] for match in _FIELD.finditer(line) if match["absent"]]
+def excluding_fields(template: str) -> list[str]:
+    """Return the fields that exclude a template."""
+    return [match["name"] for match in _FIELD.finditer(template) if match["excludes"]]
 
 
-def without_rules(line: str) -> str:
-    """The line as if nothing ruled it out."""
-    return _FIELD.sub(lambda match: "" if match["absent"] else match.group(), line)
+def without_exclusions(template: str) -> str:
+    """Return a template that no field excludes."""
+    return _FIELD.sub(lambda match: "" if match["excludes"] else match.group(), template)
 
 
-def lookup(facts: Mapping[str, Any], name: str) -> Any:
-    """A field, or what stands at a dotted path; None where nothing is."""
-    value: Any = facts
-    for key in name.split("."):
-        value = object_in(value).get(key)
+def lookup(fields: Mapping[str, Any], path: str) -> Any:
+    """Return a field, or the value at a dotted path. Return None if it does not exist or is empty."""
+    value: Any = fields
+    for key in path.split("."):
+        value = as_object(value).get(key)
     return None if value == "" else value
 
 
-def object_in(value: Any) -> Mapping[str, Any]:
-    """An object, also one that is kept as a text, as Airflow's form keeps a key file; empty for others."""
-    found = _object(value) if isinstance(value, str) else value
+def as_object(value: Any) -> Mapping[str, Any]:
+    """Return an object, also if it is JSON text, as Airflow's form keeps a key file. Else return ``{}``."""
+    found = _parse(value) if isinstance(value, str) else value
     return found if isinstance(found, Mapping) else {}
 
 
 def _check_safe(value: str, name: str) -> None:
     if _UNSAFE.search(value):
         raise SourceCredentialsError(
-            f"`{name}` of the Airflow connection holds a character that a connection string cannot carry as "
-            "it is, such as `;` or a quote. Write the whole string as the source's driver wants it, and put "
-            "it into the connection's extra as `connectionString`.",
+            f"`{name}` of the Airflow connection contains a character that would break a connection string, "
+            "such as `;` or a quote. Write the whole connection string in the syntax of the source's driver, "
+            "and put it into the extra of the Airflow connection as `connectionString`.",
             parameter=name,
         )
 
 
-def _object(text: str) -> Any:
+def _parse(text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
         return None
 
 
-_EASY = re.compile(r"(?:tcp:)?(?://)?(?P<host>[^:/()=]+)(?::(?P<port>\d+))?/(?P<service>[^:/()=]+)")
+# Forms of a field
+
+
+_ORACLE_ADDRESS = re.compile(r"(?:tcp:)?(?://)?(?P<host>[^:/()=]+)(?::(?P<port>\d+))?/(?P<service>[^:/()=]+)")
 
 
 def _dsn(part: str) -> Callable[[Any], str | None]:
-    """A part of an Oracle DSN: `host:port/service`, or a descriptor with one address."""
+    """Return a function that reads a part of an Oracle DSN.
+
+    A DSN is ``host:port/service`` or a descriptor with one address.
+    """
+    key = {"service": "SERVICE_NAME"}.get(part, part.upper())
 
     def read(value: Any) -> str | None:
         text = str(value).strip()
-        if easy := _EASY.fullmatch(text):
-            return (easy.groupdict() | {"port": easy["port"] or "1521"}).get(part)
-        keys = {"service": "SERVICE_NAME"}
-        found = re.findall(rf"\(\s*{keys.get(part, part.upper())}\s*=\s*([^()\s]+)\s*\)", text, re.IGNORECASE)
+        if address := _ORACLE_ADDRESS.fullmatch(text):
+            return (address.groupdict() | {"port": address["port"] or "1521"}).get(part)
+        found = re.findall(rf"\(\s*{key}\s*=\s*([^()\s]+)\s*\)", text, re.IGNORECASE)
         return found[0] if len(found) == 1 else None
 
     return read
 
 
 def _base64(value: Any) -> str:
-    """Base64 of a key, once: in PEM it begins with dashes."""
+    """Encode a PEM in base64. Return other keys as they are: they are encoded already."""
     text = str(value)
     return base64.b64encode(text.encode()).decode() if text.lstrip().startswith("-----") else text
 
 
 def _json(value: Any) -> str:
-    """JSON without blanks; of a text that is an object already, the same object."""
-    known = _object(value) if isinstance(value, str) else value
-    return json.dumps(known if isinstance(known, dict) else value, separators=(",", ":"))
+    """Return compact JSON of a value, or of the object that a text encodes."""
+    parsed = _parse(value) if isinstance(value, str) else value
+    return json.dumps(parsed if isinstance(parsed, dict) else value, separators=(",", ":"))
 
 
 _FORMS: Mapping[str, Callable[[Any], str | None]] = {
@@ -159,23 +179,28 @@ _FORMS: Mapping[str, Callable[[Any], str | None]] = {
     "label": lambda value: re.sub(r"^\w+://", "", str(value)).partition(".")[0],
     "dfs": lambda value: str(value).replace(".blob.core.", ".dfs.core."),
     "uri": lambda value: str(value) if str(value).startswith("https://") else None,
-    "region": lambda value: None if str(value) == "us-west-2" else str(value),  # in no address of Snowflake
+    "region": lambda value: (
+        None if str(value) == "us-west-2" else str(value)
+    ),  # the default region has no name in an address
     **{f"dsn_{part}": _dsn(part) for part in ("host", "port", "sid", "service")},
     "query": lambda value: None if "://" in str(value) else str(value).removeprefix("?"),
 }
 
 
-Fields = dict[str, str | tuple[str, ...]]
-Lines = Mapping[str, tuple[str, ...]]
+# The map
 
-_TOKEN: Fields = {"accessToken": "{password}"}
-_SERVER: Fields = {
+Parameters = dict[str, str | tuple[str, ...]]
+"""Templates by parameter. One template may be a string."""
+Templates = Mapping[str, tuple[str, ...]]
+
+_TOKEN: Parameters = {"accessToken": "{password}"}
+_SERVER: Parameters = {
     "server": "{host}",
     "database": "{schema}",
     "username": "{login}",
     "password": "{password}",
 }
-_SALESFORCE: Fields = {
+_SALESFORCE: Parameters = {
     "username": "{login}",
     "password": "{password}",
     "securityToken": "{security_token}",
@@ -185,7 +210,7 @@ _SALESFORCE: Fields = {
     "clientSecret": "{consumer_secret}",
     "apiVersion": "{version}",
 }
-_SFTP: Fields = {
+_SFTP: Parameters = {
     "host": "{host}",
     "port": "{port}",
     "userName": "{login}",
@@ -194,12 +219,13 @@ _SFTP: Fields = {
     "passPhrase": "{private_key_passphrase}",
 }
 _AZURE = "DefaultEndpointsProtocol=https;AccountName={login};AccountKey="
-_AZURE_STORAGE: Fields = {
+_AZURE_STORAGE: Parameters = {
     "connectionString": (
         "{connection_string}",
         _AZURE + "{shared_access_key}",
         _AZURE + "{account_key}",
-        _AZURE + "{password}{!tenant_id}{!sas_token}",  # a tenant's login and password are an application's
+        _AZURE
+        + "{password}{!tenant_id}{!sas_token}",  # with a tenant, login and password belong to an application
     ),
     "sasUri": (
         "{sas_token|uri}",
@@ -207,15 +233,21 @@ _AZURE_STORAGE: Fields = {
         "https://{login}.blob.core.windows.net?{sas_token|query}",
     ),
 }
-_APPLICATION: Fields = {
+_APPLICATION: Parameters = {
     "servicePrincipalId": "{login}",
     "servicePrincipalKey": "{password}",
     "tenant": ("{tenant_id}", "{tenant}"),
 }
-_AWS_ID = ("{aws_access_key_id}{!role_arn}", "{login}{!role_arn}")  # a role's own keys are not in there
+_AWS_ID = (
+    "{aws_access_key_id}{!role_arn}",
+    "{login}{!role_arn}",
+)  # with a role, login and password are not the role's keys
 _AWS_KEY = ("{aws_secret_access_key}{!role_arn}", "{password}{!role_arn}")
-_SNOWFLAKE_ACCOUNT = ("{account|label}.{region|region}", "{account}")  # a region replaces the account's own
-# With a key, the password only unlocks it. With other authenticators it is another secret.
+_SNOWFLAKE_ACCOUNT = (
+    "{account|label}.{region|region}",
+    "{account}",
+)  # a region replaces the region in the account
+# With a key, the password is the key's passphrase. With another authenticator it is another secret.
 _NO_KEY = "{!private_key_content}{!private_key_file}{!authenticator=snowflake,programmatic_access_token}"
 _SNOWFLAKE_URL = (
     ".snowflakecomputing.com/?user={login|quoted}&password={password|quoted}" + _NO_KEY
@@ -227,11 +259,11 @@ _MYSQL = "Server={host};Port={port=3306};Database={schema};UID={login};PWD={pass
 _SQL_SERVER = "Initial Catalog={schema};Integrated Security=False;User ID={login};Password={password}"
 
 
-def _string(*lines: str) -> Fields:
-    return {"connectionString": lines}
+def _string(*templates: str) -> Parameters:
+    return {"connectionString": templates}
 
 
-ANY_SOURCE: Fields = {
+ANY_SOURCE: Parameters = {
     "host": "{host}",
     "server": "{host}",
     "port": "{port}",
@@ -247,17 +279,18 @@ ANY_SOURCE: Fields = {
     "serviceUri": "{url}",
     "database": ("{database}", "{schema}"),
 }
-"""Required parameters of every source, made of ``http`` and ``generic`` connections."""
+"""Required parameters of any source, from a connection of type ``http`` or ``generic``."""
 
-BY_SOURCE: Mapping[str, Mapping[str, Fields]] = {
+BY_SOURCE: Mapping[str, Mapping[str, Parameters]] = {
     "paypal": {"http generic": {"host": ("{host}", DEFAULT_HOST)}},
     "stripe": {"http generic": _TOKEN},
     "azure-table-storage": {"wasb": _AZURE_STORAGE},
     "google-bigquery": {
         "google_cloud_platform": {
             "project": ("{project}", "{keyfile_dict.quota_project_id}"),
-            "clientId": "{keyfile_dict.client_id}",  # of a user's credentials: a service account has no
-            "clientSecret": "{keyfile_dict.client_secret}",  # secret and no refresh token
+            # a user's credentials: a service account has no client secret and no refresh token
+            "clientId": "{keyfile_dict.client_id}",
+            "clientSecret": "{keyfile_dict.client_secret}",
             "refreshToken": "{keyfile_dict.refresh_token}",
         },
     },
@@ -398,47 +431,51 @@ BY_SOURCE: Mapping[str, Mapping[str, Fields]] = {
     "pinterest-ads": {"http generic": _TOKEN},
     "linkedin-ads": {"http generic": _TOKEN},
 }
-"""Required and optional parameters of one source, by the type of connection."""
+"""All parameters of a source, by source and by connection type."""
 
 
 _ON_THE_WORKER = "it is a path on the worker, which AEP cannot read"
-_NO_KEY_THEN = "AEP's authentication by key needs the key in `private_key` and its `private_key_passphrase`"
-WHY_NOT: Mapping[str, str] = {
+_NEEDS_BOTH = "AEP's authentication by key needs the key in `private_key` and its `private_key_passphrase`"
+_REASONS_UNUSED: Mapping[str, str] = {
     "aws_session_token": "AEP has no parameter for it here, and temporary keys do not work without it",
     "authenticator": "AEP logs in with user name and password",
-    "role_arn": "AEP assumes none of your roles: for Amazon S3, `IAMRole Based` takes `bucketName` and a "
-    "role of AEP's own, and other sources need keys",
+    "role_arn": "AEP cannot assume your role: for Amazon S3, `IAMRole Based` takes `bucketName` and uses a "
+    "role of AEP, and other sources need keys",
     "key_file": _ON_THE_WORKER,
     "key_path": _ON_THE_WORKER,
     "private_key_file": _ON_THE_WORKER,
-    "private_key": _NO_KEY_THEN,
-    "private_key_passphrase": _NO_KEY_THEN,
-    "oracle schema": "to Airflow it is no database: AEP needs `service_name`, `sid` or `dsn` in the extra",
-    "oracle dsn": "it is read as `host:port/service` or as a descriptor with one address",
+    "private_key": _NEEDS_BOTH,
+    "private_key_passphrase": _NEEDS_BOTH,
+    "oracle schema": "in Airflow it is not a database: AEP needs `service_name`, `sid` or `dsn` in the extra",
+    "oracle dsn": "it must be `host:port/service` or a descriptor with one address",
     "http schema": "`host` names its scheme",
     "http port": "`host` names its port",
 }
-"""Why a field is not used, by its name or by type and name, if its name does not say enough."""
+"""Why a field is not used, by its name or by connection type and name, if the name does not say enough."""
 
 
-def why_not(conn_type: str, name: str) -> str | None:
-    """Why a field of a connection is not used."""
-    return WHY_NOT.get(f"{conn_type} {name}") or WHY_NOT.get(name)
+def reason_unused(conn_type: str, name: str) -> str | None:
+    """Return why a field of a connection is not used."""
+    return _REASONS_UNUSED.get(f"{conn_type} {name}") or _REASONS_UNUSED.get(name)
 
 
-def fields_of(source_key: str, conn_type: str) -> tuple[Lines, Lines]:
-    """The lines of a source for a type of connection, and those that only fill what must be there."""
-    own = [fields for types, fields in BY_SOURCE.get(source_key, {}).items() if conn_type in types.split()]
+def templates_of(source_key: str, conn_type: str) -> tuple[Templates, Templates]:
+    """Return the templates of a source for a connection type.
+
+    :return: templates for all parameters, and templates for required parameters only
+    """
+    by_type = BY_SOURCE.get(source_key, {})
+    own = next((parameters for types, parameters in by_type.items() if conn_type in types.split()), {})
     common = ANY_SOURCE if conn_type in {"http", "generic"} else {}
-    return _lines(own[0] if own else {}), _lines(common)
+    return _in_tuples(own), _in_tuples(common)
 
 
-def _lines(fields: Fields) -> Lines:
-    return {name: (some,) if isinstance(some, str) else some for name, some in fields.items()}
+def _in_tuples(parameters: Parameters) -> Templates:
+    return {name: (some,) if isinstance(some, str) else some for name, some in parameters.items()}
 
 
-def types_of(source_key: str) -> list[str]:
-    """The types of Airflow connections that a source's credentials can come from, its own first."""
-    named = [type_ for types in BY_SOURCE.get(source_key, {}) for type_ in types.split()]
+def connection_types(source_key: str) -> list[str]:
+    """Return the Airflow connection types that can hold a source's credentials, the most specific first."""
+    mapped = [conn_type for types in BY_SOURCE.get(source_key, {}) for conn_type in types.split()]
     first = ["paypal"] if source_key == "paypal" else []
-    return list(dict.fromkeys([*first, *named, "generic", "http"]))
+    return list(dict.fromkeys([*first, *mapped, "generic", "http"]))

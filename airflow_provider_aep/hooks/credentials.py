@@ -1,10 +1,14 @@
-"""The Airflow connection of a source: what it holds, as parameters of the source."""
+"""Read the Airflow connection of a source: mask its secrets, and map its fields to the source's parameters.
+
+A secret takes one path. :func:`read_credentials` reads and masks it, and :class:`Credentials` holds it.
+:func:`airflow_provider_aep.hooks.auth_selection.select_auth` puts it into an ``Auth``, which a hook sends.
+"""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,115 +21,19 @@ from airflow_provider_aep.flow_service.sources import AuthSpec, Source
 from airflow_provider_aep.hooks.connection import find_connection
 from airflow_provider_aep.hooks.credential_map import (
     Filled,
-    fields_of,
+    as_object,
+    connection_types,
+    excluding_fields,
+    fields_in,
     fill,
-    forbidden_in,
     lookup,
-    names_in,
-    object_in,
-    types_of,
-    without_rules,
+    templates_of,
+    without_exclusions,
 )
 from airflow_provider_aep.hooks.paypal import PAYPAL_FIELDS, read_paypal
 from airflow_provider_aep.hooks.scrub import Secrets
 
 OWN_FIELDS = ("login", "password", "host", "port", "schema")
-
-
-@dataclass(frozen=True)
-class Credentials:
-    """The parameters of one source, from an Airflow connection and a task's plain ``auth_params``.
-
-    :param explicit: parameters under their documented names
-    :param own: the connection's own fields, as far as they are filled in
-    :param extra: its extra
-    :param url: its address, made of the own fields that are named beside it
-    :param origins: the own fields that explicit parameters come from, by parameter
-    """
-
-    source: Source
-    conn_id: str
-    conn_type: str
-    explicit: Mapping[str, Any] = field(repr=False)
-    own: Mapping[str, Any] = field(repr=False)
-    extra: Mapping[str, Any] = field(repr=False)
-    url: tuple[str | None, frozenset[str]] = field(repr=False)
-    origins: Mapping[str, str] = field(default_factory=dict)
-    parameter: str = "source_conn_id"
-
-    @cached_property
-    def facts(self) -> Mapping[str, Any]:
-        """Return the fields for the credential map's lines. An ``http`` connection's schema is a scheme."""
-        own = {
-            name: value for name, value in self.own.items() if (self.conn_type, name) != ("http", "schema")
-        }
-        return {**self.extra, **own, **({"url": self.url[0]} if self.url[0] else {})}
-
-    def parameters(self, auth: AuthSpec) -> dict[str, Filled]:
-        """Return the parameters that exist of an authentication type.
-
-        :raises SourceCredentialsError: one is invalid
-        """
-        if not auth.parameters:  # nothing is known of this way, so whatever is named goes
-            return {name: self._explicit(name) for name in self.explicit}
-        found = {name: self._parameter(name, name in auth.required) for name in auth.parameters}
-        return {name: filled for name, filled in found.items() if filled is not None}
-
-    def plain_parameters(self, spec_name: str | None) -> dict[str, Any]:
-        """Return the plain parameters, by the catalogue's names; skip those that are invalid."""
-        auth = None if spec_name is None else self.source.documented(spec_name)
-        try:
-            found = self.parameters(auth or AuthSpec(spec_name or ""))
-        except SourceCredentialsError:
-            return {}
-        return {name: one.value for name, one in found.items() if not is_secret(name)}
-
-    def _parameter(self, name: str, required: bool) -> Filled | None:
-        if name in self.explicit:
-            return self._explicit(name)
-        filled = (fill(line, self.facts) for line in self._lines(name, required))
-        return next((one for one in filled if one is not None), None)
-
-    def _explicit(self, name: str) -> Filled:
-        return Filled(self.explicit[name], frozenset({self.origins.get(name, f"extra.{name}")}))
-
-    def _lines(self, name: str, required: bool) -> Sequence[str]:
-        own, common = fields_of(self.source.key, self.conn_type)
-        return own.get(name) or (common.get(name, ()) if required else ())
-
-    def made_of(self, names: Iterable[str]) -> dict[str, list[str]]:
-        """Return the parameters that this type of connection composes, with the fields of the first line."""
-        fields = {name: names_in(lines[0]) for name in sorted(names) if (lines := self._lines(name, True))}
-        return {name: some for name, some in fields.items() if len(some) > 1}
-
-    def ruled_out(self, names: Iterable[str]) -> dict[str, dict[str, list[str]]]:
-        """By a field that is filled in: the parameters that are not made for it, and of which fields."""
-        found: dict[str, dict[str, list[str]]] = {}
-        for name in sorted(names):
-            for line in self._lines(name, True):
-                with suppress(SourceCredentialsError):
-                    if fill(without_rules(line), self.facts) is not None:
-                        for rule in forbidden_in(line):
-                            if lookup(self.facts, rule) is not None:
-                                found.setdefault(rule, {}).setdefault(name, names_in(line))
-        return found
-
-    def unused(self, used: Iterable[str]) -> list[str]:
-        """The fields that nothing was made of, by their places: ``port``, ``extra.role``."""
-        places: set[str] = set()
-        for name in used:
-            own = self.url[1] if name == "url" else {name} if name in self.own else set()
-            places |= own or {name if name.startswith("extra.") else f"extra.{name}"}
-        return [*(name for name in self.own if name not in places), *_leaves("extra", self.extra, places)]
-
-    def secrets(self) -> Iterator[str]:
-        """Yield every secret that the connection holds."""
-        documented = {name for auth in self.source.auth for name in auth.parameters}
-        params = {name: value for name, value in self.explicit.items() if name in documented}
-        scalars = {name: value for name, value in params.items() if isinstance(value, str | int | float)}
-        login = {name: value for name, value in self.own.items() if name in ("login", "password")}
-        yield from secrets_of_params({**scalars, **login})
-        yield from secrets_in([self.own, self.extra, self.explicit])
 
 
 def read_credentials(
@@ -136,86 +44,202 @@ def read_credentials(
     *,
     parameter: str = "source_conn_id",
 ) -> Credentials:
-    """An Airflow connection as a source's credentials, its secrets masked from here on.
+    """Read an Airflow connection as the credentials of a source, and mask its secrets.
 
-    :param secrets: the hook's, to which the secrets are added
-    :param auth_params: parameters of a task, none of them a secret
-    :param parameter: what the connection's id is called where it is given
-    :raises AepConfigError: there is no such connection, it is malformed, or a secret is where none may be
+    :param secrets: the secrets of the hook that will send the credentials
+    :param auth_params: parameters from the task. None of them may be a secret
+    :param parameter: the operator's parameter that holds ``conn_id``, for errors
+    :raises AepConfigError: the connection is missing or invalid, or ``auth_params`` is
     """
-    known = {name for auth in source.auth for name in auth.parameters}
-    plain = check_plain(auth_params, conn_id, known, str(source))
-    connection = find_connection(conn_id, parameter, types_of(source.key)[0])
+    documented = {name for auth in source.auth for name in auth.parameters}
+    plain = check_plain(auth_params, conn_id, documented, str(source))
+    connection = find_connection(conn_id, parameter, connection_types(source.key)[0])
     conn_type = str(connection.conn_type or "generic").replace("-", "_")
-    extra = _extra(connection, conn_type)
-    explicit = read_paypal(connection) if source.key == conn_type == "paypal" else {}
-    origins = {name: PAYPAL_FIELDS[name] for name in explicit.keys() - plain.keys()}
-    for name, value in extra.items():
-        if name not in _fields_of_type(source, conn_type):
-            explicit.setdefault(name, value)
-    own = {name: getattr(connection, name) for name in OWN_FIELDS if getattr(connection, name)}
-    credentials = Credentials(
-        source,
-        conn_id,
-        conn_type,
-        {**explicit, **plain},
-        own,
-        extra,
-        _url(own, conn_type),
-        origins,
-        parameter,
+    own = {name: value for name in OWN_FIELDS if (value := getattr(connection, name))}
+    extra = _read_extra(connection, conn_type)
+    secrets.add(_secrets_of(own, extra, plain, documented))
+
+    paypal = read_paypal(connection) if source.key == conn_type == "paypal" else {}
+    mapped = _mapped_keys(source, conn_type)
+    named = {
+        **_from_extra({name: value for name, value in extra.items() if name not in mapped}),
+        **{name: Filled(value, frozenset({PAYPAL_FIELDS[name]})) for name, value in paypal.items()},
+        **_from_extra(plain),  # they count as keys of the extra
+    }
+    return Credentials(source, conn_id, conn_type, named, own, extra, parameter)
+
+
+def _secrets_of(
+    own: Mapping[str, Any],
+    extra: Mapping[str, Any],
+    plain: Mapping[str, Any],
+    documented: Collection[str],
+) -> Iterator[str]:
+    """Yield every secret of an Airflow connection, and secrets inside the task's plain parameters.
+
+    Login, password and documented parameters are secret by their names. Other keys of the extra are secret if
+    their names and values suggest it.
+    """
+    login = {name: str(own[name]) for name in ("login", "password") if name in own}
+    yield from secrets_of_params(login)
+    yield from secrets_of_params({name: value.strip() for name, value in login.items()})
+    params = {name: value for name, value in extra.items() if name in documented}
+    yield from secrets_of_params(
+        {name: value for name, value in params.items() if isinstance(value, str | int | float)}
     )
-    secrets.add(credentials.secrets())
-    return credentials
+    yield from secrets_in([own, extra, plain])
 
 
-def _extra(connection: Any, conn_type: str) -> dict[str, Any]:
-    """The extra without the prefix that Airflow 2 gave its keys."""
+def _read_extra(connection: Any, conn_type: str) -> dict[str, Any]:
+    """Return the keys of the extra that have a value, without the prefix that Airflow 2 gave them."""
     try:
         extra = json.loads(connection.extra or "{}")
     except (ValueError, RecursionError):
         extra = None
     if not isinstance(extra, dict):
         raise SourceCredentialsError(
-            f"Connection {connection.conn_id!r}: `extra` is no JSON object with the source's parameters.",
+            f"Connection {connection.conn_id!r}: `extra` is not a JSON object with the source's parameters.",
             parameter="extra",
         )
     prefix = f"extra__{conn_type}__"
     given = {key: value for key, value in extra.items() if value not in (None, "")}
-    older = {key.removeprefix(prefix): value for key, value in given.items() if key.startswith(prefix)}
-    return {**older, **{key: value for key, value in given.items() if not key.startswith(prefix)}}
+    prefixed = {key.removeprefix(prefix): value for key, value in given.items() if key.startswith(prefix)}
+    return {**prefixed, **{key: value for key, value in given.items() if not key.startswith(prefix)}}
 
 
-def _url(own: Mapping[str, Any], conn_type: str) -> tuple[str | None, frozenset[str]]:
-    """The address, and the own fields it is made of. A host may name its scheme, its port and a path."""
-    if not (host := str(own.get("host", ""))):
-        return None, frozenset()
-    schema = own.get("schema") if conn_type == "http" else None
-    scheme, _, rest = host.rpartition("://")
-    scheme = scheme or str(schema or "https")
-    authority, slash, path = rest.partition("/")
-    port = re.search(r":(\d+)$", authority)
-    if "port" in own and port is None:
-        authority += f":{own['port']}"
-    same_port = port is None or port[1] == str(own.get("port"))
-    used = {"host": True, "port": same_port, "schema": str(schema) == scheme}
-    fields = frozenset(name for name, said in used.items() if said and name in own)
-    return f"{scheme}://{authority}{slash}{path}", fields
+def _mapped_keys(source: Source, conn_type: str) -> set[str]:
+    """Return the keys of an extra that the connection type defines, so they are not Adobe's parameters."""
+    own, _ = templates_of(source.key, conn_type)
+    keys = {name for templates in own.values() for template in templates for name in fields_in(template)}
+    return keys - set(OWN_FIELDS)
 
 
-def _leaves(place: str, values: Mapping[str, Any], places: set[str]) -> Iterator[str]:
-    """Return values that are not in places; of an object, its members if some of them are."""
+def _from_extra(params: Mapping[str, Any]) -> dict[str, Filled]:
+    return {name: Filled(value, frozenset({f"extra.{name}"})) for name, value in params.items()}
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What an Airflow connection and a task's ``auth_params`` say about a source. ``repr`` shows no value.
+
+    :param named: the parameters that are given under their documented names
+    :param own: the connection's own fields that have a value, such as ``login``
+    :param extra: the connection's extra
+    :param parameter: the operator's parameter that holds ``conn_id``, for errors
+    """
+
+    source: Source
+    conn_id: str
+    conn_type: str
+    named: Mapping[str, Filled] = field(repr=False)
+    own: Mapping[str, Any] = field(repr=False)
+    extra: Mapping[str, Any] = field(repr=False)
+    parameter: str = "source_conn_id"
+
+    def parameters(self, auth_type: AuthSpec) -> dict[str, Filled]:
+        """Return the parameters of an authentication type that the connection holds.
+
+        :raises SourceCredentialsError: one is invalid
+        """
+        if not auth_type.parameters:  # an unknown authentication type takes every parameter
+            return dict(self.named)
+        found = {name: self._parameter(name, name in auth_type.required) for name in auth_type.parameters}
+        return {name: filled for name, filled in found.items() if filled is not None}
+
+    def plain_parameters(self, auth_type_name: str | None) -> dict[str, Any]:
+        """Return the parameters that are not secret. Return ``{}`` if a parameter is invalid."""
+        auth_type = None if auth_type_name is None else self.source.documented(auth_type_name)
+        try:
+            found = self.parameters(auth_type or AuthSpec(auth_type_name or ""))
+        except SourceCredentialsError:
+            return {}
+        return {name: filled.value for name, filled in found.items() if not is_secret(name)}
+
+    def _parameter(self, name: str, required: bool) -> Filled | None:
+        if name in self.named:
+            return self.named[name]
+        filled = (fill(template, self._fields) for template in self._templates(name, required))
+        return next((one for one in filled if one is not None), None)
+
+    def _templates(self, name: str, required: bool) -> Sequence[str]:
+        own, common = templates_of(self.source.key, self.conn_type)
+        return own.get(name) or (common.get(name, ()) if required else ())
+
+    @cached_property
+    def _fields(self) -> Mapping[str, Any]:
+        """Return the fields for templates."""
+        own = dict(self.own)
+        if self.conn_type == "http":
+            own.pop("schema", None)  # it is the scheme of the URL, not a database
+        return {**self.extra, **own, **({"url": self._url.value} if self._url else {})}
+
+    @cached_property
+    def _url(self) -> Filled | None:
+        """Return the URL of the connection. Its host can hold the scheme, the port and a path as well."""
+        host = str(self.own.get("host", ""))
+        if not host:
+            return None
+        schema = self.own.get("schema") if self.conn_type == "http" else None
+        scheme, _, rest = host.rpartition("://")
+        scheme = scheme or str(schema or "https")
+        authority, slash, path = rest.partition("/")
+        port_in_host = re.search(r":(\d+)$", authority)
+        if "port" in self.own and port_in_host is None:
+            authority += f":{self.own['port']}"
+        used = {"host"}
+        if "port" in self.own and (port_in_host is None or port_in_host[1] == str(self.own["port"])):
+            used.add("port")
+        if schema and str(schema) == scheme:
+            used.add("schema")
+        return Filled(f"{scheme}://{authority}{slash}{path}", frozenset(used))
+
+    # For messages
+
+    def unused(self, used: Iterable[str]) -> list[str]:
+        """Return the fields that no parameter is made of, such as ``port`` or ``extra.role``."""
+        used_places = {place for name in used for place in self._places(name)}
+        own = [name for name in self.own if name not in used_places]
+        return [*own, *_unused_keys("extra", self.extra, used_places)]
+
+    def _places(self, name: str) -> Collection[str]:
+        """Return where the connection holds a field of a template."""
+        if name == "url" and self._url:
+            return self._url.used
+        return {name if name in self.own or name.startswith("extra.") else f"extra.{name}"}
+
+    def composed(self, names: Iterable[str]) -> dict[str, list[str]]:
+        """Return those parameters that are composed of several fields, with the fields."""
+        fields = {
+            name: fields_in(templates[0])
+            for name in sorted(names)
+            if (templates := self._templates(name, True))
+        }
+        return {name: some for name, some in fields.items() if len(some) > 1}
+
+    def excluded(self, names: Iterable[str]) -> dict[str, dict[str, list[str]]]:
+        """Return those parameters that exist only if another field is empty.
+
+        :return: by the field that excludes them: the parameters, each with the fields it would be made of
+        """
+        found: dict[str, dict[str, list[str]]] = {}
+        for name in sorted(names):
+            for template in self._templates(name, True):
+                with suppress(SourceCredentialsError):
+                    if fill(without_exclusions(template), self._fields) is None:
+                        continue
+                    for excluding in excluding_fields(template):
+                        if lookup(self._fields, excluding) is not None:
+                            found.setdefault(excluding, {}).setdefault(name, fields_in(template))
+        return found
+
+
+def _unused_keys(place: str, values: Mapping[str, Any], used_places: Collection[str]) -> Iterator[str]:
+    """Yield the keys that are not used. If some members of an object are used, yield its other members."""
     for key, value in values.items():
         name = f"{place}.{key}"
-        if name in places:
+        if name in used_places:
             continue
-        if any(one.startswith(f"{name}.") for one in places):
-            yield from _leaves(name, object_in(value), places)
+        if any(used.startswith(f"{name}.") for used in used_places):
+            yield from _unused_keys(name, as_object(value), used_places)
         else:
             yield name
-
-
-def _fields_of_type(source: Source, conn_type: str) -> set[str]:
-    """The keys of an extra that mean what the connection's type means by them."""
-    own, _ = fields_of(source.key, conn_type)
-    return {name for lines in own.values() for line in lines for name in names_in(line)} - set(OWN_FIELDS)

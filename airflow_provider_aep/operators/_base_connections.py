@@ -15,7 +15,7 @@ from airflow_provider_aep.flow_service.errors import AepRequestError, SourceCred
 from airflow_provider_aep.flow_service.secret_rules import is_secret
 from airflow_provider_aep.flow_service.sources import AuthSpec, same_name, source_of, withdrawn
 from airflow_provider_aep.flow_service.validation import check_id
-from airflow_provider_aep.hooks.auth_selection import Auth, settle_auth, ways_to_authenticate
+from airflow_provider_aep.hooks.auth_selection import Auth, read_auth_types, select_auth
 from airflow_provider_aep.hooks.credentials import Credentials, read_credentials
 from airflow_provider_aep.hooks.flow_service import FlowServiceHook
 from airflow_provider_aep.links import connection_url
@@ -24,10 +24,10 @@ from airflow_provider_aep.operators._services import read_entity
 
 @dataclass(frozen=True)
 class ConnectionRequest:
-    """What is to stand.
+    """The desired base connection.
 
-    :param auth_spec: the way to authenticate, where the author of the DAG has chosen
-    :param offline: checked against the catalogue, without asking the platform
+    :param auth_spec: the name of the authentication type, if the author of the DAG chose it
+    :param offline: check the parameters against the catalogue, without asking the platform
     """
 
     name: str
@@ -39,7 +39,7 @@ class ConnectionRequest:
 
 
 class BaseConnections:
-    """The :class:`~airflow_provider_aep.exactly_once.Service` for one wanted base connection."""
+    """The :class:`~airflow_provider_aep.exactly_once.Service` for one desired base connection."""
 
     def __init__(self, hook: FlowServiceHook, request: ConnectionRequest) -> None:
         self._hook = hook
@@ -48,12 +48,15 @@ class BaseConnections:
 
     @cached_property
     def auth(self) -> Auth:
-        """How to authenticate. Settled only where credentials are sent: to reuse what stands, none are."""
+        """Select the authentication type, and make its parameters.
+
+        Nothing is selected until credentials are sent. To reuse an existing connection, none are sent.
+        """
         request = self._request
-        auth = settle_auth(self._ways, request.credentials, request.auth_spec)
+        auth = select_auth(self._auth_types, request.credentials, request.auth_spec)
         if auth.unused:
             self._hook.log.warning(
-                "The Airflow connection %r also holds %s. %s (%r) uses none of it, and it is not sent.",
+                "The Airflow connection %r also holds %s. %s (%r) does not use them, so they are not sent.",
                 request.credentials.conn_id,
                 ", ".join(auth.unused),
                 self._source,
@@ -65,8 +68,8 @@ class BaseConnections:
         return auth
 
     @cached_property
-    def _ways(self) -> Sequence[AuthSpec]:
-        return self._source.auth if self._request.offline else ways_to_authenticate(self._hook, self._source)
+    def _auth_types(self) -> Sequence[AuthSpec]:
+        return self._source.auth if self._request.offline else read_auth_types(self._hook, self._source)
 
     def list_existing(self) -> Sequence[Entity]:
         spec_id = self._source.connection_spec_id
@@ -94,24 +97,23 @@ class BaseConnections:
             raise
 
     def differences(self, entity: Entity) -> Sequence[Difference]:
-        """Of the parameters only those that are no secrets, as far as AEP shows them."""
+        """Compare the description, and the parameters that are not secret and that AEP shows."""
         spec_name, shown = replies.auth_of(entity.shown)
         given = self._request.credentials.plain_parameters(spec_name)
-        wanted, existing = (
-            {name: self._without_secrets(params[name]) for name in given if name in shown}
-            for params in (given, shown)
+        desired, existing = (
+            {name: self._scrub(params[name]) for name in given if name in shown} for params in (given, shown)
         )
         return compare(
-            {"description": self._request.description, "auth_params": wanted},
+            {"description": self._request.description, "auth_params": desired},
             {"description": without_mark(entity.description), "auth_params": existing},
         )
 
-    def _without_secrets(self, value: Any) -> Any:
-        """A plain value can hold one, such as the signature of a URL."""
+    def _scrub(self, value: Any) -> Any:
+        """Scrub a plain value: it can contain a secret, such as the signature of a URL."""
         return self._hook.scrub(value) if isinstance(value, str) else value
 
     def update(self, entity: Entity) -> bool:
-        """New credentials; a new description keeps the mark of whoever made the connection, or none.
+        """Replace the credentials, and the description if the task has one. Keep the ownership mark.
 
         :raises SourceCredentialsError: the existing connection has another authentication type
         """
@@ -126,7 +128,7 @@ class BaseConnections:
             description = with_mark(self._request.description, find_mark(entity.description))
             operations.append({"op": "replace", "path": "/description", "value": description})
         self._hook.patch_connection(entity.id, entity.etag or "", operations)
-        return True  # secrets are not shown, so they may have changed
+        return True  # AEP does not show secrets, so they may have changed
 
     def _another_type(self, id: str, existing: str, given: str) -> SourceCredentialsError:
         credentials = self._request.credentials
@@ -139,7 +141,7 @@ class BaseConnections:
         )
 
     def publish(self, id: str) -> None:
-        """Base connections are made as such, never as drafts."""
+        """Raise: a base connection is never a draft."""
         raise NotImplementedError
 
     def delete(self, id: str) -> None:
@@ -156,11 +158,11 @@ class BaseConnections:
 
 
 class Rotation(BaseConnections):
-    """One base connection that stands and gets new credentials, all of ``auth.params`` at a time.
+    """An existing base connection that gets new credentials: all of ``auth.params`` are replaced.
 
-    :param item: the base connection as it was read
+    :param item: the base connection as AEP shows it
     :param source_conn_id: the Airflow connection with the new credentials
-    :param auth_params: parameters that are no secrets
+    :param auth_params: parameters that are not secret
     """
 
     def __init__(
@@ -188,22 +190,22 @@ class Rotation(BaseConnections):
 
     @cached_property
     def auth(self) -> Auth:
-        """For the type that the connection has.
+        """Make the parameters of the authentication type that the connection has.
 
-        :raises SourceCredentialsError: something is missing, or the credentials are of another type
+        :raises SourceCredentialsError: a parameter is missing, or the credentials are of another type
         """
         try:
             return super().auth
         except SourceCredentialsError as error:
             existing, problem = self._request.auth_spec, error
         with suppress(SourceCredentialsError):
-            given = settle_auth(self._ways, self._request.credentials).spec_name
+            given = select_auth(self._auth_types, self._request.credentials).spec_name
             if existing is not None and not same_name(existing, given):
                 problem = self._another_type(self.entity.id, existing, given)
         raise problem
 
     def moved(self) -> list[str]:
-        """Plain parameters that change with the credentials, such as another ``host``."""
+        """Return the plain parameters that change with the credentials, such as ``host``."""
         shown, new = self._shown, self.auth.params
         return sorted(
             key for key in shown.keys() & new.keys() if not is_secret(key) and shown[key] != new[key]
@@ -211,6 +213,6 @@ class Rotation(BaseConnections):
 
 
 def _spec_id(item: Mapping[str, Any]) -> str:
-    """The connection spec of a base connection. :raises AepConfigError: it does not say"""
+    """Return the id of a base connection's connection spec. :raises AepConfigError: it is missing"""
     spec = item.get("connectionSpec")
     return check_id(spec.get("id") if isinstance(spec, Mapping) else None, "connectionSpec.id")

@@ -20,7 +20,7 @@ from airflow_provider_aep.cli import sources as command
 from airflow_provider_aep.flow_service.secret_rules import is_secret
 from airflow_provider_aep.flow_service.sources import Source, catalogue, find_source
 from airflow_provider_aep.get_provider_info import get_provider_info
-from airflow_provider_aep.hooks.auth_selection import settle_auth
+from airflow_provider_aep.hooks.auth_selection import select_auth
 from airflow_provider_aep.hooks.credentials import read_credentials
 from airflow_provider_aep.hooks.scrub import Secrets
 from tests.harness.connections import MakeHook, SetConnection
@@ -85,8 +85,8 @@ def test_what_is_printed_for_one_works(said: Said, set_connection: SetConnection
         assert conn_id == task.source_conn_id
         set_connection(conn_id, **{"conn_type": fields.pop("type"), **fields})
         credentials = read_credentials(find_source(task.source), conn_id, Secrets())
-        settled = settle_auth(source.auth, credentials, task.auth_spec)
-        assert settled.spec_name == (task.auth_spec or auth.name)
+        selected = select_auth(source.auth, credentials, task.auth_spec)
+        assert selected.spec_name == (task.auth_spec or auth.name)
     assert source.uncertain is ("uncertain" in text.split("airflow connections add", maxsplit=1)[0])
 
 

@@ -11,7 +11,7 @@ from airflow_provider_aep.flow_service import auth_parameters
 from airflow_provider_aep.flow_service.sources import AuthSpec
 
 BOTH = ["string", "integer"]
-FITTED = [
+CONVERTED = [
     (22, "string", "22"),
     ("22", "integer", 22),
     ("22", BOTH, "22"),
@@ -54,7 +54,7 @@ PROBLEMS: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
     (
         {"additionalProperties": False},
         {"a": "s3cret"},
-        ["what is given breaks the rule additionalProperties"],
+        ["the set of parameters breaks the rule additionalProperties"],
     ),
     ({"properties": {"a": {"type": "string"}}}, {"a": "s3cret"}, []),
 ]
@@ -66,11 +66,11 @@ UNREADABLE: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize(("value", "types", "fitted"), FITTED, ids=repr)
-def test_values_take_the_type_the_platform_wants(value: Any, types: Any, fitted: Any) -> None:
+@pytest.mark.parametrize(("value", "types", "converted"), CONVERTED, ids=repr)
+def test_values_take_the_type_the_platform_wants(value: Any, types: Any, converted: Any) -> None:
     """Airflow keeps a port as a number, a URI keeps everything as texts; the tutorials send texts."""
-    got = auth_parameters.fitted(value, {"type": types} if types else {})
-    assert (got, type(got)) == (fitted, type(fitted))
+    got = auth_parameters.convert(value, {"type": types} if types else {})
+    assert (got, type(got)) == (converted, type(converted))
 
 
 @pytest.mark.parametrize(("schema", "params", "found"), PROBLEMS, ids=str)
@@ -93,7 +93,7 @@ def test_a_schema_that_cannot_be_read_refuses_nobody(schema: dict[str, Any]) -> 
 @pytest.mark.parametrize("schema", [None, [], "string", {"type": 5}, {"type": None}], ids=repr)
 def test_a_schema_of_no_type_changes_nothing(schema: object) -> None:
     """Platforms answer what they like; the value goes as it is."""
-    assert auth_parameters.fitted(22, schema) == 22
+    assert auth_parameters.convert(22, schema) == 22
 
 
 def test_nothing_is_fetched_for_a_reference(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,8 +13,8 @@ from airflow_provider_aep import _compat
 from airflow_provider_aep.flow_service.errors import AepConfigError
 from airflow_provider_aep.flow_service.secret_rules import is_secret
 from airflow_provider_aep.flow_service.sources import AuthSpec, catalogue, find_source
-from airflow_provider_aep.hooks.auth_selection import Auth, settle_auth
-from airflow_provider_aep.hooks.credential_map import BY_SOURCE, fill, types_of
+from airflow_provider_aep.hooks.auth_selection import Auth, select_auth
+from airflow_provider_aep.hooks.credential_map import BY_SOURCE, connection_types, fill
 from airflow_provider_aep.hooks.credentials import read_credentials
 from airflow_provider_aep.hooks.scrub import Secrets
 from tests.harness.connections import MakeHook, SetConnection
@@ -25,19 +25,21 @@ IDS = [f"{source.key}, {auth.name}".replace(" ", "_") for source, auth in ROWS]
 TWINS = {"shopify"}
 """Both ways want the same, so nothing but a word can tell them apart."""
 
-Settle = Callable[..., Auth]
+Select = Callable[..., Auth]
 
 
 @pytest.fixture
-def settle(set_connection: SetConnection) -> Settle:
-    """`settle("square", {"conn_type": "http"}, auth_params={...})`: by the catalogue."""
+def select(set_connection: SetConnection) -> Select:
+    """`select("square", {"conn_type": "http"}, auth_params={...})`: by the catalogue."""
 
-    def settle_one(key: str, connection: dict[str, Any], wanted: str | None = None, **given: Any) -> Auth:
+    def select_one(key: str, connection: dict[str, Any], auth_spec: str | None = None, **given: Any) -> Auth:
         set_connection("source_conn", **connection)
         source = find_source(key)
-        return settle_auth(source.auth, read_credentials(source, "source_conn", Secrets(), **given), wanted)
+        return select_auth(
+            source.auth, read_credentials(source, "source_conn", Secrets(), **given), auth_spec
+        )
 
-    return settle_one
+    return select_one
 
 
 @pytest.fixture
@@ -52,62 +54,62 @@ def generic(**extra: Any) -> dict[str, Any]:
     return {"conn_type": "generic", "extra": extra}
 
 
-def chosen(key: str, auth_name: str) -> str | None:
+def chosen_type(key: str, auth_name: str) -> str | None:
     return auth_name if key in TWINS else None
 
 
 @pytest.mark.parametrize(("source", "auth"), ROWS, ids=IDS)
 @pytest.mark.parametrize("optional", [False, True], ids=["required", "all"])
 def test_a_generic_connection_works_as_it_is(
-    settle: Settle, source: Any, auth: AuthSpec, optional: bool
+    select: Select, source: Any, auth: AuthSpec, optional: bool
 ) -> None:
     """Its extra holds the documented names, and its fields choose the way."""
     params = {name: f"value of {name}" for name in (auth.parameters if optional else auth.required)}
-    settled = settle(source.key, generic(**params), chosen(source.key, auth.name))
+    selected = select(source.key, generic(**params), chosen_type(source.key, auth.name))
     host = {"host": "api.sandbox.paypal.com"} if source.key == "paypal" else {}
-    assert (settled.spec_name, settled.params) == (auth.name, {**host, **params})
+    assert (selected.spec_name, selected.params) == (auth.name, {**host, **params})
 
 
 @pytest.mark.parametrize(
     ("row", "natural"), NATURAL.items(), ids=[f"{a}, {b}".replace(" ", "_") for a, b in NATURAL]
 )
 def test_a_connection_of_the_natural_type_works(
-    settle: Settle, row: tuple[str, str], natural: Natural
+    select: Select, row: tuple[str, str], natural: Natural
 ) -> None:
     """The one that Airflow has anyway, as its own operators use it."""
     key, auth_name = row
     connection = natural.connection
-    settled = settle(key, connection, chosen(key, auth_name), auth_params=natural.auth_params)
-    assert (settled.spec_name, settled.params) == (auth_name, natural.params)
-    assert natural.conn_type in types_of(key)
+    selected = select(key, connection, chosen_type(key, auth_name), auth_params=natural.auth_params)
+    assert (selected.spec_name, selected.params) == (auth_name, natural.params)
+    assert natural.conn_type in connection_types(key)
 
 
 @pytest.mark.parametrize(("source", "auth"), ROWS, ids=IDS)
-def test_whatever_is_left_out_is_named(settle: Settle, source: Any, auth: AuthSpec) -> None:
+def test_whatever_is_left_out_is_named(select: Select, source: Any, auth: AuthSpec) -> None:
     """Each alone, and all at once; no value is repeated."""
     params = {name: f"value of {name}" for name in auth.required}
     for left_out in auth.required:
         rest = {name: value for name, value in params.items() if name != left_out}
         with pytest.raises(AepConfigError, match=f"`{left_out}` is missing") as caught:
-            settle(source.key, generic(**rest), chosen(source.key, auth.name))
+            select(source.key, generic(**rest), chosen_type(source.key, auth.name))
         assert "value of" not in str(caught.value)
     with pytest.raises(AepConfigError) as caught:
-        settle(source.key, generic(), chosen(source.key, auth.name))
+        select(source.key, generic(), chosen_type(source.key, auth.name))
     assert all(f"`{name}` is missing" in str(caught.value) for name in auth.required)
     assert caught.value.parameter == "source_conn_id"
 
 
 @pytest.mark.parametrize(("source", "auth"), ROWS, ids=IDS)
-def test_secrets_are_refused_in_a_dag(settle: Settle, source: Any, auth: AuthSpec) -> None:
+def test_secrets_are_refused_in_a_dag(select: Select, source: Any, auth: AuthSpec) -> None:
     """Everybody who may see a DAG sees its rendered fields; what is plain may stand there."""
     params = {name: f"value of {name}" for name in auth.required}
     for name in auth.parameters:
         rest = {key: value for key, value in params.items() if key != name}
         call = functools.partial(
-            settle,
+            select,
             source.key,
             generic(**rest),
-            chosen(source.key, auth.name),
+            chosen_type(source.key, auth.name),
             auth_params={name: "a value"},
         )
         if not is_secret(name):
@@ -123,53 +125,53 @@ def test_secrets_are_refused_in_a_dag(settle: Settle, source: Any, auth: AuthSpe
     [
         ("bucket", "Did you mean `bucketName`?"),
         ("folder_path", "Did you mean `folderPath`?"),
-        ("zzz", "`zzz`. Ama"),
+        ("zzz", "`zzz`. This"),
     ],
 )
-def test_an_unknown_parameter_is_no_secret(settle: Settle, name: str, words: str) -> None:
+def test_an_unknown_parameter_is_no_secret(select: Select, name: str, words: str) -> None:
     """Sent into the extra as a secret, `bucket` would be ignored there."""
     keys = generic(s3AccessKey="a", s3SecretKey="s")
     with pytest.raises(
-        AepConfigError, match=f"`auth_params` holds `{name}`.*has no such parameter"
+        AepConfigError, match=f"`auth_params` holds `{name}`.*does not know such a parameter"
     ) as caught:
-        settle("s3", keys, auth_params={name: "a value"})
+        select("s3", keys, auth_params={name: "a value"})
     assert words in str(caught.value)
     assert "a value" not in str(caught.value)
     assert caught.value.parameter == "auth_params"
 
 
 @pytest.mark.parametrize("empty", [None, {}, {"host": None, "port": ""}, {"host": "None"}], ids=str)
-def test_what_templates_render_to_nothing_is_nothing(settle: Settle, empty: Any) -> None:
+def test_what_templates_render_to_nothing_is_nothing(select: Select, empty: Any) -> None:
     """`auth_params` comes out of Jinja."""
     params = {"host": "h", "clientId": USER, "clientSecret": SECRET}
-    assert settle("salesforce-marketing-cloud", generic(**params), auth_params=empty).params == params
+    assert select("salesforce-marketing-cloud", generic(**params), auth_params=empty).params == params
 
 
-def test_two_ways_that_fit_alike_are_not_guessed(settle: Settle) -> None:
+def test_two_ways_that_fit_alike_are_not_guessed(select: Select) -> None:
     """How a connection authenticates cannot be changed afterwards."""
     params = {"host": "h", "accessToken": "t-o-k-e-n"}
     with pytest.raises(AepConfigError, match="`auth_spec`") as caught:
-        settle("shopify", generic(**params))
+        select("shopify", generic(**params))
     assert "'Basic Authentication' and 'Access Token Based'" in str(caught.value)
-    assert settle("shopify", generic(**params), "access token based").spec_name == "Access Token Based"
+    assert select("shopify", generic(**params), "access token based").spec_name == "Access Token Based"
     with pytest.raises(
-        AepConfigError, match=r"no authentication 'Key'.*Access Token Based \(host, accessToken\)"
+        AepConfigError, match=r"no authentication type 'Key'.*Access Token Based \(host, accessToken\)"
     ):
-        settle("shopify", generic(**params), "Key")
+        select("shopify", generic(**params), "Key")
 
 
-def test_no_given_parameter_is_dropped_to_fit_another_way(settle: Settle) -> None:
+def test_no_given_parameter_is_dropped_to_fit_another_way(select: Select) -> None:
     """A key without its secret must not become a connection by role."""
     with pytest.raises(AepConfigError, match=r"`s3SecretKey` is missing.*takes no `s3AccessKey`"):
-        settle("s3", generic(s3AccessKey="a", bucketName="b"))
-    assert settle("s3", generic(s3AccessKey="a", s3SecretKey="s", bucketName="b")).spec_name == "Access Key"
-    assert settle("s3", generic(bucketName="b")).spec_name == "IAMRole Based"
+        select("s3", generic(s3AccessKey="a", bucketName="b"))
+    assert select("s3", generic(s3AccessKey="a", s3SecretKey="s", bucketName="b")).spec_name == "Access Key"
+    assert select("s3", generic(bucketName="b")).spec_name == "IAMRole Based"
 
 
-def test_all_that_is_wrong_is_said_at_once(settle: Settle) -> None:
+def test_all_that_is_wrong_is_said_at_once(select: Select) -> None:
     """One run, one list; with what was perhaps a typo, and which types are read."""
     with pytest.raises(AepConfigError) as caught:
-        settle("square", {"conn_type": "postgres", "extra": {"accesstoken": "t-o-k-e-n", "clientId": 5}})
+        select("square", {"conn_type": "postgres", "extra": {"accesstoken": "t-o-k-e-n", "clientId": 5}})
     for words in (
         "`host`",
         "`clientSecret`",
@@ -179,26 +181,28 @@ def test_all_that_is_wrong_is_said_at_once(settle: Settle) -> None:
     ):
         assert words in str(caught.value)
     assert "t-o-k-e-n" not in str(caught.value)
-    with pytest.raises(AepConfigError, match="`connectionString` is made of its host, port, schema, login"):
-        settle("mysql", {"conn_type": "mysql", "host": "h"})
+    with pytest.raises(
+        AepConfigError, match="`connectionString` is made of the fields host, port, schema, log"
+    ):
+        select("mysql", {"conn_type": "mysql", "host": "h"})
 
 
 @pytest.mark.parametrize("password", ["s3;cret", "s3'cret", 's3"cret', "{s3cret}", " s3cret", "s3cret\n"])
-def test_a_connection_string_is_not_broken(settle: Settle, password: str) -> None:
+def test_a_connection_string_is_not_broken(select: Select, password: str) -> None:
     """A `;` in a password would begin another setting; drivers differ in how they quote."""
     mysql = {"conn_type": "mysql", "host": "h", "schema": "d", "login": "u", "password": password}
     with pytest.raises(AepConfigError, match=r"`password`.*connectionString") as caught:
-        settle("mysql", mysql)
+        select("mysql", mysql)
     assert password not in str(caught.value)
     whole = {**mysql, "extra": {"connectionString": "Server=h;PWD={a;b}"}}
-    assert settle("mysql", whole).params == {"connectionString": "Server=h;PWD={a;b}"}
+    assert select("mysql", whole).params == {"connectionString": "Server=h;PWD={a;b}"}
 
 
-def test_a_password_in_a_url_is_quoted(settle: Settle) -> None:
+def test_a_password_in_a_url_is_quoted(select: Select) -> None:
     """Snowflake's string is a URL."""
     fields = {"conn_type": "snowflake", "login": "u@x", "password": "a&b=/ c", "extra": {}}
     fields["extra"] = {"account": "acc", "database": "d", "warehouse": "w"}
-    assert "user=u%40x&password=a%26b%3D%2F%20c&db" in settle("snowflake", fields).params["connectionString"]
+    assert "user=u%40x&password=a%26b%3D%2F%20c&db" in select("snowflake", fields).params["connectionString"]
 
 
 @pytest.mark.parametrize(
@@ -208,21 +212,21 @@ def test_a_password_in_a_url_is_quoted(settle: Settle) -> None:
      ("snowflake", "snowflake", {"authenticator": "oauth"})],
 )  # fmt: skip
 def test_credentials_of_another_kind_are_not_sent(
-    settle: Settle, conn_type: str, source: str, extra: dict[str, Any]
+    select: Select, conn_type: str, source: str, extra: dict[str, Any]
 ) -> None:
     """There, login and password are a key's phrase, a way to a role, an application."""
     place = {"account": "a", "database": "d", "warehouse": "w", "region_name": "r"}
     fields = {"conn_type": conn_type, "login": USER, "password": SECRET, "extra": {**place, **extra}}
     with pytest.raises(AepConfigError, match="is missing"):
-        settle(source, fields)
+        select(source, fields)
     del fields["extra"][next(iter(extra))]
-    assert settle(source, fields).params
+    assert select(source, fields).params
 
 
 @pytest.mark.parametrize(
     ("row", "natural"), NATURAL.items(), ids=[f"{a}, {b}".replace(" ", "_") for a, b in NATURAL]
 )
-def test_each_field_is_used_or_named(settle: Settle, row: tuple[str, str], natural: Natural) -> None:
+def test_each_field_is_used_or_named(select: Select, row: tuple[str, str], natural: Natural) -> None:
     """Whatever the type: nothing that somebody filled in is dropped without a word, and no value is shown."""
     key, auth_name = row
     scheme = "https" if natural.conn_type == "http" else "schemaQ9"
@@ -231,8 +235,8 @@ def test_each_field_is_used_or_named(settle: Settle, row: tuple[str, str], natur
     for name, value in filled.items():
         connection[name] = connection.get(name) or value
     connection["extra"] = {**connection["extra"], "stray": "strayQ9", "nested": {"a": "strayQ9"}}
-    settled = settle(key, connection, auth_name, auth_params=natural.auth_params)
-    sent, named = repr(settled.params), "; ".join(settled.unused)
+    selected = select(key, connection, auth_name, auth_params=natural.auth_params)
+    sent, named = repr(selected.params), "; ".join(selected.unused)
     for name in filled:
         first = str(connection[name]).removeprefix("https://").partition(".")[0].partition("/")[0]
         assert first in sent or f"`{name}`" in named, name
@@ -257,11 +261,11 @@ ADDRESSES = {
 
 
 @pytest.mark.parametrize(("fields", "url", "unused"), ADDRESSES.values(), ids=ADDRESSES)
-def test_an_address_keeps_its_port(settle: Settle, fields: dict[str, Any], url: str, unused: Any) -> None:
+def test_an_address_keeps_its_port(select: Select, fields: dict[str, Any], url: str, unused: Any) -> None:
     """As Airflow's own `http` hook puts it together."""
-    settled = settle("servicenow", {**AT_8443, **fields})
-    assert settled.params["endpoint"] == url
-    assert all(some.startswith(begin) for some, begin in zip(settled.unused, unused, strict=True))
+    selected = select("servicenow", {**AT_8443, **fields})
+    assert selected.params["endpoint"] == url
+    assert all(some.startswith(begin) for some, begin in zip(selected.unused, unused, strict=True))
 
 
 ORACLE = {"conn_type": "oracle", "login": USER, "password": SECRET, "host": "h", "schema": "hr"}
@@ -288,18 +292,18 @@ ORACLES: dict[str, tuple[dict[str, Any], str | None, set[str]]] = {
 
 @pytest.mark.parametrize(("extra", "string", "unused"), ORACLES.values(), ids=ORACLES)
 def test_an_oracle_connection_means_what_airflow_means(
-    settle: Settle, extra: dict[str, Any], string: str | None, unused: set[str]
+    select: Select, extra: dict[str, Any], string: str | None, unused: set[str]
 ) -> None:
     """A schema is no SID; a DSN that cannot be read is named with why."""
     connection = {**ORACLE, "extra": extra}
     if string is None:
         with pytest.raises(AepConfigError, match="`connectionString` is missing") as caught:
-            settle("oracle-db", connection)
+            select("oracle-db", connection)
         assert all(f"`{name}` (" in str(caught.value) for name in unused)
         return
-    settled = settle("oracle-db", connection)
-    assert settled.params == {"connectionString": f"{string};User Id={USER};Password={SECRET}"}
-    assert {one.split("`")[1] for one in settled.unused} == unused
+    selected = select("oracle-db", connection)
+    assert selected.params == {"connectionString": f"{string};User Id={USER};Password={SECRET}"}
+    assert {one.split("`")[1] for one in selected.unused} == unused
 
 
 FLAKE = {"database": "d", "warehouse": "w"}
@@ -315,11 +319,11 @@ SNOWFLAKES: dict[str, tuple[dict[str, Any], str, str]] = {
 
 @pytest.mark.parametrize(("extra", "account", "end"), SNOWFLAKES.values(), ids=SNOWFLAKES)
 def test_a_snowflake_connection_is_read_as_its_driver_does(
-    settle: Settle, extra: dict[str, Any], account: str, end: str
+    select: Select, extra: dict[str, Any], account: str, end: str
 ) -> None:
     """A region once, and the role."""
     flake = {"conn_type": "snowflake", "login": USER, "password": SECRET, "extra": {**FLAKE, **extra}}
-    (string,) = settle("snowflake", flake).params.values()
+    (string,) = select("snowflake", flake).params.values()
     head = f"jdbc:snowflake://{account}.snowflakecomputing.com/?user={USER}"
     assert string == f"{head}&password={SECRET}&db=d&warehouse=w{end}"
 
@@ -362,24 +366,24 @@ DROPPED: dict[str, tuple[str, dict[str, Any], str]] = {
 
 @pytest.mark.parametrize(("source", "connection", "words"), DROPPED.values(), ids=DROPPED)
 def test_what_is_not_used_is_named_with_why(
-    settle: Settle, source: str, connection: dict[str, Any], words: str
+    select: Select, source: str, connection: dict[str, Any], words: str
 ) -> None:
     """Its value is never shown."""
-    unused = settle(source, connection).unused
+    unused = select(source, connection).unused
     assert [one for one in unused if one.startswith(words)]
     assert "Kanary" not in "".join(unused)
 
 
 @pytest.mark.parametrize("source", ["s3", "kinesis", "google-cloud-storage"])
-def test_with_a_role_the_advice_is_about_the_role(settle: Settle, source: str) -> None:
+def test_with_a_role_the_advice_is_about_the_role(select: Select, source: str) -> None:
     """Login and password are filled in: to ask for them again would help nobody."""
     extra = {"role_arn": "arn:aws:iam::1:role/KanaryRole", "region_name": "r"}
     with pytest.raises(
-        AepConfigError, match=r"`role_arn` is filled in, so .* not made of `login`, `password`"
+        AepConfigError, match=r"`role_arn` is set, so .* not made of `login`, `password`"
     ) as caught:
-        settle(source, {**AWS, "extra": extra})
-    assert "is made of its" not in str(caught.value)
-    assert "AEP assumes none of your roles" in str(caught.value)
+        select(source, {**AWS, "extra": extra})
+    assert "is made of the fields" not in str(caught.value)
+    assert "AEP cannot assume your role" in str(caught.value)
     assert "KanaryRole" not in str(caught.value)
 
 
@@ -399,8 +403,10 @@ def test_nothing_of_it_is_shown(set_connection: SetConnection, masked: list[str]
         "source_conn", conn_type="http", login=USER, password=SECRET, extra={"accessToken": "t-o-k-e-n"}
     )
     credentials = read_credentials(find_source("capillary"), "source_conn", Secrets())
-    settled = settle_auth(find_source("capillary").auth, credentials)
-    shown = repr(credentials) + repr(settled) + repr(credentials.parameters(find_source("capillary").auth[0]))
+    selected = select_auth(find_source("capillary").auth, credentials)
+    shown = (
+        repr(credentials) + repr(selected) + repr(credentials.parameters(find_source("capillary").auth[0]))
+    )
     assert all(secret not in shown for secret in (USER, SECRET, "t-o-k-e-n"))
     assert set(masked) == {USER, SECRET, "t-o-k-e-n"}
 
