@@ -1,4 +1,4 @@
-"""Connection specs: what the platform itself says a source needs, and where that is not what we know."""
+"""Read connection specs of the platform, and compare them with the catalogue of sources."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from airflow_provider_aep.flow_service.validation import check_id
 
 @dataclass(frozen=True)
 class ConnectionSpec:
-    """A connection spec as the platform has it now."""
+    """A source as the platform defines it now, with its authentication types."""
 
     id: str
     name: str
@@ -27,7 +27,7 @@ class ConnectionSpec:
 
 
 def get_connection_spec(connection_spec_id: object) -> Call:
-    """``GET /connectionSpecs/{id}``."""
+    """Build ``GET /connectionSpecs/{id}``."""
     return Call("GET", f"/connectionSpecs/{check_id(connection_spec_id, 'connection_spec_id')}")
 
 
@@ -35,13 +35,13 @@ LIST_CONNECTION_SPECS = Call("GET", "/connectionSpecs")
 
 
 def is_source(item: Mapping[str, Any]) -> bool:
-    """Return whether a spec is a source's: those of destinations and the data lake are listed as well."""
+    """Return whether a spec is a source's. The list has specs of destinations and of the data lake, too."""
     attributes = item.get("attributes")
     return "sourceSpec" in item or (isinstance(attributes, Mapping) and attributes.get("isSource") is True)
 
 
 def read_connection_spec(item: Mapping[str, Any]) -> ConnectionSpec:
-    """A spec of a reply; what is no way to authenticate is passed over."""
+    """Read a spec from a reply. Skip an authentication type without a name."""
     entries = item.get("authSpec")
     auth = [
         AuthSpec(entry["name"], entry["spec"] if isinstance(entry.get("spec"), Mapping) else {})
@@ -52,30 +52,31 @@ def read_connection_spec(item: Mapping[str, Any]) -> ConnectionSpec:
 
 
 def differences(source: Source, spec: ConnectionSpec) -> list[str]:
-    """List, in words, how the platform's spec differs from the catalogue."""
+    """Describe how the platform's spec differs from the catalogue."""
     found = []
     for known in source.auth:
-        now = _like(known, spec.auth)
+        now = _find_same(known, spec.auth)
         if now is None:
-            found.append(f"it has no authentication {known.name!r}")
+            found.append(f"it has no authentication type {known.name!r}")
             continue
         if now.name != known.name:
-            found.append(f"authentication {known.name!r} is spelt {now.name!r}")
+            found.append(f"the authentication type {known.name!r} is spelled {now.name!r}")
         found += [f"{now.name!r} {change}" for change in _changes(known, now)]
-    new = [auth.name for auth in spec.auth if _like(auth, source.auth) is None]
-    return found + [f"it has another authentication {name!r}" for name in new]
+    new = [auth.name for auth in spec.auth if _find_same(auth, source.auth) is None]
+    return found + [f"it has another authentication type {name!r}" for name in new]
 
 
-def _like(auth: AuthSpec, others: Iterable[AuthSpec]) -> AuthSpec | None:
+def _find_same(auth: AuthSpec, others: Iterable[AuthSpec]) -> AuthSpec | None:
     return next((other for other in others if same_name(auth.name, other.name)), None)
 
 
 def _changes(known: AuthSpec, now: AuthSpec) -> Iterable[str]:
+    """Describe how the parameters of an authentication type differ from the catalogue."""
     changes = {
         "has no": set(known.parameters) - set(now.parameters),
         "takes": set(now.parameters) - set(known.parameters) - set(now.required),
         "needs": set(now.required) - set(known.required),
-        "can do without": set(known.required) & set(now.parameters) - set(now.required),
+        "does not require": set(known.required) & set(now.parameters) - set(now.required),
     }
     for verb, names in changes.items():
         if names:
@@ -83,15 +84,15 @@ def _changes(known: AuthSpec, now: AuthSpec) -> Iterable[str]:
 
 
 def check_owner(source: Source, spec: ConnectionSpec) -> None:
-    """Check that the id is the source's own, since some documents print one id for several sources.
+    """Check that the connection spec is the source's. Some documents print one id for several sources.
 
-    :raises AepConfigError: the platform says that it is another one's
+    :raises AepConfigError: the platform says that it is another source's
     """
     for other in sources_of_spec(spec.id):
         if other.key != source.key and same_name(other.title, spec.name):
             raise AepConfigError(
-                f"The connection spec {spec.id}, which Adobe's documents print for {source}, is "
-                f"{other.title}'s on this platform. Look the right id up (`python -m airflow_provider_aep "
-                "sources --live` lists names and ids) and give it as `connection_spec_id`.",
+                f"Adobe's documents print the connection spec {spec.id} for {source}. On this platform it is "
+                f"{other.title}'s. Run `python -m airflow_provider_aep sources --live` for names and "
+                "ids, then set `connection_spec_id` to the right id.",
                 parameter="source",
             )

@@ -532,7 +532,7 @@ class EntityInUseError(AepConflictError):
     stable_code = "AEP-E506"
     what = "Nothing was deleted: something hangs on the entity."
     why = "A source connection or a dataflow uses it (Adobe's `1418-400`); the message names them."
-    todo = "Delete the dataflow first, then its source connection, then this."
+    todo = "Delete the dataflow first, then its source connection, then the base connection."
 
 
 class SourceWithdrawnError(AepConflictError):

@@ -1,8 +1,8 @@
-"""The catalogue of sources: what Adobe's documents say a base connection to each needs.
+"""The catalogue of sources: the parameters that a base connection to each source needs, by Adobe's documents.
 
-``data/sources.json`` is made by ``scripts/source_catalogue.py``. It is read when a source is first asked for,
-never while a DAG is parsed. Documents contradict each other and some print ids that belong to another source;
-such rows stay ``uncertain``, and everything that shows them says so.
+``scripts/source_catalogue.py`` writes ``data/sources.json``. It is read when a task first uses a source, and
+not when a DAG is parsed. Some documents contradict each other, and some print the id of another source. Such
+rows are ``uncertain``, and every message that shows them says so.
 """
 
 from __future__ import annotations
@@ -25,13 +25,14 @@ UNCERTAIN, RETIRED = "uncertain", "retired"
 
 @dataclass(frozen=True)
 class AuthSpec:
-    """One way to authenticate. Its name must match the platform's to the letter, blanks included.
+    """An authentication type of a source, which Adobe calls ``authSpec``.
 
+    :param name: the platform's name, equal to the letter, blanks included
     :param schema: the JSON Schema of ``auth.params``
-    :param confidence: ``confirmed`` where one documented request body shows id, name and parameters
-    :param deprecated: what is known of its end
-    :param retired: whether that end has come, by Adobe's documents
-    :param document: Adobe's tutorial, as path and commit; empty for what the platform itself says
+    :param confidence: ``confirmed`` if one documented request body shows id, name and parameters
+    :param deprecated: what Adobe's documents say about the deprecation
+    :param retired: whether Adobe has withdrawn it, by its documents
+    :param document: Adobe's tutorial, as path and commit. Empty if the platform is the origin
     """
 
     name: str
@@ -44,7 +45,7 @@ class AuthSpec:
 
     @property
     def required(self) -> tuple[str, ...]:
-        """The parameters that must be there."""
+        """The parameters that are required."""
         names = self.schema.get("required")
         return tuple(str(name) for name in names) if isinstance(names, list | tuple) else ()
 
@@ -61,7 +62,7 @@ class AuthSpec:
 
     @property
     def uncertain(self) -> bool:
-        """Return whether the documents contradict themselves about it."""
+        """Return whether Adobe's documents contradict each other about it."""
         return self.confidence == UNCERTAIN
 
     def is_secret(self, parameter: str) -> bool:
@@ -74,9 +75,13 @@ class AuthSpec:
 
 @dataclass(frozen=True)
 class Source:
-    """A source. ``key`` is its name in DAGs, ``flow_spec`` the one that Adobe's samples list it under.
+    """A source.
 
-    Note and document are those of its ways to authenticate; here they stand where it has none.
+    :param key: its name in DAGs
+    :param flow_spec: the flow spec that Adobe's samples list it under
+    :param note: a note, for a source without authentication types. Else each type has its own
+    :param document: Adobe's tutorial, for a source without authentication types
+    :param auth: its authentication types
     """
 
     key: str
@@ -91,57 +96,62 @@ class Source:
 
     @property
     def uncertain(self) -> bool:
-        """Return whether all that is known of it is uncertain."""
+        """Return whether every authentication type is uncertain."""
         return bool(self.auth) and all(auth.uncertain for auth in self.auth)
 
     @property
     def deprecated(self) -> str | None:
-        """Return what is known of its end, if every authentication type ends."""
-        ends = [auth.deprecated for auth in self.auth]
-        return ends[0] if ends and all(ends) else None
+        """Return what Adobe says about its deprecation, if every authentication type is deprecated."""
+        texts = [auth.deprecated for auth in self.auth]
+        return texts[0] if texts and all(texts) else None
 
     @property
     def retired(self) -> bool:
-        """Return whether every way to authenticate is retired."""
+        """Return whether every authentication type is retired."""
         return bool(self.auth) and all(auth.retired for auth in self.auth)
 
     @cached_property
     def names(self) -> frozenset[str]:
-        """How it may be called, in letters and digits."""
+        """The names that :func:`find_source` accepts, reduced to letters and digits."""
         return frozenset(_letters(name) for name in (self.key, self.title, self.alias) if name)
 
     def documented(self, auth_name: str) -> AuthSpec | None:
-        """The catalogue's way to authenticate of that name, in whatever spelling."""
+        """Return the catalogue's authentication type of that name, in any spelling."""
         return next((auth for auth in self.auth if same_name(auth.name, auth_name)), None)
 
     def knows(self, auth_name: str | None) -> bool:
-        """Return whether the catalogue says what that way needs; without a name, whether it says anything."""
+        """Return whether the catalogue has that authentication type, or without a name, any."""
         return bool(self.auth) if auth_name is None else self.documented(auth_name) is not None
 
     def __str__(self) -> str:
-        marks = [word for word, said in ((UNCERTAIN, self.uncertain), (RETIRED, self.retired)) if said]
-        return self.title + (f" ({', '.join(marks)})" if marks else "")
+        states = [
+            state for state, applies in ((UNCERTAIN, self.uncertain), (RETIRED, self.retired)) if applies
+        ]
+        return self.title + (f" ({', '.join(states)})" if states else "")
 
 
 @cache
 def catalogue() -> Mapping[str, Source]:
-    """All documented sources, by key."""
+    """Return all documented sources, by key."""
     rows = json.loads((Path(__file__).parent / "data" / "sources.json").read_text("utf-8"))
     return {row["key"]: _source(row) for row in rows}
 
 
 def find_source(name: object) -> Source:
-    """The source of that name, whatever its case and separators; a typo gets a suggestion."""
+    """Return the source of that name, in any case and with any separators.
+
+    :raises AepConfigError: the catalogue has no such source. The error suggests similar names
+    """
     letters = _letters(name) if isinstance(name, str) else ""
     for source in catalogue().values():
         if letters in source.names:
             return source
-    near = _suggestions(letters) if letters else []
-    named = [f"{key!r}" + f" ({RETIRED})" * catalogue()[key].retired for key in near]
-    hint = f" Did you mean {' or '.join(named)}?" if near else ""
+    similar = [f"{key!r}" + f" ({RETIRED})" * catalogue()[key].retired for key in _similar_keys(letters)]
+    hint = f" Did you mean {' or '.join(similar)}?" if similar else ""
     raise AepConfigError(
-        f"`source` is {name!r:.100}, which this provider does not know.{hint} `python -m "
-        "airflow_provider_aep sources` lists what it knows; for another one, give `connection_spec_id`.",
+        f"`source` is {name!r:.100}, which this provider does not know.{hint} Run `python -m "
+        "airflow_provider_aep sources` for the sources that it knows. For another source, set "
+        "`connection_spec_id`.",
         parameter="source",
     )
 
@@ -150,43 +160,46 @@ DEFAULT = "paypal"
 
 
 def choose_source(name: object, connection_spec_id: object = None) -> Source:
-    """The source of that name. An id goes before it: what the catalogue knows of that id, or nothing.
+    """Return the source that a base connection is for, by its name, its connection spec's id, or both.
 
-    With a name as well, other than the operators' default, it is that source under another id.
+    With an id alone, or with the operators' default name, it is the source that the catalogue has for the id.
+    With an id and another name, it is the named source with that id in place of the documented one.
+
+    :raises AepConfigError: the source is unknown, or it needs no base connection
     """
     if connection_spec_id is None:
-        return _with_base_connection(find_source(name))
-    spec_id = check_id(connection_spec_id, "connection_spec_id")
-    if name not in (DEFAULT, None, "", "None"):
-        return _with_base_connection(replace(find_source(name), connection_spec_id=spec_id))
-    return _with_base_connection(source_of(spec_id))
+        source = find_source(name)
+    else:
+        spec_id = check_id(connection_spec_id, "connection_spec_id")
+        is_named = name not in (DEFAULT, None, "", "None")
+        source = replace(find_source(name), connection_spec_id=spec_id) if is_named else source_of(spec_id)
+    if source.key and not source.auth:
+        raise AepConfigError(
+            f"{source} needs no base connection. Create its source connection without one.",
+            parameter="source",
+        )
+    return source
 
 
 def source_of(connection_spec_id: str, auth_name: str | None = None) -> Source:
-    """The source under that id, with that way to authenticate; of an unknown one, the id is all there is."""
+    """Return the source of a connection spec, if several have it the one with that authentication type.
+
+    If the catalogue has no source for it, the source has the id, and no authentication types.
+    """
     known = sources_of_spec(connection_spec_id)
     fitting = [one for one in known if auth_name is None or one.documented(auth_name)]
     unknown = Source("", f"connection spec {connection_spec_id}", connection_spec_id)
     return next(iter(fitting or known), unknown)
 
 
-def _with_base_connection(source: Source) -> Source:
-    if source.auth or not source.key:
-        return source
-    raise AepConfigError(
-        f"{source} needs no base connection: its source connections are made without one.",
-        parameter="source",
-    )
-
-
 def sources_of_spec(connection_spec_id: str) -> list[Source]:
-    """The sources under that id, those that are certain first: documents print some ids for several."""
+    """Return the sources with that id, certain ones first. Adobe's documents print some ids for several."""
     found = [one for one in catalogue().values() if one.connection_spec_id == connection_spec_id]
     return sorted(found, key=lambda source: source.uncertain)
 
 
 def same_name(one: str, other: str) -> bool:
-    """Return whether two names differ in case, blanks and separators alone."""
+    """Return whether two names are equal except for case, blanks and separators."""
     return _letters(one) == _letters(other)
 
 
@@ -194,13 +207,15 @@ def _letters(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "", name.lower())
 
 
-def _suggestions(letters: str) -> list[str]:
-    """Keys that are spelt alike, or that hold what was asked for."""
+def _similar_keys(letters: str) -> list[str]:
+    """Return the keys of sources with a similar name, then those that contain the name."""
+    if not letters:
+        return []
     sources = catalogue().values()
     spellings = {spelling: source.key for source in sources for spelling in source.names}
-    near = [spellings[one] for one in difflib.get_close_matches(letters, spellings, n=3, cutoff=0.75)]
-    holding = [source.key for source in sources if len(letters) > 2 and letters in _letters(source.key)]
-    return list(dict.fromkeys((*near, *holding)))[:5]
+    similar = [spellings[one] for one in difflib.get_close_matches(letters, spellings, n=3, cutoff=0.75)]
+    containing = [source.key for source in sources if len(letters) > 2 and letters in _letters(source.key)]
+    return list(dict.fromkeys((*similar, *containing)))[:5]
 
 
 def _source(row: Mapping[str, Any]) -> Source:
@@ -238,45 +253,46 @@ def _auth(row: Mapping[str, Any]) -> AuthSpec:
     )
 
 
-_MOST = 5
+_MAX_ALTERNATIVES = 5
 _REFERENCE = re.compile(r"\s*\([^()]*@[^()]*\)")
 
 
 def withdrawn(source: Source, sandbox: str) -> SourceWithdrawnError:
-    """Make the error of a source that the platform does not offer, with other sources of its category."""
+    """Make the error for a source that the platform does not offer. It names alternatives."""
     return SourceWithdrawnError(
         f"The platform does not offer the source {source} (connection spec {source.connection_spec_id}) in "
-        f"sandbox {sandbox!r}, or not to this credential.{_end(source)}{_way_on(source)}"
+        f"sandbox {sandbox!r}, or this credential may not use it.{_deprecation(source)}{_advice(source)}"
     )
 
 
-def _end(source: Source) -> str:
-    """Quote Adobe's documents on its end, without the references."""
+def _deprecation(source: Source) -> str:
+    """Quote Adobe's documents on the deprecation, without their paths."""
     if not source.deprecated:
         return ""
-    said = _REFERENCE.sub("", source.deprecated)
-    return f" Adobe's documents on its end: {said if source.retired else said.partition(';')[0]}."
+    text = _REFERENCE.sub("", source.deprecated)
+    return f" Adobe's documents on its deprecation: {text if source.retired else text.partition(';')[0]}."
 
 
-def _way_on(source: Source) -> str:
-    offered = " `python -m airflow_provider_aep sources --live` lists what the platform offers."
-    others = living_of_category(source)
+def _advice(source: Source) -> str:
+    list_offered = " Run `python -m airflow_provider_aep sources --live` for the sources that it offers."
+    others = alternatives(source)
     if not others:
-        return f"{offered} Use another source."
-    named = ", ".join(f"{one.title} (`source={one.key!r}`)" for one in others[:_MOST])
-    more = f" and {len(others) - _MOST} more" if len(others) > _MOST else ""
+        return f"{list_offered} Use another source."
+    named = ", ".join(f"{one.title} (`source={one.key!r}`)" for one in others[:_MAX_ALTERNATIVES])
+    left = len(others) - _MAX_ALTERNATIVES
+    more = f" and {left} more" if left > 0 else ""
     return (
-        f" Other sources of its category, {source.category}: {named}{more}. Their data and its schema "
-        f"differ from those of {source.title}: check the dataset's schema and write a mapping. In the DAG, "
-        f"write one of them in a CreateBaseConnectionOperator in place of {source.key!r}, and let "
-        f"`source_conn_id` name an Airflow connection with its credentials.{offered}"
+        f" Other sources of the category {source.category}: {named}{more}. To use one of them, set `source` "
+        "of a CreateBaseConnectionOperator, and set `source_conn_id` to an Airflow connection with its "
+        f"credentials. Its data and schema differ from those of {source.title}: check the dataset's schema "
+        f"and write a mapping.{list_offered}"
     )
 
 
-def living_of_category(source: Source) -> list[Source]:
-    """The other sources of its category that are certain and not known to end, in the catalogue's order.
+def alternatives(source: Source) -> list[Source]:
+    """Return the other sources of the category that are certain and not deprecated, in the catalogue's order.
 
-    How alike their parameters are says nothing of their data, and so is not looked at.
+    The parameters of a source say nothing about its data, so they are not compared.
     """
     return [
         one

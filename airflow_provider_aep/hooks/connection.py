@@ -1,6 +1,6 @@
-"""The AEP connection: find it, read its settings, make a request's headers of them, show its form.
+"""The AEP connection: find it, read its settings, make request headers from them, describe its form.
 
-An error names the setting by its key and its label, and never repeats a value that may be secret.
+An error names the setting by its key, and does not show a value that may be secret.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ log = logging.getLogger(__name__)
 
 _EXTRAS = ("org_id", "sandbox", "scopes", "ims_host", "timeout", "verify", "tenant")
 _FIELDS = ("login", "password", "host", "port")
-_ALIKE = 0.7
-"""How much of two names is the same if one is taken for a misspelt other: `sandox` yes, `owner` no."""
+_MIN_SIMILARITY = 0.7
+"""An unknown key this similar to a setting is a typo: `sandox` is, `owner` is not."""
 
 _HOSTNAME = re.compile(
     r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,62}))*\.?"
@@ -48,9 +48,11 @@ _HOSTNAME = re.compile(
 
 @dataclass(frozen=True)
 class Settings:
-    """Checked settings of an AEP connection: ``timeout`` in seconds, ``verify`` a CA bundle's path or None.
+    """The checked settings of an AEP connection.
 
-    :param unknown: keys of the extra that no setting has, and that look like none
+    :param timeout: seconds for a whole reply
+    :param verify: the path of a CA bundle, or None
+    :param unknown: keys of the extra that are no settings, and no typos of settings
     """
 
     client_id: str
@@ -67,11 +69,10 @@ class Settings:
 
 
 def read_settings(connection: Any) -> Settings:
-    """Check a connection (anything with ``login``, ``password``, ``host``, ``port`` and ``extra``).
+    """Read and check the settings of an Airflow connection. Log a warning that names unknown keys.
 
-    Log a warning that names the extra's unknown keys.
-
-    :raises ConnectionSettingError: naming the connection and the setting
+    :param connection: an object with ``login``, ``password``, ``host``, ``port`` and ``extra``
+    :raises ConnectionSettingError: a setting is missing or invalid. The error names connection and setting
     """
     conn_id = getattr(connection, "conn_id", None)
     try:
@@ -88,7 +89,7 @@ def read_settings(connection: Any) -> Settings:
 
 
 def words_of_unknown(keys: Sequence[str]) -> str:
-    """A sentence that names keys of an extra that no setting has."""
+    """Return a sentence that names the unknown keys of an extra."""
     named = ", ".join(f"`{key:.60}`" for key in keys)
     return f"The extra's {named} {'is' if len(keys) == 1 else 'are'} unknown and not used."
 
@@ -101,7 +102,7 @@ def _read(connection: Any) -> Settings:
     org_id = check_header(_required(_text(extra, "org_id"), "org_id", "organization ID"), "org_id")
     if not re.fullmatch(r"[^@]+@[^@]+", org_id):
         raise AepConfigError(
-            "`org_id` is no organization ID: it looks like 0123456789ABCDEF01234567@AdobeOrg.",
+            "`org_id` is not an organization ID such as 0123456789ABCDEF01234567@AdobeOrg.",
             parameter="org_id",
         )
     return Settings(
@@ -120,16 +121,17 @@ def _read(connection: Any) -> Settings:
 
 
 def _unknown(extra: Mapping[str, Any]) -> tuple[str, ...]:
-    """The keys that no setting has. :raises AepConfigError: one looks like a misspelt or misplaced setting"""
+    """Return the keys that are no settings. :raises AepConfigError: one is a typo, or belongs into a field"""
     unknown = tuple(key for key in extra if key not in _EXTRAS)
     for key in unknown:
         if _letters(key) in _FIELDS:
             raise AepConfigError(
-                f"`{key:.60}` in the extra is not read. Fill in the connection's own field "
-                f"`{_letters(key)}`.",
+                f"`{key:.60}` in the extra is not used. Use the connection's own field `{_letters(key)}`.",
                 parameter=key,
             )
-        if near := difflib.get_close_matches(_letters(key), map(_letters, _EXTRAS), n=1, cutoff=_ALIKE):
+        if near := difflib.get_close_matches(
+            _letters(key), map(_letters, _EXTRAS), n=1, cutoff=_MIN_SIMILARITY
+        ):
             meant = next(name for name in _EXTRAS if _letters(name) == near[0])
             raise AepConfigError(
                 f"`{key:.60}` in the extra is unknown. Did you mean `{meant}`? Rename the key.", parameter=key
@@ -138,14 +140,14 @@ def _unknown(extra: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _letters(key: str) -> str:
-    """The key in small letters and digits, without the prefix that Airflow 2 gave to an extra's keys."""
+    """Reduce a key to small letters and digits, without the prefix that Airflow 2 gave to keys."""
     return re.sub(r"[^a-z0-9]+", "", key.lower().removeprefix("extra__aep__"))
 
 
 def choose_sandbox(own: object, settings: Settings) -> str:
-    """A caller's own sandbox, or the connection's where that is None, blank, or Jinja's ``None`` in letters.
+    """Return the caller's sandbox. If it is None, blank or Jinja's text ``None``, return the connection's.
 
-    :raises AepConfigError: it is no sandbox's name
+    :raises AepConfigError: the name of the sandbox is invalid
     """
     if own is None or (isinstance(own, str) and own.strip() in {"", "None"}):
         return settings.sandbox
@@ -153,9 +155,11 @@ def choose_sandbox(own: object, settings: Settings) -> str:
 
 
 def read_origin(value: str, parameter: str, *, port: object = None) -> str:
-    """``scheme://host[:port]`` of a setting. Nothing else may stand in it, and its text is never echoed.
+    """Read ``scheme://host[:port]`` from a setting. Without a scheme it is https.
 
-    https where no scheme is given; plain http only to this machine.
+    :param port: the connection's port
+    :raises AepConfigError: the setting holds more than an origin, or ``http://`` for another host than
+        localhost. The error does not show its text
     """
     text = value.strip()
     parts = _split(text if "://" in text else f"https://{text}", parameter)
@@ -169,7 +173,10 @@ def read_origin(value: str, parameter: str, *, port: object = None) -> str:
     if not host or not (_is_address(host) or _HOSTNAME.fullmatch(host)):
         raise _bad_origin(parameter, "names no host")
     if scheme == "http" and not _is_loopback(host):
-        raise _bad_origin(parameter, "asks for plain http to another machine, which would show the token")
+        raise _bad_origin(
+            parameter,
+            "uses `http://` for another host than localhost, which would send the token unencrypted",
+        )
     number = _port(parts, port, parameter)
     shown = f"[{host}]" if ":" in host else host
     default = {"https": 443, "http": 80}[scheme]
@@ -183,25 +190,27 @@ def _split(url: str, parameter: str) -> Any:
     except ValueError:
         parts = None
     if parts is None or not url.isascii() or any(c.isspace() or c == "\\" for c in url):
-        raise _bad_origin(parameter, "is no address")
+        raise _bad_origin(parameter, "is not a URL")
     return parts
 
 
 def _port(parts: Any, port: object, parameter: str) -> int | None:
-    """The port in the address or beside it; Airflow's form sends 0 for none."""
+    """Return the port of the URL or of the connection. Airflow's form sends 0 for an empty port."""
     if port in (None, 0, ""):
         return parts.port  # type: ignore[no-any-return]
     if not isinstance(port, int) or isinstance(port, bool) or not 0 < port < 65536:
         raise AepConfigError("`port` must be a number from 1 to 65535.", parameter="port")
     if parts.port not in (None, port):
-        raise AepConfigError(f"`{parameter}` and `port` name different ports. Keep one.", parameter="port")
+        raise AepConfigError(
+            f"`{parameter}` and `port` name different ports. Remove one of them.", parameter="port"
+        )
     return port
 
 
 def _bad_origin(parameter: str, problem: str) -> AepConfigError:
     example = DEFAULT_HOST if parameter == "host" else DEFAULT_IMS
     return AepConfigError(
-        f"`{parameter}` {problem}. It is a bare address such as {example}, at most with a port.",
+        f"`{parameter}` {problem}. Use only a scheme, a host and a port, such as {example}.",
         parameter=parameter,
     )
 
@@ -221,7 +230,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def _extra(connection: Any) -> Mapping[str, Any]:
-    """The extra as an object. Read from its text, since Airflow makes an empty one of broken JSON."""
+    """Return the extra as an object. Parse it here: for broken JSON, Airflow returns an empty object."""
     raw = connection.extra
     if raw is None or raw == "":
         return {}
@@ -231,14 +240,14 @@ def _extra(connection: Any) -> Mapping[str, Any]:
         extra = None
     if not isinstance(extra, dict):
         raise AepConfigError(
-            '`extra` is no JSON object. It looks like {"org_id": "…@AdobeOrg", "sandbox": "prod"}.',
+            '`extra` is not a JSON object. An example: {"org_id": "…@AdobeOrg", "sandbox": "prod"}.',
             parameter="extra",
         )
     return extra
 
 
 def _text(extra: Mapping[str, Any], key: str) -> str:
-    """A text of the extra; what the form leaves empty arrives as None or as an empty text."""
+    """Return a text of the extra. An empty field of the form is None or an empty text."""
     value = extra.get(key)
     if value is None:
         return ""
@@ -258,8 +267,8 @@ def _required(value: object, parameter: str, label: str) -> str:
     if text:
         return text
     raise AepConfigError(
-        f"the {label} (`{parameter}`) is missing. It stands in the Developer Console with the project's "
-        "OAuth Server-to-Server credential.",
+        f"the {label} (`{parameter}`) is missing. Copy it from the project's OAuth Server-to-Server "
+        "credential in the Developer Console.",
         parameter=parameter,
     )
 
@@ -290,18 +299,18 @@ def _verify(extra: Mapping[str, Any]) -> str | None:
         return None
     if not isinstance(value, str) or value.strip().lower() in {"false", "0", "no", "off"}:
         raise AepConfigError(
-            "`verify` cannot switch the check of certificates off. Give the path of a CA bundle.",
+            "`verify` cannot disable the check of certificates. Set it to the path of a CA bundle.",
             parameter="verify",
         )
-    if not _is_there(value.strip()):
+    if not _exists(value.strip()):
         raise AepConfigError(
-            f"`verify` names a CA bundle that is not on this machine: {value.strip()[:200]!r}.",
+            f"The CA bundle in `verify` does not exist on this machine: {value.strip()[:200]!r}.",
             parameter="verify",
         )
     return value.strip()
 
 
-def _is_there(path: str) -> bool:
+def _exists(path: str) -> bool:
     try:
         return Path(path).exists()
     except (OSError, ValueError):
@@ -312,50 +321,52 @@ def _tenant(extra: Mapping[str, Any]) -> str | None:
     tenant = _text(extra, "tenant").lstrip("@")
     if tenant and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", tenant):
         raise AepConfigError(
-            "`tenant` is no tenant name: it is what follows '@' in AEP's address bar.", parameter="tenant"
+            "`tenant` is not a tenant name. Copy the name after '@' in the URL of AEP's UI.",
+            parameter="tenant",
         )
     return tenant or None
 
 
 def find_connection(conn_id: str, parameter: str, title: str) -> Any:
-    """The Airflow connection ``conn_id`` of the type called ``title``.
+    """Get an Airflow connection.
 
-    What is stored may not be readable, and the error of the one who tried holds all of it, secrets too: it
-    is left behind.
+    If it cannot be parsed, Airflow's error holds its whole text with the secrets. That error is not chained.
 
-    :raises ConnectionMissingError: naming ``parameter``
+    :param parameter: the operator's parameter that holds ``conn_id``, for errors
+    :param title: the name of the connection type, for errors
+    :raises ConnectionMissingError: there is no such connection, or it cannot be parsed
     """
     try:
         return get_connection(conn_id)
     except AirflowNotFoundException:
-        problem = _absent(conn_id)
+        problem = _missing(conn_id)
     except (ValueError, TypeError):
         problem = _unreadable(conn_id)
-    raise _complaint(problem, parameter, title)
+    raise _missing_error(problem, parameter, title)
 
 
 async def afind_connection(conn_id: str, parameter: str, title: str) -> Any:
-    """:func:`find_connection` on an event loop, which it does not block."""
+    """Do as :func:`find_connection`, without blocking the event loop."""
     try:
         return await aget_connection(conn_id)
     except AirflowNotFoundException:
-        problem = _absent(conn_id)
+        problem = _missing(conn_id)
     except (ValueError, TypeError):
         problem = _unreadable(conn_id)
-    raise _complaint(problem, parameter, title)
+    raise _missing_error(problem, parameter, title)
 
 
-def _absent(conn_id: str) -> str:
-    return f"There is no Airflow connection {conn_id!r}, or what is stored under it cannot be read"
+def _missing(conn_id: str) -> str:
+    return f"There is no Airflow connection {conn_id!r}, or it cannot be read"
 
 
 def _unreadable(conn_id: str) -> str:
-    return f"The Airflow connection {conn_id!r} cannot be read: it is neither good JSON nor a good URI"
+    return f"The Airflow connection {conn_id!r} cannot be parsed: it is neither valid JSON nor a valid URI"
 
 
-def _complaint(problem: str, parameter: str, title: str) -> ConnectionMissingError:
+def _missing_error(problem: str, parameter: str, title: str) -> ConnectionMissingError:
     return ConnectionMissingError(
-        f"{problem}. Add one of type *{title}* under this id, or pass another `{parameter}`.",
+        f"{problem}. Add a connection of type *{title}* with this id, or set another `{parameter}`.",
         parameter=parameter,
     )
 
@@ -367,11 +378,11 @@ FIXED_HEADERS = {
 }
 
 _SANDBOX_BY_ID = "x-sandbox-id"
-"""A second way to name a sandbox. Nobody takes it."""
+"""This header also selects a sandbox. Callers cannot set it."""
 
 
 def with_ours(given: Mapping[str, str], settings: Settings, sandbox: str, token: str) -> dict[str, str]:
-    """A caller's headers and ours. Theirs may add, and say what to ``Accept``; they replace nothing else."""
+    """Return the headers of a request. Callers can add headers. Only ``Accept`` can be overridden."""
     ours = {
         **FIXED_HEADERS,
         "x-api-key": settings.client_id,
@@ -380,7 +391,7 @@ def with_ours(given: Mapping[str, str], settings: Settings, sandbox: str, token:
         "authorization": f"Bearer {token}",
     }
     theirs = {name.lower(): value for name, value in given.items()}
-    accept = theirs.get("accept") or ours["accept"]  # Schema Registry's says in which form to answer
+    accept = theirs.get("accept") or ours["accept"]  # Schema Registry needs its own
     theirs.pop(_SANDBOX_BY_ID, None)
     return {**theirs, **ours, "accept": accept}
 
@@ -390,7 +401,7 @@ def _declared(connection_type: str) -> dict[str, Any]:
 
 
 def form_behaviour(connection_type: str) -> dict[str, Any]:
-    """Hidden fields, labels and placeholders, spelled as the legacy hook method must spell them."""
+    """Return hidden fields, labels and placeholders, under the keys that Airflow 3.1 reads."""
     declared = _declared(connection_type)["ui-field-behaviour"]
     return {
         "hidden_fields": list(declared["hidden-fields"]),
@@ -400,7 +411,7 @@ def form_behaviour(connection_type: str) -> dict[str, Any]:
 
 
 def form_widgets(connection_type: str) -> dict[str, Any]:
-    """The extra fields as WTForms fields, which Airflow's server mocks where WTForms is not installed."""
+    """Return the extra's fields as WTForms fields. Airflow's server mocks WTForms if it is not installed."""
     from wtforms import IntegerField, StringField  # type: ignore[import-not-found,import-untyped,unused-ignore]
     from wtforms.validators import Optional  # type: ignore[import-not-found,import-untyped,unused-ignore]
 

@@ -1,4 +1,4 @@
-"""PayPal's credentials, as AEP's PayPal source wants them. This hook sends nothing anywhere."""
+"""Read PayPal's credentials as AEP's PayPal source needs them. This hook sends no request."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from airflow_provider_aep.hooks.scrub import Secrets
 DEFAULT_HOST = "api.sandbox.paypal.com"
 
 PAYPAL_FIELDS = {"host": "host", "clientId": "login", "clientSecret": "password"}
-"""The connection's field of each parameter."""
+"""The connection's field for each parameter of AEP's PayPal source."""
 
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,62})(\.[A-Za-z0-9]([A-Za-z0-9-]{0,62}))+")
 
 
 class PayPalHook(BaseHook):
-    """A PayPal application's credentials, from an Airflow connection of type ``paypal``.
+    """The credentials of a PayPal application, from an Airflow connection of type ``paypal``.
 
     :param paypal_conn_id: ``login`` = client ID, ``password`` = client secret, ``host`` = PayPal's API host
         (default: PayPal's sandbox)
@@ -37,42 +37,44 @@ class PayPalHook(BaseHook):
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
-        """For Airflow 3.1; later versions read the provider info."""
+        """Return the form's extra fields, for Airflow 3.1. Later versions read the provider info."""
         return form_widgets(cls.conn_type)
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
-        """For Airflow 3.1; later versions read the provider info."""
+        """Return the form's labels, for Airflow 3.1. Later versions read the provider info."""
         return form_behaviour(cls.conn_type)
 
     def auth_params(self) -> dict[str, str]:
-        """:func:`read_paypal` of the connection.
+        """Return the parameters ``host``, ``clientId`` and ``clientSecret``, and mask the last two.
 
-        :raises SourceCredentialsError: one is missing or malformed; it is named, its value is not repeated
+        :raises SourceCredentialsError: a field is missing or invalid. The error does not show its value
         """
         connection = find_connection(self.paypal_conn_id, "paypal_conn_id", "PayPal")
         Secrets().add([connection.login, connection.password])
         return read_paypal(connection)
 
     def test_connection(self) -> tuple[bool, str]:
-        """Check that the three are complete and well formed. Send nothing.
+        """Check client ID, client secret and host. Send no request.
 
-        AEP finds out whether PayPal accepts them, by the base connection's test.
+        The test of the base connection in AEP shows whether PayPal accepts them.
         """
         try:
             params = self.auth_params()
         except AepConfigError as error:
             return False, str(error)
         return True, (
-            f"Client ID, client secret and host {params['host']} are complete. Whether PayPal accepts them, "
-            "AEP finds out when it tests the base connection."
+            f"Client ID, client secret and host {params['host']} are complete. Nothing was sent. AEP's test "
+            "of the base connection shows whether PayPal accepts them."
         )
 
 
 def read_paypal(connection: Any) -> dict[str, str]:
-    """``{"host", "clientId", "clientSecret"}`` as Adobe's PayPal tutorial names them.
+    """Return ``{"host", "clientId", "clientSecret"}``, as Adobe's PayPal tutorial names them.
 
-    :raises SourceCredentialsError: one is missing or malformed; it is named, its value is not repeated
+    The caller masks them.
+
+    :raises SourceCredentialsError: a field is missing or invalid. The error does not show its value
     """
     conn_id = connection.conn_id
     return {
@@ -87,14 +89,18 @@ def _word(value: str | None, parameter: str, label: str, conn_id: str) -> str:
     if not text:
         raise _error(f"the {label} (`{parameter}`) is missing", parameter, conn_id)
     if not text.isascii() or not text.isprintable() or " " in text:
-        raise _error(f"the {label} (`{parameter}`) holds blanks or odd characters", parameter, conn_id)
+        raise _error(
+            f"the {label} (`{parameter}`) must hold only visible ASCII characters, and no blanks",
+            parameter,
+            conn_id,
+        )
     return text
 
 
 def _host(value: str | None, conn_id: str) -> str:
     host = (value or "").strip().removeprefix("https://").rstrip("/") or DEFAULT_HOST
     if not _HOST.fullmatch(host):
-        raise _error(f"`host` is no bare host name such as {DEFAULT_HOST}", "host", conn_id)
+        raise _error(f"`host` must be a host name such as {DEFAULT_HOST}", "host", conn_id)
     return host
 
 

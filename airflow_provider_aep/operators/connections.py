@@ -1,4 +1,4 @@
-"""Base connections: create exactly one, test it, give it new credentials, delete it."""
+"""Base connections: create exactly one, test it, rotate its credentials, delete it."""
 
 from __future__ import annotations
 
@@ -14,29 +14,31 @@ if TYPE_CHECKING:
 
 
 class CreateBaseConnectionOperator(CreateOperator):
-    """Make sure that exactly one base connection of this name stands, and return its id.
+    """Create a base connection, or find the existing base connection of this name. Return its id.
 
-    Its identity is organization, sandbox, source and exact name. Retried, killed, cleared or run twice at
-    a time, the task still ends with one, by the reconciler of :mod:`airflow_provider_aep.exactly_once`.
+    Its identity is organization, sandbox, source and exact name. If the task is retried, killed, cleared or
+    run twice at the same time, there is still one base connection, by the reconciler of
+    :mod:`airflow_provider_aep.exactly_once`.
 
-    What the connection must hold, the platform's own description of the source says; it is asked before the
-    first one of a source is created in a process.
+    The platform defines the parameters of a source. They are read from AEP once per process, before the first
+    create.
 
-    :param source: the source's name, such as ``paypal`` or ``Amazon S3``; ``python -m airflow_provider_aep
-        sources`` lists them
-    :param name: the connection's name, 1 to 255 characters
-    :param source_conn_id: the Airflow connection that holds the source's credentials: of the source's own
-        type, such as ``postgres``, or a ``generic`` one whose extra holds the parameters under Adobe's names
-    :param description: a free text; what this task makes carries a mark at its end
-    :param auth_params: parameters that are no secrets, such as ``{"schema": "{{ params.schema }}"}``
-    :param auth_spec: the way to authenticate, by Adobe's name, where what the connection holds fits several
-    :param connection_spec_id: for a source that this provider does not know, or has a wrong id of
-    :param validation: ``live`` by the platform, ``offline`` by this provider's catalogue, without asking
-    :param if_exists: what to do where one stands: ``reuse`` it, ``update`` its credentials and description,
-        or ``fail``
-    :param mark: False leaves the mark out, and with it the healing of lost replies
-    :param wait_timeout: seconds to wait for a connection that is still being set up. A try sleeps through a
-        minute of them at most; then it fails for a retry, which goes on waiting
+    :param source: the source's name, such as ``paypal`` or ``Amazon S3``. ``python -m airflow_provider_aep
+        sources`` lists the names
+    :param name: the base connection's name, 1 to 255 characters
+    :param source_conn_id: the Airflow connection with the source's credentials: of the source's own type,
+        such as ``postgres``, or of type ``generic`` with Adobe's parameter names in its extra
+    :param description: any text. An ownership mark is added at its end
+    :param auth_params: parameters that are not secret, such as ``{"schema": "{{ params.schema }}"}``
+    :param auth_spec: the authentication type, by Adobe's name, if the Airflow connection fits several
+    :param connection_spec_id: for a source that this provider does not know, or for which its id is wrong
+    :param validation: ``live`` checks the parameters against the platform's spec, ``offline`` against this
+        provider's catalogue
+    :param if_exists: what to do if the base connection exists: ``reuse`` it, ``update`` its credentials and
+        description, or ``fail``
+    :param mark: False adds no ownership mark. Then lost replies cannot be repaired
+    :param wait_timeout: seconds to wait for a base connection that is still being set up. One try sleeps for
+        a minute at most. Then it fails for a retry, which continues to wait
     :return: the connection's id, as XCom ``return_value``
     """
 
@@ -79,7 +81,7 @@ class CreateBaseConnectionOperator(CreateOperator):
         self.validation = validation
 
     def plan(self, context: Any) -> tuple[DesiredEntity, Service]:
-        """Check source, name, credentials and options."""
+        """Check source, name, credentials and options. Return the desired entity and its service."""
         from airflow_provider_aep.flow_service.sources import choose_source
         from airflow_provider_aep.flow_service.validation import check_choice, check_description, check_name
         from airflow_provider_aep.hooks.credentials import read_credentials
@@ -115,12 +117,12 @@ class CreateBaseConnectionOperator(CreateOperator):
 
 
 class CreatePayPalConnectionOperator(CreateBaseConnectionOperator):
-    """:class:`CreateBaseConnectionOperator` for PayPal.
+    """Create a base connection to PayPal, as :class:`CreateBaseConnectionOperator` does.
 
-    Adobe announced the end of its PayPal source for June 2025; where the platform no longer offers it, the
-    task fails and says so.
+    Adobe announced the deprecation of its PayPal source for June 2025. If the platform no longer offers the
+    source, the task fails and names other sources.
 
-    :param name: the connection's name
+    :param name: the base connection's name
     :param paypal_conn_id: an Airflow connection of type ``paypal``
     """
 
@@ -136,7 +138,7 @@ class CreatePayPalConnectionOperator(CreateBaseConnectionOperator):
             from airflow_provider_aep.flow_service.errors import AepConfigError
 
             raise AepConfigError(
-                f"CreatePayPalConnectionOperator has no `{others[0]}`: its source is PayPal, and "
+                f"CreatePayPalConnectionOperator has no `{others[0]}`. Its source is PayPal, and "
                 "`paypal_conn_id` names the Airflow connection. For another source, use "
                 "CreateBaseConnectionOperator.",
                 parameter=others[0],
@@ -145,19 +147,19 @@ class CreatePayPalConnectionOperator(CreateBaseConnectionOperator):
         self.paypal_conn_id = paypal_conn_id
 
     def plan(self, context: Any) -> tuple[DesiredEntity, Service]:
-        """With the connection id as it was rendered."""
+        """Plan with the rendered ``paypal_conn_id``."""
         self.source_conn_id = self.paypal_conn_id
         return super().plan(context)
 
 
 class TestConnectionOperator(AepOperator):
-    """Let AEP try the base connection's credentials at the source.
+    """Let AEP test the base connection's credentials at the source.
 
     :param connection_id: the base connection's id
-    :return: True; a connection that does not work raises
+    :return: True. If the source refuses the credentials, the task fails
     """
 
-    __test__ = False  # pytest takes the name for a test
+    __test__ = False  # pytest would collect a class of this name
     template_fields: Sequence[str] = ("connection_id", "aep_conn_id", "sandbox")
 
     def __init__(self, *, connection_id: str, **kwargs: Any) -> None:
@@ -165,7 +167,7 @@ class TestConnectionOperator(AepOperator):
         self.connection_id = connection_id
 
     def act(self, context: Any) -> bool:
-        """Ask AEP. :raises AepConflictError: the source refuses the credentials"""
+        """Test the base connection. :raises CredentialsRefusedError: the source refuses the credentials"""
         from airflow_provider_aep.flow_service.errors import CredentialsRefusedError
 
         if self.hook.test_base_connection(self.connection_id):
@@ -173,21 +175,21 @@ class TestConnectionOperator(AepOperator):
             return True
         raise CredentialsRefusedError(
             f"The source refuses the credentials of base connection {self.connection_id}, or AEP cannot "
-            "reach it. Correct the Airflow connection that holds them, then create it again with "
-            "`if_exists='update'`."
+            "reach the source. Correct the Airflow connection with the credentials, then run the create task "
+            "again with `if_exists='update'`."
         )
 
 
 class RotateCredentialsOperator(AepOperator):
-    """Replace the credentials of a base connection, then let AEP try them at the source.
+    """Replace the credentials of a base connection, then let AEP test them at the source.
 
-    The connection keeps its id, so dataflows on it go on; which source it is of, it says itself. Run again,
-    the same credentials are set again. What somebody else sets while the task runs is not overwritten.
+    The base connection keeps its id and its source, so its dataflows continue. If the task runs again, it
+    sets the same credentials again. It does not overwrite credentials that somebody else sets while it runs.
 
     :param connection_id: the base connection's id
-    :param source_conn_id: the Airflow connection that holds the new credentials
-    :param auth_params: parameters that are no secrets, as they were given at the create
-    :return: the connection's id, for the tasks that go on with it
+    :param source_conn_id: the Airflow connection with the new credentials
+    :param auth_params: parameters that are not secret, as they were given at the create
+    :return: the base connection's id
     """
 
     template_fields: Sequence[str] = (
@@ -209,11 +211,12 @@ class RotateCredentialsOperator(AepOperator):
         self.auth_params = auth_params
 
     def act(self, context: Any) -> str:
-        """Read, PATCH, test.
+        """Read the base connection, PATCH it, test it.
 
-        :raises AepNotFoundError: there is no such connection, or it may not be seen
-        :raises EntityChangedError: somebody else changed the credentials meanwhile
-        :raises ChangeUnsupportedError: the source's connector takes no change; it says the way round
+        :raises AepNotFoundError: the base connection does not exist, or the credential may not see it
+        :raises EntityChangedError: somebody else changed the credentials at the same time
+        :raises ChangeUnsupportedError: a base connection of this source cannot be changed. The error says
+            what to do instead
         :raises CredentialsRefusedError: the source refuses the new credentials
         """
         from airflow_provider_aep.exactly_once import carry_out, replace_credentials
@@ -225,24 +228,26 @@ class RotateCredentialsOperator(AepOperator):
         rotation = Rotation(self.hook, item, self.source_conn_id, self.auth_params)
         push_link(self, context, AepConnectionLink.xcom_key, rotation.link(self.connection_id))
         if moved := rotation.moved():
-            self.log.warning("Not the credentials alone change, but %s as well.", ", ".join(moved))
+            self.log.warning(
+                "Not only the credentials change. These parameters change, too: %s.", ", ".join(moved)
+            )
         reconciliation = replace_credentials(rotation.desired, rotation.entity)
         memory = TaskMemory(context, "aep_rotation", {}, self.log)
         carry_out(reconciliation, rotation, memory, self.log, self.hook.sleep_budget.sleep)
         if self.hook.test_base_connection(self.connection_id):
             return self.connection_id
         raise CredentialsRefusedError(
-            f"Base connection {self.connection_id} has the credentials of {self.source_conn_id!r} now, and "
-            "the source refuses them, or AEP cannot reach it. Dataflows on it fail until it has others: "
-            "correct that Airflow connection, then run this task again."
+            f"Base connection {self.connection_id} now has the credentials of {self.source_conn_id!r}, and "
+            "the source refuses them, or AEP cannot reach the source. Its dataflows fail until it has other "
+            "credentials. Correct this Airflow connection, then run this task again."
         )
 
 
 class DeleteConnectionOperator(AepOperator):
-    """Delete a base connection that nothing hangs on.
+    """Delete a base connection that no source connection uses.
 
     :param connection_id: the base connection's id
-    :param missing_ok: whether it is fine that there is none (any more)
+    :param missing_ok: whether the task succeeds if the base connection does not exist
     """
 
     template_fields: Sequence[str] = ("connection_id", "aep_conn_id", "sandbox")
@@ -253,7 +258,7 @@ class DeleteConnectionOperator(AepOperator):
         self.missing_ok = missing_ok
 
     def act(self, context: Any) -> None:
-        """Delete it. :raises EntityInUseError: naming by what it is used"""
+        """Delete it. :raises EntityInUseError: source connections use it. The error names them"""
         from airflow_provider_aep.flow_service.errors import (
             AepNotFoundError,
             AepRequestError,
@@ -271,7 +276,7 @@ class DeleteConnectionOperator(AepOperator):
             except AepNotFoundError:
                 if not self.missing_ok:
                     raise
-                self.log.info("Base connection %s is gone already.", self.connection_id)
+                self.log.info("Base connection %s does not exist any more.", self.connection_id)
                 return
             except AepRequestError as error:
                 if "1418-" not in (error.code or ""):
@@ -282,5 +287,5 @@ class DeleteConnectionOperator(AepOperator):
                 return
         raise EntityInUseError(
             f"Base connection {self.connection_id} is in use and was not deleted: {reason}. Delete the "
-            "dataflow first, then its source connection, then this."
+            "dataflow first, then its source connection, then the base connection."
         )

@@ -135,7 +135,7 @@ def test_a_source_the_platform_withdraws(emulator: Emulator, paypal: str) -> Non
 def test_a_withdrawn_source_names_others_of_its_category(
     emulator: Emulator, paypal: str, reply: dict[str, Any]
 ) -> None:
-    """PayPal's users learn what is known of its end, and which line of the DAG to change; nothing is sent."""
+    """The error names the deprecation and other sources. Nothing is sent."""
     emulator.fault(method="GET", path=SPECS + PAYPAL_SPEC, **reply)
     with unwrapped(errors.SourceWithdrawnError) as caught:
         CreatePayPalConnectionOperator(task_id="create").execute(context())
@@ -145,7 +145,7 @@ def test_a_withdrawn_source_names_others_of_its_category(
         "end of June 2025",
         "Stripe (`source='stripe'`)",
         "Square (`source='square'`)",
-        "data and its schema differ",
+        "data and schema differ",
     ):
         assert words in text
     assert not caught.value.retryable

@@ -31,12 +31,13 @@ def test_the_dag_fails_with_what_to_do(emulator: Emulator, paypal: str) -> None:
         CreatePayPalConnectionOperator(task_id="create").execute(context())
     assert str(caught.value) == (
         f"The platform does not offer the source PayPal (connection spec {PAYPAL_SPEC}) in sandbox 'prod', "
-        "or not to this credential. Adobe's documents on its end: announced: \"will be deprecated at the end "
-        "of June 2025\". Other sources of its category, payments: Stripe (`source='stripe'`), Square "
-        "(`source='square'`). Their data and its schema differ from those of PayPal: check the dataset's "
-        "schema and write a mapping. In the DAG, write one of them in a CreateBaseConnectionOperator in "
-        "place of 'paypal', and let `source_conn_id` name an Airflow connection with its credentials. "
-        "`python -m airflow_provider_aep sources --live` lists what the platform offers. [AEP-E507]"
+        "or this credential may not use it. Adobe's documents on its deprecation: announced: \"will be "
+        'deprecated at the end of June 2025". Other sources of the category payments: Stripe '
+        "(`source='stripe'`), Square (`source='square'`). To use one of them, set `source` of a "
+        "CreateBaseConnectionOperator, and set `source_conn_id` to an Airflow connection with its "
+        "credentials. Its data and schema differ from those of PayPal: check the dataset's schema and write "
+        "a mapping. Run `python -m airflow_provider_aep sources --live` for the sources that it offers. "
+        "[AEP-E507]"
     )
     assert not caught.value.retryable
     assert emulator.state()["connections"] == 0

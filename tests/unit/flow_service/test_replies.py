@@ -130,7 +130,7 @@ FAMILIES = {
         errors.ChangeUnsupportedError, "FLOW-1445-400", "req-1", "another base connection"),
     "connector's 1404 is not the etag's": (
         400, envelope("CONNECTOR-1404-400", 400),
-        errors.AepRequestError, "CONNECTOR-1404-400", "req-1", "not right"),
+        errors.AepRequestError, "CONNECTOR-1404-400", "req-1", "The request is invalid"),
     "old envelope": (
         404, {"errorMessage": "connections not found with id = [1]", "errorDetails": "the same"},
         errors.AepNotFoundError, None, None, "deleted"),
@@ -170,7 +170,7 @@ FAMILIES = {
     "server, empty": (503, b"", errors.AepServerError, None, None, "an empty body"),
     "server, HTML": (
         502, b"<html>Bad gateway</html>", errors.AepServerError, None, None, "an HTML page"),
-    "teapot": (418, b"{}", errors.AepRequestError, None, None, "not right"),
+    "teapot": (418, b"{}", errors.AepRequestError, None, None, "The request is invalid"),
 }  # fmt: skip
 
 
@@ -349,11 +349,11 @@ def test_what_is_no_json_is_described_not_repeated(body: bytes, kind: str, words
         (
             400,
             {"error": "invalid_client", "error_description": "invalid client_id parameter"},
-            "not known to IMS",
+            "does not know the client ID",
         ),
         (400, {"error": "invalid_client", "error_description": "x"}, "IMS does not accept"),
-        (400, {}, "not right as it stands"),
-        (418, {}, "not right as it stands"),
+        (400, {}, "The request is invalid"),
+        (418, {}, "The request is invalid"),
         (500, {}, "failed, or is overloaded"),
         (599, {}, "failed, or is overloaded"),
     ],

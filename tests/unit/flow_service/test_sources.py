@@ -109,7 +109,7 @@ def test_an_unknown_source_gets_a_suggestion(name: Any, hint: str) -> None:
 @pytest.mark.parametrize("name", ["", None, "zzzz", 5])
 def test_where_nothing_is_near_nothing_is_suggested(name: Any) -> None:
     """A wrong hint costs more than none."""
-    with pytest.raises(AepConfigError, match=r"does not know\. `python -m"):
+    with pytest.raises(AepConfigError, match=r"does not know\. Run `python -m"):
         find_source(name)
 
 
@@ -159,7 +159,7 @@ def test_an_id_that_is_anothers_is_refused() -> None:
 
 
 def test_differences_are_named() -> None:
-    """What the platform says goes before what the documents say, and the user hears of it."""
+    """The platform goes before the documents, and a warning names the differences."""
     paypal = find_source("paypal")
     assert connection_specs.differences(paypal, spec(paypal)) == []
     (auth,) = paypal.auth
@@ -167,10 +167,10 @@ def test_differences_are_named() -> None:
     schema = {"properties": properties, "required": ["host", "clientId", "region"]}
     changed = AuthSpec(auth.name.upper(), schema)
     told = " / ".join(connection_specs.differences(paypal, spec(paypal, changed, AuthSpec("Key"))))
-    for words in ("is spelt", "has no `clientSecret`", "takes `more`", "needs `host`, `region`", "another"):
+    for words in ("is spelled", "has no `clientSecret`", "takes `more`", "needs `host`, `region`", "another"):
         assert words in told
     gone = connection_specs.differences(paypal, spec(paypal, AuthSpec("Key")))
-    assert gone[0] == f"it has no authentication {auth.name!r}"
+    assert gone[0] == f"it has no authentication type {auth.name!r}"
 
 
 @pytest.mark.parametrize(
@@ -199,22 +199,22 @@ def test_a_suggestion_says_that_a_source_is_retired() -> None:
         find_source("oracle")
 
 
-def test_no_ending_source_is_recommended() -> None:
-    """Living ones of the same category alone."""
+def test_no_deprecated_source_is_recommended() -> None:
+    """Only other sources of the same category are."""
     for source in catalogue().values():
-        for other in sources.living_of_category(source):
+        for other in sources.alternatives(source):
             assert other.category == source.category
             assert not any((other.deprecated, other.retired, other.uncertain))
-    assert sources.living_of_category(Source("", "x", "y")) == []
+    assert sources.alternatives(Source("", "x", "y")) == []
 
 
 def test_withdrawn_says_where_to_go() -> None:
-    """The source, its end, the living ones of its category, and that their data are others."""
+    """The source, its deprecation, other sources of its category, and that their data differ."""
     text = str(sources.withdrawn(find_source("paypal"), "prod"))
     for words in ("PayPal", PAYPAL_SPEC, "'prod'", "end of June 2025"):
         assert words in text
     assert (
-        "category, payments: Stripe (`source='stripe'`), Square (`source='square'`). Their data and its"
+        "category payments: Stripe (`source='stripe'`), Square (`source='square'`). To use one of them"
         in text
     )
     assert "Marketing Cloud" not in text
@@ -248,8 +248,8 @@ def test_rows_become_sources() -> None:
     assert source["auth"][0]["document"] == "help/create/crm/a-b.md@0123456789ab"
 
 
-def test_what_the_catalogue_knows_of_a_way() -> None:
-    """In whatever spelling; without a name, whether it knows any."""
+def test_the_catalogue_knows_an_authentication_type() -> None:
+    """In any spelling. Without a name, whether it knows any."""
     paypal, (auth,) = find_source("paypal"), find_source("paypal").auth
     assert paypal.knows(auth.name.upper())
     assert not paypal.knows("Another")
@@ -279,11 +279,11 @@ def test_refusals_name_their_parameter() -> None:
 
 
 def test_every_difference_is_named() -> None:
-    """A way that is gone does not hide what became of the next."""
+    """An authentication type that is gone does not hide a change of the next."""
     one, two = AuthSpec("One"), AuthSpec("Two", {"properties": {"a": {}}})
     source = Source("x", "X", "y", auth=(one, two))
     found = connection_specs.differences(source, spec(source, AuthSpec("Two")))
-    assert found == ["it has no authentication 'One'", "'Two' has no `a`"]
+    assert found == ["it has no authentication type 'One'", "'Two' has no `a`"]
 
 
 def test_each_row_of_the_catalogue_is_read_whole() -> None:
