@@ -1,10 +1,10 @@
-# Every target makes the environment it needs; `make` alone lists them.
+# Each target makes the environment that it needs. `make` alone lists the targets.
 # PYTHON=python3.12 chooses the interpreter (3.10 to 3.13, default python3).
 
 SHELL := /bin/sh
 export PYTHON ?= python3
 ARGS ?=
-# Tests wait more than they work. Whole files go to one process each: they share what is costly to start.
+# Tests mostly wait, so three processes fit two cores. A file stays in one process: its tests share fixtures.
 PARALLEL ?= -n 3 --dist loadfile --no-loadscope-reorder
 QUICK = .venv/bin/python -m pytest -m "not nightly" $(PARALLEL)
 
@@ -19,85 +19,85 @@ demo: ## Run the PayPal DAG on a real Airflow against the emulator
 	@scripts/venv .venv-demo -e '.[emulator]'
 	@.venv-demo/bin/python -m scripts.demos connection
 
-demo-ingest: ## Bring a table into a dataset; run again, only what is new
+demo-ingest: ## Ingest a table into a dataset; run again to ingest only new rows
 	@scripts/venv .venv-demo -e '.[emulator]'
 	@.venv-demo/bin/python -m scripts.demos ingestion
 
-ui: ## All example DAGs in Airflow's web interface, to click through; Ctrl-C ends it
+ui: ## Show all example DAGs in Airflow's web interface; Ctrl-C stops it
 	@scripts/venv .venv-demo -e '.[emulator]'
 	@.venv-demo/bin/python -m scripts.demos ui
 
-test: venv ## Run the tests of all three layers (ARGS="-k explore" narrows them)
+test: venv ## Run the tests of the first three layers (ARGS="-k explore" selects some)
 	@$(QUICK) $(ARGS)
 
-test-unit: venv ## Test what needs no socket and no process
+test-unit: venv ## Run the tests that need no process and no socket
 	@$(QUICK) tests/unit $(ARGS)
 
-test-emulator: venv ## Test the client against the emulator, and the emulator against Adobe's documents
+test-emulator: venv ## Run the tests against the emulator
 	@$(QUICK) tests/emulator $(ARGS)
 
-test-e2e: venv ## Test on a real Airflow
+test-e2e: venv ## Run the tests on a real Airflow
 	@$(QUICK) tests/e2e $(ARGS)
 
-test-nightly: ## Run all tests: every kill and fault, and many random examples
+test-nightly: ## Run all tests, with every kill and fault and many random examples
 	@scripts/venv .venv-nightly -e '.[dev]' -r tests/e2e/requirements.txt
 	@.venv-nightly/bin/python -m pytest $(PARALLEL) --hypothesis-profile=many $(ARGS)
 
-test-matrix: venv ## Run them on every Airflow and Python claimed (ARGS="-s lowest", ARGS=-l)
+test-matrix: venv ## Run the tests on every supported Airflow and Python (ARGS="-s lowest", ARGS=-l)
 	@.venv/bin/nox $(ARGS)
 
-test-mutation: venv ## Change the pure parts in every small way; the tests must fail
+test-mutation: venv ## Change the pure packages in every small way; the tests must fail
 	@$(if $(ARGS),,rm -rf mutants)
 	@AIRFLOW_HOME=$(CURDIR)/mutants/.airflow PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 .venv/bin/mutmut run $(ARGS)
 	@.venv/bin/mutmut export-cicd-stats >/dev/null
 	@.venv/bin/mutmut results | .venv/bin/python -m scripts.survivors
 
-coverage: venv ## Measure which lines and branches the tests run (ARGS=tests/unit/hooks adds to it)
+coverage: venv ## Measure the lines and branches that the tests run (ARGS=tests/unit/hooks adds to it)
 	@$(if $(ARGS),,.venv/bin/coverage erase)
 	@.venv/bin/coverage run -m pytest -m "not nightly" $(PARALLEL) $(or $(ARGS),--ignore tests/e2e)
 	@.venv/bin/coverage combine --append --quiet
 	@.venv/bin/coverage report
 	@.venv/bin/coverage report --include='*/exactly_once/*' --fail-under=100 >/dev/null || \
-		{ echo "exactly_once/ must be covered whole."; exit 1; }
+		{ echo "exactly_once/ must be covered completely."; exit 1; }
 
-lint: venv ## Check style, formatting, types, spelling, and which room imports which
+lint: venv ## Check style, format, types, spelling, and the imports between packages
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
 	@.venv/bin/codespell
 	@.venv/bin/lint-imports --no-logo
 
-# Joins `lint` once the old words are gone. Names in camelCase are one word, in snake_case several.
+# A name in camelCase is one word, a name in snake_case several.
 words: venv ## Find the words that tests/glossary.txt replaces
 	@.venv/bin/codespell -D tests/glossary.txt -S './.*,./constraints,*.json,*.png,./mutants,./tests/glossary.txt' \
-		-r '\b(?:at work|mapped over|away with it|is none|cannot be told)\b|[A-Za-z]+' $(ARGS)
+		-r '\b(?:at[ ]work|mapped[ ]over|away[ ]with[ ]it|is[ ]none|cannot[ ]be[ ]told)\b|[A-Za-z]+' $(ARGS)
 
 docs: venv ## Make the generated pages in docs/
 	@scripts/venv .venv-demo -e '.[emulator]'
 	@.venv/bin/python -m scripts.docs
 
-format: venv ## Format the code and mend what ruff can mend by itself
+format: venv ## Format the code, and fix what ruff can fix
 	@.venv/bin/ruff check --fix .
 	@.venv/bin/ruff format .
 
-bench: ## Measure this provider beside its peers
+bench: ## Measure this provider and its peers
 	@scripts/venv .venv-bench -e '.[dev]' -r benchmarks/requirements.txt
 	@.venv-bench/bin/python -m benchmarks $(ARGS)
 
-constraints: venv ## Renew the pinned versions: the newest that fit together, for each Python
+constraints: venv ## Update the pinned versions for each Python
 	@for version in 3.10 3.11 3.12 3.13; do \
 		echo 'uv' | .venv/bin/uv pip compile -q --upgrade --no-header --no-annotate --python-version $$version \
 			--extra dev pyproject.toml benchmarks/requirements.txt tests/e2e/requirements.txt - \
 			-o constraints/$$version.txt >/dev/null && grep -H '^apache-airflow==' constraints/$$version.txt || exit 1; \
 	done
 
-venv: ## Make or refresh the development environment, .venv
+venv: ## Make or update the development environment, .venv
 	@scripts/venv .venv -e '.[dev]'
 
-clean: ## Forget the demos' state, caches and build results
+clean: ## Delete the demos' state, caches and build results
 	rm -rf .demo .demo-ingest .ui .nox mutants .coverage* build dist
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -path './.venv*' -prune -o -name __pycache__ -type d -exec rm -rf {} +
 
-distclean: clean ## clean, and the environments too
+distclean: clean ## Delete the same, and the environments
 	rm -rf .venv*

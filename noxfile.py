@@ -1,4 +1,4 @@
-"""Test the provider on every Airflow and Python it claims: `make test-matrix`, or `nox -l` for the list.
+"""Test the provider on every supported Airflow and Python: `make test-matrix`, or `nox -l` for the list.
 
 Each session installs the built wheel, then runs the tests of the unpacked source distribution. The package is
 removed from that tree, so the tests import only the package that a user would install.
@@ -20,9 +20,9 @@ import nox
 nox.needs_version = ">=2025.10.16"
 nox.options.default_venv_backend = "uv"
 nox.options.download_python = "never"
-nox.options.error_on_missing_interpreters = True  # a session that did not run did not pass
+nox.options.error_on_missing_interpreters = True  # a session that did not run has not passed
 
-# As in scripts/venv: interpreters are found, never fetched; the system's certificates are trusted.
+# As in scripts/venv: uv downloads no interpreter, and trusts the system's certificates.
 os.environ |= {"UV_PYTHON_DOWNLOADS": "never", "UV_SYSTEM_CERTS": "true"}
 
 ROOT = Path(__file__).parent
@@ -35,27 +35,27 @@ RELEASES = {
     "3.2.2": ("apache-airflow==3.2.2", "--exclude-newer", "2026-06-10"),
     "3.3": ("-c", "constraints/{python}.txt"),
 }
-"""The options of uv for each Airflow. An old Airflow gets the index as of its release: it names few upper
-bounds, and does not start with the newest of everything."""
+"""The options of uv for each Airflow. An old Airflow gets the versions that existed at its release: it sets
+few upper bounds, and does not start with the newest versions of everything."""
 LOWEST = ("--resolution", "lowest-direct", "-r", "pyproject.toml", "--exclude-newer", "2025-10-01")
-"""The lowest declared versions, and all else as of a week after Airflow 3.1.0."""
+"""The lowest declared versions, and all other packages as of a week after the release of Airflow 3.1.0."""
 TESTS = (
     "tests/unit",
     "tests/emulator",
     "tests/e2e/test_real_cancels.py",
 )
-"""Of the tests with a whole Airflow, the one whose outcome depends on Airflow's version."""
-OF_THE_CALLER = ("AIRFLOW_", "_AIRFLOW_", "PYTHONPATH", "PYTHONHOME")
+"""Of the tests with a real Airflow, only the one whose result depends on Airflow's version."""
+CALLERS_SETTINGS = ("AIRFLOW_", "_AIRFLOW_", "PYTHONPATH", "PYTHONHOME")
 
 
 @nox.session(python=PYTHONS)
 @nox.parametrize("release", [nox.param(name, id=name, tags=[name]) for name in RELEASES])
 def tests(session: nox.Session, release: str) -> None:
-    """Test on one Airflow and Python."""
+    """Test on one version of Airflow and Python."""
     run_tests(session, *(option.format(python=session.python) for option in RELEASES[release]))
 
 
-# The oldest Python has wheels of all old versions.
+# Old versions have wheels for the oldest Python.
 @nox.session(python=PYTHONS[0])
 def lowest(session: nox.Session) -> None:
     """Test with the lowest versions that pyproject.toml declares."""
@@ -69,17 +69,17 @@ def newest(session: nox.Session) -> None:
 
 
 def run_tests(session: nox.Session, *options: str) -> None:
-    """Install the wheel as a user would, add what the tests need, and run `session.posargs` or all tests."""
+    """Install the wheel as a user would, add the tests' packages, and run `session.posargs` or all tests."""
     wheel = build()
-    # With `nox -r` an environment is there already, and so is an older wheel of the same version.
+    # With `nox -r` the environment can have an older wheel of the same version.
     session.install("--reinstall-package", "airflow-provider-aep", *options, wheel)
-    # uv keeps each installed version that fits.
+    # uv keeps each installed version that satisfies the requirements.
     session.install(*(one for one in options if not one.startswith("apache-airflow")), f"{wheel}[test]")
     session.run("uv", "pip", "check")
     session.run("uv", "pip", "list")
     session.chdir(TREE)
     parallel = ("-n", "3", "--dist", "loadfile")
-    caller = {name: None for name in os.environ if name.startswith(OF_THE_CALLER)}
+    caller = {name: None for name in os.environ if name.startswith(CALLERS_SETTINGS)}
     session.run(
         "python", "-m", "pytest", "-m", "not nightly", *parallel, *(session.posargs or TESTS), env=caller
     )

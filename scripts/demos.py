@@ -1,4 +1,4 @@
-"""`make demo`, `make demo-ingest` and `make ui`: the example DAGs on a real Airflow, against the emulator."""
+"""Run the example DAGs on a real Airflow against the emulator: `make demo`, `make demo-ingest`, `make ui`."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ CONNECTION, INGESTION, DATASET = "paypal_connection", "paypal_ingestion", "PayPa
 
 @dataclass(frozen=True)
 class Demo:
-    """Which DAG, what happens before its run, and what is shown of it."""
+    """Which DAG to run, how to prepare the run, and how to report it."""
 
     dag: str
     state: str
-    """The directory of its own, under the checkout."""
+    """The demo's own directory in the checkout."""
     report: Callable[[LocalAirflow, str], list[str]]
-    """The lines to show, of the run with this id."""
+    """Return the lines to show for the run with this id."""
     prepare: Callable[[LocalAirflow], None] = lambda _: None
     conf: Mapping[str, Any] = field(default_factory=dict)
     components: Sequence[str] = COMPONENTS
 
 
 def report_connection(airflow: LocalAirflow, run_id: str) -> list[str]:
-    """Return the connection and its tables, from the XComs of the run's tasks."""
+    """Return lines about the connection and its tables, from the XComs of the run's tasks."""
     lines = [connection_line(airflow, CONNECTION, run_id)]
     for index, table in enumerate(airflow.api.xcom(CONNECTION, run_id, "list_tables")):
         columns = airflow.api.xcom(CONNECTION, run_id, "inspect_table", index)
@@ -45,14 +45,14 @@ def report_connection(airflow: LocalAirflow, run_id: str) -> list[str]:
 
 
 def let_a_day_pass(airflow: LocalAirflow) -> None:
-    """If the dataflow exists already, make its next run due, with new rows in the table."""
+    """If a dataflow exists, move the emulator's clock, so that its next run is due and finds new rows."""
     if airflow.emulator("state")["flows"]:
-        tell(f"A day passes on the emulator's clock: {move_clock(airflow.emulator_url, A_DAY)}")
+        tell(f"Moving the emulator's clock: {move_clock(airflow.emulator_url, A_DAY)}")
         airflow.emulator("clock", "POST", {"advance": A_DAY})
 
 
 def report_ingestion(airflow: LocalAirflow, run_id: str) -> list[str]:
-    """Return what was made and what moved: as the run says, and as the dataset's rows are counted."""
+    """Return lines about what the run created and ingested, and about the records in the dataset."""
     flow, dataset, result = (
         airflow.api.xcom(INGESTION, run_id, f"{INGESTION}.{task}")
         for task in ("create_dataflow", "create_dataset", "wait_for_run")
@@ -70,7 +70,7 @@ def report_ingestion(airflow: LocalAirflow, run_id: str) -> list[str]:
 
 
 def rows_before(airflow: LocalAirflow, now: int) -> int:
-    """Return how many rows there were when the last demo ended, and keep `now` for the next one."""
+    """Return the number of records when the last demo ended, and store `now` for the next demo."""
     kept = airflow.directory / "rows"
     before = int(kept.read_text()) if kept.exists() else 0
     kept.write_text(str(now))
@@ -78,7 +78,7 @@ def rows_before(airflow: LocalAirflow, now: int) -> int:
 
 
 def connection_line(airflow: LocalAirflow, dag: str, run_id: str) -> str:
-    """Name the base connection, and say from the emulator's log of requests whether this run made it."""
+    """Return a line with the base connection's id, and whether this run created the connection."""
     connection = airflow.api.xcom(dag, run_id, "create_connection")
     created = any(
         request["method"] == "POST" and request["path"].endswith("/connections") and request["status"] == 201
@@ -88,7 +88,7 @@ def connection_line(airflow: LocalAirflow, dag: str, run_id: str) -> str:
 
 
 def run(demo: Demo) -> list[str]:
-    """Start everything, run the DAG, end everything; return the lines to show."""
+    """Start Airflow and the emulator, run the DAG, stop both, and return the lines to show."""
     with LocalAirflow(ROOT / demo.state, dags=ROOT / "dags", components=demo.components) as airflow:
         try:
             since = datetime.now(timezone.utc).isoformat()
@@ -115,7 +115,7 @@ def run(demo: Demo) -> list[str]:
 
 
 def start(airflow: LocalAirflow) -> None:
-    """Start everything, saying what is under way."""
+    """Start the emulator and Airflow, and show the progress."""
     with step("Starting the emulator"):
         airflow.start_emulator()
     with step("Preparing Airflow's database"):
@@ -126,7 +126,7 @@ def start(airflow: LocalAirflow) -> None:
 
 
 def serve() -> None:
-    """Start everything, say where it is, and stay until something ends."""
+    """Start the emulator and Airflow, print their addresses, and wait until a process ends."""
     with LocalAirflow(ROOT / ".ui", dags=ROOT / "dags", port=8080) as airflow:
         try:
             start(airflow)
@@ -139,33 +139,33 @@ def serve() -> None:
 
 
 def welcome(airflow: LocalAirflow) -> str:
-    """Say where everything is."""
+    """Return the addresses, and what to do first."""
     return f"""
-Airflow:   {airflow.api.url}  (no sign-in: you are its admin)
-Emulator:  {airflow.emulator_url}  (what it was asked: {airflow.emulator_url}/_emulator/requests)
-Logs:      {airflow.logs}
-A day on:  {move_clock(airflow.emulator_url, A_DAY)}
-           (make the dataflows first: docs/emulator.md, "Use the clock")
+Airflow:         {airflow.api.url}  (no sign-in: you are an admin)
+Emulator:        {airflow.emulator_url}  (its requests: {airflow.emulator_url}/_emulator/requests)
+Logs:            {airflow.logs}
+Move the clock:  {move_clock(airflow.emulator_url, A_DAY)}
+                 (create the dataflows first: docs/emulator.md, "Use the clock")
 
-The connections that the DAGs need are stored, such as aep_default and paypal_default. Start with the DAG
-paypal_connection, then paypal_ingestion; docs/examples.md has the others.
-Ctrl-C ends it all."""
+The Airflow connections of the DAGs are stored, such as aep_default and paypal_default. Run the DAG
+paypal_connection, then paypal_ingestion. docs/examples.md lists the others.
+Press Ctrl-C to stop everything."""
 
 
 def failure(airflow: LocalAirflow, dag: str, run_id: str) -> str:
-    """Say which tasks failed, and what they logged last."""
+    """Return a message that names the failed tasks, with the ends of their logs."""
     parts = [f"The run {run_id} of {dag} failed."]
     for task in airflow.api.tasks(dag, run_id):
         if task["state"] == "failed":
             folder = airflow.task_logs / f"dag_id={dag}" / f"run_id={run_id}" / f"task_id={task['task_id']}"
             if task["map_index"] >= 0:
                 folder /= f"map_index={task['map_index']}"
-            parts.append(readable(folder / f"attempt={task['try_number']}.log"))
+            parts.append(readable(folder / f"attempt={task['try_number']}.log"))  # codespell:ignore attempt
     return "\n".join(parts)
 
 
 def readable(log: Path) -> str:
-    """Return the end of a task's log, whose lines are JSON, for people."""
+    """Return the end of a task's log as text. Its lines are JSON."""
     shown = []
     for line in tail(log).splitlines():
         try:
@@ -179,7 +179,7 @@ def readable(log: Path) -> str:
 
 
 def main(demo: Demo | None) -> int:
-    """Show the demo, or the web interface without one; the exit code says whether it succeeded."""
+    """Run the demo, or without a demo the web interface, and return the exit code."""
     end_by_signal()
     began = time.monotonic()
     try:
@@ -191,13 +191,15 @@ def main(demo: Demo | None) -> int:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("Interrupted; nothing is left running. `make clean` forgets what was stored.", file=sys.stderr)
+        print(
+            "Interrupted. All processes are stopped. `make clean` deletes the stored state.", file=sys.stderr
+        )
         return 130 if demo else 0
     return 0
 
 
 DEMOS = {
-    # Nothing in this DAG defers, so it needs no triggerer.
+    # No task of this DAG defers, so it needs no triggerer.
     "connection": Demo(CONNECTION, ".demo", report_connection, components=COMPONENTS[:3]),
     "ingestion": Demo(INGESTION, ".demo-ingest", report_ingestion, let_a_day_pass, {"dataset": DATASET}),
     "ui": None,

@@ -19,11 +19,11 @@ ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 PACKAGE = "airflow-provider-aep"
 USERS = ROOT / ".venv-demo"
-"""The environment that holds only what a user of `[emulator]` gets."""
+"""The environment that has only the packages that a user of `[emulator]` gets."""
 
 
 def pages() -> dict[str, str]:
-    """Return the text of each page that is made from the code alone, by its path in docs/."""
+    """Return the text of each page that needs only the code, by its path in docs/."""
     sources = {f"sources/{key}.md": source_docs.page(source) for key, source in catalogue().items()}
     faults: str = import_module("tests.harness.faults.page").page()
     return {
@@ -35,12 +35,12 @@ def pages() -> dict[str, str]:
 
 
 def below(name: str, text: str) -> str:
-    """Return a page whose beginning is written by hand, with this text below the line."""
+    """Return the page with its hand-written beginning, and this text below the marker line."""
     return f"{(DOCS / name).read_text('utf-8').partition(BELOW)[0]}{BELOW}\n\n{text.rstrip()}\n"
 
 
 def licences() -> str:
-    """Return the licences of what is installed in the environment of the demos."""
+    """Return the licences of the packages in the environment of the demos."""
     command = ["-m", "piplicenses", "--python", str(USERS / "bin" / "python"), "--format", "markdown"]
     options = ["--order", "license", "--no-version", "--ignore-packages", PACKAGE]
     return subprocess.run(
@@ -49,7 +49,7 @@ def licences() -> str:
 
 
 def declared(name: str, extra: str = "") -> Iterator[Requirement]:
-    """Yield what a distribution needs on this machine; with an extra, what only the extra adds."""
+    """Yield the requirements of a distribution on this machine; with an extra, only what the extra adds."""
     for one in map(Requirement, requires(name) or []):
         always, chosen = (one.marker is None or one.marker.evaluate({"extra": key}) for key in ("", extra))
         if chosen and not (extra and always):
@@ -57,7 +57,7 @@ def declared(name: str, extra: str = "") -> Iterator[Requirement]:
 
 
 def main() -> None:
-    """Write all pages, and delete those of sources that the catalogue no longer has."""
+    """Write all pages, and delete pages of sources that the catalogue no longer has."""
     made = {**pages(), "dependencies.md": below("dependencies.md", licences())}
     for old in (DOCS / "sources").glob("*.md"):
         if f"sources/{old.name}" not in made:

@@ -1,9 +1,7 @@
-"""Makes the emulator's list of sources from the table of Adobe's documented ones.
+"""Make the emulator's list of sources: `python -m scripts.emulator_sources source_specs.json`.
 
-    python -m scripts.emulator_sources source_specs.json
-
-The table has one row a source and way to authenticate. The emulator has one entry a connection spec, as the
-platform has; what Adobe's tutorials say of a source beyond the table stands here.
+The input has one row for each documented source and authentication type. The emulator has one entry for
+each connection spec, as the platform does. Facts that the input lacks are constants of this module.
 """
 
 from __future__ import annotations
@@ -16,10 +14,12 @@ from typing import Any
 TARGET = Path(__file__).parents[1] / "airflow_provider_aep" / "emulator" / "data" / "sources.json"
 Row = dict[str, Any]
 
-# Flow specs by name. A table source's is in the table, a self-serve source's is RestStorageToAEP.
+# Names of flow specs.
 TABLES, FILES, REST = "CRMToAEP", "CloudStorageToAEP", "RestStorageToAEP"
-# Adobe's words
-MAPPED, OPTIONAL = "Steam data with transformation", "Stream data with optional transformation"
+MAPPED, OPTIONAL = (
+    "Steam data with transformation",
+    "Stream data with optional transformation",
+)  # Adobe's spelling
 STREAMS = {
     "Amazon Kinesis": [OPTIONAL],
     "Azure Event Hubs": [OPTIONAL],
@@ -29,8 +29,8 @@ STREAMS = {
     "LAVA": ["GenericStreamingAEP"],
     "Snowflake Streaming": [MAPPED],
 }
-# Where the address is shown that others send rows to. The other streams are fetched by the platform.
-INLETS = {"Capillary Streaming Events": "flows", "HTTP API (streaming)": "connections", "LAVA": "flows"}
+# The entity that shows the streaming endpoint. The platform fetches the other streams.
+ENDPOINTS = {"Capillary Streaming Events": "flows", "HTTP API (streaming)": "connections", "LAVA": "flows"}
 NO_BASE_CONNECTION = {"Data Landing Zone": FILES}
 DEFAULTS = {
     ("HTTP API (streaming)", "authenticationRequired"): False,
@@ -40,20 +40,20 @@ DEFAULTS = {
 
 
 def entries(rows: list[Row]) -> list[Row]:
-    """One for each connection spec, in the table's order."""
+    """Return one entry for each connection spec, in the order of the rows."""
     ids = dict.fromkeys(row["connection_spec_id"] for row in rows)
     return [_entry([row for row in rows if row["connection_spec_id"] == spec_id]) for spec_id in ids]
 
 
 def _entry(rows: list[Row]) -> Row:
-    """Several sources may be printed with one id: a confirmed one is its owner, else the first."""
+    """Make the entry of rows with the same id. It belongs to a confirmed source, or else to the first."""
     owner = min(rows, key=lambda row: row["confidence"] != "confirmed")
     name = owner["source"]
     family, flow_specs = _ingestion(owner)
     entry: Row = {"id": owner["connection_spec_id"], "name": name, "category": owner["category"]}
     entry |= {"family": family, "flowSpecs": flow_specs}
-    if name in INLETS:
-        entry["inlet"] = INLETS[name]
+    if name in ENDPOINTS:
+        entry["inlet"] = ENDPOINTS[name]  # codespell:ignore inlet
     entry["auth"] = [_auth(row) for row in rows if row["source"] == name and row["auth_spec_name"]]
     return entry
 
@@ -75,7 +75,7 @@ def _auth(row: Row) -> Row:
 
 
 def rendered(rows: list[Row]) -> str:
-    """JSON with a line a source, so that a change shows what it changes."""
+    """Return JSON with one source a line."""
     return "[\n" + ",\n".join(json.dumps(entry) for entry in entries(rows)) + "\n]\n"
 
 

@@ -1,4 +1,4 @@
-"""Make the list of the errors in `docs/errors.md` from their classes."""
+"""Make the list of errors in `docs/errors.md` from their classes."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from scripts.markdown import table
 ADOBES = """\
 ## Adobe's codes
 
-The message of an error has Adobe's own code, such as `FLOW-1418-400`. The table explains some of them.
-SANDBOX stands for the sandbox's name. `python -m airflow_provider_aep errors FLOW-1418-400` prints one. The
-number alone is enough.
+The message of an error contains Adobe's own code, such as `FLOW-1418-400`. The table explains some of these
+codes. SANDBOX is the sandbox's name. `python -m airflow_provider_aep errors FLOW-1418-400` explains one code.
+The number alone, such as `1418`, is enough.
 """
 
 FAMILIES = {
-    "0": "The root",
-    "1": "A parameter or a setting is wrong",
-    "2": "No usable reply came",
-    "3": "Adobe said no",
-    "4": "A run did not end as wanted",
-    "5": "What stands on the platform is in the way",
-    "6": "The worker's slot and Airflow's task state store",
+    "0": "The base class",
+    "1": "Invalid parameters and settings",
+    "2": "Failed requests",
+    "3": "Refused requests",
+    "4": "Failed waits for a run",
+    "5": "Conflicts with existing entities",
+    "6": "The worker slot and Airflow's task state store",
 }
-"""By the first digit of the code."""
+"""The heading for each first digit of a code."""
 
 
 def body() -> str:
-    """Return the contents, each error, and Adobe's codes."""
+    """Return the contents, a section for each error, and Adobe's codes."""
     kinds = every_kind()
     families = [
         (title, [kind for kind in kinds if _family(kind) == digit]) for digit, title in FAMILIES.items()
@@ -41,12 +41,12 @@ def body() -> str:
 
 
 def _adobes() -> str:
-    """Adobe's codes that are explained."""
+    """Return the section about Adobe's codes."""
     rows = [
         [f"`{code}`", f"{advice(code)}.", f"[{kind.stable_code}](#{_anchor(kind)})"]
         for code, kind in adobe_codes()
     ]
-    return f"{ADOBES}\n{table(['code', 'what it means, and what to do', 'raised as'], rows)}\n"
+    return f"{ADOBES}\n{table(['Code', 'Meaning, and what to do', 'Raised as'], rows)}\n"
 
 
 def _family(kind: type[AepError]) -> str:

@@ -1,12 +1,12 @@
-"""A real Airflow and the emulator on this machine, on free ports, under one directory.
+"""Run a real Airflow and the emulator on this machine, on free ports, in one directory.
 
-Used by the demos and `make ui`, and fit for tests:
+The demos, `make ui` and tests use it:
 
     with LocalAirflow(directory, dags=Path("dags")) as airflow:
         airflow.start()
         run_id = airflow.api.trigger("paypal_connection")
 
-Nothing of the caller's own Airflow is read or written: not `~/airflow`, not its environment variables.
+It does not read or write the caller's own Airflow: neither `~/airflow` nor Airflow's environment variables.
 """
 
 from __future__ import annotations
@@ -29,16 +29,15 @@ from urllib.parse import quote
 from airflow_provider_aep.flow_service.sources import Source, find_source
 from scripts.processes import LocalError, Service, free_ports, stop, tail
 
-# What `airflow standalone` starts. Each is our own child here, because the launcher of `standalone`
-# leaves its children behind when it is ended.
+# The components of `airflow standalone`. Each is our own child process here, because `standalone` does not
+# end its children when it is ended.
 COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
-# The API server reads the logs from the same disk; nobody needs to serve them.
+# The API server reads the logs from the same disk, so the others need not serve them.
 ARGUMENTS = {"scheduler": ["--skip-serve-logs"], "triggerer": ["--skip-serve-logs"]}
 START_SECONDS = 180
 OTHER_SOURCES = ("square", "postgresql", "amazon-s3")
 
-
-# A proxy of the environment must not see calls to this machine.
+# Calls to this machine must not use the proxy of the environment.
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 Check: TypeAlias = Callable[[], None]
@@ -47,7 +46,10 @@ TOLD_STATES = ("success", "failed", "upstream_failed", "up_for_retry", "deferred
 
 
 def call(method: str, url: str, body: object = None, token: str | None = None) -> Any:
-    """Send JSON, return JSON. An HTTP error becomes a `LocalError` with the server's words."""
+    """Send JSON and return the reply's JSON.
+
+    :raises LocalError: an HTTP error, with the reply's text
+    """
     request = urllib.request.Request(url, method=method)
     request.add_header("Accept", "application/json")
     if token:
@@ -64,7 +66,7 @@ def call(method: str, url: str, body: object = None, token: str | None = None) -
 
 
 class AirflowApi:
-    """The API of an Airflow whose sign-in makes everybody an admin."""
+    """The API of an Airflow without sign-in, whose users are all admins."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -76,7 +78,7 @@ class AirflowApi:
         return call(method, f"{self.url}/api/v2{path}", body, self._token)
 
     def answers(self) -> bool:
-        """Whether the server is up at all."""
+        """Return whether the server answers."""
         try:
             call("GET", f"{self.url}/api/v2/version")
         except OSError:
@@ -84,7 +86,7 @@ class AirflowApi:
         return True
 
     def store_connections(self, connections: dict[str, dict[str, Any]]) -> None:
-        """Create the connections, or overwrite those that are there."""
+        """Create the connections, or overwrite existing connections of these ids."""
         entities = [
             {"connection_id": conn_id, **values, "extra": json.dumps(values.get("extra", {}))}
             for conn_id, values in connections.items()
@@ -100,13 +102,13 @@ class AirflowApi:
             for broken in self("GET", "/importErrors")["import_errors"]:
                 if broken["filename"].endswith(f"{dag_id}.py") and broken["timestamp"] >= since:
                     raise LocalError(f"Airflow cannot import {broken['filename']}:\n{broken['stack_trace']}")
-            # A pattern matches more than the one; asking for the one by name is a 404 until it is there.
+            # A GET by name is a 404 until the DAG exists. A pattern can also match other DAGs.
             dags = self("GET", f"/dags?dag_id_pattern={quote(dag_id)}&exclude_stale=true")["dags"]
             if any(dag["dag_id"] == dag_id and (dag["last_parsed_time"] or "") >= since for dag in dags):
                 return
 
     def trigger(self, dag_id: str, conf: dict[str, Any] | None = None) -> str:
-        """Unpause the DAG, start a run of it, return the run's id."""
+        """Unpause the DAG, start a run, and return the run's id."""
         self("PATCH", f"/dags/{dag_id}", {"is_paused": False})
         return str(
             self("POST", f"/dags/{dag_id}/dagRuns", {"logical_date": None, "conf": conf or {}})["dag_run_id"]
@@ -115,7 +117,7 @@ class AirflowApi:
     def wait_for_run(
         self, dag_id: str, run_id: str, *, seconds: float, watch: Check, report: Tell = lambda _: None
     ) -> str:
-        """Wait until the run has ended, telling of each task that does; return the run's state."""
+        """Wait until the run has ended, and return its state. Report a line for each task that ends."""
         run = f"/dags/{dag_id}/dagRuns/{quote(run_id)}"
         told: set[str] = set()
         for _ in _rounds(seconds, f"The run {run_id} of {dag_id} has not ended", watch):
@@ -130,24 +132,27 @@ class AirflowApi:
         raise AssertionError("unreachable")
 
     def tasks(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
-        """The task instances of a run."""
+        """Return the task instances of a run."""
         path = f"/dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances?limit=100"
         return list(self("GET", path)["task_instances"])
 
     def xcom(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> Any:
-        """What a task returned."""
+        """Return the return value of a task."""
         run = f"/dags/{dag_id}/dagRuns/{quote(run_id)}"
         path = f"{run}/taskInstances/{task_id}/xcomEntries/return_value?map_index={map_index}&stringify=false"
         return self("GET", path)["value"]
 
 
 def task_name(task: dict[str, Any]) -> str:
-    """A task instance as people call it."""
+    """Return the name of a task instance, such as `inspect_table[2]`."""
     return str(task["task_id"]) if task["map_index"] < 0 else f"{task['task_id']}[{task['map_index']}]"
 
 
 def _rounds(seconds: float, complaint: str, watch: Check, pause: float = 0.5) -> Iterator[None]:
-    """Yield after each pause until the time is up; `watch` may raise before."""
+    """Yield after each pause until the time is up.
+
+    :raises LocalError: the time is up, or `watch` found that a process ended
+    """
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         watch()
@@ -157,7 +162,7 @@ def _rounds(seconds: float, complaint: str, watch: Check, pause: float = 0.5) ->
 
 
 class LocalAirflow:
-    """The emulator and Airflow's components; leaving the `with` block ends them all."""
+    """The emulator and Airflow's components. They end with the `with` block."""
 
     def __init__(
         self,
@@ -200,7 +205,7 @@ class LocalAirflow:
             self._lock.close()
 
     def start_emulator(self, *arguments: str) -> None:
-        """Start the emulator; what it knows stays in `emulator.json`."""
+        """Start the emulator. Its state is stored in `emulator.json`."""
         state = self.directory / "emulator.json"
         command = [
             sys.executable,
@@ -223,7 +228,7 @@ class LocalAirflow:
         return call(method, f"{self.emulator_url}/_emulator/{path}", body)
 
     def migrate(self) -> None:
-        """Make the metadata database, or bring it to this Airflow's form; nothing if that was done."""
+        """Create or migrate the metadata database, if this version of Airflow has not done it already."""
         done = self.home / ".migrated"
         current = version("apache-airflow-core")
         if done.exists() and done.read_text() == current:
@@ -246,23 +251,23 @@ class LocalAirflow:
         _until(self.api.answers, self, "Airflow's API server does not answer")
 
     def start_component(self, component: str, name: str | None = None) -> Service:
-        """One process of Airflow's, or one more of it under a name of its own."""
+        """Start a process of a component. `name` distinguishes several processes of one component."""
         command = [sys.executable, "-m", "airflow", component, *ARGUMENTS.get(component, [])]
         return self._start(name or component, command)
 
     def start(self) -> None:
-        """Everything, with the connections stored."""
+        """Start the emulator and Airflow, and store the connections."""
         self.start_emulator()
         self.migrate()
         self.start_airflow()
         self.store_connections()
 
     def store_connections(self) -> None:
-        """Put the connections where a user would: into Airflow's database."""
+        """Store the connections in Airflow's database, as a user would."""
         self.api.store_connections(connections(self.emulator_url))
 
     def check(self) -> None:
-        """Raise if a part has ended by itself."""
+        """Raise `LocalError` if a process has ended by itself."""
         for service in self.services:
             service.check()
 
@@ -273,13 +278,13 @@ class LocalAirflow:
 
 
 def move_clock(emulator_url: str, seconds: int) -> str:
-    """The command that moves the emulator's clock, for the reader to repeat."""
+    """Return the command that moves the emulator's clock, for the user to copy."""
     return f"curl -X POST {emulator_url}/_emulator/clock -d '{{\"advance\": {seconds}}}'"
 
 
 def connections(emulator_url: str) -> dict[str, dict[str, Any]]:
-    """What the example DAGs want: the README's two, with the emulator's accounts, and some of others."""
-    # The Test button of Airflow 3.3 refuses a stored connection without a port: the UI sends 0 for none.
+    """Return the Airflow connections of the example DAGs, with the emulator's accounts."""
+    # The Test button of Airflow 3.3 refuses a stored connection without a port: the UI sends 0 instead.
     host, _, port = emulator_url.rpartition(":")
     return {
         "aep_default": {
@@ -308,26 +313,26 @@ def connections(emulator_url: str) -> dict[str, dict[str, Any]]:
 
 
 def _generic(source: Source) -> dict[str, Any]:
-    """Any values do: of other sources the emulator refuses what is called wrong."""
+    """Return a connection with any values. The emulator refuses only values that contain `wrong`."""
     extra = {name: f"emulated-{name}" for name in source.auth[0].required}
     return {"conn_type": "generic", "description": f"{source.title}, for the emulator", "extra": extra}
 
 
 def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """The caller's environment without another Airflow's settings, connections and variables."""
+    """Return the environment without the settings, connections and variables of another Airflow."""
     kept = {
         name: value
         for name, value in environment.items()
         if not name.startswith(("AIRFLOW_", "_AIRFLOW_")) and name not in ("PYTHONPATH", "PYTHONHOME")
     }
-    # A proxy is for the way out, not for this machine. Both spellings, for the lower one hides the other.
+    # Requests to this machine must not use a proxy. Set both spellings: the lower one overrides the other.
     exceptions = kept.get("no_proxy") or kept.get("NO_PROXY")
     kept["no_proxy"] = kept["NO_PROXY"] = ",".join(filter(None, [exceptions, "127.0.0.1", "localhost"]))
     return {**kept, "PYTHONUNBUFFERED": "1"}
 
 
 def airflow_settings(home: Path, dags: Path, api_port: int) -> dict[str, str]:
-    """Airflow's settings for a small installation that meddles with no other."""
+    """Return the settings of a small Airflow that shares nothing with another installation."""
     url = f"http://127.0.0.1:{api_port}"
     return {
         "AIRFLOW_HOME": str(home),
@@ -336,7 +341,7 @@ def airflow_settings(home: Path, dags: Path, api_port: int) -> dict[str, str]:
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         "AIRFLOW__CORE__PARALLELISM": "4",
         "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
-        # No sign-in; hence the API listens to this machine alone.
+        # There is no sign-in, so the API listens on this machine only.
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
         "AIRFLOW__API__HOST": "127.0.0.1",
         "AIRFLOW__API__PORT": str(api_port),
@@ -347,7 +352,7 @@ def airflow_settings(home: Path, dags: Path, api_port: int) -> dict[str, str]:
 
 
 def _until(probe: Callable[[], Any], watched: Service | LocalAirflow, complaint: str) -> Any:
-    """What `probe` answers once it is true."""
+    """Return the first true result of `probe`."""
     for _ in _rounds(START_SECONDS, complaint, watched.check, pause=0.1):
         if answer := probe():
             return answer

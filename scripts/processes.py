@@ -1,4 +1,4 @@
-"""Child processes that end when we do, with everything they started; and progress on stderr."""
+"""Child processes that end when this process ends, with all their descendants; and progress on stderr."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ import psutil
 from rich.console import Console
 
 BELOW_EPHEMERAL = range(20_000, 32_000)
-"""Ports that Linux, macOS and Windows give to nobody who does not name them."""
+"""Ports that Linux, macOS and Windows give only to a process that asks for that port."""
 _console = Console(stderr=True, highlight=False)
 
 
 class LocalError(Exception):
-    """Something on this machine did not work; the message says what and where to look."""
+    """Something on this machine failed. The message says what failed, and where the logs are."""
 
 
 class Service:
-    """A long-running child. What it prints goes to a log file.
+    """A long-running child process with a log file for its output.
 
-    It leads a session of its own. Airflow's processes change their titles, move to other process
-    groups and outlive their parents, but none of them leaves the session: so it tells who belongs here.
+    It leads a session of its own. Airflow's processes change their titles, move to other process groups and
+    outlive their parents, but they stay in the session. So the session identifies all descendants.
     """
 
     def __init__(
@@ -57,22 +57,22 @@ class Service:
 
     @property
     def exit_code(self) -> int | None:
-        """None while the child runs."""
+        """Return the exit code, or None while the child runs."""
         return self._child.poll()
 
     def check(self) -> None:
-        """Raise if the child has ended by itself."""
+        """Raise `LocalError` if the child has ended by itself."""
         if (code := self.exit_code) is not None:
             raise LocalError(f"{self.name} ended with exit code {code}.\n{tail(self.log)}")
 
     def members(self) -> list[psutil.Process]:
-        """Every living process of the child's session."""
-        self._child.poll()  # reaps the child, which would otherwise stand there as a zombie
+        """Return every living process of the child's session."""
+        self._child.poll()  # reaps the child, which would otherwise be listed as a zombie
         return list(_members(self._child.pid))
 
 
 def stop(services: Iterable[Service], *, patience: float = 6.0) -> None:
-    """End services and all they started: ask first, then insist."""
+    """End services and their descendants: send SIGTERM, and after `patience` seconds SIGKILL."""
     services = list(services)
     for sign, seconds in ((signal.SIGTERM, patience), (signal.SIGKILL, 5.0)):
         deadline = time.monotonic() + seconds
@@ -87,31 +87,31 @@ def stop(services: Iterable[Service], *, patience: float = 6.0) -> None:
             return
     left = ", ".join(str(process.pid) for process in _all_members(services))
     if left:
-        raise LocalError(f"These processes could not be ended: {left}")
+        raise LocalError(f"These processes did not end after SIGKILL: {left}")
 
 
 def end_by_signal() -> None:
-    """Let SIGTERM and a closed terminal unwind the stack, as Ctrl-C does, so that children are ended."""
+    """Make SIGTERM and SIGHUP unwind the stack, as Ctrl-C does, so that children are ended."""
 
     def leave(number: int, _frame: object) -> None:
         raise SystemExit(128 + number)
 
-    # Set too: a shell starts its background jobs with Ctrl-C ignored, and whoever sends it then means it.
+    # A shell starts its background jobs with SIGINT ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, leave)
     signal.signal(signal.SIGHUP, leave)
 
 
 def ignore_signals() -> None:
-    """For the last steps: a second, impatient Ctrl-C must not leave children behind."""
+    """Ignore signals from now on, so that a second Ctrl-C does not stop the cleanup of the children."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
 
 
 def free_ports(count: int, *, prefer: int | None = None) -> list[int]:
-    """Different free ports of the loopback interface; the first is `prefer` if that one is free.
+    """Return different free ports of the loopback interface. The first is `prefer` if that port is free.
 
-    None of those that the system gives to whoever asks for any: one could be given away before it is bound.
+    The system gives none of them to a process that asks for any port, so they stay free until they are bound.
     """
     candidates = [*([prefer] if prefer else []), *random.sample(BELOW_EPHEMERAL, len(BELOW_EPHEMERAL))]
     ports: list[int] = []
@@ -123,18 +123,18 @@ def free_ports(count: int, *, prefer: int | None = None) -> list[int]:
                 ports.append(port)
             if len(ports) == count:
                 return ports
-    raise LocalError(f"{count} free ports were not found on 127.0.0.1.")
+    raise LocalError(f"127.0.0.1 has fewer than {count} free ports. End other processes, and run it again.")
 
 
 def tail(log: Path, lines: int = 25) -> str:
-    """The end of a log, under its name."""
+    """Return the last lines of a log, with the log's path above."""
     text = log.read_text(errors="replace") if log.exists() else ""
     return "\n".join([f"--- the end of {log}", *text.splitlines()[-lines:], "---"])
 
 
 @contextmanager
 def step(text: str) -> Iterator[None]:
-    """Show that something goes on; afterwards, how long it took. Stdout holds only the result."""
+    """Show the step on stderr while it runs, and how long it took."""
     began = time.monotonic()
     if not _console.is_terminal:
         tell(f"{text} ...")
@@ -144,12 +144,12 @@ def step(text: str) -> Iterator[None]:
 
 
 def tell(text: str) -> None:
-    """Print one line."""
+    """Print one line to stderr."""
     _console.print(text, markup=False, soft_wrap=True)
 
 
 def _end_with_parent() -> None:
-    """In the child: be asked to end when the parent is killed and cannot do so itself."""
+    """Let Linux send this child SIGTERM when the parent is killed."""
     pr_set_pdeathsig = 1
     ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
 
@@ -157,7 +157,7 @@ def _end_with_parent() -> None:
 def _members(session: int) -> Iterator[psutil.Process]:
     for process in psutil.process_iter():
         try:
-            # Where nobody reaps orphans (many containers) the dead stay listed.
+            # In many containers nothing reaps orphans, so dead processes stay listed.
             if os.getsid(process.pid) == session and process.status() != psutil.STATUS_ZOMBIE:
                 yield process
         except (ProcessLookupError, PermissionError, psutil.Error):  # noqa: PERF203 - it ended meanwhile

@@ -1,8 +1,8 @@
-"""Makes the catalogue of sources: `python -m scripts.source_catalogue source_specs.json`.
+"""Make the catalogue of sources: `python -m scripts.source_catalogue source_specs.json`.
 
-The input is a list of the documented pairs of source and authentication, each with `source`, `category`,
-`connection_spec_id`, `auth_spec_name`, `params`, `optional_params`, `doc_path`, `commit`, `deprecated`,
-`confidence`, `note` and `in_flowspec`. The result is checked in, one source a line.
+The input is a list with one row for each documented source and authentication type. A row has `source`,
+`category`, `connection_spec_id`, `auth_spec_name`, `params`, `optional_params`, `doc_path`, `commit`,
+`deprecated`, `confidence`, `note` and `in_flowspec`. The result is checked in, one source a line.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from airflow_provider_aep.hooks.paypal import DEFAULT_HOST
 
 TARGET = Path(__file__).parents[1] / "airflow_provider_aep" / "flow_service" / "data" / "sources.json"
 DEFAULTS = {("PayPal", "host"): DEFAULT_HOST}
-"""Documented for a parameter that the samples send, and that may be left out therefore."""
+"""The documented defaults of parameters that the samples send. Such a parameter is optional."""
 
 
 def catalogue(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The sources in the input's order, each with its ways to authenticate."""
+    """Return the sources in the order of the input, each with its authentication types."""
     words = Counter(word for title in {row["source"] for row in rows} for word in _words(title))
     sources: dict[str, dict[str, Any]] = {}
     for row in rows:
@@ -48,7 +48,7 @@ def _source(row: dict[str, Any], words: Counter[str]) -> dict[str, Any]:
 
 
 def _alias(row: dict[str, Any], words: Counter[str]) -> str | None:
-    """Adobe's own short name, its tutorial's file name, unless other sources have that word too."""
+    """Return the file name of Adobe's tutorial as a short name, unless another source has that word too."""
     stem = Path(row["doc_path"]).stem
     return stem if "/create/" in row["doc_path"] and words[stem] <= 1 else None
 
@@ -71,7 +71,7 @@ def _evidence(row: dict[str, Any]) -> dict[str, Any]:
         "confidence": row["confidence"],
         "deprecated": row["deprecated"],
         "retired": (row["deprecated"] or "").startswith("retired"),
-        "note": row["note"],
+        "note": row["note"].replace("look it up", "find it"),  # codespell:ignore look
         "document": f"{row['doc_path']}@{row['commit'][:12]}",
     }
 
@@ -81,7 +81,7 @@ def _words(title: str) -> list[str]:
 
 
 def rendered(rows: list[dict[str, Any]]) -> str:
-    """The file, one source a line."""
+    """Return the content of the file."""
     lines = [json.dumps(source, ensure_ascii=False) for source in catalogue(rows)]
     return "[\n" + ",\n".join(lines) + "\n]\n"
 

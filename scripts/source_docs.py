@@ -1,7 +1,4 @@
-"""Make the pages about the sources, `docs/sources/`, from the catalogue.
-
-A mistake on a page is a mistake in the catalogue, in the credential map, or here.
-"""
+"""Make the pages about the sources, `docs/sources/`, from the catalogue and the credential map."""
 
 from __future__ import annotations
 
@@ -12,15 +9,13 @@ from airflow_provider_aep.flow_service.sources import AuthSpec, Source, sources_
 from airflow_provider_aep.hooks.credential_map import connection_types, templates_of
 from scripts.markdown import MADE, table
 
-UNCERTAIN = (
-    "**Uncertain.** What Adobe's documents print of it contradicts itself, or belongs to another source."
-)
+UNCERTAIN = "**Uncertain.** Adobe's documents contradict each other here, or print values of another source."
 
 WITHOUT_BASE_CONNECTION = {
     "data-landing-zone": 'file="dlz-user-container/orders/"',
     "lava": 'stream=True,\n        columns=[{"name": "page", "type": "string"}]',
 }
-"""What a source that needs no base connection is asked to bring."""
+"""The source object in the example of each source without a base connection."""
 
 INGESTION = """\
 from airflow.sdk import DAG
@@ -29,8 +24,8 @@ from airflow_provider_aep.task_groups import source_ingestion
 with DAG("ingest_{word}", schedule=None):
     source_ingestion(
         source="{source.key}",
-        {place},
-        dataset="{source.title} rows",
+        {source_object},
+        dataset="{source.title} records",
     )"""
 
 
@@ -45,7 +40,7 @@ def index(sources: Iterable[Source]) -> str:
 
 
 def page(source: Source) -> str:
-    """All that is known of one source."""
+    """Return the page of one source."""
     facts = [
         ("In a DAG", f'`source="{source.key}"`'),
         ("Category", source.category),
@@ -54,10 +49,12 @@ def page(source: Source) -> str:
     parts = [f"# {source.title}\n{MADE}", table(("", ""), facts), *_doubts(source)]
     if source.auth:
         parts += [f"```python\n{dag(source)}\n```"]
-        parts += [part for auth in source.auth for part in _way(source, auth)]
+        parts += [part for auth in source.auth for part in _authentication_type(source, auth)]
         parts += ["## From an Airflow connection", *_fields(source)]
     else:
-        parts += ["It needs no base connection: see [the other families](../other-sources.md)."]
+        parts += [
+            "It needs no base connection: see [files, REST resources and streams](../other-sources.md)."
+        ]
         parts += [f"```python\n{_ingestion(source)}\n```", *_evidence(source)]
     return "\n\n".join(parts) + "\n"
 
@@ -67,19 +64,18 @@ def _doubts(source: Source) -> Iterator[str]:
         yield UNCERTAIN
     if others := [one.title for one in sources_of_spec(source.connection_spec_id) if one.key != source.key]:
         yield (
-            f"The documents print this connection spec for {' and '.join(others)} as well. The operator asks "
-            "the platform whose it is, and refuses it where it is another's."
+            f"The documents print this connection spec for {' and '.join(others)} too. The operator reads "
+            "the name of the spec from AEP, and fails if it is the name of another source."
         )
 
 
-def _way(source: Source, auth: AuthSpec) -> Iterator[str]:
-    """One way to authenticate."""
+def _authentication_type(source: Source, auth: AuthSpec) -> Iterator[str]:
     yield f"## {auth.name}"
     if auth.uncertain and not source.uncertain:
         yield UNCERTAIN
     if auth.deprecated:
-        yield f"**{'Retired' if auth.retired else 'Its end'}.** {auth.deprecated}."
-    yield table(("Parameter", ""), [(f"`{name}`", _kind(auth, name)) for name in auth.parameters])
+        yield f"**{'Retired' if auth.retired else 'Deprecated'}.** {auth.deprecated}."
+    yield table(("Parameter", "Kind"), [(f"`{name}`", _kind(auth, name)) for name in auth.parameters])
     yield f"```\n{connection_line(source, auth)}\n```"
     yield from _evidence(auth)
 
@@ -87,18 +83,19 @@ def _way(source: Source, auth: AuthSpec) -> Iterator[str]:
 def _kind(auth: AuthSpec, name: str) -> str:
     words = ["required" if name in auth.required else "optional"]
     if default := auth.properties[name].get("default"):
-        words.append(f"`{default}` if left out")
+        words.append(f"`{default}` by default")
     if auth.is_secret(name):
         words.append("secret: in the Airflow connection only")
     return ", ".join(words)
 
 
 def _fields(source: Source) -> Iterator[str]:
-    """What the types of connections give."""
+    """Yield what each connection type gives."""
     names = ", ".join(f"`{one}`" for one in connection_types(source.key))
     yield (
-        f"Any of the types {names} will do. The extra may hold each parameter under its own name. What it "
-        "does not hold is made of the connection's fields ([how to read this](README.md#how-a-page-is-read))."
+        f"Use a connection of one of the types {names}. Its extra can hold each parameter under the "
+        "parameter's name. Other parameters come from the connection's fields "
+        "([how to read the table](README.md#how-a-page-is-read))."
     )
     types: dict[tuple[str, str], list[str]] = {}
     for conn_type in connection_types(source.key):
@@ -106,11 +103,11 @@ def _fields(source: Source) -> Iterator[str]:
             types.setdefault((name, "<br>".join(f"`{line}`" for line in lines)), []).append(f"`{conn_type}`")
     rows = [(f"`{name}`", ", ".join(of), lines) for (name, lines), of in sorted(types.items())]
     if rows:
-        yield table(("Parameter", "Connection type", "Made of"), rows)
+        yield table(("Parameter", "Connection type", "Comes from"), rows)
 
 
 def _lines(source: Source, conn_type: str) -> Mapping[str, tuple[str, ...]]:
-    """Of each parameter the lines that count. A `paypal` connection has the fields of a `generic` one."""
+    """Return the lines of each parameter. A `paypal` connection has the fields of a `generic` connection."""
     own, common = templates_of(source.key, "generic" if conn_type == "paypal" else conn_type)
     needed = {name: common[name] for auth in source.auth for name in auth.required if name in common}
     known = {name for auth in source.auth for name in auth.parameters}
@@ -118,12 +115,12 @@ def _lines(source: Source, conn_type: str) -> Mapping[str, tuple[str, ...]]:
 
 
 def _ingestion(source: Source) -> str:
-    place = WITHOUT_BASE_CONNECTION[source.key]
-    return INGESTION.format(source=source, word=source.key.replace("-", "_"), place=place)
+    word, source_object = source.key.replace("-", "_"), WITHOUT_BASE_CONNECTION[source.key]
+    return INGESTION.format(source=source, word=word, source_object=source_object)
 
 
 def _evidence(of: Source | AuthSpec) -> Iterator[str]:
-    """What the catalogue notes, and where it has it from."""
+    """Yield the catalogue's note, and the document that it follows."""
     if of.note:
         yield f"Note: {of.note}."
     path, _, commit = of.document.partition("@")

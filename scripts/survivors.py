@@ -12,12 +12,12 @@ from pathlib import Path
 EXPLAINED = Path(__file__).parents[1] / "tests" / "survivors.txt"
 STATS = Path("mutants/mutmut-cicd-stats.json")
 LEAST = 95.0
-"""Per cent of the mutants that the tests must notice."""
+"""The share of mutants that the tests must notice, in per cent."""
 NOTICED = ("killed", "timeout")
 
 
 def read_results(lines: Iterable[str]) -> Counter[str]:
-    """Count the mutants of each function that no test noticed; exit if the run is incomplete."""
+    """Return how many mutants of each function survived. Exit if the mutation run is incomplete."""
     found: Counter[str] = Counter()
     for line in filter(str.strip, lines):
         name, _, status = line.strip().rpartition(": ")
@@ -26,7 +26,7 @@ def read_results(lines: Iterable[str]) -> Counter[str]:
             plain = re.sub(r"__mutmut_\d+$", "", function).removeprefix("x_").removeprefix("xǁ")
             found[f"{module}.{plain.replace('ǁ', '.')}"] += 1
         elif status not in NOTICED:
-            sys.exit(f"{name} is {status or 'unknown'}: no score without a whole run, `make test-mutation`.")
+            sys.exit(f"{name} is {status or 'unknown'}. A score needs a whole run: `make test-mutation`.")
     return found
 
 
@@ -37,12 +37,12 @@ def read_explained(text: str) -> Counter[str]:
 
 
 def main() -> int:
-    """Show the score and the survivors without a reason; return 1 if either fails."""
+    """Print the score and the survivors without a reason. Return 1 if either is not acceptable."""
     unexplained = read_results(sys.stdin) - read_explained(EXPLAINED.read_text("utf-8"))
     stats = json.loads(STATS.read_text("utf-8"))
     score = 100 * sum(stats[one] for one in NOTICED) / stats["total"]
     for name, count in sorted(unexplained.items()):
-        print(f"{name}: {count} more survived than {EXPLAINED.name} explains; see `mutmut results`")
+        print(f"{name}: {count} more survived than {EXPLAINED.name} explains. See `mutmut results`.")
     print(f"{score:.1f} % of {stats['total']} mutants noticed; at least {LEAST:g} % are required.")
     return int(bool(unexplained) or score < LEAST)
 

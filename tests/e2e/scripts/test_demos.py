@@ -103,7 +103,7 @@ def test_a_day_passes_where_a_dataflow_stands(
     ("outcome", "code", "told"),
     [
         (LocalError("no table"), 1, "no table"),
-        (KeyboardInterrupt(), 130, "nothing is left running"),
+        (KeyboardInterrupt(), 130, "All processes are stopped"),
     ],
 )
 def test_a_demo_that_fails_says_why(
