@@ -1,8 +1,11 @@
-"""Base connections to many sources by one operator, mapped over a list of the Airflow connections one has.
+"""Connect a list of sources to Adobe Experience Platform with one mapped operator.
 
-Each source of the list is connected and tested for itself: one that fails stops no other. At the end a table
-says which source got which connection, and the run fails if one got none that works. The list that the form
-shows wants these connections; `python -m airflow_provider_aep sources NAME` prints the line for any other:
+Each source of the list is connected and tested separately. A source that fails does not stop the others. At
+the end the log has a table of the sources and their connections. The run fails if a source has no connection
+that works.
+
+The list in the form needs these Airflow connections. For any other source,
+`python -m airflow_provider_aep sources NAME` prints the command:
 
 ```
 airflow connections add paypal_default --conn-type paypal --conn-login CLIENT_ID --conn-password CLIENT_SECRET --conn-host api.paypal.com
@@ -11,9 +14,9 @@ airflow connections add postgresql_default --conn-type postgres --conn-login YOU
 airflow connections add amazon_s3_default --conn-type aws --conn-login YOUR_s3AccessKey --conn-password YOUR_s3SecretKey
 ```
 
-On the emulator these lines do as they stand, but for PayPal: its application is `emulator-paypal-id` with
+With the emulator you can run these commands unchanged, except for PayPal: set `emulator-paypal-id` and
 `emulator-paypal-secret`.
-"""  # noqa: E501 - lines to be copied
+"""  # noqa: E501 - commands to copy
 
 from __future__ import annotations
 
@@ -66,8 +69,8 @@ with DAG(
                 "additionalProperties": False,
             },
             title="Sources",
-            description="For each the source, the Airflow connection with its credentials, and the name in "
-            "AEP; auth_spec and auth_params where the source needs them.",
+            description="For each: the source, the Airflow connection with its credentials, and the name of "
+            "the connection in AEP. Add auth_spec and auth_params if the source needs them.",
         ),
         "aep_conn_id": Param(
             "aep_default",
@@ -87,7 +90,7 @@ with DAG(
 
     @task
     def list_sources(params: dict) -> list[dict[str, Any]]:
-        """What the form holds, as a list to map over."""
+        """Return the list of the form, for mapped tasks."""
         return params["sources"]
 
     create_connection = CreateBaseConnectionOperator.partial(task_id="create_connection").expand_kwargs(
@@ -95,12 +98,12 @@ with DAG(
     )
     test_connection = TestConnectionOperator.partial(
         task_id="test_connection",
-        trigger_rule="all_done",  # what was made is tested, whatever became of the rest
+        trigger_rule="all_done",  # test each connection, also if others failed
     ).expand(connection_id=create_connection.output)
 
     @task(trigger_rule="all_done", retries=0)
     def summary(params: dict, ti: Any) -> None:
-        """Log which source got which connection, as a table, and fail if one is left without."""
+        """Log a table of the sources and their connections, and fail if a source has none that works."""
         sources = params["sources"]
         made = ti.xcom_pull(task_ids="create_connection", map_indexes=range(len(sources)))
         count = len(made) - made.count(None)

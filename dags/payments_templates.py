@@ -1,10 +1,9 @@
-"""One ingestion, used as a template: the same group of tasks for each table of a list.
+"""Use one task group as a template: ingest each table of a list with it.
 
-Every table has its own dataset and its own column that tells new rows from old ones; all else is the group's
-business. A line more in the list is a pipeline more. The groups run side by side, and one that fails stops no
-other.
+Each table has its own dataset and its own delta column, which shows which rows are new. To add a pipeline,
+add an entry to the list. The groups run at the same time, and a group that fails does not stop the others.
 
-Run `paypal_ingestion` first: it is one such pipeline, step by step.
+Run `paypal_ingestion` first: it is one such pipeline.
 """
 
 from __future__ import annotations
@@ -88,7 +87,7 @@ with DAG(
 
     @task
     def report(results: dict[str, dict]) -> None:
-        """Log what each pipeline moved, as a table."""
+        """Log a table of the records that each pipeline ingested."""
         rows = [
             f"{name:<10} | {run['records_written']:>7} | {run['records_failed']:>6} | {run['seconds']:>7}"
             for name, run in results.items()

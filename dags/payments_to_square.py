@@ -1,14 +1,16 @@
-"""A pipeline moves from PayPal to Square, and its dataset stays: those who read it notice nothing.
+"""Move a pipeline from PayPal to Square and keep its dataset, so that its readers need no change.
 
-The DAG `payments_templates` brings PayPal's payment definitions into a dataset; this one goes on from there.
-Square gets a connection and a dataflow of its own into the same dataset: the mapping says which of its
-columns fills which field. When all of that is ready PayPal's dataflow is disabled, and only then Square's is
-made, so that no row comes twice. Rows that came from PayPal stay. Run again, it finds what it made.
+The DAG `payments_templates` ingests PayPal's payment definitions into a dataset. This DAG creates a
+connection to Square and a dataflow into the same dataset. The mapping says which column goes to which field.
+When everything else is ready, the DAG disables PayPal's dataflow, and then creates Square's dataflow. So only
+one of them is enabled at a time. Records from PayPal stay in the dataset. A second run of this DAG finds the
+existing entities.
 
-`payments_templates` should lose that group then: it would wait for runs that come no more.
+Afterwards, remove the group `payments` from `payments_templates`: it would wait for runs that AEP no longer
+starts.
 
-It wants the Airflow connection that `python -m airflow_provider_aep sources square` prints. PayPal's own
-credentials are not needed, nor is its source: it may be withdrawn.
+This DAG needs the Airflow connection that `python -m airflow_provider_aep sources square` prints. It needs
+neither PayPal's credentials nor PayPal's source, so it works if the source is withdrawn.
 """
 
 from __future__ import annotations
@@ -48,7 +50,7 @@ with DAG(
             minLength=1,
             maxLength=230,
             title="Dataset",
-            description="The name of the dataset that PayPal has filled. Its schema has the same name.",
+            description="The name of the dataset with PayPal's records. Its schema has the same name.",
         ),
         "paypal_dataflow": Param(
             "PayPal payment definitions",
@@ -70,14 +72,14 @@ with DAG(
             type=["null", "object"],
             additionalProperties={"type": "string"},
             title="Mapping",
-            description="Square's columns, and the dataset's fields they go to. Empty: by name.",
+            description="Square's columns, each with the dataset's field for it. Empty: by name.",
         ),
         "delta_column": Param(
             "updated_at",
             type="string",
             minLength=1,
             title="Delta column",
-            description="What tells Square's new rows from old ones.",
+            description="The column of Square's table that shows which rows are new.",
         ),
         "aep_conn_id": Param(
             "aep_default",
@@ -104,19 +106,21 @@ with DAG(
 
     @task(retries=0)
     def find_dataflow(params: dict) -> str:
-        """The id of PayPal's dataflow. Before anything is made: without one there is nothing to move."""
+        """Return the id of PayPal's dataflow, or fail before anything is created."""
         from airflow_provider_aep.hooks.flow_service import FlowServiceHook
 
         hook = FlowServiceHook(params["aep_conn_id"], params["sandbox"])
         found = [flow["id"] for flow in hook.list_flows(name=params["paypal_dataflow"])]
         if len(found) != 1:
-            there = ", ".join(found) or "none"
-            raise ValueError(f"Exactly one dataflow must be called {params['paypal_dataflow']!r}: {there}.")
+            raise ValueError(
+                f"Exactly one dataflow must have the name {params['paypal_dataflow']!r}. Found: "
+                f"{', '.join(found) or 'none'}. Correct `paypal_dataflow`, or rename the others."
+            )
         return found[0]
 
     @task
     def map_columns(params: dict) -> dict[str, str] | None:
-        """The mapping with paths: the fields stand under the tenant's namespace."""
+        """Return the mapping with the fields' paths, which begin with the tenant's namespace."""
         from airflow_provider_aep.flow_service.xdm import namespace
         from airflow_provider_aep.hooks.schema_registry import SchemaRegistryHook
 
@@ -150,14 +154,16 @@ with DAG(
 
     @task
     def report(paypal: str, square: str, result: dict) -> None:
-        """Log which dataflow fills the dataset now, and what its run moved."""
+        """Log which dataflow ingests into the dataset now, and the result of its run."""
         rows = [f"{name.replace('_', ' '):<15} | {value}" for name, value in result.items()]
-        log.info("dataflow %s is disabled, %s at work; its run\n%s", paypal, square, "\n".join(rows))
+        log.info(
+            "dataflow %s is disabled, dataflow %s is enabled; its run:\n%s", paypal, square, "\n".join(rows)
+        )
 
     create_dataflow = square.operator
     group = create_dataflow.task_group
     paypal >> create_connection >> test_connection >> group
-    # Up to here nothing has changed for the dataset: a mistake leaves PayPal's dataflow at work.
+    # All tasks that can fail come first: then PayPal's dataflow stays enabled.
     ready = [group.get_child_by_label(f"create_{name}") for name in ("source_connection", "mapping_set")]
     [*ready, group.get_child_by_label("create_target_connection")] >> disable_paypal >> create_dataflow
     report(paypal, square, wait_for_run.output)

@@ -1,8 +1,8 @@
-"""The rows of a stretch of time, a day at a time, by runs on demand of a dataflow that runs no other way.
+"""Ingest the rows of past days, one day at a time, by runs on demand of a dataflow without a schedule.
 
-A DAG run that has a data interval brings the rows of that interval: so does each run of `airflow backfill
-create`, once this DAG has a schedule. One started by hand brings the days from `start` to `end`. Whoever runs
-the same days twice has their rows twice.
+A DAG run that has a data interval ingests the rows of that interval. So if this DAG has a schedule, you can
+use `airflow backfill create`. A DAG run triggered by hand ingests the days from `start` to `end`. If you run
+the same days twice, their rows are ingested twice.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ with DAG(
             type="string",
             format="date",
             title="Start",
-            description="The first day, in UTC. Counts where the DAG run has no data interval.",
+            description="The first day, in UTC. Used if the DAG run has no data interval.",
         ),
         "end": Param(
             "2024-02-08",
@@ -63,14 +63,14 @@ with DAG(
             minLength=1,
             maxLength=230,
             title="Dataset",
-            description="The dataset's name. It may be one that another dataflow fills with other days.",
+            description="The dataset's name. Another dataflow may ingest other days into the same dataset.",
         ),
         "delta_column": Param(
             "Create_Time",
             type="string",
             minLength=1,
             title="Delta column",
-            description="The column whose time says which day a row belongs to.",
+            description="The column whose time shows to which day a row belongs.",
         ),
         "aep_conn_id": Param(
             "aep_default",
@@ -97,7 +97,7 @@ with DAG(
     create_connection = CreatePayPalConnectionOperator(
         task_id="create_connection", paypal_conn_id="{{ params.paypal_conn_id }}"
     )
-    # Only a one-time dataflow takes runs on demand. Its own run would move the whole table: it never comes.
+    # Only a one-time dataflow can run on demand. Its own run, of the whole table, is put off to 2099.
     dataflow = paypal_ingestion(
         connection_id=create_connection.output,
         table="{{ params.table }}",
@@ -113,14 +113,14 @@ with DAG(
         data_interval_start: datetime | None = None,
         data_interval_end: datetime | None = None,
     ) -> list[dict[str, str]]:
-        """The windows of the runs."""
+        """Return the windows of the runs."""
         first, last = data_interval_start, data_interval_end
         if first is None or last is None or first == last:
             first, last = (
                 datetime.fromisoformat(params[day]).replace(tzinfo=timezone.utc) for day in ("start", "end")
             )
         if last <= first:
-            raise ValueError("The end must lie after the start.")
+            raise ValueError("`end` must be after the start. Correct the parameters `start` and `end`.")
         cut = []
         while first < last:
             end = min(first + DAY, last)
@@ -129,7 +129,7 @@ with DAG(
         return cut
 
     windows = cut_into_days()
-    # Airflow counts tasks that wait in the triggerer from 3.3 on; before, `deferrable=False` keeps the limit.
+    # Airflow counts tasks in the triggerer from 3.3 on. For earlier versions, set `deferrable=False`.
     run_day = RunDataflowOperator.partial(
         task_id="run_day",
         flow_id=dataflow,
@@ -139,7 +139,7 @@ with DAG(
 
     @task
     def report(windows: list[dict[str, str]], results: list[dict]) -> None:
-        """Log what each day brought, as a table."""
+        """Log a table of the records of each day."""
         rows = [
             f"{window['window_start'][:16]} | {run['records_written']:>7} | {run['records_failed']:>6}"
             for window, run in zip(windows, results[:], strict=True)

@@ -1,10 +1,11 @@
-"""A PayPal base connection in Adobe Experience Platform, and what its source offers.
+"""Connect PayPal to Adobe Experience Platform and list its tables.
 
-Create exactly one connection, let AEP test it, list its tables, read each table's columns, and log them as
-a table. Trigger it from Airflow's UI (a form asks for the parameters), or give it a schedule: run again, it
-finds the connection that exists. It runs unchanged against the emulator and against AEP.
+Create exactly one connection, test it, list its tables, read each table's columns, and log them as a table.
+Trigger the DAG in Airflow's UI (a form shows the parameters), or give it a schedule. Each run finds the
+existing connection again. The DAG runs unchanged against the emulator and against AEP.
 
-**Start here.** It needs the Airflow connections `aep_default` and `paypal_default`. Next: `paypal_ingestion`.
+**Start here.** The DAG needs the Airflow connections `aep_default` and `paypal_default`. Next:
+`paypal_ingestion`.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ log = logging.getLogger(__name__)
 
 with DAG(
     dag_id="paypal_connection",
-    dag_display_name="paypal_connection: connect PayPal and look at its tables (start here)",
-    description="Connect PayPal to Adobe Experience Platform and look at its tables",
+    dag_display_name="paypal_connection: connect PayPal and list its tables (start here)",
+    description="Connect PayPal to Adobe Experience Platform and list its tables",
     doc_md=__doc__,
     schedule=None,
     catchup=False,
@@ -40,7 +41,7 @@ with DAG(
             minLength=1,
             maxLength=255,
             title="Name",
-            description="The base connection's name in AEP. One of this name is reused.",
+            description="The base connection's name in AEP. An existing connection of this name is reused.",
         ),
         "aep_conn_id": Param(
             "aep_default",
@@ -79,7 +80,7 @@ with DAG(
 
     @task
     def summary(connection_id: str, tables: list[dict], columns: list[list[dict]]) -> None:
-        """Log every table with its columns, as a table."""
+        """Log a table of all tables and their columns."""
         width = max((len(table["name"]) for table in tables), default=5)
         lines = [
             f"{table['name']:<{width}} | {len(own):>7} | {', '.join(column['name'] for column in own)}"

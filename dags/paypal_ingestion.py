@@ -1,8 +1,8 @@
-"""A PayPal table in a dataset of Adobe Experience Platform, kept up to date by AEP, and the wait for a run.
+"""Ingest a PayPal table into a dataset of Adobe Experience Platform, and wait for the run.
 
-Connect PayPal, look whether the table is there, make everything from its schema to its dataflow (each once),
-wait for the run and log what it moved. The dataflow runs by its own schedule, in AEP; a run of this DAG waits
-for one of those runs. Trigger it from Airflow's UI, or give it a schedule that follows the dataflow's.
+Connect PayPal, check that the table exists, create everything from the schema to the dataflow (each once),
+wait for the run, and log its result. The dataflow runs in AEP by its own schedule. A run of this DAG waits
+for one of those runs. Trigger the DAG in Airflow's UI, or give it the same schedule as the dataflow.
 
 Run `paypal_connection` first: it shows whether connections and permissions are right. Next:
 `payments_templates`.
@@ -44,7 +44,7 @@ with DAG(
             minLength=1,
             maxLength=255,
             title="Name",
-            description="The base connection's name in AEP. One of this name is reused.",
+            description="The base connection's name in AEP. An existing connection of this name is reused.",
         ),
         "table": Param(
             "PayPal.Catalog_Products",
@@ -59,19 +59,19 @@ with DAG(
             minLength=1,
             maxLength=255,
             title="Dataset",
-            description="The dataset's name. Schema, connections and dataflow carry it too.",
+            description="The dataset's name. Schema, connections and dataflow have the same name.",
         ),
         "schedule": Param(
             DAILY,
             type="object",
             title="Schedule",
-            description="When AEP runs it: frequency (once, minute, hour, day or week) and interval.",
+            description="When the dataflow runs: frequency (once, minute, hour, day or week) and interval.",
         ),
         "delta_column": Param(
             "Create_Time",
             type=["null", "string"],
             title="Delta column",
-            description="What tells new rows from old ones. Empty with frequency once.",
+            description="The column that shows which rows are new. Empty for frequency once.",
         ),
         "aep_conn_id": Param(
             "aep_default",
@@ -106,15 +106,15 @@ with DAG(
         connection_id=create_connection.output,
         table="{{ params.table }}",
         dataset="{{ params.dataset }}",
-        schedule=dag.param("schedule", DAILY),  # Jinja would make a text of the dict
+        schedule=dag.param("schedule", DAILY),  # Jinja would turn the dict into text
         delta_column="{{ params.delta_column }}",
     )
 
     @task
     def report(result: dict) -> None:
-        """Log what the run moved, as a table."""
+        """Log the result of the run as a table."""
         rows = [f"{name.replace('_', ' '):<15} | {value}" for name, value in result.items()]
-        log.info("the run\n%s", "\n".join(rows))
+        log.info("the result of the run:\n%s", "\n".join(rows))
 
     list_tables >> ingestion.operator.task_group
     report(ingestion)
