@@ -53,22 +53,22 @@ class Fault:
 
 
 NATURES = {
-    "unreachable": "the request never leaves",
-    "no token": "IMS gives no token, so the request never leaves",
-    "lost before": "lost, or the service failed, without the effect",
-    "lost after": "lost, or the service failed, and the effect stands",
-    "spoiled": "the effect stands, and the reply is none",
-    "endless": "the effect stands, and the reply has no end",
-    "odd": "the effect stands, and the reply can be read",
+    "unreachable": "the request is not sent",
+    "no token": "IMS gives no token, so the request is not sent",
+    "lost before": "no reply or a 5xx, and the request had no effect",
+    "lost after": "no reply or a 5xx, and the request had its effect",
+    "spoiled": "the request had its effect, and the reply cannot be read",
+    "endless": "the request had its effect, and the reply does not end",
+    "odd": "the request had its effect, and the reply is unusual but can be read",
     "down": "the service fails each time",
-    "redirected": "sent elsewhere each time",
+    "redirected": "the reply redirects to another address, each time",
     "refused": "refused each time",
-    "missing": "not there, each time",
-    "outdated": "changed meanwhile, each time",
+    "missing": "the entity is missing, each time",
+    "outdated": "the entity was changed meanwhile, each time",
     "expired": "the token is refused once",
     "unauthorized": "every token is refused",
     "throttled": "too many requests, once, without the effect",
-    "throttled after": "too many requests, once, and the effect stands",
+    "throttled after": "too many requests, once, and the request had its effect",
     "throttled long": "too many requests for an hour",
 }
 

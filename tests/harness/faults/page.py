@@ -15,55 +15,55 @@ PAGE = """\
 
 {made}
 
-What comes of it when something goes wrong on the way to Adobe: {operations} operations, every hook method
-and every operator that changes something, with {faults} faults each, and a clean retry after it. The table is
-data, and `tests/emulator/test_fault_matrix.py` carries out each of its {cells} cells with real hooks and
-operators over real HTTP: a sample in `make test`, all of it in `make test-nightly`. An operator or a hook
-method without rows fails that test.
+This page shows the result of each fault that a request to Adobe can meet. It has {operations} operations:
+every hook method and every operator that changes something. Each operation meets {faults} faults, and then a
+retry without a fault follows. `tests/emulator/test_fault_matrix.py` runs each of the {cells} cells with real
+hooks and operators over real HTTP: a sample in `make test`, all of them in `make test-nightly`. It fails for
+an operator or a hook method without rows.
 
-The fault is at the one request that changes something; what is read before it goes well, unless nothing can
-be reached at all.
+Only the request that changes something meets the fault. The reads before it succeed, unless the server
+cannot be reached at all.
 
-## What goes wrong
+## Faults
 
-Each fault has a nature, which is what counts for what comes of it. The error is the one that the reply means
-by itself; *retry* says whether it calls itself `retryable`, *may stand* whether it says that the effect may
-stand (`may_have_happened`).
+Each fault has a nature. The nature decides the result. *Error* is the error of this reply alone. *Retryable*
+is the error's `retryable`. *May exist* is its `may_have_happened`: whether the request may have had its
+effect.
 
 {fault_table}
 
-## What comes of it
+## Results
 
 | Sign | Meaning |
 | --- | --- |
-| ✓ 2 | ends well in the same try, after 2 such requests; the effect is there once |
-| ✓ 2 (2) | ends well, and the effect is there twice; (0): not at all |
-| ✗ 1 | fails with the fault's error, after 1 such request; nothing is changed; a clean retry does it, once |
-| ✗ 1 ● | fails, and the effect stands: for what a clean retry does, see *once more* below |
+| ✓ 2 | succeeds in the same try, after 2 such requests. The effect exists once |
+| ✓ 2 (2) | succeeds, and the effect exists twice; (0): it does not exist |
+| ✗ 1 | fails with the fault's error, after 1 such request, without the effect. A retry has the effect once |
+| ✗ 1 ● | fails, and the effect exists. *Retry* in [operations](#operations) is the result of a retry |
 | ✗ 1 *Error* | fails with this error instead |
-| ✗ 1 ! | fails, and a clean retry fails too, without another request that changes something |
+| ✗ 1 ! | fails, and a retry fails too, without another request that changes something |
 
 {outcomes}
 
-### The kinds
+### Kinds of operations
 
 {kinds}
 
-### Where some differ
+### Exceptions
 
 {deviations}
 
 ## Operations
 
-*Once more* says what comes of a clean retry where the effect exists already: the *same* and nothing else,
-*another* one (a hook method makes what it is told; operators look before), or an error.
+*Retry* is the result of a retry if the effect already exists: *same* (nothing is added), *another* (a hook
+method creates another entity, because only operators list entities before a create), or an error.
 
 {operation_table}
 """
 
 
 def fault_rows() -> Iterator[list[str]]:
-    """One row a fault, by nature."""
+    """Yield one row for each fault, ordered by nature."""
     for fault in sorted(FAULTS, key=lambda one: list(NATURES).index(one.nature)):
         means = fault.means
         facts = [f"`{means.error}`", _yes(means.retry), _yes(means.maybe)] if means else ["none", "", ""]
@@ -75,7 +75,7 @@ def _yes(fact: bool) -> str:
 
 
 def sign(outcome: Outcome) -> str:
-    """An outcome as a cell."""
+    """Return the sign of an outcome."""
     if outcome.ends_well:
         return f"✓ {outcome.sent}" + ("" if outcome.done == 1 else f" ({outcome.done})")
     instead = f" *{outcome.instead.error}*" if outcome.instead else ""
@@ -83,7 +83,7 @@ def sign(outcome: Outcome) -> str:
 
 
 def outcome_rows() -> Iterator[list[str]]:
-    """One row a nature, one column a kind."""
+    """Yield one row for each nature, with one column for each kind of operation."""
     for nature, words in NATURES.items():
         yield [f"**{nature}**: {words}", *(sign(RULES[kind][nature]) for kind in KINDS)]
 
@@ -110,15 +110,15 @@ def _code(name: str) -> str:
 
 
 def page() -> str:
-    """The whole page."""
+    """Return the page."""
     return PAGE.format(
         made=MADE,
         operations=len(OPERATIONS),
         faults=len(FAULTS),
         cells=len(CELLS),
-        fault_table=table(["Fault", "Nature", "Error", "Retry", "May stand"], fault_rows()),
+        fault_table=table(["Fault", "Nature", "Error", "Retryable", "May exist"], fault_rows()),
         outcomes=table(["Nature", *KINDS], outcome_rows()),
         kinds="\n".join(f"- **{kind}**: {words}" for kind, words in KINDS.items()),
-        deviations=table(["Operations", "Nature", "Comes of it", "Why"], deviation_rows()),
-        operation_table=table(["Operation", "Kind", "Request", "Once more"], operation_rows()),
+        deviations=table(["Operations", "Nature", "Result", "Why"], deviation_rows()),
+        operation_table=table(["Operation", "Kind", "Request", "Retry"], operation_rows()),
     )

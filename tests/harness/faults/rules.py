@@ -48,14 +48,14 @@ FAILS_ONCE = dict.fromkeys(("refused", "missing", "outdated", "throttled long", 
 NEVER_LEFT = dict.fromkeys(("unreachable", "no token"), fails(0))
 
 KINDS = {
-    "hook POST": "One POST, whatever happens: the caller looks before there is another.",
-    "hook PATCH": "PUT as well. Sent again only where it had no effect; else the caller reads the etag anew.",
-    "hook DELETE": "Sent again; what is gone after a lost reply was deleted by it. No reply is read.",
-    "create": "Exactly one: a look before each POST, patience after a lost reply, three POSTs at most.",
-    "update": "The same change as of the etag read anew, ten times at most.",
-    "switch": "One POST; after a failure a look, and what is so already is fine.",
-    "delete": "As the hook's; what is not there (any more) is fine.",
-    "run": "At most one: only a run of the same window is this task's. If none shows, none is started again.",
+    "hook POST": "One POST in every case. The caller must list the entities before another POST.",
+    "hook PATCH": "PATCH or PUT. Sent again only if it had no effect. Else the caller reads the etag again.",
+    "hook DELETE": "Sent again. An entity that is missing after a lost reply was deleted by the request.",
+    "create": "Exactly one entity: a list before each POST, polls after a lost reply, at most three POSTs.",
+    "update": "The same change with the etag read again, at most ten times.",
+    "switch": "One POST. After a failure, a GET: the task succeeds if the entity has the desired state.",
+    "delete": "As the hook's. The task succeeds if the entity does not exist.",
+    "run": "At most one run. Only a run of the same window is this task's. If none shows, none is started.",
 }
 
 RULES: dict[str, dict[str, Outcome]] = {
@@ -191,7 +191,7 @@ SHOWN = (
 ENDS = ("DeleteDataflowOperator, its source connection", "DeleteDataflowOperator, its target connection")
 RUN = ("FlowServiceHook.run, a POST",)
 ROTATE = ("RotateCredentialsOperator",)
-SEEN = "What is so already, as the look shows, is not sent again."
+SEEN = "A change that the entity already has is not sent again."
 
 
 @dataclass(frozen=True)
@@ -205,27 +205,27 @@ class Deviation:
 
 
 DEVIATIONS = (
-    Deviation(RUN, "spoiled", well(1), "It hands the reply on as it came."),
+    Deviation(RUN, "spoiled", well(1), "It returns the reply unchanged."),
     Deviation(
         BY_ETAG,
         "throttled after",
         fails(2, done=1, instead=OWN_CHANGE),
-        "The etag has moved by the first attempt; the error says that the change may be one's own.",
+        "The first request changed the etag. The error says that the change may be the caller's own.",
     ),
     Deviation(SHOWN, "lost after", well(1), SEEN),
     Deviation(SHOWN, "spoiled", well(1), SEEN),
-    Deviation(SHOWN, "throttled after", well(2), f"Sent again at once, by an etag that has moved. {SEEN}"),
-    Deviation(ROTATE, "missing", fails(1), "Nothing is made in its place."),
+    Deviation(SHOWN, "throttled after", well(2), f"Sent again at once, with an etag that is too old. {SEEN}"),
+    Deviation(ROTATE, "missing", fails(1), "Nothing is created instead."),
     Deviation(
         ROTATE,
         "outdated",
         fails(2),
-        "Sent again once: credentials that somebody else has set meanwhile are not overwritten.",
+        "Sent again once. Credentials that somebody else set meanwhile are not overwritten.",
     ),
     Deviation(
         ENDS,
         "missing",
         well(1, done=0, after=0),
-        "The dataflow that named it is gone, and so is the connection, as the service says.",
+        "The dataflow that named the connection is deleted, and the service says that the connection is too.",
     ),
 )
