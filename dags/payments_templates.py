@@ -40,8 +40,8 @@ PIPELINES = {
 
 with DAG(
     dag_id="payments_templates",
-    dag_display_name="payments_templates: three tables by one group of tasks",
-    description="Bring three PayPal tables into three datasets by the same group of tasks",
+    dag_display_name="payments_templates: ingest three tables with one task group",
+    description="Ingest three PayPal tables into three datasets with the same task group",
     doc_md=__doc__,
     schedule=None,
     catchup=False,

@@ -23,8 +23,8 @@ AT_A_TIME = 2
 
 with DAG(
     dag_id="paypal_backfill",
-    dag_display_name="paypal_backfill: past days, a day at a time",
-    description="Bring the rows of past days into a dataset, a day at a time",
+    dag_display_name="paypal_backfill: ingest past days, a day at a time",
+    description="Ingest the rows of past days into a dataset, a day at a time",
     doc_md=__doc__,
     schedule=None,
     catchup=False,

@@ -25,8 +25,8 @@ DAILY = {"frequency": "day", "interval": 1}
 
 with DAG(
     dag_id="paypal_ingestion",
-    dag_display_name="paypal_ingestion: bring a table into a dataset",
-    description="Bring a PayPal table into a dataset and wait for the run",
+    dag_display_name="paypal_ingestion: ingest a table into a dataset",
+    description="Ingest a PayPal table into a dataset and wait for the run",
     doc_md=__doc__,
     schedule=None,
     catchup=False,

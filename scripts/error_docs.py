@@ -32,7 +32,8 @@ def body() -> str:
     """Return the contents, a section for each error, and Adobe's codes."""
     kinds = every_kind()
     families = [
-        (title, [kind for kind in kinds if _family(kind) == digit]) for digit, title in FAMILIES.items()
+        (title, [kind for kind in kinds if kind.stable_code.startswith(f"AEP-E{digit}")])
+        for digit, title in FAMILIES.items()
     ]
     parts = [_contents(title, own) for title, own in families]
     for title, own in families:
@@ -47,10 +48,6 @@ def _adobes() -> str:
         for code, kind in adobe_codes()
     ]
     return f"{ADOBES}\n{table(['Code', 'Meaning, and what to do', 'Raised as'], rows)}\n"
-
-
-def _family(kind: type[AepError]) -> str:
-    return kind.stable_code.partition("-E")[2][0]
 
 
 def _anchor(kind: type[AepError]) -> str:

@@ -46,10 +46,7 @@ TOLD_STATES = ("success", "failed", "upstream_failed", "up_for_retry", "deferred
 
 
 def call(method: str, url: str, body: object = None, token: str | None = None) -> Any:
-    """Send JSON and return the reply's JSON.
-
-    :raises LocalError: an HTTP error, with the reply's text
-    """
+    """Send JSON and return the reply's JSON. Raise `LocalError` with the reply's text for an HTTP error."""
     request = urllib.request.Request(url, method=method)
     request.add_header("Accept", "application/json")
     if token:
@@ -149,10 +146,7 @@ def task_name(task: dict[str, Any]) -> str:
 
 
 def _rounds(seconds: float, complaint: str, watch: Check, pause: float = 0.5) -> Iterator[None]:
-    """Yield after each pause until the time is up.
-
-    :raises LocalError: the time is up, or `watch` found that a process ended
-    """
+    """Yield after each pause. Raise `LocalError` when the time is up, or when `watch` does."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         watch()
