@@ -36,7 +36,7 @@ test-unit: venv ## Run the tests that need no process and no socket
 test-emulator: venv ## Run the tests against the emulator
 	@$(QUICK) tests/emulator $(ARGS)
 
-test-e2e: venv ## Run the tests on a real Airflow
+test-e2e: venv ## Run the tests with a real Airflow or a new interpreter
 	@$(QUICK) tests/e2e $(ARGS)
 
 test-nightly: ## Run all tests, with every kill and fault and many random examples

@@ -42,9 +42,10 @@ LOWEST = ("--resolution", "lowest-direct", "-r", "pyproject.toml", "--exclude-ne
 TESTS = (
     "tests/unit",
     "tests/emulator",
+    "tests/e2e/test_imports.py",
     "tests/e2e/test_real_cancels.py",
 )
-"""Of the tests with a real Airflow, only the one whose result depends on Airflow's version."""
+"""Of tests/e2e, only the tests whose result depends on Airflow's version."""
 CALLERS_SETTINGS = ("AIRFLOW_", "_AIRFLOW_", "PYTHONPATH", "PYTHONHOME")
 
 
