@@ -1,4 +1,4 @@
-"""``python -m airflow_provider_aep COMMAND``: as ``airflow aep``, on every version of Airflow."""
+"""``python -m airflow_provider_aep COMMAND``: the same as ``airflow aep``, on every version of Airflow."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from airflow_provider_aep.cli import COMMANDS
 
 
 def parser() -> argparse.ArgumentParser:
-    """One command a sub-parser."""
+    """Return the parser, with a sub-parser for each command."""
     command = argparse.ArgumentParser(
         prog="python -m airflow_provider_aep", description="Adobe Experience Platform."
     )
@@ -22,7 +22,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main() -> None:
-    """Run the command that is named."""
+    """Run the command that the arguments name."""
     options = parser().parse_args()
     importlib.import_module(f"airflow_provider_aep.cli.{options.command}").run(options)
 

@@ -1,4 +1,4 @@
-"""The few names that differ between Airflow 3.1, 3.2 and 3.3. Nothing else in this package knows versions."""
+"""The names that differ between Airflow 3.1, 3.2 and 3.3. No other module depends on Airflow's version."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from airflow.sdk import BaseHook, BaseOperator
 from airflow.sdk.log import mask_secret
 
-try:  # 3.2; before that they stood in core
+try:  # from 3.2 on; before, they are in airflow.exceptions
     from airflow.sdk.exceptions import (
         AirflowFailException,
         AirflowNotFoundException,
@@ -42,17 +42,17 @@ else:
         RetryDecision, HAS_RETRY_POLICY = None, False
 
         class RetryPolicy:
-            """Stands in where Airflow has no retry policies; never consulted there."""
+            """Replace Airflow's class, where Airflow has no retry policies and never calls one."""
 
 
 T = TypeVar("T")
 
 CANCELLED_BY_A_USER = "__airflow_user_action__"
-"""With what a triggerer cancels a trigger whose task a user has ended (3.3)."""
+"""The message with which a triggerer cancels a trigger whose task a user has ended (3.3)."""
 
 
 def config_seconds(key: str, default: float, section: str = "aep") -> float:
-    """A number of Airflow's configuration. Looked up when asked for, never at import."""
+    """Return a number of Airflow's configuration, NaN if it is invalid. Read at the call, not at import."""
     try:
         from airflow.sdk.configuration import conf
     except ImportError:  # 3.1
@@ -64,17 +64,20 @@ def config_seconds(key: str, default: float, section: str = "aep") -> float:
 
 
 def import_lookups() -> None:
-    """Import, for some tenths of a second, what Airflow would import at the first look-up of a connection."""
+    """Import the modules that Airflow imports when it first reads a connection.
+
+    The imports take some tenths of a second.
+    """
     for module in ("airflow.sdk.definitions.connection", "airflow.sdk.execution_time.supervisor"):
         with contextlib.suppress(ImportError):
             importlib.import_module(module)
 
 
 @contextlib.contextmanager
-def _no_word_on_short_values() -> Iterator[None]:
-    """Leave out Airflow's warning that a short value of an extra is not masked, such as `prod`.
+def _no_warning_about_short_values() -> Iterator[None]:
+    """Suppress Airflow's warning that a short value of an extra, such as `prod`, is not masked.
 
-    Airflow masks an extra by the names of its keys, and warns before it looks at the name.
+    Airflow masks an extra by the names of its keys, and warns before it compares the name.
     """
 
     def other(record: logging.LogRecord) -> bool:
@@ -91,12 +94,12 @@ def _no_word_on_short_values() -> Iterator[None]:
             logger.removeFilter(other)
 
 
-@_no_word_on_short_values()
+@_no_warning_about_short_values()
 def get_connection(conn_id: str) -> Any:
-    """An Airflow connection.
+    """Return an Airflow connection.
 
-    :raises AirflowNotFoundException: there is none. Outside of a task Airflow 3.1.0 says that by an
-        ImportError about its own insides
+    :raises AirflowNotFoundException: the connection does not exist. Outside a task Airflow 3.1.0 raises an
+        ImportError about its own modules instead
     """
     try:
         return BaseHook.get_connection(conn_id)
@@ -107,7 +110,7 @@ def get_connection(conn_id: str) -> Any:
 
 
 async def _to_its_reply(call: Awaitable[T]) -> T:
-    """Await a call to the triggerer's supervisor. If the caller is cancelled, the call goes on alone.
+    """Await a call to the triggerer's supervisor. If the caller is cancelled, the call continues alone.
 
     On Airflow 3.1 a cancelled call leaves its reply unread. The next call of any trigger reads that reply,
     and the whole triggerer ends.
@@ -118,7 +121,7 @@ async def _to_its_reply(call: Awaitable[T]) -> T:
 async def _from_a_thread(function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
     """Call a blocking function of Airflow from a triggerer.
 
-    It needs a thread of asgiref's: only from there does such a call find its way back to the loop.
+    The call needs a thread of asgiref: only from such a thread can Airflow reach the event loop again.
     """
     from asgiref.sync import sync_to_async
 
@@ -126,21 +129,22 @@ async def _from_a_thread(function: Callable[..., T], *args: Any, **kwargs: Any) 
 
 
 async def aget_connection(conn_id: str) -> Any:
-    """An Airflow connection, looked up without blocking the event loop.
+    """Return an Airflow connection without blocking the event loop.
 
-    From 3.3.2 on Airflow masks what it finds without blocking. Before, the look-up goes to a thread. It goes
-    there as well where nothing is found: `dag.test()` has no other way to connections in Airflow's database.
+    From 3.3.2 on Airflow can mask a connection's values without blocking. Before, a thread reads the
+    connection. A thread reads it too if Airflow finds none: in `dag.test()` only a blocking call reads
+    connections from Airflow's database.
     """
     from airflow.sdk import Connection
 
     if hasattr(Connection, "aextra_dejson"):
-        with contextlib.suppress(AirflowNotFoundException), _no_word_on_short_values():
+        with contextlib.suppress(AirflowNotFoundException), _no_warning_about_short_values():
             return await _to_its_reply(BaseHook.aget_connection(conn_id))
     return await _from_a_thread(get_connection, conn_id)
 
 
 async def amask_secret(value: str) -> None:
-    """``mask_secret`` without blocking the event loop."""
+    """Mask a secret in logs without blocking the event loop."""
     try:
         from airflow.sdk.log import amask_secret as mask  # 3.3
     except ImportError:
@@ -150,7 +154,7 @@ async def amask_secret(value: str) -> None:
 
 
 async def atask_state(task: Any) -> str | None:
-    """A task instance's state as it is now, looked up from a triggerer; None where it was cleared."""
+    """Return a task instance's current state, from a triggerer; None if the task was cleared."""
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
     states = await _from_a_thread(
@@ -184,7 +188,7 @@ async def apush_xcom(task: Any, key: str, value: str) -> None:
 
 
 def task_store(context: Any) -> Any | None:
-    """The task's own memory, which outlives its tries (3.3), or None."""
+    """Return the task state store, which outlives the task's tries; None before 3.3."""
     return context.get("task_state_store")
 
 

@@ -1,4 +1,4 @@
-"""What Airflow is told about this provider. Imports nothing: it is loaded in every Airflow process."""
+"""The provider's metadata for Airflow. Import nothing here: every Airflow process loads this module."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ CONNECTION_TYPES: list[dict] = [  # type: ignore[type-arg]
             },
             "sandbox": {
                 "label": "Sandbox",
-                "description": "The sandbox's name (not its title). Tasks may name another one.",
+                "description": "The sandbox's name (not its title). A task can set another sandbox.",
                 "schema": {"type": ["string", "null"], "default": "prod"},
             },
             "scopes": {
                 "label": "Scopes",
-                "description": "OAuth scopes, separated by commas. Empty: what Experience Platform needs.",
+                "description": "OAuth scopes, separated by commas. Leave it empty to use the default scopes.",
                 "schema": {"type": ["string", "null"]},
             },
             "ims_host": {
                 "label": "IMS host",
-                "description": "Where access tokens come from.",
+                "description": "The server that issues the access tokens.",
                 "schema": {"type": ["string", "null"], "default": "https://ims-na1.adobelogin.com"},
             },
             "timeout": {
                 "label": "Timeout (seconds)",
-                "description": "How long one whole reply may take.",
+                "description": "Seconds until one complete reply must have arrived.",
                 "schema": {
                     "type": ["number", "null"],
                     "default": 30,
@@ -50,14 +50,14 @@ CONNECTION_TYPES: list[dict] = [  # type: ignore[type-arg]
             },
             "verify": {
                 "label": "CA bundle",
-                "description": "Path of a CA bundle on the workers, where a company proxy opens TLS. "
-                "The check of certificates cannot be switched off.",
+                "description": "Path of a CA bundle on the workers, if a company proxy intercepts TLS. "
+                "Certificate checks cannot be switched off.",
                 "schema": {"type": ["string", "null"]},
             },
             "tenant": {
                 "label": "Tenant",
-                "description": "The tenant's name in AEP's address bar, after the @. Only for links; "
-                "empty: the organization ID.",
+                "description": "The tenant's name in AEP's address bar, after the @. Used only for links. "
+                "Leave it empty to use the organization ID.",
                 "schema": {"type": ["string", "null"]},
             },
         },
@@ -76,7 +76,7 @@ CONNECTION_TYPES: list[dict] = [  # type: ignore[type-arg]
 
 
 def get_provider_info() -> dict:  # type: ignore[type-arg]
-    """The provider's metadata, as Airflow's ``provider_info.schema.json`` wants it."""
+    """Return the provider's metadata in the form of Airflow's ``provider_info.schema.json``."""
 
     def modules(*names: str) -> list[dict]:  # type: ignore[type-arg]
         python = [f"airflow_provider_aep.{name}" for name in names]
@@ -86,7 +86,7 @@ def get_provider_info() -> dict:  # type: ignore[type-arg]
         "package-name": "airflow-provider-aep",
         "name": INTEGRATION,
         "description": "`Adobe Experience Platform <https://experienceleague.adobe.com/>`__: source "
-        "connections of Flow Service, made exactly once, tested and explored.",
+        "connections of Flow Service, created exactly once, tested and explored.",
         "integrations": [
             {
                 "integration-name": INTEGRATION,
@@ -129,12 +129,13 @@ def get_provider_info() -> dict:  # type: ignore[type-arg]
                 "description": "Adobe Experience Platform.",
                 "options": {
                     "settle": {
-                        "description": "Seconds between creating an entity and the list that shows "
-                        "whether another task created the same one. Each create takes that much longer. "
-                        "Tasks that create the same entity at the same time end with one as long as AEP "
-                        "lists a new entity within this time, or within 8 seconds more if it lists "
-                        "entities in the order of their creation. A warning in a task's log says when AEP "
-                        "takes longer than this. At most 50: a try sleeps for a minute at most.",
+                        "description": "Seconds between the creation of an entity and the list that shows "
+                        "whether another task created the same entity. Each create takes that much longer. "
+                        "Tasks that create the same entity at the same time end with one entity if AEP "
+                        "lists a new entity within this time. If AEP lists entities in the order of their "
+                        "creation, a list within 8 seconds more is enough. If AEP takes longer than this "
+                        "setting, the task's log has a warning. At most 50: a try sleeps for a minute at "
+                        "most.",
                         "version_added": "0.1.0",
                         "type": "float",
                         "example": None,

@@ -1,4 +1,4 @@
-"""Airflow 3.3's retry policy for our errors: what cannot be helped fails at once, the rest waits as asked."""
+"""Airflow 3.3's retry policy for the errors of this provider."""
 
 from __future__ import annotations
 
@@ -8,19 +8,21 @@ from typing import Any
 from airflow_provider_aep._compat import RetryDecision, RetryPolicy
 
 LONGEST_DELAY = timedelta(hours=1)
-"""``Retry-After`` is honoured up to here."""
+"""The longest ``Retry-After`` that is honoured."""
 
 
 class AepRetryPolicy(RetryPolicy):
-    """Decides by the error: hopeless ones fail, ``Retry-After`` sets the delay, others retry as configured.
+    """Decide about a retry by the error.
 
-    The default of this provider's operators on Airflow 3.3; below it they raise ``AirflowFailException``.
+    A permanent error fails the task without a retry. ``Retry-After`` sets the delay. All other errors retry
+    as the task is configured. On Airflow 3.3 this policy is the default of this provider's operators. Before
+    3.3 the operators raise ``AirflowFailException`` for a permanent error.
     """
 
     def evaluate(
         self, exception: BaseException, try_number: int, max_tries: int, context: Any = None
     ) -> RetryDecision:
-        """Airflow asks in the worker, after a try failed, and logs the reason next to the whole error."""
+        """Decide after a failed try. Airflow calls this in the worker and logs the reason with the error."""
         from airflow_provider_aep.flow_service.errors import AepError
 
         if not isinstance(exception, AepError):
@@ -34,10 +36,10 @@ class AepRetryPolicy(RetryPolicy):
         return RetryDecision.default()
 
     def serialize(self) -> dict[str, Any]:
-        """Nothing to keep."""
+        """Return an empty dict: the policy has no settings."""
         return {}
 
     @classmethod
     def deserialize(cls, data: dict[str, Any]) -> AepRetryPolicy:  # noqa: ARG003
-        """Nothing to restore."""
+        """Return a new policy: the policy has no settings."""
         return cls()

@@ -1,4 +1,7 @@
-"""What ``airflow`` adds to its commands. Each of them loads it, so it imports nothing of ours but texts."""
+"""The commands that Airflow adds to its own.
+
+Every ``airflow`` command loads this module, so it imports only texts of this package.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from airflow_provider_aep.cli import COMMANDS
 
 
 def get_commands() -> list[CLICommand]:
-    """The group ``airflow aep``."""
+    """Return the command group ``airflow aep``."""
     commands = [
         ActionCommand(
             name=name,

@@ -1,4 +1,4 @@
-"""``errors``: what each code means and what to do, ours and Adobe's, where no documentation is at hand."""
+"""``errors``: explain the error codes of this provider and of Adobe, on any machine with this package."""
 
 from __future__ import annotations
 
@@ -20,57 +20,60 @@ PREFIX = "AEP-"
 
 
 def run(options: argparse.Namespace) -> None:
-    """Print the table, or one entry. A code that there is not ends with a sentence and exit code 1."""
+    """Print the table of errors, or one entry.
+
+    :raises SystemExit: the code is unknown (exit code 1)
+    """
     console = Console(width=None if sys.stdout.isatty() else NARROWEST, highlight=False)
     if not options.code:
         console.print(table(every_kind()))
     elif (kind := find(options.code)) is not None:
         console.print(entry(kind))
-    elif codes := find_adobes(options.code):
+    elif codes := find_adobe_codes(options.code):
         for code in codes:
-            console.print(adobes_entry(code))
+            console.print(adobe_entry(code))
     else:
         raise SystemExit(
-            f"errors: There is no error {options.code!r:.60}. A code looks like {AepError.stable_code}, or "
-            "like FLOW-1418-400 for Adobe's codes that are explained here. Without a code, `errors` lists "
-            "all. Another code of Adobe's is explained by Adobe's words in the error's message."
+            f"errors: There is no error {options.code!r:.60}. Give a code such as {AepError.stable_code}, or "
+            "one of Adobe's codes that are explained here, such as FLOW-1418-400. Without a code, `errors` "
+            "lists all. For another code of Adobe, read Adobe's words in the error's message."
         )
 
 
-def find_adobes(wanted: str) -> list[str]:
-    """Adobe's codes that are explained: the one that is meant, or all of that number, such as ``1418``."""
+def find_adobe_codes(text: str) -> list[str]:
+    """Return the explained code of Adobe that ``text`` names, or all codes of a number such as ``1418``."""
     codes = [code for code, _ in adobe_codes()]
-    word = _copied(wanted)
+    word = _copied(text)
     exact = [code for code in codes if code.lower() in {word, f"flow-{word}"}]
     number = re.fullmatch(r"(?:[a-z]+-)?(\d{4})(?:-\d{3})?", word)
     return exact or [code for code in codes if number and f"-{number[1]}-" in code]
 
 
-def adobes_entry(code: str) -> Table:
-    """All about one of Adobe's codes."""
-    shown = _facts_table(f"{code}, a code of Adobe's")
+def adobe_entry(code: str) -> Table:
+    """Return the entry of one of Adobe's codes."""
+    shown = _facts_table(f"{code}, a code of Adobe")
     kind = dict(adobe_codes())[code]
     shown.add_row("What it means", f"{advice(code)}.")
-    shown.add_row("Raised as", f"{kind.stable_code} {kind.__name__}, or as what the task makes of it")
+    shown.add_row("Raised as", f"{kind.stable_code} {kind.__name__}, or as a more specific error of the task")
     shown.add_row("A retry", facts(kind)["A retry"])
     shown.add_row("Page", kind.docs())
     return shown
 
 
 def advice(code: str) -> str:
-    """Why and what to do, as an error of this code says it, without the full stop."""
+    """Return why and what to do, as an error of this code says it, without the full stop."""
     digits = re.search(r"(\d{3})$" if "-" in code else r"^(\d{3})", code)
     return explanations.explain(int(digits[1]) if digits else 400, code, code, "SANDBOX")
 
 
-def _copied(wanted: str) -> str:
-    """A word as it was copied out of a log."""
-    return wanted.strip().strip("[]().,:").lower()
+def _copied(text: str) -> str:
+    """Return a code without the brackets and dots that were copied with it from a log."""
+    return text.strip().strip("[]().,:").lower()
 
 
-def find(wanted: str) -> type[AepError] | None:
-    """The class of a code, however it was copied out of a log, or of a class's name."""
-    word = _copied(wanted)
+def find(text: str) -> type[AepError] | None:
+    """Return the class that has this code or name, as it was copied from a log."""
+    word = _copied(text)
     names = {word, f"{PREFIX}{word}".lower()}
     return next(
         (kind for kind in every_kind() if names & {kind.stable_code.lower(), kind.__name__.lower()}), None
@@ -78,8 +81,8 @@ def find(wanted: str) -> type[AepError] | None:
 
 
 def table(kinds: Iterable[type[AepError]]) -> Table:
-    """One row an error."""
-    shown = Table(caption="`errors CODE` shows why, and what to do", caption_justify="left")
+    """Return a table with one row for each error."""
+    shown = Table(caption="`errors CODE` shows the cause and what to do", caption_justify="left")
     for heading in ("code", "error", "what happened", "a retry"):
         shown.add_column(heading, overflow="fold")
     for kind in kinds:
@@ -89,7 +92,7 @@ def table(kinds: Iterable[type[AepError]]) -> Table:
 
 
 def entry(kind: type[AepError]) -> Table:
-    """All about one error."""
+    """Return the entry of one error."""
     shown = _facts_table(f"{kind.stable_code} {kind.__name__}")
     for heading, text in facts(kind).items():
         shown.add_row(heading, text)
@@ -105,16 +108,16 @@ def _facts_table(title: str) -> Table:
 
 
 def facts(kind: type[AepError]) -> dict[str, str]:
-    """What is known of an error in general, by headings."""
+    """Return the general facts of an error, by heading."""
     found = {"What happened": kind.what, "Why": kind.why, "What to do": kind.todo}
     if kind.retry_helps:
-        found["A retry"] = f"{kind.retry_helps}; the error at hand says it by `retryable`"
+        found["A retry"] = f"{kind.retry_helps}. `retryable` of the raised error says which"
         found["Airflow"] = f"if a retry helps, {RETRIED}. If not, {FAILED}"
     elif kind.default_retryable:
-        found["A retry"] = "can help, unless the error at hand says `retryable=False`"
+        found["A retry"] = "can help, unless the raised error has `retryable=False`"
         found["Airflow"] = RETRIED
     else:
-        found["A retry"] = "cannot help, unless the error at hand says `retryable=True`"
+        found["A retry"] = "cannot help, unless the raised error has `retryable=True`"
         found["Airflow"] = FAILED
     if codes := ", ".join(f"`{code}`" for code, of in adobe_codes() if of is kind):
         found["Adobe's codes"] = codes
@@ -122,17 +125,17 @@ def facts(kind: type[AepError]) -> dict[str, str]:
 
 
 RETRIED = (
-    "retries as the task's `retries` and `retry_delay` say; from 3.3 on after the time that Adobe asked for, "
-    f"where it did, and after {LONGEST_DELAY.total_seconds() / 3600:g} h at most"
+    "retries as the task's `retries` and `retry_delay` say. From 3.3 on, if Adobe asked to wait, it retries "
+    f"after that time, at most {LONGEST_DELAY.total_seconds() / 3600:g} h"
 )
 FAILED = (
-    "fails the task at once: from 3.3 on by `AepRetryPolicy`, which logs the reason, below by "
-    "`AirflowFailException`, with this error as its cause"
+    "fails the task at once. From 3.3 on, `AepRetryPolicy` does so and logs the reason. Before 3.3, the task "
+    "raises `AirflowFailException` with this error as its cause"
 )
 
 
 def adobe_codes() -> Iterator[tuple[str, type[AepError]]]:
-    """Adobe's codes that are explained, and what a reply with each becomes."""
+    """Yield each explained code of Adobe, and the error that a reply with this code is raised as."""
     for code in explanations.GATEWAY:
         yield code, _kind_of(int(code[:3]), f'{{"error_code": "{code}"}}')
     for number in explanations.FLOW:

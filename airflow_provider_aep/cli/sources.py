@@ -1,4 +1,4 @@
-"""``sources``: the catalogue as a table, one source with a DAG for it, and both beside the platform."""
+"""``sources``: list the catalogue, show one source with a DAG for it, or compare either with AEP."""
 
 from __future__ import annotations
 
@@ -31,19 +31,21 @@ from airflow_provider_aep.hooks.credentials import OWN_FIELDS
 
 
 def compare(sources: Sequence[Source], aep_conn_id: str, sandbox: str | None, *, everything: bool) -> Table:
-    """One row for each difference; ``everything`` shows as well what the platform has beyond the sources.
+    """Return a table with one row for each difference between the catalogue and AEP.
 
-    :raises AepError: the platform cannot be asked
+    :param everything: also list the sources of AEP that are not in ``sources``
+    :raises AepError: AEP cannot be read
     """
-    os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")  # as `airflow connections test`: else Airflow
-    from airflow_provider_aep.hooks.flow_service import FlowServiceHook  # looks into no database
+    # as `airflow connections test` does: without it Airflow reads no connection from its database
+    os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
+    from airflow_provider_aep.hooks.flow_service import FlowServiceHook
 
     hook = FlowServiceHook(aep_conn_id, sandbox)
-    there = {spec.id: spec for spec in hook.list_connection_specs()}
-    rows = [row for one in sources if (row := _of_source(one, there.get(one.connection_spec_id)))]
+    offered = {spec.id: spec for spec in hook.list_connection_specs()}
+    rows = [row for one in sources if (row := _of_source(one, offered.get(one.connection_spec_id)))]
     title = f"sandbox {hook.sandbox}: {len(sources) - len(rows)} of {len(sources)} sources as documented"
     if everything:
-        rows += [(spec.name, spec.id, "new", "") for spec in there.values() if not sources_of_spec(spec.id)]
+        rows += [(spec.name, spec.id, "new", "") for spec in offered.values() if not sources_of_spec(spec.id)]
     table = Table(title=title, title_justify="left")
     for heading in ("source", "connection spec", "state", "difference"):
         table.add_column(heading, overflow="fold")
@@ -57,12 +59,13 @@ def _of_source(source: Source, spec: ConnectionSpec | None) -> tuple[str, str, s
         return str(source), source.connection_spec_id, "gone", source.deprecated or ""
     owner = next((one for one in sources_of_spec(spec.id) if same_name(one.title, spec.name)), source)
     if owner.key != source.key:
-        return str(source), spec.id, "another's", f"the platform calls it {spec.name}"
+        return str(source), spec.id, "another's", f"AEP calls it {spec.name}"
     found = differences(source, spec)
     return (str(source), spec.id, "changed", "; ".join(found)) if found else None
 
 
-NARROWEST = 120  # columns where nobody says how wide the output is
+NARROWEST = 120
+"""Columns of the output if it is not a terminal."""
 
 DAG = """\
 from airflow.sdk import DAG
@@ -79,7 +82,10 @@ with DAG("connect_{word}", schedule=None):
 
 
 def run(options: argparse.Namespace) -> None:
-    """Print what is asked for. What goes wrong ends with a sentence and exit code 1."""
+    """Print the catalogue, one source, or the comparison with AEP.
+
+    :raises SystemExit: the source is unknown or AEP cannot be read (exit code 1)
+    """
     console = Console(width=None if sys.stdout.isatty() else NARROWEST, highlight=False)
     try:
         chosen = [find_source(options.name)] if options.name else list(catalogue().values())
@@ -94,7 +100,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def table(sources: Iterable[Source]) -> Table:
-    """One row for each way to authenticate."""
+    """Return a table with one row for each source and authentication type."""
     shown = Table(caption="* in the Airflow connection only; (optional)", caption_justify="left")
     for heading in ("source", "category", "authentication", "parameters", "state"):
         shown.add_column(heading, overflow="fold")
@@ -107,26 +113,26 @@ def table(sources: Iterable[Source]) -> Table:
 
 
 def parameters_of(auth: AuthSpec) -> str:
-    """All of them, those that are optional in parentheses, secrets with a star."""
+    """Return the parameters in words: optional ones in parentheses, secrets with a star."""
     names = [(name, name + "*" * auth.is_secret(name)) for name in auth.parameters]
     return ", ".join(shown if name in auth.required else f"({shown})" for name, shown in names)
 
 
 def state(auth: AuthSpec) -> str:
-    """``ok``, or what speaks against it."""
-    end = RETIRED if auth.retired else "ends"
+    """Return ``ok``, or why not to use this authentication type."""
+    end = RETIRED if auth.retired else "deprecated"
     against = [word for word, said in ((UNCERTAIN, auth.uncertain), (end, auth.deprecated)) if said]
     return ", ".join(against) or "ok"
 
 
 def show(source: Source, console: Console) -> None:
-    """All that is known of one source, and how to begin with it, to be copied as it stands."""
+    """Print the facts of one source, and a connection and a DAG to copy."""
     types = ", ".join(connection_types(source.key)) if source.auth else ""
     console.print(_facts(source.title, category=source.category, connection_spec=source.connection_spec_id,
                          airflow_connection=types, note=source.note))  # fmt: skip
     for auth in source.auth:
-        facts = _facts(auth.name, parameters=parameters_of(auth), state=state(auth), ends=auth.deprecated,
-                       note=auth.note, document=auth.document)  # fmt: skip
+        facts = _facts(auth.name, parameters=parameters_of(auth), state=state(auth),
+                       deprecated=auth.deprecated, note=auth.note, document=auth.document)  # fmt: skip
         console.print(facts, Text(connection_line(source, auth)), soft_wrap=True)
     if source.auth:
         console.print(Text("\n" + dag(source)), soft_wrap=True)
@@ -141,7 +147,7 @@ def _facts(title: str, **facts: str | None) -> Table:
 
 
 def dag(source: Source) -> str:
-    """A DAG that connects the source and tests the connection."""
+    """Return a DAG that connects the source and tests the connection."""
     shapes = [set(auth.parameters) for auth in source.auth]
     alike = len(shapes) > 1 and shapes.count(shapes[-1]) > 1
     auth_spec = f"\n        auth_spec={json.dumps(source.auth[-1].name)}," if alike else ""
@@ -149,10 +155,10 @@ def dag(source: Source) -> str:
 
 
 def connection_line(source: Source, auth: AuthSpec) -> str:
-    """``airflow connections add`` with every parameter that must be there.
+    """Return the ``airflow connections add`` command with every required parameter.
 
-    Of the types that do, the one is printed that leaves the fewest secrets in the extra: Airflow hides the
-    password everywhere, an extra only under the names that it knows.
+    Choose the connection type that needs the fewest secrets in the extra. Airflow hides the password
+    everywhere, but an extra only if its key is one that Airflow knows as sensitive.
     """
     begin = f"airflow connections add {_word(source)}_default --conn-type"
     if source.key == "paypal":
@@ -168,7 +174,7 @@ def connection_line(source: Source, auth: AuthSpec) -> str:
 
 
 def _filled(source: Source, auth: AuthSpec, conn_type: str) -> tuple[dict[str, str], dict[str, str]]:
-    """The own fields and the extra of a connection of that type that gives all that must be there."""
+    """Return the fields and the extra that a connection of this type needs for the required parameters."""
     lines, common = templates_of(source.key, conn_type)
     own: dict[str, str] = {}
     extra: dict[str, str] = {}
@@ -182,7 +188,7 @@ def _filled(source: Source, auth: AuthSpec, conn_type: str) -> tuple[dict[str, s
 
 
 def _parts(line: str) -> tuple[list[str], list[str]] | None:
-    """The own fields and the keys of the extra that a line needs; None if it would leave a secret there."""
+    """Return the fields and the extra's keys that a line needs; None if a secret would be in the extra."""
     names = ["host" if name == "url" else name for name in required_fields(line)]
     keys = [name for name in names if name not in OWN_FIELDS]
     if not names or any("." in key or sounds_secret(key) for key in keys):

@@ -4,52 +4,56 @@
 
     AepError                                  E000
     ├── AepConfigError                        E100  a parameter or setting is wrong
-    │   ├── ConnectionSettingError            E101  a setting of an Airflow connection of type `aep`
-    │   ├── ConnectionMissingError            E102  no such Airflow connection, or it cannot be looked up
-    │   └── SourceCredentialsError            E103  the Airflow connection of the source, or what it fits
+    │   ├── ConnectionSettingError            E101  a setting of the Airflow connection of type `aep`
+    │   ├── ConnectionMissingError            E102  the Airflow connection does not exist, or cannot be read
+    │   └── SourceCredentialsError            E103  the Airflow connection of the source
     ├── AepTransportError                     E200  no usable reply
-    │   ├── AepConnectError                   E201  the request never left: name, route, TLS, proxy
-    │   │   ├── AepProxyError                 E202  it was the proxy
-    │   │   └── AepCertificateError           E203  it was the server's certificate
-    │   ├── AepTimeoutError                   E204  it left, and no whole reply came in time
-    │   ├── AepConnectionLostError            E205  it left, and the connection broke
-    │   └── AepReplyError                     E206  something came back that is not Flow Service's language
-    ├── AepStatusError                        E300  Adobe answered, and said no
+    │   ├── AepConnectError                   E201  could not connect: name, route, TLS, proxy
+    │   │   ├── AepProxyError                 E202  the proxy refused, or is unreachable
+    │   │   └── AepCertificateError           E203  the server's certificate is not trusted
+    │   ├── AepTimeoutError                   E204  sent, and no complete reply came in time
+    │   ├── AepConnectionLostError            E205  sent, and the connection broke
+    │   └── AepReplyError                     E206  the reply is not one of Flow Service
+    ├── AepStatusError                        E300  Adobe answered with an error
     │   ├── AepRequestError                   E301  400, 422 and other 4xx: the request is wrong
-    │   │   └── ChangeUnsupportedError        E302  this source's connections cannot be changed
+    │   │   └── ChangeUnsupportedError        E302  the source's base connections cannot be changed
     │   ├── AepAuthError                      E303  401, or IMS refused the credential
     │   ├── AepPermissionError                E304  403
-    │   ├── AepNotFoundError                  E305  404: gone, or not yours to see
-    │   ├── AepVersionError                   E306  412: somebody changed it meanwhile
+    │   ├── AepNotFoundError                  E305  404: deleted, or not visible to the credential
+    │   ├── AepVersionError                   E306  412: somebody else changed the entity
     │   ├── AepThrottledError                 E307  429
     │   └── AepServerError                    E308  5xx
-    ├── AepRunError                           E400  a run was waited for, and did not end as wanted
-    │   ├── RunFailedError                    E401  it failed
-    │   ├── RunPartialError                   E402  it ended, and left more records behind than allowed
-    │   ├── RunTimeoutError                   E403  it did not end before the deadline
-    │   └── DataflowStoppedError              E404  none began, and the dataflow is disabled or deleted
-    ├── AepConflictError                      E500  the entity is not in a state this task can go on from
-    │   ├── EntityExistsError                 E501  ``if_exists="fail"`` and it does, or it is another thing
-    │   │   └── EntityDiffersError            E510  it exists and differs from what is wanted
+    ├── AepRunError                           E400  a flow run did not end as the task requires
+    │   ├── RunFailedError                    E401  the run failed
+    │   ├── RunPartialError                   E402  the run ended, and too many records failed
+    │   ├── RunTimeoutError                   E403  the run did not end before the deadline
+    │   └── DataflowStoppedError              E404  no run began: the dataflow is disabled or deleted
+    ├── AepConflictError                      E500  the state in AEP does not let the task continue
+    │   ├── EntityExistsError                 E501  an entity of the same name exists
+    │   │   └── EntityDiffersError            E510  it exists and differs from the parameters
     │   ├── TitleTakenError                   E502  the Schema Registry has the title already
-    │   ├── AmbiguousEntityError              E503  several stand, and which is meant cannot be told
-    │   ├── EntityChangedError                E504  somebody else changed what this task was about to change
+    │   ├── AmbiguousEntityError              E503  several entities of the same name exist
+    │   ├── EntityChangedError                E504  somebody else changed the entity at the same time
     │   ├── EntityStateError                  E505  disabled, a draft, or not enabled in time
-    │   ├── EntityInUseError                  E506  something hangs on it
-    │   ├── SourceWithdrawnError              E507  the platform does not offer the source, or not any more
-    │   ├── AmbiguousRunError                 E508  a run may have been started, and it cannot be told
+    │   ├── EntityInUseError                  E506  another entity uses it
+    │   ├── SourceWithdrawnError              E507  the platform does not offer the source
+    │   ├── AmbiguousRunError                 E508  a run may have been started; which one is unknown
     │   └── CredentialsRefusedError           E509  the source does not accept the connection's credentials
-    ├── WorkerSlotError                       E600  this try has slept enough in a worker's slot
-    └── TaskStoreError                        E601  Airflow's task state store failed where it decides
+    ├── WorkerSlotError                       E600  the try used up its sleep budget
+    └── TaskStoreError                        E601  Airflow's task state store failed
 
-Each class says in general what happened, why, and what to do, and ``docs/errors.md`` is made of that; a
-raised error says it of the case at hand, and ends with its class's code, such as ``[AEP-E204]``. A code keeps
-its meaning: it is never given to another class.
+Each class says in general what happened, why, and what to do. ``docs/errors.md`` is generated from these
+texts. A raised error says the same about its own case, and ends with the code of its class, such as
+``[AEP-E204]``. A code keeps its meaning: it is never given to another class.
 
-``status`` is the HTTP status or None; ``code`` Adobe's error code with prefix and suffix (two catalogues
-share numbers, so ``FLOW-1404-412`` and a connector's ``1404`` are different things); ``request_id`` what
-Adobe's support asks for; ``retryable`` whether the same call may succeed later; ``retry_after`` the
-server's wish in seconds.
+Every error has these attributes:
+
+- ``status``: the HTTP status, or None
+- ``code``: Adobe's error code with prefix and suffix. Two catalogues share numbers: ``FLOW-1404-412`` and a
+  connector's ``1404`` are different errors
+- ``request_id``: the id that Adobe's support asks for
+- ``retryable``: whether the same call can succeed later
+- ``retry_after``: seconds that the server asked to wait
 """
 
 from __future__ import annotations
@@ -69,14 +73,14 @@ class AepError(Exception):
     stable_code: ClassVar[str] = "AEP-E000"
     """This provider's own code of the class; ``code`` is Adobe's."""
     what: ClassVar[str] = "Something failed between Airflow and Adobe Experience Platform."
-    why: ClassVar[str] = "It is none of the kinds below."
-    todo: ClassVar[str] = "Read the message; where it does not help, report it with the task's log."
+    why: ClassVar[str] = "No other class of this page describes the error."
+    todo: ClassVar[str] = "Read the message. If it does not help, report it with the task's log."
 
     default_retryable = False
     retry_helps: ClassVar[str] = ""
-    """In words when a retry helps, where that depends on the case."""
+    """If it depends on the case whether a retry helps: the condition in words."""
     may_have_happened = False
-    """Whether the effect of what was asked can stand although it failed."""
+    """Whether the request can have had its effect although it failed."""
 
     def __init__(
         self,
@@ -97,12 +101,12 @@ class AepError(Exception):
 
     @classmethod
     def with_advice(cls: type[Self], happened: str, **facts: Any) -> Self:
-        """An error of which nothing is known but what happened: why and what to do are those of its kind."""
+        """Make an error from what happened alone. The class adds why and what to do."""
         return cls(f"{happened} {cls.why} {cls.todo}", **facts)
 
     @classmethod
     def docs(cls) -> str:
-        """Return the place of this error in the documentation."""
+        """Return the path and anchor of this error in the documentation."""
         return f"docs/errors.md#{cls.stable_code.lower()}"
 
     @property
@@ -121,20 +125,20 @@ class AepError(Exception):
 
 
 class WorkerSlotError(AepError):
-    """This try has slept as long as a try may sleep in a worker's slot; its retry goes on."""
+    """The try used up its sleep budget in the worker slot. The retry continues."""
 
     stable_code = "AEP-E600"
-    what = "The try ended, since it would have slept for more than a minute in a worker's slot."
-    why = "Adobe's services asked for patience, or something took long to be set up; others need the slot."
+    what = "The try ended, because it would have slept for more than a minute in a worker slot."
+    why = "Adobe's services asked to wait, or an entity took long to be set up. Other tasks need the slot."
     todo = (
-        "Let Airflow retry: the next try goes on where this one stopped. If the retries run out, give the "
+        "Let Airflow retry: the next try continues where this one stopped. If the retries run out, give the "
         "task more `retries`, and put tasks that run at the same time into a pool."
     )
     default_retryable = True
 
 
 class TaskStoreError(AepError):
-    """Airflow's task state store could not be read or written, and what it holds decides what is safe."""
+    """Airflow's task state store could not be read or written, and the task depends on it."""
 
     stable_code = "AEP-E601"
     what = "Nothing was started or deleted: Airflow's task state store could not be read or written."
@@ -150,12 +154,12 @@ class TaskStoreError(AepError):
 
 
 class AepConfigError(AepError):
-    """A parameter or a connection's setting is wrong. ``parameter`` names it as the user wrote it."""
+    """A parameter or a connection's setting is invalid. ``parameter`` names it as the user wrote it."""
 
     stable_code = "AEP-E100"
-    what = "A parameter of the task was not taken."
-    why = "It is missing, of a wrong type or form, or does not fit what stands on the platform."
-    todo = "Correct the parameter that the message names, in the DAG or in what its template rendered to."
+    what = "A parameter of the task is invalid."
+    why = "It is missing, has a wrong type or form, or does not fit what exists in AEP."
+    todo = "Correct the parameter that the message names. If it is a template, check what it rendered to."
 
     def __init__(self, message: str, *, parameter: str | None = None, **facts: object) -> None:
         super().__init__(message, **facts)  # type: ignore[arg-type]
@@ -167,59 +171,59 @@ class AepConfigError(AepError):
 
 
 class ConnectionSettingError(AepConfigError):
-    """A setting of an Airflow connection of type ``aep`` is missing or wrong."""
+    """A setting of an Airflow connection of type ``aep`` is missing or invalid."""
 
     stable_code = "AEP-E101"
     what = "The Airflow connection to Adobe Experience Platform cannot be used."
-    why = "A setting of it is missing or malformed; the message names it as it is stored."
-    todo = "Correct the setting in Airflow's connection of type `aep`, then press *Test* there."
+    why = "A setting is missing or malformed. The message names it as Airflow stores it."
+    todo = "Correct the setting in the Airflow connection of type `aep`, then press *Test*."
 
 
 class ConnectionMissingError(AepConfigError):
-    """There is no Airflow connection of this id, or Airflow cannot look it up."""
+    """No Airflow connection has this id, or Airflow cannot read it."""
 
     stable_code = "AEP-E102"
     what = "An Airflow connection was not found."
-    why = "There is none of this id, or Airflow's database or secrets backend could not be asked."
-    todo = "Add the connection, or pass the id of one that there is, in the parameter that the message names."
+    why = "No connection has this id, or Airflow's database or secrets backend did not answer."
+    todo = "Add the connection, or set the parameter that the message names to the id of an existing one."
 
 
 class SourceCredentialsError(AepConfigError):
-    """What the source's Airflow connection holds fits no way to authenticate, or several."""
+    """The source's Airflow connection fits no authentication type of the source, or several."""
 
     stable_code = "AEP-E103"
-    what = "The source's credentials were not sent to the platform."
+    what = "The source's credentials were not sent to AEP."
     why = (
-        "What the source's Airflow connection holds is incomplete, malformed, or fits none or several of the "
-        "ways in which the source authenticates."
+        "The source's Airflow connection is incomplete or malformed, or it fits no authentication type of "
+        "the source, or several."
     )
     todo = (
-        "Complete that Airflow connection, or say the way by `auth_spec`. `python -m airflow_provider_aep "
-        "sources NAME` shows what a source needs."
+        "Complete that Airflow connection, or choose the authentication type with `auth_spec`. "
+        "`python -m airflow_provider_aep sources NAME` shows what a source needs."
     )
 
 
 class AepTransportError(AepError):
-    """No usable reply."""
+    """A request got no usable reply."""
 
     stable_code = "AEP-E200"
-    what = "A request was not answered in a way that can be used."
+    what = "A request got no usable reply."
     why = "The network, a proxy or Adobe's service failed."
-    todo = "Let Airflow retry; if it stays, look at the way from the worker to `host` and `ims_host`."
+    todo = "Let Airflow retry. If it fails again, check the network from the worker to `host` and `ims_host`."
 
     default_retryable = True
     may_have_happened = True
 
 
 class AepConnectError(AepTransportError):
-    """The request never left. ``culprit`` is ``host``, or what the kinds below name."""
+    """The request was not sent. ``culprit`` is ``host``, ``proxy`` or ``certificate``."""
 
     stable_code = "AEP-E201"
     what = "Could not connect to the server. Nothing was sent."
     why = "The server's name is unknown, nothing listens at its port, or a firewall is in between."
     todo = (
-        "Check the setting that the message names, `host` or `ims_host` of the AEP connection, scheme and "
-        "port included. Then check DNS, proxy and firewall of the worker."
+        "Check the setting that the message names, `host` or `ims_host` of the AEP connection, with scheme "
+        "and port. Then check DNS, proxy and firewall of the worker."
     )
 
     may_have_happened = False
@@ -227,11 +231,11 @@ class AepConnectError(AepTransportError):
 
 
 class AepProxyError(AepConnectError):
-    """The request never left: the proxy refused it, is not there, or its address is none."""
+    """The request was not sent: the proxy refused it, is unreachable, or its address is invalid."""
 
     stable_code = "AEP-E202"
     what = "The environment's proxy did not let a request through. Nothing was sent."
-    why = "The proxy refused it, is not reachable, or its address is invalid."
+    why = "The proxy refused it, is unreachable, or its address is invalid."
     todo = (
         "Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY in the environment of workers and triggerer, and that "
         "the proxy lets `host` and `ims_host` pass."
@@ -240,46 +244,46 @@ class AepProxyError(AepConnectError):
 
 
 class AepCertificateError(AepConnectError):
-    """The request never left: the server's certificate is not trusted."""
+    """The request was not sent: the server's certificate is not trusted."""
 
     stable_code = "AEP-E203"
     what = "The server's certificate is not trusted. Nothing was sent."
     why = "A company proxy intercepts TLS, the CA bundle is old, or the server is not the one it should be."
     todo = (
         "If a company proxy intercepts TLS, set `verify` of the AEP connection to the path of its CA bundle. "
-        "Else check `host` and `ims_host`. The check cannot be switched off."
+        "Else check `host` and `ims_host`. Certificate checks cannot be switched off."
     )
     culprit = "certificate"
     default_retryable = False
 
 
 class AepTimeoutError(AepTransportError):
-    """The request left, and no whole reply came within ``timeout``."""
+    """The request was sent, and no complete reply came within ``timeout``."""
 
     stable_code = "AEP-E204"
-    what = "A request left, and no whole reply came within `timeout`."
-    why = "The service is overloaded, or the network is slow; whether the effect stands is not known."
+    what = "A request was sent, and no complete reply came within `timeout`."
+    why = "The service is overloaded, or the network is slow. Whether the request had its effect is unknown."
     todo = (
-        "Let Airflow retry: a create finds what an earlier try made. If it stays, raise `timeout` of the AEP "
-        "connection."
+        "Let Airflow retry: a create finds what an earlier try made. If it fails again, raise `timeout` of "
+        "the AEP connection."
     )
 
 
 class AepConnectionLostError(AepTransportError):
-    """The request left, and the connection broke before the reply was whole."""
+    """The request was sent, and the connection broke before the reply was complete."""
 
     stable_code = "AEP-E205"
-    what = "A request left, and the connection broke before the whole reply was here."
-    why = "The server, a proxy or a load balancer closed it; whether the effect stands is not known."
+    what = "A request was sent, and the connection broke before the reply was complete."
+    why = "A server, proxy or load balancer closed it. Whether the request had its effect is unknown."
     todo = "Let Airflow retry: a create finds what an earlier try made."
 
 
 class AepReplyError(AepTransportError):
-    """The reply is not what Flow Service speaks: HTML, broken JSON, a redirect, or without end."""
+    """The reply is not one of Flow Service: HTML, broken JSON, a redirect, or too long."""
 
     stable_code = "AEP-E206"
-    what = "A reply came that is not what Adobe documents."
-    why = "A proxy or gateway may have answered in Adobe's place, or the reply broke off."
+    what = "A reply differs from what Adobe documents."
+    why = "A proxy or gateway may have answered in Adobe's place, or the reply is incomplete."
     todo = "Check `host` of the AEP connection and the proxy settings, or try again later."
 
 
@@ -288,37 +292,37 @@ class AepStatusError(AepError):
 
     stable_code = "AEP-E300"
     what = "Adobe answered a request with an error."
-    why = "The reply's status, code and words are in the message."
-    todo = "Do what the message says to Adobe's code; give Adobe's support the request id."
+    why = "The message has the status, the code and the words of the reply."
+    todo = "Follow the advice in the message. If it does not help, give Adobe's support the request id."
 
 
 class AepRequestError(AepStatusError):
-    """The request is wrong as it stands (400, 422 and the like)."""
+    """Adobe refused the request as invalid (400, 422 and other 4xx)."""
 
     stable_code = "AEP-E301"
-    what = "Adobe refused a request as wrong (400, 422 and the like)."
-    why = "A value in it is not what the platform takes, or does not fit what stands there."
-    todo = "Correct what the message names. The same request will be refused again."
+    what = "Adobe refused a request as invalid (400, 422 and other 4xx)."
+    why = "A value is not allowed, or does not fit what exists in AEP."
+    todo = "Correct the value that the message names. The same request will be refused again."
 
 
 class ChangeUnsupportedError(AepRequestError):
-    """The source's connector does not let a base connection be changed (1300-400, 1445-400)."""
+    """The source's connector does not support changing a base connection (1300-400, 1445-400)."""
 
     stable_code = "AEP-E302"
     what = "The base connection was not changed."
-    why = "The source's connector does not let a base connection be changed."
+    why = "The source's connector does not support changing a base connection."
     todo = (
-        "Create another base connection with the new credentials, under another `name`, and upon it source "
-        "connection, target connection and dataflow anew; disable the old dataflow first."
+        "Disable the old dataflow first. Create another base connection with the new credentials, under "
+        "another `name`. Then create source connection, target connection and dataflow again."
     )
 
 
 class AepAuthError(AepStatusError):
-    """The credential or its token was refused (401, or an error of IMS)."""
+    """Adobe refused the credential or its token (401, or an error of IMS)."""
 
     stable_code = "AEP-E303"
-    what = "The credential of the AEP connection was refused, by IMS or by the service (401)."
-    why = "Client ID, client secret or `scopes` are wrong, or the credential was deleted or never entitled."
+    what = "IMS or the service refused the credential of the AEP connection (401)."
+    why = "Client ID, client secret or `scopes` are wrong, or the credential was deleted or is not entitled."
     todo = (
         "Compare `login`, `password`, `org_id` and `scopes` of the AEP connection with the OAuth "
         "Server-to-Server credential in the Developer Console."
@@ -326,20 +330,20 @@ class AepAuthError(AepStatusError):
 
 
 class AepPermissionError(AepStatusError):
-    """The credential may not do this here (403)."""
+    """The credential has no permission for this (403)."""
 
     stable_code = "AEP-E304"
-    what = "Adobe knows the credential, and does not let it do this (403)."
-    why = "No role that holds the credential has the permission in this sandbox."
-    todo = "In AEP's Permissions, add what the message names to a role that holds the credential."
+    what = "Adobe knows the credential, and refuses it the permission (403)."
+    why = "No role of the credential has the permission in this sandbox."
+    todo = "In AEP's *Permissions*, add the permission that the message names to a role of the credential."
 
 
 class AepNotFoundError(AepStatusError):
-    """There is no such thing, or the credential may not see it (404)."""
+    """The entity does not exist, or the credential may not see it (404)."""
 
     stable_code = "AEP-E305"
-    what = "Adobe does not find what the request is about (404)."
-    why = "It was deleted, stands in another sandbox or organization, or the credential may not see it."
+    what = "Adobe does not find the entity of a request (404)."
+    why = "It was deleted, is in another sandbox or organization, or the credential may not see it."
     todo = "Check the id and `sandbox`, then the credential's permissions."
 
 
@@ -347,18 +351,18 @@ class AepVersionError(AepStatusError):
     """The etag sent is not the current one (412)."""
 
     stable_code = "AEP-E306"
-    what = "A change was refused, since it was made from an older version (412)."
-    why = "Somebody else changed the entity meanwhile, again and again."
-    todo = "See in AEP who else changes it, then run the task again."
+    what = "Adobe refused a change, because it was based on an older version of the entity (412)."
+    why = "Somebody else changed the entity several times at the same time."
+    todo = "Check in AEP who else changes the entity, then run the task again."
 
 
 class AepThrottledError(AepStatusError):
     """Too many requests (429)."""
 
     stable_code = "AEP-E307"
-    what = "Adobe refused a request, since there were too many (429)."
-    why = "The organization's rate is used up, by this DAG or by others."
-    todo = "Let Airflow retry, after the time that Adobe asked for. Put tasks that run at a time into a pool."
+    what = "Adobe refused a request, because there were too many (429)."
+    why = "This DAG or other clients used up the organization's rate limit."
+    todo = "Let Airflow retry after the time that Adobe asked for. Put tasks that run at once into a pool."
 
     default_retryable = True
     may_have_happened = True
@@ -369,23 +373,24 @@ class AepServerError(AepStatusError):
 
     stable_code = "AEP-E308"
     what = "Adobe's service failed (5xx)."
-    why = "It is overloaded or out of order; whether the effect stands is not known."
-    todo = "Let Airflow retry. If it stays, look at status.adobe.com and give Adobe's support the request id."
+    why = "The service is overloaded or out of order. Whether the request had its effect is unknown."
+    todo = "Let Airflow retry. If it fails again, check status.adobe.com and give Adobe the request id."
 
     default_retryable = True
     may_have_happened = True
 
 
 class AepRunError(AepError):
-    """A run did not end as wanted. ``run_id`` names it, where it is known; ``result`` is the wait's result.
+    """A flow run did not end as the task requires.
 
-    Waiting once more finds the same run in the same state, so a retry of a mere wait cannot help.
+    ``run_id`` is the run's id, or None if it is unknown. ``result`` is the wait's result. A retry of a mere
+    wait cannot help: it finds the same run in the same state.
     """
 
     stable_code = "AEP-E400"
-    what = "A run of a dataflow did not end as the task wants it."
-    why = "The run says it itself; the message repeats it."
-    todo = "Look at the run by the task's link, then start another one."
+    what = "A run of a dataflow did not end as the task requires."
+    why = "The message repeats the reason that the run gives."
+    todo = "Open the task's link and check the run, then start another run."
 
     def __init__(
         self,
@@ -406,76 +411,74 @@ class RunFailedError(AepRunError):
 
     stable_code = "AEP-E401"
     what = "The run failed on the platform."
-    why = "The source could not be read, or its rows could not be brought in; the message has the codes."
-    todo = "Mend what the run names, then start it again, by `RetryFlowRunOperator` or by clearing the task."
+    why = "The source could not be read, or its records could not be ingested. The message has the codes."
+    todo = "Repair what the run names. Then run it again with `RetryFlowRunOperator`, or clear its task."
 
 
 class RunPartialError(AepRunError):
-    """The run ended, but not with every record: see ``max_failed_records`` and its siblings."""
+    """The run ended, and more records failed than the failure thresholds allow."""
 
     stable_code = "AEP-E402"
     what = "The run ended, and more records failed than the task allows."
-    why = "Rows did not fit the schema or the mapping."
+    why = "Records did not fit the schema or the mapping."
     todo = (
-        "Look at the failed records by the task's link, and mend source or mapping; or allow them by "
-        "`max_failed_records`, `max_failed_ratio` or `fail_on_partial=False`."
+        "Open the task's link, check the failed records, and repair the source or the mapping. Or allow "
+        "failed records with `max_failed_records`, `max_failed_ratio` or `fail_on_partial=False`."
     )
 
 
 class RunTimeoutError(AepRunError):
-    """The run did not end, or none began, before the deadline."""
+    """The run did not end, or no run began, before the deadline."""
 
     stable_code = "AEP-E403"
-    what = "The run did not end, or none began, before `timeout`."
-    why = "It takes longer than usual, or the dataflow's schedule is another."
+    what = "The run did not end, or no run began, before `timeout`."
+    why = "The run takes longer than usual, or the dataflow has another schedule than expected."
     todo = (
-        "Look at the dataflow by the task's link. Raise `timeout` if a run may take that long. A "
-        "`FlowRunSensor` raises Airflow's `AirflowSensorTimeout` in its place, with this error as the cause."
+        "Open the task's link and check the dataflow. Raise `timeout` if a run may take that long. A "
+        "`FlowRunSensor` raises Airflow's `AirflowSensorTimeout` instead, with this error as the cause."
     )
 
 
 class DataflowStoppedError(AepRunError):
-    """The dataflow is disabled or deleted, so the run that is waited for will not begin."""
+    """The dataflow is disabled or deleted, so no run will begin."""
 
     stable_code = "AEP-E404"
-    what = "The wait ended before a run began: the dataflow starts none."
+    what = "The wait ended before a run began: the dataflow does not start runs."
     why = "The dataflow is disabled or deleted. AEP disables a dataflow that failed for 30 days running."
-    todo = (
-        "Enable the dataflow, in AEP or by `EnableDataflowOperator`, or create it again; then clear the task."
-    )
+    todo = "Enable the dataflow (`EnableDataflowOperator` can do it) or create it again. Then clear the task."
 
 
 class AepConflictError(AepError):
-    """What stands on the platform keeps this task from going on."""
+    """The state in AEP does not let the task continue."""
 
     stable_code = "AEP-E500"
-    what = "The task stopped before it would have done harm."
-    why = "What stands on the platform is not what the task can go on from."
-    todo = "Look at the entities that the message names in AEP."
+    what = "The task stopped before it changed anything that it should not change."
+    why = "The entities in AEP are in a state from which the task cannot continue."
+    todo = "Check the entities that the message names in AEP."
 
 
 class EntityExistsError(AepConflictError):
-    """``if_exists="fail"``, and an entity of this identity exists already."""
+    """An entity of this identity exists, and ``if_exists`` is ``fail`` or the entity cannot be reused."""
 
     stable_code = "AEP-E501"
     what = "Nothing was created: an entity of this name exists already."
-    why = "`if_exists` is 'fail', or what stands differs in something that cannot be changed."
-    todo = "Choose another `name`, or set `if_exists` to 'reuse' or 'update' where the message offers it."
+    why = "`if_exists` is 'fail', or the existing entity differs in a field that cannot be changed."
+    todo = "Choose another `name`. If the message offers it, set `if_exists` to 'reuse' or 'update' instead."
 
 
 class EntityDiffersError(EntityExistsError):
-    """An entity of this identity exists, and is not what the task wants in the fields of ``differences``."""
+    """An entity of this identity exists, and differs from the parameters in ``differences``."""
 
     stable_code = "AEP-E510"
-    what = "Nothing was created or changed: an entity of this name exists and differs from what is wanted."
+    what = "Nothing was created or changed: an entity of this name exists and differs from the parameters."
     why = (
-        "A parameter was changed after the entity was made, or somebody changed the entity in AEP. The "
-        "message lists each field with its existing and its wanted value. Under `if_exists='reuse'` that is "
-        "an error only with `on_difference='fail'`, under `if_exists='update'` only for what AEP does not "
-        "let one change."
+        "A parameter was changed after the entity was created, or somebody changed the entity in AEP. The "
+        "message lists each field with its existing and its desired value. With `if_exists='reuse'` a "
+        "difference is an error only if `on_difference='fail'`. With `if_exists='update'` it is an error "
+        "only if AEP does not support the change."
     )
     todo = (
-        "Set `if_exists` to 'update' to change the entity, correct the parameters, or take the way round "
+        "Set `if_exists` to 'update' to change the entity, correct the parameters, or follow the alternative "
         "that the message names."
     )
 
@@ -485,83 +488,83 @@ class EntityDiffersError(EntityExistsError):
 
 
 class TitleTakenError(AepConflictError):
-    """The Schema Registry refused a title that it has already: a task that raced may just have made it."""
+    """The Schema Registry has the title already, perhaps from a task that ran at the same time."""
 
     stable_code = "AEP-E502"
     what = "Nothing was created: the Schema Registry has the title already."
-    why = "Titles are unique over schemas, field groups, classes and data types (Adobe's `XDM-1521-400`)."
+    why = "A title is unique across schemas, field groups, classes and data types (Adobe's `XDM-1521-400`)."
     todo = "Choose another `name`."
 
     may_have_happened = True
 
 
 class AmbiguousEntityError(AepConflictError):
-    """Several entities share the identity and none may be chosen or removed safely."""
+    """Several entities share the identity, and none of them can be chosen or removed safely."""
 
     stable_code = "AEP-E503"
-    what = "Several entities of the same name stand, and which is meant cannot be told."
-    why = "Names are not unique on the platform, and not all of these were made by this provider."
-    todo = "Delete or rename all but one, or choose another `name`; the message has their ids."
+    what = "Several entities of the same name exist, and it is unknown which one to use."
+    why = "Names are not unique in AEP, and this provider did not create all of these entities."
+    todo = "Delete or rename all but one, or choose another `name`. The message has their ids."
 
 
 class EntityChangedError(AepConflictError):
-    """Somebody else changed what this task was about to change; nothing of theirs was overwritten."""
+    """Somebody else changed the entity at the same time. Their change was kept."""
 
     stable_code = "AEP-E504"
     what = "The credentials were not replaced."
-    why = "Somebody else changed the connection while this task was about to."
-    todo = "See in AEP who it was and which credentials are right; to set those of the task, clear it."
+    why = "Somebody else changed the connection at the same time as this task."
+    todo = "Check in AEP who changed it and which credentials are right. To set those of the task, clear it."
 
 
 class EntityStateError(AepConflictError):
-    """The entity is in a state this task cannot use."""
+    """The task cannot use the entity in its present state."""
 
     stable_code = "AEP-E505"
-    what = "The entity exists and cannot be used."
-    why = "It is disabled, a draft, was deleted meanwhile, or is still being set up."
+    what = "The entity exists, and its state does not let the task use it."
+    why = "It is disabled, a draft, still being set up, or was deleted while the task ran."
     todo = (
-        "If it is still being set up, let Airflow retry: the next try goes on waiting. Else enable, publish "
-        "or delete it in AEP, or choose another `name`."
+        "If it is still being set up, let Airflow retry: the next try continues to wait. Else enable, "
+        "publish or delete it in AEP, or choose another `name`."
     )
-    retry_helps = "helps if the entity is still being set up or was deleted meanwhile, and in no other case"
+    retry_helps = "helps if the entity is still being set up or was deleted while the task ran, else not"
 
 
 class EntityInUseError(AepConflictError):
-    """The entity cannot be deleted: something hangs on it."""
+    """The entity cannot be deleted: another entity uses it."""
 
     stable_code = "AEP-E506"
-    what = "Nothing was deleted: something hangs on the entity."
-    why = "A source connection or a dataflow uses it (Adobe's `1418-400`); the message names them."
-    todo = "Delete the dataflow first, then its source connection, then the base connection."
+    what = "Nothing was deleted: another entity uses this one."
+    why = "A source connection or a dataflow uses it (Adobe's `1418-400`). The message names them."
+    todo = "Delete the dataflow first, then its source connection, then this entity."
 
 
 class SourceWithdrawnError(AepConflictError):
-    """The platform does not offer the source's connection spec, or not to this credential."""
+    """The platform does not offer the source's connection spec to this credential."""
 
     stable_code = "AEP-E507"
     what = "Nothing was created: the platform does not offer the source."
     why = "Adobe has withdrawn it (`1413-400`, or 404), or the organization is not entitled to it."
-    todo = "Use the source that the message names, or ask Adobe; `sources --live` lists what there is."
+    todo = "Use the source that the message names, or ask Adobe. `sources --live` lists what is available."
 
 
 class AmbiguousRunError(AepConflictError):
-    """A run may have been started, and which one is unknown: starting another could move rows twice."""
+    """A run may have been started, and which one is unknown. Another run could ingest records twice."""
 
     stable_code = "AEP-E508"
-    what = "It is unknown which run this task has started, and none was started again."
+    what = "It is unknown which run this task has started. No other run was started."
     why = (
-        "A reply was lost, and no new run shows this task's window, or several do. A second run would move "
-        "the same rows twice."
+        "A reply was lost, and no new run shows this task's window, or several do. A second run would "
+        "ingest the same records twice."
     )
-    todo = "Look at the dataflow's runs in AEP. Clear the task to start a new one."
+    todo = "Check the dataflow's runs in AEP. Clear the task to start a new run."
 
 
 class CredentialsRefusedError(AepConflictError):
-    """AEP tried the connection, and the source does not accept its credentials."""
+    """AEP tested the connection, and the source refused its credentials."""
 
     stable_code = "AEP-E509"
-    what = "AEP tried the base connection, and the source did not let it in."
-    why = "The credentials are wrong, or the source does not let Adobe's addresses in."
+    what = "AEP tested the base connection, and the source refused it."
+    why = "The credentials are wrong, or the source blocks Adobe's IP addresses."
     todo = (
         "Correct the Airflow connection that holds them, then create the connection again with "
         "`if_exists='update'`, or rotate its credentials."
@@ -613,7 +616,7 @@ __all__ = [
 
 
 def every_kind() -> list[type[AepError]]:
-    """Every class of the tree, by its code."""
+    """Return every class of the tree, in the order of the codes."""
     found, left = [], [AepError]
     while left:
         kind = left.pop()

@@ -1,4 +1,4 @@
-"""Whether a run that ended did so well enough, and if not, why, in a sentence."""
+"""Evaluate a run that ended against the failure thresholds, and say in a sentence what is wrong."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from airflow_provider_aep.flow_service.validation import check_count
 
 _ADVICE = {
     "CONNECTOR-1001-500": "The source could not be read: check its credentials, that it is reachable and "
-    "that what the dataflow reads is still there",
-    "CONNECTOR-2001-500": "The data were copied and could not be processed: check mapping, schema and data",
+    "that the source object still exists",
+    "CONNECTOR-2001-500": "The data was copied and could not be processed: check mapping, schema and data",
     "INGEST-1212-400": "Some records could not be ingested: check mapping, schema and data",
     "MAPPER-3700-400": "Some records could not be mapped: check the mapping set against the data",
-    "133": "There was nothing to ingest: no file of the source fell into the run's window. "
+    "133": "There was nothing to ingest: no file of the source belongs to the run's window. "
     "Check that window and the source's files",
 }
 
 
 @dataclass(frozen=True)
 class FailureThresholds:
-    """How much may be missing.
+    """How many records may fail.
 
     ``max_failed_records`` and ``max_failed_ratio`` (0 to 1, of the records read) are None if not set. If one
-    is set, it decides, whether the run says success or partial success. Else ``fail_on_partial``
-    refuses a partial success, and a ``success`` that carries failed records.
+    is set, it decides, for a success and for a partial success. Else ``fail_on_partial`` refuses a partial
+    success, and a success with failed records.
     """
 
     max_failed_records: int | None = None
@@ -44,7 +44,10 @@ class FailureThresholds:
 def read_thresholds(
     max_failed_records: object, max_failed_ratio: object, fail_on_partial: object
 ) -> FailureThresholds:
-    """Read thresholds as a user writes them or Jinja renders them. :raises AepConfigError: which parameter"""
+    """Read thresholds as a user writes them or Jinja renders them.
+
+    :raises AepConfigError: a threshold is invalid
+    """
     most = None if _unset(max_failed_records) else check_count(max_failed_records, "max_failed_records")
     if isinstance(fail_on_partial, str) and fail_on_partial.strip().lower() in {"true", "false"}:
         fail_on_partial = fail_on_partial.strip().lower() == "true"
@@ -54,37 +57,37 @@ def read_thresholds(
 
 
 def judge(
-    run: Run, limits: FailureThresholds, *, link: str = "", scrub: Callable[[str], str] = str
+    run: Run, thresholds: FailureThresholds, *, link: str = "", scrub: Callable[[str], str] = str
 ) -> AepRunError | None:
-    """Return what is wrong with a run that ended; None if nothing is.
+    """Return the error of a run that ended; None if the run succeeded within the thresholds.
 
-    :param link: where to look at it, for the message
-    :param scrub: takes known secrets out of the service's words
+    :param link: the run's page in AEP, for the message
+    :param scrub: removes known secrets from the service's words
     """
     if run.phase is Phase.BAD:
         return _error(RunFailedError, run, "failed", link, scrub)
-    if (reason := _too_little(run, limits)) is not None:
+    if (reason := _too_many_failed(run, thresholds)) is not None:
         return _error(RunPartialError, run, reason, link, scrub)
     return None
 
 
-def _too_little(run: Run, limits: FailureThresholds) -> str | None:
+def _too_many_failed(run: Run, thresholds: FailureThresholds) -> str | None:
     failed, partial = run.records_failed, run.phase is Phase.PARTIAL
-    most, ratio = limits.max_failed_records, limits.max_failed_ratio
+    most, ratio = thresholds.max_failed_records, thresholds.max_failed_ratio
     if most is None and ratio is None:
-        if partial and limits.fail_on_partial:
+        if partial and thresholds.fail_on_partial:
             return (
-                "succeeded only in part. Set `max_failed_records` or `max_failed_ratio` to what is fine, or "
-                "`fail_on_partial=False` to let that pass"
+                "succeeded only in part. To allow failed records, set `max_failed_records` or "
+                "`max_failed_ratio`, or `fail_on_partial=False`"
             )
-        if failed and limits.fail_on_partial:
+        if failed and thresholds.fail_on_partial:
             return (
-                f"says {run.status}, but {failed} records failed. Set `max_failed_records` or "
-                "`max_failed_ratio` to the number that is fine"
+                f"has the status {run.status}, but {failed} records failed. To allow failed records, set "
+                "`max_failed_records` or `max_failed_ratio`"
             )
         return None
     if failed is None:
-        return "succeeded only in part, and does not say how many records failed" if partial else None
+        return "succeeded only in part, and the number of failed records is unknown" if partial else None
     if most is not None and failed > most:
         return f"ended with {failed} failed records, more than `max_failed_records`={most}"
     share = _share(run, failed)
@@ -103,10 +106,11 @@ def _share(run: Run, failed: int) -> float:
 def _error(
     kind: type[AepRunError], run: Run, reason: str, link: str, scrub: Callable[[str], str]
 ) -> AepRunError:
-    """Connector's error, inner code, ``ErrorCode=``, counts and link, as far as the run tells."""
+    """Make the error from the connector's code, inner codes, ``ErrorCode=``, counts and link, if known."""
 
     def words(text: str, most: int) -> str:
-        return " ".join(scrub(text).split())[:most]  # what is cut off a secret would not be known for one
+        # scrub before truncating: a truncated secret is not recognized
+        return " ".join(scrub(text).split())[:most]
 
     outer = next((one for one in run.problems if not one.inner), None)
     named = outer or (run.problems[0] if run.problems else None)
@@ -148,6 +152,6 @@ def _ratio(value: object) -> float | None:
     if 0 <= ratio <= 1:
         return ratio
     raise AepConfigError(
-        "`max_failed_ratio` must be a number from 0 to 1: 0.005 is a half per cent.",
+        "`max_failed_ratio` must be a number from 0 to 1. For half a per cent, write 0.005.",
         parameter="max_failed_ratio",
     )

@@ -12,15 +12,18 @@ from airflow_provider_aep.flow_service.validation import check_choice
 MATCHES = ("data_interval", "next", "latest")
 
 _LONGEST_RUN = 86_400.0
-"""Seconds before the wait began in which a run that it is still going on may have started."""
+"""Seconds: the longest time that a run may have been running when the wait begins."""
 
 
 @dataclass(frozen=True)
 class RunSelector:
-    """Which run to wait for. All times in epoch seconds.
+    """Which run to wait for. All times are in epoch seconds.
 
-    ``match``: ``data_interval`` the run that brings the data of ``start`` to ``end``; ``next`` the first run
-    that ends after ``since``; ``latest`` the newest, whatever became of it, or the first to come.
+    ``match`` is one of these:
+
+    - ``data_interval``: the run that ingests the data of ``start`` to ``end``
+    - ``next``: the first run that ends after ``since``
+    - ``latest``: the newest run, ended or not, or the first run if the dataflow has none yet
     """
 
     match: str = "latest"
@@ -33,7 +36,7 @@ class RunSelector:
 
     @property
     def started_from(self) -> float | None:
-        """No run that started earlier can be meant; None where any can."""
+        """Return the earliest start of a run that can be selected; None if there is no bound."""
         if self.match == "data_interval":
             return self.start
         return self.since - _LONGEST_RUN if self.match == "next" else None
@@ -41,14 +44,14 @@ class RunSelector:
 
 @dataclass(frozen=True)
 class Choice:
-    """The selected run, and how it was recognized, in words for the log."""
+    """The selected run, and in words for the log how it was selected."""
 
     run: Run
     by: str
 
 
 def choose(runs: Iterable[Run], selector: RunSelector) -> Choice | None:
-    """Return the selected run, or None while there is none."""
+    """Return the selected run, or None while no run matches."""
     ordered = sorted((run for run in runs if run.id), key=_begin)
     if selector.match == "latest":
         return Choice(ordered[-1], "being the newest") if ordered else None
@@ -61,12 +64,13 @@ def choose(runs: Iterable[Run], selector: RunSelector) -> Choice | None:
 
 
 def _of_interval(ordered: list[Run], start: float, end: float) -> Choice | None:
-    """By the runs' windows where they show one, else by when they started.
+    """Select by the runs' windows if they show one, else by their start.
 
-    Of several runs over the same window the newest counts: it is the retry. Where no window holds all of
-    the interval, the run that reaches its end is the last one needed. Without a window a run is taken to
-    bring what came before it started, as one with a delta column does. A zero-length data interval is
-    what came before it: not the window that begins with it, which is the next one.
+    If several runs have the same window, the newest is selected: it is the retry. If no window contains the
+    whole interval, the run whose window reaches the end of the interval is the last one needed. A run that
+    shows no window counts as ingesting the data from before its start, as a run with a delta column does. A
+    zero-length data interval selects the window that ends at it or contains it, not the window that begins
+    at it: that is the next one.
     """
     ending = [run for run in ordered if run.window and run.window[0] < end <= run.window[1]]
     whole = [run for run in ending if run.window and run.window[0] <= start]
@@ -90,6 +94,6 @@ def _next(ordered: list[Run], since: float) -> Choice | None:
 
 
 def _begin(run: Run) -> tuple[float, float, str]:
-    """By start, then by creation; what has not started yet comes last."""
+    """Return the sort key: start, then creation. A run that has not started sorts last."""
     started = math.inf if run.started_at is None else run.started_at
     return started, run.created_at or 0.0, run.id

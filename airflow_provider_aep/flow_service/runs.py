@@ -1,9 +1,9 @@
-"""Runs of a dataflow, and the dataflow as a wait for a run sees it.
+"""Read runs of a dataflow, and the dataflow itself as far as a wait for a run needs it.
 
-Adobe's "Monitor dataflows" tutorial and OpenAPI give a run's shape. They spell states in five ways and mix
-seconds with milliseconds, ``-1`` means *unknown*, and a run that says ``success`` can carry failed records
-(the tutorial's own sample does). The requests for runs are in :mod:`.requests`, the selection of the run of
-a data interval in :mod:`.run_selection`.
+Follows Adobe's "Monitor dataflows" tutorial and OpenAPI. They spell statuses in five ways and mix seconds
+with milliseconds. ``-1`` means *unknown*. A run with the status ``success`` can have failed records, as the
+tutorial's own sample has. The requests for runs are in :mod:`.requests`. The selection of the run of a data
+interval is in :mod:`.run_selection`.
 """
 
 from __future__ import annotations
@@ -36,15 +36,18 @@ _ENDS = {
 }
 
 _UNDER_WAY = {"", "inprogress", "processing", "waiting", "queued", "scheduled", "pending"}
-"""As Adobe's documents spell the other statuses, and none while the run has no metrics."""
+"""The other statuses as Adobe's documents spell them. A run without metrics has no status."""
 
 _IN_MILLISECONDS = 1e11
-"""A time since the epoch beyond this is in milliseconds: in seconds it would be the year 5138."""
+"""An epoch time from here on is in milliseconds: in seconds it would be the year 5138."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One error that a run names, in its words. ``inner``: of the service behind the connector's."""
+    """One error that a run names, in the run's words.
+
+    ``inner``: whether the error is one of the service behind the connector.
+    """
 
     code: str
     message: str = ""
@@ -53,9 +56,10 @@ class Problem:
 
 @dataclass(frozen=True)
 class Run:
-    """A run as of one reply. Times in epoch seconds; counts and ``bytes`` None where they are not known.
+    """A run as one reply shows it. Times are in epoch seconds. An unknown count or time is None.
 
-    ``dataflow`` (its name) and ``dataset_id`` stand in no such reply: who knows them fills them in.
+    ``dataflow`` is the dataflow's name. The caller fills in ``dataflow`` and ``dataset_id``, because no reply
+    about a run has them.
     """
 
     id: str
@@ -78,17 +82,17 @@ class Run:
 
     @property
     def unknown(self) -> str | None:
-        """The status if no document names it, else None."""
+        """Return the status if no document names it, else None."""
         return None if self.ended else _unknown(self.status)
 
     @property
     def ended(self) -> bool:
-        """Return whether nothing more is to come."""
+        """Return whether the run has ended."""
         return self.phase is not Phase.RUNNING
 
     @property
     def seconds(self) -> float | None:
-        """How long it took, or None."""
+        """Return the seconds that the run took, or None if they are unknown."""
         if self.started_at is None or self.completed_at is None or self.completed_at < self.started_at:
             return None
         return round(self.completed_at - self.started_at, 3)
@@ -96,7 +100,7 @@ class Run:
     def result(self) -> dict[str, Any]:
         """Return the result of a wait, the same in every mode.
 
-        ``status`` in one spelling, times in ISO 8601 in UTC. What AEP does not tell is None.
+        ``status`` has one spelling for each meaning. Times are in ISO 8601 in UTC. Unknown values are None.
         """
         start, end = self.window or (None, None)
         return {
@@ -119,7 +123,7 @@ class Run:
 
 
 class RunSnapshot(NamedTuple):
-    """The little that a poller keeps of a run: whether it ended, when it began, how long it took."""
+    """The state of a run at one poll: whether it ended, when it started (epoch seconds), how long it took."""
 
     ended: bool
     started_at: float | None
@@ -129,7 +133,7 @@ class RunSnapshot(NamedTuple):
 
 
 def read_snapshot(item: Mapping[str, Any]) -> RunSnapshot:
-    """Read a run snapshot. Cheap: the poller reads a thousand in a row."""
+    """Read a run snapshot. This must stay cheap: the poller reads a thousand in a row."""
     duration = _mapping(_mapping(item.get("metrics")).get("durationSummary"))
     started = epoch_seconds(duration.get("startedAtUTC"))
     if read_phase(item) is Phase.RUNNING:
@@ -145,7 +149,7 @@ def read_phase(item: Mapping[str, Any]) -> Phase:
 
 
 def read_run(item: Mapping[str, Any]) -> Run:
-    """A run out of an item of ``GET /runs`` or ``GET /runs/{id}``. Nothing in it but the id is needed."""
+    """Read a run from an item of ``GET /runs`` or ``GET /runs/{id}``. Only the id is required."""
     metrics = _mapping(item.get("metrics"))
     records = _mapping(metrics.get("recordSummary"))
     sizes = _mapping(metrics.get("sizeSummary"))
@@ -174,7 +178,7 @@ def read_run(item: Mapping[str, Any]) -> Run:
 
 
 def epoch_seconds(value: object) -> float | None:
-    """A time since the epoch in seconds, whichever unit a document chose; None for 0, -1 and nonsense."""
+    """Return an epoch time in seconds, given in seconds or milliseconds; None if it is 0, -1 or invalid."""
     number = _number(value)
     if number is None or number <= 0:
         return None
@@ -182,23 +186,23 @@ def epoch_seconds(value: object) -> float | None:
 
 
 def iso_time(epoch: float | None) -> str | None:
-    """A time since the epoch in ISO 8601, in UTC, as results have it. None if unknown."""
+    """Return a time in epoch seconds as ISO 8601 in UTC; None if it is unknown."""
     if epoch is None:
         return None
     try:
-        moment = datetime.fromtimestamp(round(epoch, 3), timezone.utc)
+        time = datetime.fromtimestamp(round(epoch, 3), timezone.utc)
     except (ValueError, OverflowError, OSError):
         return None
-    return moment.isoformat(timespec="milliseconds" if moment.microsecond else "seconds")
+    return time.isoformat(timespec="milliseconds" if time.microsecond else "seconds")
 
 
 def unknown_status(run_id: str | None, status: str) -> str:
-    """Say for the log that a status is unknown."""
+    """Return the log line about an unknown status."""
     return f"Run {run_id} has the status {status!r}, which is unknown. It counts as still running."
 
 
 def _status(item: Mapping[str, Any]) -> str:
-    """``metrics.statusSummary.status``; the OpenAPI's ``status.value`` where that is not there."""
+    """Return ``metrics.statusSummary.status``, else the OpenAPI's ``status.value``."""
     status = _mapping(_mapping(item.get("metrics")).get("statusSummary")).get("status")
     if not isinstance(status, str) or not status.strip():
         status = item.get("status")
@@ -211,7 +215,7 @@ def _folded(status: str) -> str:
 
 
 def _unknown(status: str) -> str | None:
-    """The status of a run that has not ended, if no document names it."""
+    """Return the status of a run that has not ended, if no document names the status."""
     return None if _folded(status) in _UNDER_WAY else status
 
 
@@ -228,7 +232,10 @@ def _number(value: object) -> float | None:
 
 
 def _count(summary: Mapping[str, Any], key: str, *, left_out: int | None = None) -> int | None:
-    """A count; None where it is unknown (-1). ``left_out`` for a key that a filled summary leaves out."""
+    """Return a count; None if it is unknown (-1).
+
+    :param left_out: the count of a key that is missing in a summary with other keys
+    """
     if key not in summary:
         return left_out if summary else None
     number = _number(summary[key])
@@ -254,7 +261,7 @@ def _activities(item: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _window(item: Mapping[str, Any], activities: list[Mapping[str, Any]]) -> tuple[float, float] | None:
-    """The window of source data: from an activity's duration, or from what the run was asked for."""
+    """Return the window of source data, from an activity's duration or from the run's parameters."""
     candidates = [
         (extensions.get("windowStart"), extensions.get("windowEnd"))
         for one in activities
@@ -270,7 +277,7 @@ def _window(item: Mapping[str, Any], activities: list[Mapping[str, Any]]) -> tup
 
 
 def _problems(metrics: Mapping[str, Any], activities: list[Mapping[str, Any]]) -> Iterator[Problem]:
-    """Every error named, the connector's before inner ones, each once."""
+    """Yield every error that the run names, once each: the connector's first, then inner ones."""
     summaries = [_mapping(part.get("statusSummary")) for part in (metrics, *activities)]
     seen: set[str] = set()
     for inner in (False, True):
@@ -286,7 +293,10 @@ def _problems(metrics: Mapping[str, Any], activities: list[Mapping[str, Any]]) -
 
 
 def _detail(metrics: Mapping[str, Any], activities: list[Mapping[str, Any]]) -> str | None:
-    """An ``errorDetail`` with an ``ErrorCode=``: it tells a wrong password from a network that broke."""
+    """Return an ``errorDetail`` with an ``ErrorCode=``.
+
+    The code distinguishes a wrong password from a network failure.
+    """
     for part in (metrics, *activities):
         summary = _mapping(part.get("statusSummary"))
         for holder in (_mapping(summary.get("extensions")), summary):
@@ -298,9 +308,10 @@ def _detail(metrics: Mapping[str, Any], activities: list[Mapping[str, Any]]) -> 
 
 @dataclass(frozen=True)
 class Dataflow:
-    """A dataflow as of one reply. ``stopped`` says why no run will start, in a word; None while one can.
+    """A dataflow as one reply shows it.
 
-    ``name`` and ``dataset_id`` are None where they are unknown.
+    ``stopped`` says in a word why no run will start. It is None while a run can start. ``name`` and
+    ``dataset_id`` are None if they are unknown.
     """
 
     id: str
@@ -312,29 +323,29 @@ class Dataflow:
         return f"dataflow {self.name!r} ({self.id})" if self.name else f"dataflow {self.id}"
 
     def after(self, known: Dataflow | None) -> Dataflow:
-        """With what an earlier reply told and this one does not."""
+        """Return the dataflow. Name and dataset come from an earlier reply if this reply lacks them."""
         if known is None:
             return self
         return replace(self, name=self.name or known.name, dataset_id=self.dataset_id or known.dataset_id)
 
     @property
     def no_run(self) -> str:
-        """Say that no next run will start."""
+        """Return the sentence that no run will start."""
         return f"The {self} is {self.stopped}: it starts no flow run."
 
     @property
     def run_goes_on(self) -> str | None:
-        """Say that no run starts after the one that is waited for; None while one can."""
+        """Return the sentence that the dataflow is stopped but its run continues, else None."""
         return (
             self.stopped
-            and f"The {self} is {self.stopped}. The flow run that began goes on, and so does the wait."
+            and f"The {self} is {self.stopped}. The flow run that began continues, and the wait continues."
         )
 
 
 def read_dataflow(item: Mapping[str, Any], flow_id: str, scrub: Callable[[str], str]) -> Dataflow:
-    """A dataflow out of an item of ``GET /flows`` or ``GET /flows/{id}``.
+    """Read a dataflow from an item of ``GET /flows`` or ``GET /flows/{id}``.
 
-    :param scrub: takes known secrets out of its name, which goes into logs and results
+    :param scrub: removes known secrets from the name, which appears in logs and results
     """
     name = item.get("name")
     name = scrub(name) if isinstance(name, str) and name.strip() else None
@@ -342,5 +353,5 @@ def read_dataflow(item: Mapping[str, Any], flow_id: str, scrub: Callable[[str], 
 
 
 def deleted(flow_id: str) -> Dataflow:
-    """A dataflow that Flow Service does not find."""
+    """Return a dataflow that Flow Service does not find."""
     return Dataflow(flow_id, stopped="deleted, or not visible to the credential")

@@ -1,4 +1,4 @@
-"""When a dataflow runs, and the window of source data that a run on demand brings in.
+"""Read the schedule of a dataflow, and the window of source data of a run on demand.
 
 Follows ``PeriodicSchedule`` of Adobe's flow specs and the refusals 1360 to 1369.
 """
@@ -17,7 +17,7 @@ from airflow_provider_aep.flow_service.validation import whole_number
 FREQUENCIES = ("once", "minute", "hour", "day", "week")
 SHORTEST_MINUTES = 15
 LEAD = 20.0
-"""Seconds that a start that was not given lies ahead: longer than making the dataflow takes."""
+"""Seconds from now to the default start: longer than the creation of the dataflow takes."""
 
 _YEAR_3000 = 32_503_680_000
 _KNOWN = {"frequency", "interval", "start", "backfill"}
@@ -25,7 +25,10 @@ _KNOWN = {"frequency", "interval", "start", "backfill"}
 
 @dataclass(frozen=True)
 class Schedule:
-    """``start`` in epoch seconds; ``interval`` in units of ``frequency``, None for ``once``."""
+    """The schedule of a dataflow.
+
+    ``start`` is in epoch seconds. ``interval`` is in units of ``frequency``, and None for ``once``.
+    """
 
     frequency: str
     interval: int | None
@@ -34,28 +37,30 @@ class Schedule:
 
     @property
     def once(self) -> bool:
+        """Return whether the dataflow runs only once."""
         return self.frequency == "once"
 
     def params(self) -> dict[str, Any]:
-        """``scheduleParams``; numbers as numbers, though Adobe's samples print them as text."""
+        """Return ``scheduleParams``. Numbers are numbers, although Adobe's samples have them as text."""
         given = {"startTime": self.start, "frequency": self.frequency, "interval": self.interval}
         if not self.once:
             given["backfill"] = self.backfill
         return {key: value for key, value in given.items() if value is not None}
 
     def check_start(self, now: float) -> None:
-        """For a dataflow that is still to be made: one that stands has begun long ago, and that is fine.
+        """Check that the start has not passed. Only a dataflow that is still to be created needs this.
 
-        :raises AepConfigError: Flow Service refuses a start that has passed (1360-400)
+        :param now: epoch seconds
+        :raises AepConfigError: the start has passed; Flow Service would refuse it (1360-400)
         """
         if self.start < now:
-            moment = datetime.fromtimestamp(self.start, timezone.utc).isoformat()
+            start = datetime.fromtimestamp(self.start, timezone.utc).isoformat()
             raise _wrong(
-                f"starts in the past, at {moment}; Flow Service refuses that. Leave start out to begin now"
+                f"starts in the past, at {start}. Flow Service refuses that. Leave start out to start now"
             )
 
     def warning(self) -> str | None:
-        """Warn of what is allowed, but seldom meant."""
+        """Return a warning about an interval that is allowed but probably a mistake, else None."""
         if (
             self.frequency in ("day", "week")
             and self.interval is not None
@@ -63,18 +68,18 @@ class Schedule:
         ):
             return (
                 f"interval={self.interval}, frequency={self.frequency!r} means every {self.interval} "
-                f"{self.frequency}s. The least interval of {SHORTEST_MINUTES} is for minutes only."
+                f"{self.frequency}s. The minimum interval of {SHORTEST_MINUTES} is for minutes only."
             )
         return None
 
 
 def read_schedule(given: object, now: float) -> Schedule:
-    """Check a schedule ``{"frequency", "interval", "start", "backfill"}``.
+    """Read a schedule ``{"frequency", "interval", "start", "backfill"}``.
 
-    ``start`` is a datetime, an ISO text, or epoch seconds; left out, the flow starts :data:`LEAD` seconds
-    from ``now`` (epoch seconds).
-
-    :raises AepConfigError: naming ``schedule`` and what is wrong in it
+    :param given: ``start`` in it is a datetime, an ISO 8601 text, or epoch seconds. By default the dataflow
+        starts :data:`LEAD` seconds from ``now``
+    :param now: epoch seconds
+    :raises AepConfigError: the schedule is invalid
     """
     if not isinstance(given, Mapping):
         raise _wrong(
@@ -112,12 +117,12 @@ def _start(value: object, now: float) -> int:
         return int(now + LEAD)
     start = epoch_seconds(value)
     if start is None:
-        raise _wrong("has a start that is neither a datetime, an ISO text nor epoch seconds")
+        raise _wrong("has a start that is neither a datetime, an ISO 8601 text nor epoch seconds")
     return int(start)
 
 
 def epoch_seconds(value: object) -> float | None:
-    """Epoch seconds of a datetime, an ISO text or a number (also as text); None of anything else."""
+    """Return a datetime, an ISO 8601 text or a number (also as text) as epoch seconds; None if invalid."""
     try:
         if isinstance(value, str) and not value.strip().isdigit():
             value = datetime.fromisoformat(value.strip().replace("Z", "+00:00"))
@@ -128,7 +133,7 @@ def epoch_seconds(value: object) -> float | None:
         seconds = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):
         return None
-    return seconds if 0 <= seconds < _YEAR_3000 else None  # beyond it milliseconds are meant
+    return seconds if 0 <= seconds < _YEAR_3000 else None  # a higher number is in milliseconds
 
 
 def _wrong(problem: str) -> AepConfigError:
@@ -136,13 +141,15 @@ def _wrong(problem: str) -> AepConfigError:
 
 
 def read_window(start: object, end: object) -> tuple[float, float]:
-    """Start and end in epoch seconds; each a datetime, an ISO text or epoch seconds.
+    """Read a window, and return start and end in epoch seconds.
 
-    Adobe's OpenAPI says milliseconds, its examples and tutorials are in seconds.
+    Each is a datetime, an ISO 8601 text or epoch seconds. Adobe's OpenAPI says milliseconds, but its examples
+    and tutorials use seconds.
 
-    :raises AepConfigError: naming ``window_start`` or ``window_end`` (1381-400: the end before the start)
+    :raises AepConfigError: ``window_start`` or ``window_end`` is invalid, or the end is not after the start
+        (1381-400)
     """
-    first, last = _moment(start, "window_start"), _moment(end, "window_end")
+    first, last = _whole_seconds(start, "window_start"), _whole_seconds(end, "window_end")
     if last <= first:
         raise AepConfigError(
             "`window_end` is not after `window_start`, in whole seconds.", parameter="window_end"
@@ -151,17 +158,17 @@ def read_window(start: object, end: object) -> tuple[float, float]:
 
 
 def shown(start: float, end: float) -> str:
-    """A window in epoch seconds, as messages show it."""
+    """Return a window in epoch seconds as messages show it."""
     first, last = (time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(at)) for at in (start, end))
     return f"{first} to {last} UTC"
 
 
-def _moment(value: object, parameter: str) -> float:
+def _whole_seconds(value: object, parameter: str) -> float:
     seconds = epoch_seconds(value)
     if seconds is None:
         raise AepConfigError(
-            f"`{parameter}` is neither a datetime, an ISO text nor epoch seconds. In a DAG, the data "
-            "interval is `{{ data_interval_start }}` and `{{ data_interval_end }}`.",
+            f"`{parameter}` is neither a datetime, an ISO 8601 text nor epoch seconds. For the data interval "
+            "of a DAG run, give `{{ data_interval_start }}` and `{{ data_interval_end }}`.",
             parameter=parameter,
         )
     return float(int(seconds))

@@ -1,7 +1,7 @@
-"""Source objects: a table, files, a REST resource or a stream; how each is explored and collected.
+"""Source objects: a table, files, a REST resource or a stream of a source.
 
-Follows Adobe's explore and collect tutorials, and those of single sources. A :class:`SourceObject` holds the
-differences between them.
+Follows Adobe's explore and collect tutorials, and the tutorials of single sources. A :class:`SourceObject`
+holds the differences between the kinds.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _PROPERTIES = {
     "compression_type": "compressionType",
     "encoding": "encoding",
 }
-_LISTED = {"name", "can_preview", "can_fetch_schema"}  # what a list tells besides, and nobody needs here
+_LISTED = {"name", "can_preview", "can_fetch_schema"}  # other keys of an entry of a list, ignored here
 _SPEC_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _FILE_KEYS = {"path", "type", "file_type", "recursive", *_PROPERTIES}
 
@@ -34,10 +34,10 @@ _FILE_KEYS = {"path", "type", "file_type", "recursive", *_PROPERTIES}
 class SourceObject:
     """One table, file, folder, REST resource or stream of a source.
 
-    :param kind: the ``objectType`` it is explored by, or ``stream``; a pattern of files counts as ``folder``
-    :param path: what it is called
-    :param params: what a source connection's ``params`` say of it, a table's columns apart
-    :param data: a source connection's ``data``; None for files of which nobody has said how they are written
+    :param kind: the ``objectType`` for an explore call, or ``stream``; a pattern of files is a ``folder``
+    :param path: its path or name
+    :param params: the source connection's ``params``, except a table's columns
+    :param data: the source connection's ``data``; None for files of unknown format
     """
 
     kind: str
@@ -47,29 +47,29 @@ class SourceObject:
 
     @property
     def has_delta_column(self) -> bool:
-        """Return whether a column tells new rows from old ones. Files and resources are compared by time."""
+        """Return whether a column distinguishes new rows from old. For files their time does."""
         return self.kind == "table"
 
     @property
     def folder(self) -> str:
-        """The folder that holds a pattern's files, or that is itself meant."""
+        """Return the folder of a pattern's files, or the folder itself."""
         if "*" not in self.path:
             return self.path
         return self.path.partition("*")[0].rpartition("/")[0] + "/"
 
     def first_file(self, entries: list[dict[str, Any]]) -> SourceObject:
-        """The first of a folder's files: it stands for all of them where columns are to be told.
+        """Return the first file of a folder or pattern: its columns are used for all its files.
 
-        :raises AepConfigError: there is none
+        :raises AepConfigError: no file matches
         """
         pattern = self.path if "*" in self.path else "*"
         for entry in entries:
             if entry["type"] == "file" and fnmatchcase(entry["path"], pattern):
                 return replace(self, kind="file", path=entry["path"])
-        raise _wrong_file(f"{self.path!r} holds no file yet whose columns could be told")
+        raise _wrong_file(f"{self.path!r} matches no file, so its columns are unknown: add a file")
 
-    def question(self) -> tuple[str, str, dict[str, str]]:
-        """How to explore it: ``objectType``, ``object``, and what else the query says."""
+    def explore_query(self) -> tuple[str, str, dict[str, str]]:
+        """Return ``objectType``, ``object`` and further parameters of the explore call."""
         if self.kind == "rest":
             return "rest", "json", {"fileType": "json", "sourceParams": _encoded(self.params)}
         if self.kind != "file":
@@ -78,22 +78,25 @@ class SourceObject:
             return "file", self.path, {"determineProperties": "true"}
         return "file", self.path, {"fileType": self.data["format"], **self.data.get("properties", {})}
 
-    def found_out(self, document: object) -> SourceObject:
-        """The same with the form that ``determineProperties`` found out."""
+    def with_detected_format(self, document: object) -> SourceObject:
+        """Return the source object with the format in a reply to ``determineProperties``.
+
+        :raises AepReplyError: Flow Service did not detect the format
+        """
         found = document.get("properties") if isinstance(document, Mapping) else None
         if not isinstance(found, Mapping) or not found.get("fileType"):
             raise AepReplyError(
-                f"Flow Service did not find out how {self.path!r} is written: its name "
-                "or its first bytes do not tell. Say it by `file`'s file_type."
+                f"Flow Service did not detect the format of {self.path!r} from its name and first bytes. "
+                "Set `file_type` in `file`."
             )
         properties = {key: found[key] for key in _PROPERTIES.values() if found.get(key)}
         return replace(self, data=_data(str(found["fileType"]).lower(), properties))
 
 
 def read_source_object(given: Mapping[str, Any]) -> SourceObject:
-    """Read the source object out of ``table``, ``file``, ``resource`` and ``stream``; one must be given.
+    """Read the source object from ``table``, ``file``, ``resource`` or ``stream``.
 
-    :raises AepConfigError: none is given, or several are, or the one is wrong
+    :raises AepConfigError: not exactly one of them is given, or the value is invalid
     """
     named = {name: value for name, value in given.items() if value not in (None, False)}
     if len(named) == 1:
@@ -102,13 +105,13 @@ def read_source_object(given: Mapping[str, Any]) -> SourceObject:
     problem = "are given together" if named else "are all missing"
     names = list(named or given)
     raise AepConfigError(
-        f"{', '.join(f'`{name}`' for name in names)} {problem}: give the one that is to be read.",
+        f"{', '.join(f'`{name}`' for name in names)} {problem}: give exactly one of them.",
         parameter=names[-1] if named else names[0],
     )
 
 
 def _table(value: object) -> SourceObject:
-    """A table; or what a list calls a file, a folder or a resource."""
+    """Read a table, or a file, folder or resource as an entry of a list."""
     kind = str(value.get("type")).lower() if isinstance(value, Mapping) else ""
     if kind in ("file", "folder"):
         return _file(value)
@@ -134,13 +137,13 @@ def _file(value: object) -> SourceObject:
 
 
 def _form(given: Mapping[str, Any]) -> dict[str, Any] | None:
-    """How files are written, as far as somebody says so: all of it, or nothing."""
+    """Return the format of files if the user gives one. Further properties need a ``file_type``."""
     properties = {
         adobes: str(given[name]) for name, adobes in _PROPERTIES.items() if given.get(name) is not None
     }
     if given.get("file_type") is None:
         if properties:
-            raise _wrong_file("says how the files are written, but not the file_type: give it too")
+            raise _wrong_file("has properties of the format, but no file_type: give a file_type too")
         return None
     return _data(check_choice(str(given["file_type"]).lower(), "file", FILE_TYPES), properties)
 
@@ -150,7 +153,7 @@ def _data(file_type: str, properties: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _resource(value: object) -> SourceObject:
-    """A self-serve source's resource: its path, or all parameters that choose it."""
+    """Read a resource of a self-serve source: its path, or all parameters that select it."""
     if isinstance(value, str) and _is_path(value):
         value = {"resourcePath": value}
     params = check_object(value, "resource")
@@ -175,7 +178,7 @@ def _is_path(text: str) -> bool:
 
 
 def _encoded(params: Mapping[str, Any]) -> str:
-    """``sourceParams``: base64 of JSON."""
+    """Return ``sourceParams``: JSON in base64."""
     return base64.b64encode(json.dumps(dict(params)).encode()).decode()
 
 
@@ -184,14 +187,14 @@ def _wrong_file(problem: str) -> AepConfigError:
 
 
 def spec_id_of(source: object) -> str:
-    """The connection spec of a source, by its name in the catalogue or as the id itself."""
+    """Return the connection spec's id of a source, which is given by name or by that id."""
     if isinstance(source, str) and _SPEC_ID.fullmatch(source.strip()):
         return source.strip()
     return find_source(source).connection_spec_id
 
 
 def read_tables(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """``{"name", "path", "type", "can_preview", "can_fetch_schema"}`` of each entry of the root."""
+    """Return ``{"name", "path", "type", "can_preview", "can_fetch_schema"}`` of each entry."""
     return [
         {
             "name": str(item.get("name") or item.get("path")),
@@ -206,7 +209,7 @@ def read_tables(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def table_path(table: object) -> str:
-    """A table's path, given as such or as an entry of the list of tables."""
+    """Return a table's path, which is given as a text or as an entry of the list of tables."""
     path = table.get("path") or table.get("name") if isinstance(table, Mapping) else table
     if isinstance(path, str) and path.strip() not in {"", "None"} and path.isprintable():
         return path
@@ -218,9 +221,12 @@ def table_path(table: object) -> str:
 
 
 def read_columns(document: object, path: str) -> list[dict[str, Any]]:
-    """``{"name", "type", "xdm"}`` of each column; a field of a record in JSON is one by its dotted path.
+    """Return ``{"name", "type", "xdm"}`` of each column.
 
-    (One explore tutorial prints a file's columns as a bare array.)
+    A nested field of JSON is a column under its dotted path. One explore tutorial shows a file's columns as
+    a bare array, so that form is read too.
+
+    :raises AepReplyError: the reply has no columns
     """
     schema = document.get("schema") if isinstance(document, dict) else {"columns": document}
     if isinstance(schema, dict) and isinstance(schema.get("properties"), dict):
@@ -233,7 +239,7 @@ def read_columns(document: object, path: str) -> list[dict[str, Any]]:
 
 
 def _fields(properties: Mapping[str, Any], above: str = "") -> Iterator[dict[str, Any]]:
-    """List the fields of a JSON Schema that hold a value; an array counts as one."""
+    """Yield the fields of a JSON Schema that have a value. An array counts as one value."""
     for name, node in properties.items():
         inner = node.get("properties") if isinstance(node, Mapping) else None
         if isinstance(inner, Mapping):
@@ -244,20 +250,23 @@ def _fields(properties: Mapping[str, Any], above: str = "") -> Iterator[dict[str
 
 
 def check_columns(columns: object) -> list[dict[str, Any]]:
-    """Columns as ``InspectTableOperator`` returns them, given by a user."""
+    """Check columns that a user gives in the form in which ``InspectTableOperator`` returns them."""
     if isinstance(columns, list | tuple) and columns:
         checked = [dict(one) for one in columns if isinstance(one, Mapping) and one.get("name")]
         if len(checked) == len(columns):
             return checked
     raise AepConfigError(
-        "`columns` is no list of columns. Each is a dict with a name, a type and xdm, as "
+        "`columns` is not a list of columns. Each column is a dict with a name, a type and xdm, as "
         "InspectTableOperator returns them.",
         parameter="columns",
     )
 
 
 def read_rows(document: object, path: str) -> list[dict[str, Any]]:
-    """The rows of a preview."""
+    """Return the rows of a preview.
+
+    :raises AepReplyError: the reply has no rows
+    """
     rows = document.get("data") if isinstance(document, dict) else None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise AepReplyError.with_advice(f"Previewing {path!r} was answered without rows.")

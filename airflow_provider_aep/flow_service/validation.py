@@ -19,25 +19,25 @@ _SANDBOX = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,255}")
 
 
 def is_id(value: object) -> bool:
-    """Return whether a value may stand in a path as an id."""
+    """Return whether a value is allowed as an id in a path."""
     return isinstance(value, str) and value != "None" and _ID.fullmatch(value) is not None
 
 
 def check_id(value: object, parameter: str) -> str:
-    """An id that may stand in a path: letters, digits, ``-`` and ``_``; no slash, dot or blank."""
+    """Check an id before it is used in a path: only letters, digits, ``-`` and ``_``."""
     if isinstance(value, str) and is_id(value):
         return value
     shown = repr(value) if isinstance(value, str) and len(value) <= 80 else f"a {type(value).__name__}"
     raise AepConfigError(
         f"`{parameter}` is not an ID of Flow Service: got {shown}. "
-        "An ID has only letters, digits, '-' and '_' (such as 24151d58-ffa7-4960-951d-58ffa7396097); "
-        "take it from the XCom of the task that created the entity.",
+        "An ID has only letters, digits, '-' and '_', such as 24151d58-ffa7-4960-951d-58ffa7396097. "
+        "Take it from the XCom of the task that created the entity.",
         parameter=parameter,
     )
 
 
 def check_name(value: object, parameter: str = "name") -> str:
-    """A name that the service keeps as it is, so that looking for it finds it again."""
+    """Check a name. AEP stores a valid name unchanged, so a list by name finds it again."""
     problem = _name_problem(value)
     if problem is None:
         assert isinstance(value, str)
@@ -53,13 +53,13 @@ def _name_problem(value: object) -> str | None:
     if not value.strip():
         return "is empty"
     if value == "None":
-        return "is 'None', which is what a template makes of nothing"
+        return "is 'None', the text that a template renders for a missing value"
     if len(value) > MAX_NAME:
         return f"has {len(value)} characters"
     if value != value.strip():
-        return "begins or ends with blanks, which would make it hard to find again"
+        return "begins or ends with blanks, so it could not be found again"
     if any(unicodedata.category(c) in {"Cc", "Cs"} for c in value):
-        return "holds control characters or broken unicode"
+        return "has control characters or broken unicode"
     return None
 
 
@@ -69,12 +69,12 @@ def can_be_sent(text: str) -> bool:
 
 
 def check_description(value: object) -> str | None:
-    """A description, short enough for a mark at its end."""
+    """Check a description. It must leave room for an ownership mark."""
     return check_text(value, "description", longest=LONGEST_TEXT - LONGEST_MARK)
 
 
 def check_text(value: object, parameter: str, *, longest: int = LONGEST_TEXT) -> str | None:
-    """A free text such as a description, or None."""
+    """Check a free text such as a description, or None."""
     if value is None:
         return None
     if not isinstance(value, str):
@@ -83,40 +83,40 @@ def check_text(value: object, parameter: str, *, longest: int = LONGEST_TEXT) ->
         )
     if len(value) > longest:
         raise AepConfigError(
-            f"`{parameter}` has {len(value)} characters; at most {longest} are sent.", parameter=parameter
+            f"`{parameter}` has {len(value)} characters, more than {longest}.", parameter=parameter
         )
     if not can_be_sent(value):
-        raise AepConfigError(f"`{parameter}` holds broken unicode.", parameter=parameter)
+        raise AepConfigError(f"`{parameter}` has broken unicode.", parameter=parameter)
     return value
 
 
 def check_header_pair(name: object, value: object) -> tuple[str, str]:
-    """A caller's own header: a name without odd characters, a value on one line."""
+    """Check a caller's own header: an allowed name, and a printable value on one line."""
     known = isinstance(name, str) and _HEADER_NAME.fullmatch(name)
     if known and isinstance(value, str) and all(" " <= c <= "~" or c == "\t" for c in value):
         return str(name), value
     raise AepConfigError(
-        "`headers` hold a name or a value that cannot be sent: both are texts, printable and on one line.",
+        "`headers` has an invalid name or value. Both must be texts, printable and on one line.",
         parameter="headers",
     )
 
 
 def check_header(value: object, parameter: str) -> str:
-    """A value that may stand in a header: printable ASCII, no blank, no line break, not empty.
+    """Check a value before it is used in a header: printable ASCII, no blank, no line break, not empty.
 
-    The value itself is not shown: a secret pasted into the wrong field would end in a log.
+    The error does not show the value: it could be a secret in the wrong field.
     """
     if isinstance(value, str) and value and all(" " < c <= "~" for c in value):
         return value
     raise AepConfigError(
-        f"`{parameter}` is empty or holds blanks, line breaks or other characters that cannot be sent "
+        f"`{parameter}` is empty or has blanks, line breaks or other characters that are not allowed "
         "in a header. Paste it again without anything around it.",
         parameter=parameter,
     )
 
 
 def check_sandbox(value: object, parameter: str = "sandbox") -> str:
-    """A sandbox's name (not its title): letters, digits, ``-`` and ``_``."""
+    """Check a sandbox's name (not its title): letters, digits, ``-`` and ``_``."""
     if isinstance(value, str) and _SANDBOX.fullmatch(value):
         return value
     shown = repr(value) if isinstance(value, str) and len(value) <= 80 else f"a {type(value).__name__}"
@@ -128,7 +128,7 @@ def check_sandbox(value: object, parameter: str = "sandbox") -> str:
 
 
 def check_choice(value: object, parameter: str, choices: tuple[str, ...]) -> str:
-    """One of a few words."""
+    """Check that a value is one of the choices."""
     if value in choices:
         return str(value)
     raise AepConfigError(
@@ -137,14 +137,14 @@ def check_choice(value: object, parameter: str, choices: tuple[str, ...]) -> str
 
 
 def check_method(value: object) -> str:
-    """An HTTP method, in capitals."""
+    """Check an HTTP method, and return it in capitals."""
     if isinstance(value, str) and re.fullmatch(r"[A-Za-z]{1,20}", value):
         return value.upper()
     raise AepConfigError("`method` must be an HTTP method such as 'GET'.", parameter="method")
 
 
 def check_object(value: object, parameter: str) -> Mapping[str, object]:
-    """A dict with texts as keys."""
+    """Check that a value is a dict with texts as keys."""
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
         return value
     raise AepConfigError(
@@ -153,28 +153,28 @@ def check_object(value: object, parameter: str) -> Mapping[str, object]:
 
 
 def check_flag(value: object, parameter: str) -> bool:
-    """True or False, and no text that only looks like one."""
+    """Check that a value is True or False. A text such as ``"True"`` is invalid."""
     if isinstance(value, bool):
         return value
     raise AepConfigError(f"`{parameter}` must be True or False, not {value!r:.40}.", parameter=parameter)
 
 
 def check_seconds(value: object, parameter: str) -> float:
-    """A number of seconds, zero or more."""
+    """Check a number of seconds, zero or more."""
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < float("inf"):
         return float(value)
     raise AepConfigError(f"`{parameter}` must be a number of seconds, zero or more.", parameter=parameter)
 
 
 def whole_number(value: object) -> int | None:
-    """A whole number; a text that holds one too, since templates render to text. Else None."""
+    """Return a whole number, also from a text, because templates render to text; else None."""
     if isinstance(value, str) and _DIGITS.fullmatch(value.strip()):
         return int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def check_count(value: object, parameter: str) -> int:
-    """A whole number, zero or more."""
+    """Check a whole number, zero or more."""
     number = whole_number(value)
     if number is not None and number >= 0:
         return number
@@ -185,11 +185,11 @@ _SCHEMA_ID = re.compile(r"https://ns\.adobe\.com/[A-Za-z0-9_]+/schemas/[A-Za-z0-
 
 
 def check_schema_id(value: object, parameter: str = "schema_id") -> str:
-    """A schema's ``$id``, which is a URL: ``https://ns.adobe.com/{tenant}/schemas/{hex}``."""
+    """Check a schema's ``$id``, a URL: ``https://ns.adobe.com/{tenant}/schemas/{hex}``."""
     if isinstance(value, str) and _SCHEMA_ID.fullmatch(value):
         return value
     raise AepConfigError(
-        f"`{parameter}` is no schema's $id. It looks like https://ns.adobe.com/TENANT/schemas/…, and is what "
-        "CreateSchemaOperator returns.",
+        f"`{parameter}` is not a schema's $id, such as https://ns.adobe.com/TENANT/schemas/…. "
+        "CreateSchemaOperator returns it.",
         parameter=parameter,
     )

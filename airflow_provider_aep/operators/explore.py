@@ -99,7 +99,7 @@ class SourceObjectOperator(SourceOperator):
             entries = self.explore(object_type="folder", object=source_object.folder)
             source_object = source_object.first_file(read_tables(entries))
             self.log.info("%s stands for all files.", source_object.path)
-        object_type, path, options = source_object.question()
+        object_type, path, options = source_object.explore_query()
         return self.explore(object_type=object_type, object=path, preview=preview, options=options)
 
 

@@ -114,7 +114,7 @@ class CreateSourceConnectionOperator(SourceObjectOperator, CreateOperator):
         if source_object.kind == "table" and columns is None:
             return source_object, read_columns(self.explore_object(source_object), source_object.path)
         if source_object.data is None:
-            return source_object.found_out(self.explore_object(source_object)), None
+            return source_object.with_detected_format(self.explore_object(source_object)), None
         return source_object, columns
 
     def _url(self, base_id: str | None, own: str) -> str:

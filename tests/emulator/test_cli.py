@@ -63,7 +63,7 @@ def test_the_table_has_every_row(said: Said) -> None:
         assert source.key[:20] in text
     assert text.count("uncertain") == sum(auth.uncertain for one in SOURCES for auth in one.auth)
     states = [command.state(auth) for one in SOURCES for auth in one.auth]
-    assert text.count(" ends ") == sum("ends" in state for state in states)
+    assert text.count(" deprecated ") == sum("deprecated" in state for state in states)
     assert text.count(" retired ") == states.count("retired") == 2
     assert "clientSecret*" in text
     assert "(host)" in text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_aep.__main__ import main
-from airflow_provider_aep.cli.errors import adobe_codes, advice, find_adobes
+from airflow_provider_aep.cli.errors import adobe_codes, advice, find_adobe_codes
 from airflow_provider_aep.flow_service.errors import AepAuthError, AepStatusError, every_kind
 
 
@@ -56,7 +56,7 @@ def test_one_of_adobes_is_explained(
 ) -> None:
     """By its whole code or its number; with the error that it is raised as, and whether a retry helps."""
     text = " ".join(said(monkeypatch, capsys, word).split())
-    assert text.startswith(f"{code}, a code of Adobe's")
+    assert text.startswith(f"{code}, a code of Adobe")
     assert meaning in text
     for heading in ("What it means", "Raised as AEP-E3", "A retry c", "Page docs/errors.md#aep-e3"):
         assert heading in text
@@ -65,7 +65,7 @@ def test_one_of_adobes_is_explained(
 def test_every_code_of_adobes_that_is_explained_is_found() -> None:
     """None is only in the table."""
     for code, kind in adobe_codes():
-        assert find_adobes(code) == [code]
+        assert find_adobe_codes(code) == [code]
         assert issubclass(kind, AepStatusError)
         assert advice(code)
 
@@ -73,7 +73,7 @@ def test_every_code_of_adobes_that_is_explained_is_found() -> None:
 @pytest.mark.parametrize("word", ["FLOW-9999-400", "9999", "40302", ""])
 def test_one_of_adobes_that_is_not_explained(word: str) -> None:
     """Is not taken for another."""
-    assert find_adobes(word) == []
+    assert find_adobe_codes(word) == []
 
 
 def test_a_code_that_there_is_not_ends_with_a_sentence(

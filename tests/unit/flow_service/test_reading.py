@@ -171,7 +171,7 @@ def test_what_is_no_table_no_column_and_no_row_is_named() -> None:
     with pytest.raises(AepConfigError, match=r"^`table` is neither") as caught:
         source_objects.table_path({})
     assert caught.value.parameter == "table"
-    with pytest.raises(AepConfigError, match=r"^`columns` is no list") as caught:
+    with pytest.raises(AepConfigError, match=r"^`columns` is not a list") as caught:
         source_objects.check_columns([{"name": "a"}, {}])
     assert caught.value.parameter == "columns"
     with pytest.raises(AepReplyError, match=r"^Exploring 'T' was answered without its columns"):

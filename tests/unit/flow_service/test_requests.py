@@ -199,19 +199,19 @@ def test_what_cannot_be_explored(object_type: str, object: Any, parameter: str, 
 
 def test_how_a_place_is_explored() -> None:
     """Each kind in a way of its own; files whose form nobody said are asked about it."""
-    place = source_objects.read_source_object
-    assert place({"table": "T"}).question() == ("table", "T", {})
-    assert place({"file": "/o/"}).question() == ("folder", "/o/", {})
-    assert place({"file": "/a"}).question() == ("file", "/a", {"determineProperties": "true"})
+    read = source_objects.read_source_object
+    assert read({"table": "T"}).explore_query() == ("table", "T", {})
+    assert read({"file": "/o/"}).explore_query() == ("folder", "/o/", {})
+    assert read({"file": "/a"}).explore_query() == ("file", "/a", {"determineProperties": "true"})
     said = {"path": "/a", "file_type": "delimited", "column_delimiter": ";"}
-    assert place({"file": said}).question() == (
+    assert read({"file": said}).explore_query() == (
         "file",
         "/a",
         {"fileType": "delimited", "columnDelimiter": ";"},
     )
     bare = {"path": "/a", "file_type": "json"}
-    assert place({"file": bare}).question() == ("file", "/a", {"fileType": "json"})
-    assert place({"resource": "orders"}).question() == (
+    assert read({"file": bare}).explore_query() == ("file", "/a", {"fileType": "json"})
+    assert read({"resource": "orders"}).explore_query() == (
         "rest",
         "json",
         {"fileType": "json", "sourceParams": "eyJyZXNvdXJjZVBhdGgiOiAib3JkZXJzIn0="},

@@ -11,7 +11,7 @@ from airflow_provider_aep.flow_service.run_evaluation import FailureThresholds, 
 from airflow_provider_aep.flow_service.runs import Phase, Problem, Run, read_run
 from tests.unit.flow_service.test_runs import item
 
-ADVICE = "Mend what the run names, then start it again, by `RetryFlowRunOperator` or by clearing the task."
+ADVICE = "Repair what the run names. Then run it again with `RetryFlowRunOperator`, or clear its task."
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_the_sentence_of_a_failed_run() -> None:
     assert str(error) == (
         'Run run-1 of dataflow flow-1 failed. CONNECTOR-1001-500: "Error in copying the data from ***" '
         "(behind it: 2200, ErrorCode=SftpNetworkIssue). The source could not be read: check its credentials, "
-        "that it is reachable and that what the dataflow reads is still there. Records: 5 read, unknown "
+        "that it is reachable and that the source object still exists. Records: 5 read, unknown "
         "written, 5 failed, 0 skipped. https://experience.adobe.com/x [AEP-E401]"
     )
     assert (error.code, error.run_id, error.retryable) == ("CONNECTOR-1001-500", "run-1", False)

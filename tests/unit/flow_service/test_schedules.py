@@ -83,7 +83,7 @@ def test_what_is_refused(given: Any, said: str) -> None:
 def test_a_start_that_has_passed_is_refused() -> None:
     """By the moment it names; the present second is no past."""
     Schedule("once", None, int(NOW)).check_start(NOW)
-    with pytest.raises(AepConfigError, match=r"in the past, at 2027-01-15T07:59:59\+00:00;"):
+    with pytest.raises(AepConfigError, match=r"in the past, at 2027-01-15T07:59:59\+00:00\."):
         Schedule("once", None, int(NOW) - 1).check_start(NOW)
 
 

@@ -29,9 +29,9 @@ def entry(path: str, kind: str = "file") -> dict[str, Any]:
 )
 def test_a_path_tells_what_it_is(path: str, kind: str, folder: str) -> None:
     """A folder ends with a slash, a pattern has an asterisk; `type` of the parameters says so."""
-    place = source_objects.read_source_object({"file": path})
-    assert (place.kind, place.folder) == (kind, folder)
-    assert place.params == {"path": path, "type": kind}
+    source_object = source_objects.read_source_object({"file": path})
+    assert (source_object.kind, source_object.folder) == (kind, folder)
+    assert source_object.params == {"path": path, "type": kind}
 
 
 def test_what_a_list_calls_a_folder_is_one() -> None:
@@ -49,17 +49,19 @@ def test_the_first_file_stands_for_all() -> None:
     entries = [entry("/o/a", "folder"), entry("/o/b.json"), entry("/o/c.csv"), entry("/o/d.csv")]
     assert source_objects.read_source_object({"file": "/o/*.csv"}).first_file(entries).path == "/o/c.csv"
     assert source_objects.read_source_object({"file": "/o/"}).first_file(entries).path == "/o/b.json"
-    with pytest.raises(AepConfigError, match="no file yet"):
+    with pytest.raises(AepConfigError, match="matches no file"):
         source_objects.read_source_object({"file": "/o/*.xml"}).first_file(entries)
 
 
 def test_a_form_that_is_not_found_out_is_an_error() -> None:
     """A source connection without one would be refused, or worse, guess."""
-    place = source_objects.read_source_object({"file": "/a.csv"})
+    source_object = source_objects.read_source_object({"file": "/a.csv"})
     for document in ([], {}, {"properties": []}, {"properties": {"columnDelimiter": ";"}}):
         with pytest.raises(AepReplyError, match="file_type"):
-            place.found_out(document)
-    found = place.found_out({"properties": {"fileType": "JSON", "compressionType": None, "other": 1}})
+            source_object.with_detected_format(document)
+    found = source_object.with_detected_format(
+        {"properties": {"fileType": "JSON", "compressionType": None, "other": 1}}
+    )
     assert found.data == {"format": "json"}
 
 
@@ -104,20 +106,20 @@ def test_what_a_flow_spec_tells() -> None:
 
 def test_what_a_place_says() -> None:
     """Kind, path, `params` and `data` of each way to name one."""
-    read, place = source_objects.read_source_object, source_objects.SourceObject
-    table = place("table", "T", {"tableName": "T"}, {"format": "tabular"})
+    read, source_object = source_objects.read_source_object, source_objects.SourceObject
+    table = source_object("table", "T", {"tableName": "T"}, {"format": "tabular"})
     assert read({"table": "T"}) == read({"table": {"path": "T", "type": None}}) == table
-    resource = place("rest", "orders", {"resourcePath": "orders"}, {"format": "json"})
+    resource = source_object("rest", "orders", {"resourcePath": "orders"}, {"format": "json"})
     assert read({"resource": "orders"}) == resource
     assert read({"table": entry("orders", "REST")}) == resource
-    assert read({"resource": {"a": 1}}) == place("rest", "resource", {"a": 1}, {"format": "json"})
-    stream = place("stream", "stream", {}, {"format": "json"})
+    assert read({"resource": {"a": 1}}) == source_object("rest", "resource", {"a": 1}, {"format": "json"})
+    stream = source_object("stream", "stream", {}, {"format": "json"})
     assert read({"stream": True}) == stream
-    assert read({"stream": {"a": 1}, "table": None, "file": False}) == place(
+    assert read({"stream": {"a": 1}, "table": None, "file": False}) == source_object(
         "stream", "stream", {"a": 1}, {"format": "json"}
     )
     file = {"path": "/a.csv", "file_type": "Delimited", "column_delimiter": ";", "compression_type": "gzip"}
-    assert read({"file": {**file, "encoding": "utf-8", "recursive": True}}) == place(
+    assert read({"file": {**file, "encoding": "utf-8", "recursive": True}}) == source_object(
         "file",
         "/a.csv",
         {"path": "/a.csv", "type": "file", "recursive": True},
@@ -145,7 +147,7 @@ def test_what_a_place_says() -> None:
             "file",
             "unknown keys: more, odd. It knows column_del",
         ),
-        ({"file": {"path": "/a", "encoding": "x"}}, "file", "but not the file_type"),
+        ({"file": {"path": "/a", "encoding": "x"}}, "file", "but no file_type"),
         ({"file": {"path": "/a", "file_type": "xml"}}, "file", "'xml'; it must be one of 'delimited', "),
         ({"file": {"path": "/a", "recursive": "yes"}}, "file", "must be True or False"),
         ({"resource": 5}, "resource", "must be a dict"),
@@ -163,7 +165,7 @@ def test_what_is_no_place(given: dict[str, Any], parameter: str, said: str) -> N
 
 
 def test_the_first_file_is_a_file() -> None:
-    """The rest of the place stays as it is."""
+    """The rest of the source_object stays as it is."""
     folder = source_objects.read_source_object({"file": {"path": "/o/", "file_type": "json"}})
     first = folder.first_file([entry("/o/a.json")])
     assert first == source_objects.SourceObject("file", "/o/a.json", folder.params, {"format": "json"})
@@ -174,9 +176,13 @@ def test_the_first_file_is_a_file() -> None:
 
 def test_a_form_that_is_found_out() -> None:
     """With what belongs to it, and nothing else of the reply."""
-    place = source_objects.read_source_object({"file": "/a.csv"})
+    source_object = source_objects.read_source_object({"file": "/a.csv"})
     properties = {"fileType": "DELIMITED", "columnDelimiter": ";", "compressionType": "", "odd": 1}
-    found = place.found_out({"properties": properties})
+    found = source_object.with_detected_format({"properties": properties})
     assert found.data == {"format": "delimited", "properties": {"columnDelimiter": ";"}}
-    assert (found.kind, found.path, found.params) == (place.kind, place.path, place.params)
-    assert found.question() == ("file", "/a.csv", {"fileType": "delimited", "columnDelimiter": ";"})
+    assert (found.kind, found.path, found.params) == (
+        source_object.kind,
+        source_object.path,
+        source_object.params,
+    )
+    assert found.explore_query() == ("file", "/a.csv", {"fileType": "delimited", "columnDelimiter": ";"})

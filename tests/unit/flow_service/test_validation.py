@@ -206,7 +206,7 @@ def test_a_callers_headers_pass(pair: tuple[str, str]) -> None:
 )
 def test_a_callers_headers_are_refused(pair: tuple[Any, Any]) -> None:
     """A line break in one would be a header of somebody else's."""
-    with pytest.raises(AepConfigError, match=r"^`headers` hold a name or a value") as caught:
+    with pytest.raises(AepConfigError, match=r"^`headers` has an invalid name or value") as caught:
         validation.check_header_pair(*pair)
     assert caught.value.parameter == "headers"
 
@@ -235,11 +235,11 @@ def test_methods_objects_and_flags() -> None:
         (validation.check_object, {1: 2}, "p", "texts as keys"),
         (validation.check_flag, "True", "p", "not 'True'"),
         (validation.check_flag, 1, "p", "not 1"),
-        (validation.check_schema_id, "https://ns.adobe.com/xdm/schemas/", "schema_id", "is no schema's"),
+        (validation.check_schema_id, "https://ns.adobe.com/xdm/schemas/", "schema_id", "is not a schema's"),
         (validation.check_schema_id, 5, "schema_id", "CreateSchemaOperator"),
-        (validation.check_description, "x" * 3401, "description", "at most 3400"),
+        (validation.check_description, "x" * 3401, "description", "has 3401 characters, more than 3400"),
         (validation.check_description, 5, "description", "not a int"),
-        (validation.check_text, "x" * 4001, "p", "has 4001 characters; at most 4000"),
+        (validation.check_text, "x" * 4001, "p", "has 4001 characters, more than 4000"),
         (validation.check_text, "\ud800", "p", "broken unicode"),
         (validation.check_id, "x" * 81 + "/", "p", "got a str"),
         (validation.check_id, "x" * 79 + "/", "p", "got 'xxx"),
@@ -247,8 +247,8 @@ def test_methods_objects_and_flags() -> None:
         (validation.check_sandbox, "x" * 80 + "/", "sandbox", "got a str"),
         (validation.check_sandbox, "x" * 79 + "/", "sandbox", "got 'xxx"),
         (validation.check_sandbox, 5, "sandbox", "got a int"),
-        (validation.check_name, "None", "name", "what a template makes of nothing"),
-        (validation.check_header, "", "p", "is empty or holds blanks"),
+        (validation.check_name, "None", "name", "that a template renders for a missing value"),
+        (validation.check_header, "", "p", "is empty or has blanks"),
         (validation.check_seconds, -1, "p", "must be a number of seconds"),
         (validation.check_count, -1, "p", "must be a whole number"),
         (lambda value, _: validation.check_choice(value, "p", ("a", "b")), "c", "p", "is 'c'; .*'a', 'b'"),

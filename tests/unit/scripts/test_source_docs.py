@@ -51,6 +51,6 @@ def test_the_index_has_every_way_to_authenticate() -> None:
         ended = [bool(auth.deprecated) and not auth.retired for auth in source.auth]
         retired = [auth.retired for auth in source.auth]
         uncertain = [auth.uncertain for auth in source.auth]
-        assert [("uncertain" in row, "ends" in row, "retired" in row) for row in own] == (
+        assert [("uncertain" in row, "deprecated" in row, "retired" in row) for row in own] == (
             list(zip(uncertain, ended, retired, strict=True)) or [(False, False, False)]
         )
