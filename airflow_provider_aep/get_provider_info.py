@@ -75,6 +75,29 @@ CONNECTION_TYPES: list[dict] = [  # type: ignore[type-arg]
 ]
 
 
+CONFIG: dict = {  # type: ignore[type-arg]
+    "aep": {
+        "description": "Adobe Experience Platform.",
+        "options": {
+            "settle": {
+                "description": "Seconds between the creation of an entity and the list that shows "
+                "whether another task created the same entity. Each create takes that much longer. "
+                "Tasks that create the same entity at the same time end with one entity if AEP "
+                "lists a new entity within this time. If AEP lists entities in the order of their "
+                "creation, a list within 8 seconds more is enough. If AEP takes longer than this "
+                "setting, the task's log has a warning. At most 50: a try sleeps for a minute at "
+                "most.",
+                "version_added": "0.1.0",
+                "type": "float",
+                "example": None,
+                "default": "1",
+            },
+        },
+    }
+}
+"""Settings in Airflow's configuration, by section."""
+
+
 def get_provider_info() -> dict:  # type: ignore[type-arg]
     """Return the provider's metadata in the form of Airflow's ``provider_info.schema.json``."""
 
@@ -124,24 +147,5 @@ def get_provider_info() -> dict:  # type: ignore[type-arg]
         ],
         "connection-types": CONNECTION_TYPES,
         "cli": ["airflow_provider_aep.cli.commands.get_commands"],
-        "config": {
-            "aep": {
-                "description": "Adobe Experience Platform.",
-                "options": {
-                    "settle": {
-                        "description": "Seconds between the creation of an entity and the list that shows "
-                        "whether another task created the same entity. Each create takes that much longer. "
-                        "Tasks that create the same entity at the same time end with one entity if AEP "
-                        "lists a new entity within this time. If AEP lists entities in the order of their "
-                        "creation, a list within 8 seconds more is enough. If AEP takes longer than this "
-                        "setting, the task's log has a warning. At most 50: a try sleeps for a minute at "
-                        "most.",
-                        "version_added": "0.1.0",
-                        "type": "float",
-                        "example": None,
-                        "default": "1",
-                    },
-                },
-            }
-        },
+        "config": CONFIG,
     }

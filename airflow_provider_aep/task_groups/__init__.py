@@ -1,4 +1,4 @@
-"""Ready pipelines for anyone's DAG."""
+"""Task groups with complete pipelines, for use in your DAGs."""
 
 from __future__ import annotations
 

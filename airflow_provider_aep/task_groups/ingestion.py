@@ -1,8 +1,8 @@
-"""From a table, files, a resource or a stream of a source to a dataset, and the wait for the run.
+"""Ingest a source object into a dataset, and wait for the run.
 
-A group can stand in a DAG several times, and can be mapped over tables:
-``paypal_ingestion.partial(connection_id=...).expand_kwargs([{"table": ..., "dataset": ...}, ...])``. All that
-it makes carries the dataset's name, so two groups clash only where they fill the same dataset.
+A DAG can use a group several times, and can map it:
+``paypal_ingestion.partial(connection_id=...).expand_kwargs([{"table": ..., "dataset": ...}, ...])``. Every
+entity that a group creates has the dataset's name. So two groups conflict only if they fill the same dataset.
 """
 
 from __future__ import annotations
@@ -36,20 +36,21 @@ if TYPE_CHECKING:
 
 
 SETTLED = ("dataflow", "wait", "aep_conn_id", "sandbox", "stream", "if_exists", "on_difference")
-"""What the function looks at when the DAG is parsed: it cannot differ from table to table."""
+"""Parameters that the function reads when the DAG is parsed. They cannot be mapped."""
 
 
 class MappableGroup(_TaskGroupFactory[..., Any]):
-    """``@task_group``, but ``expand_kwargs`` leaves alone what the mappings do not name.
+    """A ``@task_group`` whose ``expand_kwargs`` keeps the defaults of parameters that a mapping leaves out.
 
-    Airflow's own replaces every argument of the function, those with a default too; the tasks then fail with
-    a KeyError.
+    Airflow's own ``expand_kwargs`` replaces every argument of the function, also one with a default. The
+    tasks then fail with a KeyError.
     """
 
     def expand_kwargs(self, kwargs: Any) -> Any:
-        """Map over dicts, each of which may leave out what has a default.
+        """Map the group. Each dict may leave out parameters that have a default.
 
-        :param kwargs: a list of dicts, or a task's output that is one
+        :param kwargs: a list of dicts, or a task's output that is such a list
+        :raises TypeError: a dict has an unknown parameter, or one of :data:`SETTLED`
         """
         signature = self.function_signature.parameters
         defaults = {
@@ -62,19 +63,20 @@ class MappableGroup(_TaskGroupFactory[..., Any]):
 
         def filled(given: Mapping[str, Any]) -> dict[str, Any]:
             if unknown := sorted(set(given) - known):
-                raise TypeError(f"Cannot map over {', '.join(unknown)}: give that to `partial`.")
+                raise TypeError(f"Cannot map {', '.join(unknown)}: pass it to `partial`.")
             return {**defaults, **given}
 
         mappings = kwargs.map(filled) if isinstance(kwargs, XComArg) else [filled(given) for given in kwargs]
         group = self.partial(**settled)
-        self._task_group_created = True  # by the other; else this one warns that it never was
+        self._task_group_created = True  # `group` creates it; else Airflow warns that this one was not used
         return _TaskGroupFactory.expand_kwargs(group, mappings)
 
 
-class InspectOrderOperator(InspectTableOperator):
-    """Read the columns of what is to be brought in, and check the whole order by them.
+class InspectSourceOperator(InspectTableOperator):
+    """Read the columns of the source object, and check the parameters of the whole group.
 
-    Each task that follows checks its own part; by then what the tasks before it made would be left behind.
+    Each later task checks its own parameters. But if such a check fails, the entities of the tasks before it
+    are left in AEP.
     """
 
     template_fields: Sequence[str] = (
@@ -110,7 +112,7 @@ class InspectOrderOperator(InspectTableOperator):
         self.mapping = mapping
 
     def act(self, context: Any) -> list[dict[str, Any]]:
-        """What is wrong in itself first, then what does not suit the source."""
+        """Check each parameter first, then whether the parameters fit the source."""
         from airflow_provider_aep.flow_service.bodies import check_delta_column, read_delta_column
         from airflow_provider_aep.flow_service.mappings import check_mapping
         from airflow_provider_aep.flow_service.validation import check_name
@@ -126,14 +128,19 @@ class InspectOrderOperator(InspectTableOperator):
         if delta is not None:
             check_delta_column(delta["name"], columns)
         if (mapping := none_if_blank(self.mapping)) is not None:
-            fields = mapping.values() if isinstance(mapping, dict) else ()  # known once there is a schema
+            fields = mapping.values() if isinstance(mapping, dict) else ()  # the schema does not exist yet
             check_mapping(mapping, [column["name"] for column in columns], fields)
         if schedule is not None:
             self._check_start(schedule)
         return columns
 
     def _columns(self, context: Any, source_object: SourceObject) -> list[dict[str, Any]]:
-        """A stream shows nothing before its first row: what it will bring is the author's to say."""
+        """Return the columns, from the source or from ``columns``.
+
+        A stream shows no columns before its first record, so the DAG must give them.
+
+        :raises AepConfigError: ``columns`` is missing for a stream, or given for another source object
+        """
         from airflow_provider_aep.flow_service.errors import AepConfigError
         from airflow_provider_aep.flow_service.source_objects import check_columns
 
@@ -143,12 +150,13 @@ class InspectOrderOperator(InspectTableOperator):
             return check_columns(given)
         if given is not None:
             raise AepConfigError(
-                "`columns` are for streams; those of anything else are read from the source.",
+                "`columns` is only for streams. Leave it out: the columns are read from the source.",
                 parameter="columns",
             )
         return super().act(context)
 
     def _schedule(self, source_object: SourceObject) -> Schedule | None:
+        """Return the schedule; None for a stream, which has none."""
         from airflow_provider_aep.flow_service.bodies import check_no_schedule
         from airflow_provider_aep.flow_service.schedules import read_schedule
 
@@ -159,7 +167,7 @@ class InspectOrderOperator(InspectTableOperator):
         return read_schedule(given or {}, time.time())
 
     def _check_start(self, schedule: Schedule) -> None:
-        """A start that has passed is fine where the dataflow exists already."""
+        """Check the start, unless the dataflow exists already: then its start may have passed."""
         now = time.time()
         if schedule.start < now and not self.hook.list_flows(name=self.dataflow):
             schedule.check_start(now)
@@ -186,40 +194,42 @@ def source_ingestion(
     if_exists: Any = "reuse",
     on_difference: Any = "warn",
 ) -> Any:
-    """Bring a table, files, a resource or a stream into a dataset, by a dataflow that is made once.
+    """Ingest a table, files, a resource or a stream into a dataset, with a dataflow that is created once.
 
-    Exactly one of ``table``, ``file``, ``resource`` and ``stream`` says what; the group waits for the
-    dataflow's run, but for a stream, which has none.
+    Exactly one of ``table``, ``file``, ``resource`` and ``stream`` names the source object. The group then
+    waits for the dataflow's run. A stream has no runs, so for a stream the group does not wait.
 
     :param connection_id: the base connection's id
     :param table: the table's path, or one of the dicts that ``ListTablesOperator`` returns
-    :param dataset: the dataset's name, which everything that is made carries
-    :param schedule: ``{"frequency", "interval", "start"}``; once and now if not given
-    :param delta_column: what tells new rows of a table from old ones; needed by a schedule that recurs
-    :param mapping: ``{source column: target path}``; by name if not given
-    :param dataflow: the dataflow's name, if not the dataset's: where a second one fills the same dataset
-    :param wait: a dict gives options to the :class:`FlowRunSensor` at the end, such as ``{"timeout": 3600,
-        "max_failed_ratio": 0.005}``; False leaves it out
-    :param aep_conn_id: an Airflow connection of type ``aep``; the DAG's ``default_args`` count if not given
-    :param sandbox: the sandbox's name; likewise
-    :param file: a file's path, a folder's (``/orders/``), a pattern (``/orders/*.csv``), or a dict that says
-        more, as ``InspectTableOperator`` takes it
-    :param resource: of a self-serve REST source: the resource's path, or the parameters that choose it
-    :param stream: True, or the streaming source's own parameters; with ``columns``
-    :param columns: a stream's, ``[{"name": "page", "type": "string"}]``: nothing shows them before rows come
-    :param source: instead of ``connection_id``, a source that needs no base connection: its name, or its
-        connection spec's id
+    :param dataset: the dataset's name; every entity of the group gets this name
+    :param schedule: ``{"frequency", "interval", "start"}``; by default once and now
+    :param delta_column: the column that distinguishes new rows of a table from old; a recurring schedule
+        requires it
+    :param mapping: ``{source column: target path}``; by default columns are mapped by name
+    :param dataflow: the dataflow's name; by default the dataset's name. A second dataflow into the same
+        dataset needs another name
+    :param wait: True; False to leave the sensor out; or a dict of options of :class:`FlowRunSensor`, such as
+        ``{"timeout": 3600, "max_failed_ratio": 0.005}``
+    :param aep_conn_id: the Airflow connection of type ``aep``; by default the DAG's ``default_args`` decide
+    :param sandbox: the sandbox's name; by default the DAG's ``default_args`` decide
+    :param file: the path of a file, of a folder (``/orders/``), a pattern (``/orders/*.csv``), or a dict, see
+        :class:`~airflow_provider_aep.operators.explore.SourceObjectOperator`
+    :param resource: for a self-serve REST source: the resource's path, or the parameters that select it
+    :param stream: for a streaming source: True, or the source's own parameters; requires ``columns``
+    :param columns: the columns of a stream, ``[{"name": "page", "type": "string"}]``
+    :param source: instead of ``connection_id``: a source that needs no base connection, by its name or by the
+        id of its connection spec
     :param if_exists: for each entity that exists already: ``reuse`` it, ``update`` it, or ``fail``
-    :param on_difference: under ``reuse``, for one that differs from what is given here: ``warn`` or ``fail``
-    :return: the wait's result; without ``wait`` the dataflow's id; of a stream the URL that takes its rows
+    :param on_difference: with ``if_exists="reuse"``, for an entity that differs from the parameters:
+        ``warn`` or ``fail``
+    :return: the wait's result; the dataflow's id if ``wait`` is False; for a stream its streaming endpoint
     """
     given = {"aep_conn_id": aep_conn_id, "sandbox": sandbox}
-    options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    creates = {**options, "if_exists": if_exists, "on_difference": on_difference}
+    options = {name: value for name, value in given.items() if value is not None}
     source_object = {"connection_id": connection_id, "source": source}
     source_object |= {"table": table, "file": file, "resource": resource, "stream": stream}
     name = dataset if dataflow is None else dataflow
-    inspect: Any = InspectOrderOperator(
+    inspect: Any = InspectSourceOperator(
         task_id="inspect_table",
         **source_object,
         columns=columns,
@@ -230,53 +240,72 @@ def source_ingestion(
         mapping=mapping,
         **options,
     )
-    schema: Any = CreateSchemaOperator(
-        task_id="create_schema", name=dataset, columns=inspect.output, **creates
-    )
-    target_dataset: Any = CreateDatasetOperator(
-        task_id="create_dataset", name=dataset, schema_id=schema.output, **creates
-    )
-    source_connection: Any = CreateSourceConnectionOperator(
-        task_id="create_source_connection",
-        name=dataset,
-        **source_object,
+    flow_id = _create_dataflow(
+        name,
+        dataset,
+        source_object=source_object,
         columns=inspect.output,
-        **creates,
+        mapping=mapping,
+        schedule=schedule,
+        delta_column=delta_column,
+        options={**options, "if_exists": if_exists, "on_difference": on_difference},
+    )
+    if stream not in (None, False):
+        endpoint: Any = GetInletOperator(task_id="get_inlet", flow_id=flow_id, **options)
+        return endpoint.output
+    if wait is False:
+        return flow_id
+    sensor: Any = FlowRunSensor(
+        task_id="wait_for_run", flow_id=flow_id, **options if wait is True else {**options, **wait}
+    )
+    return sensor.output
+
+
+def _create_dataflow(
+    name: Any,
+    dataset: Any,
+    *,
+    source_object: dict[str, Any],
+    columns: Any,
+    mapping: Any,
+    schedule: Any,
+    delta_column: Any,
+    options: dict[str, Any],
+) -> Any:
+    """Add the tasks that create the dataflow and the entities that it needs. Return its id as an XComArg."""
+    schema: Any = CreateSchemaOperator(task_id="create_schema", name=dataset, columns=columns, **options)
+    target_dataset: Any = CreateDatasetOperator(
+        task_id="create_dataset", name=dataset, schema_id=schema.output, **options
+    )
+    source: Any = CreateSourceConnectionOperator(
+        task_id="create_source_connection", name=dataset, **source_object, columns=columns, **options
     )
     target: Any = CreateTargetConnectionOperator(
         task_id="create_target_connection",
         name=dataset,
         dataset_id=target_dataset.output,
         schema_id=schema.output,
-        **creates,
+        **options,
     )
     mapping_set: Any = CreateMappingSetOperator(
         task_id="create_mapping_set",
         schema_id=schema.output,
-        columns=inspect.output,
+        columns=columns,
         mapping=mapping,
         dataflow=name,
-        **creates,
+        **options,
     )
     flow: Any = CreateDataflowOperator(
         task_id="create_dataflow",
         name=name,
-        source_connection_id=source_connection.output,
+        source_connection_id=source.output,
         target_connection_id=target.output,
         mapping_set=mapping_set.output,
         schedule=schedule,
         delta_column=delta_column,
-        **creates,
+        **options,
     )
-    if stream not in (None, False):
-        inlet: Any = GetInletOperator(task_id="get_inlet", flow_id=flow.output, **options)
-        return inlet.output
-    if wait is False:
-        return flow.output
-    if wait is not True:
-        options |= wait
-    sensor: Any = FlowRunSensor(task_id="wait_for_run", flow_id=flow.output, **options)
-    return sensor.output
+    return flow.output
 
 
 @MappableGroup
@@ -295,5 +324,5 @@ def paypal_ingestion(
     if_exists: Any = "reuse",
     on_difference: Any = "warn",
 ) -> Any:
-    """:func:`source_ingestion`, with PayPal's product catalogue as its default."""
+    """Ingest a table of PayPal, by default its product catalogue. See :func:`source_ingestion`."""
     return source_ingestion.function(**locals())

@@ -18,7 +18,7 @@ OPTIONAL = {
     "CreateSourceConnectionOperator": ("connection_id", "table"),
     "CreateMappingSetOperator": ("columns", "mapping"),
     "CreateDataflowOperator": ("mapping_set", "schedule", "delta_column"),
-    "InspectOrderOperator": ("connection_id", "table"),
+    "InspectSourceOperator": ("connection_id", "table"),
     "InspectTableOperator": ("connection_id", "table"),
     "PreviewTableOperator": ("connection_id", "table"),
     "ListFilesOperator": ("connection_id",),
@@ -28,7 +28,7 @@ OPTIONAL = {
 """What an operator cannot work without, though its signature has a default."""
 
 BY_KIND: dict[str, dict[str, Any]] = {
-    "InspectOrderOperator": {"columns": None, "stream": None, "dataflow": "A dataflow", "mapping": None}
+    "InspectSourceOperator": {"columns": None, "stream": None, "dataflow": "A dataflow", "mapping": None}
 }
 """Values that suit one operator alone."""
 
