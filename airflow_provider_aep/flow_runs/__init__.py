@@ -1,1 +1,1 @@
-"""Wait for a flow run: what is waited for, when to poll, how to fetch, who polls. Used by all that waits."""
+"""Wait for a flow run: the fields of a wait, when to poll, and the poller."""

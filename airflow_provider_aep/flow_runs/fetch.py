@@ -1,7 +1,7 @@
 """Fetch many runs in one round, in as few requests as the service allows.
 
-A read that fails concerns whoever waits for what it reads. It is trouble of all only if no read can do
-better: see :data:`TROUBLE` and :meth:`~airflow_provider_aep.flow_runs.fetch.Fetched.settle`.
+A failed read concerns only the waits for its run. It concerns all waits only if all reads fail: see
+:data:`TROUBLE` and :meth:`~airflow_provider_aep.flow_runs.fetch.Fetched.settle`.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from airflow_provider_aep.hooks.aio import AsyncFlowService
 
 TROUBLE = (AepAuthError, AepThrottledError, AepConnectError, AepConnectionLostError)
-"""Errors of the service as a whole: they have nothing to do with one run."""
+"""Errors of the service as a whole: they do not depend on the run that is read."""
 
 _LISTS_AT_A_TIME = 3
 _SINGLES_AT_A_TIME = 8
@@ -62,10 +62,13 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Fetched:
-    """By run id, and for waits that know only a dataflow by its id.
+    """The result of one round of reads.
 
-    ``errors``: the read of this run, or of this dataflow's runs, failed. ``answers``: how many reads did not
-    fail. ``trouble``: the service as a whole refused or failed, and the rest was not asked.
+    :param runs: by run id; ``missing``: ids of runs that do not exist
+    :param of_flows: the runs of a dataflow, by dataflow id; ``dataflows``: the dataflows themselves
+    :param errors: the error of a failed read, by run id or dataflow id
+    :param answers: how many reads succeeded
+    :param trouble: the error of the service as a whole; the other reads were not made
     """
 
     runs: dict[str, RunSnapshot] = field(default_factory=dict)
@@ -76,19 +79,23 @@ class Fetched:
     answers: int = 0
     trouble: AepError | None = None
 
-    def settle(self, odd: Collection[str]) -> None:
-        """If every read failed, that is trouble of the service. Reads that failed before prove nothing."""
+    def settle(self, failing: Collection[str]) -> None:
+        """Set ``trouble`` if every read failed.
+
+        :param failing: ids whose read failed in the last round too; their errors do not count
+        """
         if self.trouble is None and not self.answers:
-            self.trouble = next((error for one, error in self.errors.items() if one not in odd), None)
+            self.trouble = next((error for one, error in self.errors.items() if one not in failing), None)
 
 
 Ask = Callable[[Any, Fetched], Awaitable[None]]
 
 
 class RunFetcher:
-    """RunFetcher through one service, and remembers what it refuses.
+    """Fetch runs and dataflows from one service, and remember which lists the service refuses.
 
-    ``odd`` are those whose read failed the last time. They are read alone: a list may fail because of them.
+    ``failing`` are ids whose read failed in the last round. They are read one by one, because a list may fail
+    because of them.
     """
 
     def __init__(self, service: AsyncFlowService) -> None:
@@ -97,14 +104,17 @@ class RunFetcher:
         self._lists_in_vain: Counter[str] = Counter()
         self._bounds = True
 
-    async def fetch_runs(self, run_ids: Collection[str], odd: Collection[str], fetched: Fetched) -> None:
-        """Many runs by id."""
-        await self._read("runs", run_ids, odd, fetched, fetched.runs, self._list, self._single)
+    async def fetch_runs(self, run_ids: Collection[str], failing: Collection[str], fetched: Fetched) -> None:
+        """Fetch runs by id."""
+        await self._read("runs", run_ids, failing, fetched, fetched.runs, self._list, self._single)
 
     async def fetch_runs_of(
-        self, flows: Mapping[str, float | None], odd: Collection[str], fetched: Fetched
+        self, flows: Mapping[str, float | None], failing: Collection[str], fetched: Fetched
     ) -> None:
-        """The runs of many dataflows, each from a start time (epoch seconds) on, or all where it is None."""
+        """Fetch the runs of dataflows.
+
+        :param flows: by dataflow id, the earliest start of its runs in epoch seconds; None for all runs
+        """
 
         async def ask(flow_ids: Sequence[str], fetched: Fetched) -> None:
             await self._list_of(flow_ids, flows, fetched)
@@ -112,14 +122,14 @@ class RunFetcher:
         async def ask_one(flow_id: str, fetched: Fetched) -> None:
             await self._list_of([flow_id], flows, fetched)
 
-        # those that reach back as far go together: a list has one bound
+        # a list has one bound, so dataflows with similar bounds share a list
         ordered = sorted(flows, key=lambda one: (flows[one] or 0.0, one))
-        await self._read("runs of dataflows", ordered, odd, fetched, fetched.of_flows, ask, ask_one)
+        await self._read("runs of dataflows", ordered, failing, fetched, fetched.of_flows, ask, ask_one)
 
     async def fetch_dataflows(self, flow_ids: Collection[str], fetched: Fetched) -> bool:
-        """The dataflows themselves: their names, and whether a run can start. False where none can be read.
+        """Fetch dataflows, and return whether at least one read succeeded.
 
-        A dataflow that cannot be read is no reason not to wait for its run.
+        A failed read has no effect on the wait: its run is still polled.
         """
         apart = Fetched(dataflows=fetched.dataflows)
         await self._read("dataflows", flow_ids, (), apart, apart.dataflows, self._dataflows, self._dataflow)
@@ -130,13 +140,13 @@ class RunFetcher:
         self,
         what: str,
         ids: Collection[str],
-        odd: Collection[str],
+        failing: Collection[str],
         fetched: Fetched,
         found: Mapping[str, Any],
         ask: Ask,
         ask_one: Ask,
     ) -> None:
-        """IN lists of a hundred; one by one what they leave out, what is odd, and where lists are refused."""
+        """Read ids in lists of a hundred. Read the missing and the failing ids one by one."""
 
         async def ask_unless_refused(chunk: Sequence[str], fetched: Fetched) -> None:
             if what in self._lists_refused:
@@ -148,29 +158,29 @@ class RunFetcher:
                     raise
                 self._refuse_lists(what, str(error))
 
-        left, failed, in_lists = [one for one in ids if one not in odd], 0, 0
+        left, failed, in_lists = [one for one in ids if one not in failing], 0, 0
         lists = what not in self._lists_refused and len(left) > 1
         if lists:
             chunks = [left[at : at + IDS_A_CALL] for at in range(0, len(left), IDS_A_CALL)]
             failed = await _all(chunks, ask_unless_refused, fetched, _LISTS_AT_A_TIME)
             in_lists = len(found)
             left = [one for one in left if one not in found]
-        alone = [*left, *(one for one in ids if one in odd)]
-        random.shuffle(alone)  # of many that fail, others come first the next time
+        alone = [*left, *(one for one in ids if one in failing)]
+        random.shuffle(alone)  # if many fail, the next round begins with others
         await _all(alone, ask_one, fetched, _SINGLES_AT_A_TIME)
         if lists and fetched.trouble is None:
             late = sum(one in found for one in left)
             in_vain = late > in_lists or (failed and not any(one in fetched.errors for one in alone))
             self._lists_in_vain[what] = self._lists_in_vain[what] + 1 if in_vain else 0
             if self._lists_in_vain[what] >= _IN_VAIN:
-                self._refuse_lists(what, "lists do not bring what each id alone does")
+                self._refuse_lists(what, "lists lack runs that a read by id finds")
 
     async def _list(self, run_ids: Sequence[str], fetched: Fetched) -> None:
-        wanted = set(run_ids)
+        requested = set(run_ids)
         async for page in self._service.pages(list_runs(run_ids), most=_PAGES_OF_IDS):
-            # what is not needed goes at once: kept, it would make Python's collector stop the loop
+            # drop the rest at once: with more objects, Python's garbage collector would block the loop
             fetched.runs.update(
-                (item["id"], read_snapshot(item)) for item in page if item.get("id") in wanted
+                (item["id"], read_snapshot(item)) for item in page if item.get("id") in requested
             )
 
     async def _single(self, run_id: str, fetched: Fetched) -> None:
@@ -194,19 +204,21 @@ class RunFetcher:
         except AepRequestError as error:
             if bound is None:
                 raise
-            log.warning("Flow Service refuses to list runs by their start, so all are listed: %s", error)
+            log.warning(
+                "Flow Service refuses to list runs by their start. All runs are listed instead: %s", error
+            )
             self._bounds = False
             await self._list_of(flow_ids, flows, fetched)
         else:
             fetched.of_flows.update(by_flow)
 
     async def _dataflows(self, flow_ids: Sequence[str], fetched: Fetched) -> None:
-        wanted = set(flow_ids)
+        requested = set(flow_ids)
         async for page in self._service.pages(
             list_some(FLOWS, [("id", ",".join(flow_ids))]), most=_PAGES_OF_IDS
         ):
             for item in page:
-                if item.get("id") in wanted:
+                if item.get("id") in requested:
                     fetched.dataflows[item["id"]] = read_dataflow(item, item["id"], self._service.scrub)
 
     async def _dataflow(self, flow_id: str, fetched: Fetched) -> None:
@@ -221,16 +233,15 @@ class RunFetcher:
 
     def _refuse_lists(self, what: str, reason: str) -> None:
         if what not in self._lists_refused:
-            log.warning(
-                "Flow Service does not take lists of ids, so %s are read one by one: %s", what, reason
-            )
+            log.warning("Flow Service refuses lists of ids, so %s are read one by one: %s", what, reason)
         self._lists_refused.add(what)
 
 
 async def _all(parts: Sequence[Any], ask: Ask, fetched: Fetched, at_a_time: int) -> int:
-    """Ask for every part, some at a time, until the service is in trouble. Returns how many reads failed.
+    """Read every part, some at a time, until an error of the service as a whole. Return the failed reads.
 
-    The first few go ahead: if all of them fail and nothing else was answered, the rest is not asked.
+    The first few parts are read before the others. If all of them fail and no read has succeeded, the others
+    are not read.
     """
     failed = 0
 

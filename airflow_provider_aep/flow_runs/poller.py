@@ -1,7 +1,7 @@
 """One poller for all waits of a triggerer on the same connection and sandbox.
 
-A wait joins, gets one answer, and leaves. The first wait starts the poller, the last one to leave ends it.
-The waits watch it: a poller that died or hangs is replaced by the first wait that notices, which logs it.
+A wait joins, gets one answer, and leaves. The first wait starts the poller, and the poller ends when the last
+wait leaves. If a poller dies or hangs, the first wait that notices it logs it and starts a new poller.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from airflow_provider_aep._compat import import_lookups
 from airflow_provider_aep.flow_runs import schedule
 from airflow_provider_aep.flow_runs.fetch import Fetched, RunFetcher
 from airflow_provider_aep.flow_runs.schedule import Deadline
-from airflow_provider_aep.flow_runs.spec import Told, WaitSpec
+from airflow_provider_aep.flow_runs.spec import Conditions, WaitSpec
 from airflow_provider_aep.flow_service.errors import AepError
 from airflow_provider_aep.flow_service.run_selection import choose
 from airflow_provider_aep.flow_service.runs import Dataflow, Run, RunSnapshot, unknown_status
@@ -30,31 +30,31 @@ if TYPE_CHECKING:
     from airflow_provider_aep.hooks.aio import AsyncFlowService
 
 GATHER = 0.1
-"""Seconds between the first wait that joins and the poll: waits that start together are polled together."""
+"""Seconds to wait for more waits before a poll: waits that start together are polled together."""
 
 RELOAD = 300.0
 """Seconds after which the Airflow connection is read again."""
 
 HUNG = 1800.0
-"""Seconds without a sign of life after which a poller counts as hung: longer than any pause and reply."""
+"""Seconds without progress after which a poller counts as hung: longer than any pause and reply."""
 
 WATCH = 300.0
 """Seconds between two checks whether a poller hangs."""
 
 MISSES, REFUSALS = 5, 3
-"""Polls in a row that find no such run, and refusals of the credential in a row, after which waits end."""
+"""Polls in a row without the run, and refusals of the credential in a row, after which waits end."""
 
 log = logging.getLogger(__name__)
 
 
 ENDED, MISSING, ERROR, TIMEOUT = "ended", "missing", "error", "timeout"
-"""How a wait ends: its run did; there is no such run; something refuses; the deadline passed."""
+"""How a wait ends: the run ended; the run does not exist; an error is permanent; the deadline passed."""
 
 DIED = "died"
-"""The poller did: not an end, the wait goes on with another one."""
+"""The poller died. This is not an end: the wait continues with a new poller."""
 
 DATAFLOWS = 300.0
-"""Seconds between two reads of the dataflow of a run that is known."""
+"""Seconds between two reads of the dataflow once its run is known."""
 
 
 def _future() -> asyncio.Future[str]:
@@ -63,12 +63,16 @@ def _future() -> asyncio.Future[str]:
 
 @dataclass(eq=False)
 class Wait:
-    """One wait, as its poller sees it.
+    """One wait in the poller: its spec, its answer, and when to poll it.
 
-    :meth:`tell` writes to the task's log: ``log`` is called in the context in which the wait was made.
-    Airflow attributes a trigger's lines by that context. ``link`` gets the URL of the run once it is found.
-    ``run_id`` is the run's id as soon as it is known, ``dataflow`` the dataflow as it was fetched last.
-    ``failures``: how often in a row reading its run alone failed; ``misses``: how often there was none.
+    :param log: the trigger's logger. :meth:`tell` calls it in the context in which the wait was made, because
+        Airflow assigns a trigger's lines to a task by that context
+    :param answer: gets how the wait ends
+    :param link: gets the URL of the run once the run is found
+    :param joined: when the wait began, in epoch seconds
+    :param due: when to poll next, in seconds of the monotonic clock; ``last``: when it was polled
+    :param misses: polls in a row that did not find the run
+    :param failures: reads in a row that failed for this wait alone
     """
 
     spec: WaitSpec
@@ -85,45 +89,45 @@ class Wait:
     def __post_init__(self) -> None:
         self._until = Deadline(self.spec.deadline)
         self._context = contextvars.copy_context()
-        self._told = Told()
+        self._conditions = Conditions()
         self.flow_id, self.run_id = self.spec.flow_id, self.spec.run_id
         self.selector, self.poll_interval = self.spec.selector, self.spec.poll_interval
         self.dataflow = Dataflow(self.flow_id) if self.flow_id else None
-        # a wait without a run depends on its dataflow at each poll
+        # without a run, each poll also checks whether the dataflow is stopped
         self.dataflow_due = 0.0 if self.run_id is None else time.monotonic() + DATAFLOWS
 
     @property
     def key(self) -> str:
-        """Return the id that is read for this wait: the run's, or the dataflow's."""
+        """Return the id to read for this wait: the run's, else the dataflow's."""
         return self.run_id or self.flow_id or ""
 
     def end(self, how: str) -> None:
-        """The one answer. A second one changes nothing."""
+        """Set the answer, unless the wait has one."""
         if not self.answer.done():
             self.answer.set_result(how)
 
     def renew(self) -> None:
-        """Go on: that answer was none."""
+        """Continue to wait after the poller died."""
         self.answer = _future()
 
     def found(self, run_id: str, link: str) -> None:
-        """From now on it is a wait for this run."""
+        """Set the run that this wait is for."""
         self.run_id = run_id
         self.dataflow_due = time.monotonic() + DATAFLOWS
         if not self.link.done():
             self.link.set_result(link)
 
     def tell(self, text: str, level: int = logging.WARNING) -> None:
-        """Write a line into the task's log."""
+        """Write a line to the task's log."""
         self._context.run(self.log.log, level, "%s", text)
 
-    def tell_once(self, what: str, text: str | None) -> None:
-        """Warn when ``what`` begins; None when it does not go on."""
-        if self._told.is_news(what, text):
+    def tell_once(self, condition: str, text: str | None) -> None:
+        """Warn when a condition begins. Pass None as ``text`` when it is over."""
+        if self._conditions.begins(condition, text):
             self.tell(str(text))
 
     def watch_the_deadline(self) -> None:
-        """End in time, also where the machine slept meanwhile or its clock was set back."""
+        """End at the deadline, also if the machine slept or its clock was set back."""
         left = self._until.left
         if left <= 0:
             self.end(TIMEOUT)
@@ -132,11 +136,11 @@ class Wait:
 
 
 Pollers = dict[tuple[str, str], "Poller"]
-"""The pollers of a loop, by connection and sandbox."""
+"""The pollers of an event loop, by connection and sandbox."""
 
 
 class Poller:
-    """RunFetcher at the runs of all its waits, round by round."""
+    """Poll the runs of all waits of one connection and sandbox, in rounds."""
 
     def __init__(self, aep_conn_id: str, sandbox: str | None) -> None:
         self.waits: set[Wait] = set()
@@ -154,38 +158,38 @@ class Poller:
         self._failures = self._refusals = self._deaths = 0
         self._beat = time.monotonic()
 
-    # Joining and leaving
+    # Join and leave
 
     def start(self, pollers: Pollers, key: tuple[str, str]) -> None:
-        """Begin, in a context of nobody's: what the first wait logs to must not get the log of all."""
+        """Start the poller in an empty context: its lines must not go to the log of the first wait's task."""
         run = self._run(pollers, key)
         self.task = contextvars.Context().run(asyncio.create_task, run)
         self.task.add_done_callback(self._over)
         self._watch()
 
     def join(self, wait: Wait) -> None:
-        """Poll its run too. Joining twice is joining once. A wait without a valid ID never joins."""
+        """Add a wait. Adding it twice changes nothing. A wait without a valid id ends with an error."""
         if not is_id(wait.key):
-            wait.tell("There is neither a run's nor a dataflow's ID to wait for.")
+            wait.tell("Cannot wait: neither `run_id` nor `flow_id` is a valid ID. Correct it.")
             wait.end(ERROR)
         elif wait not in self.waits:
             self.waits.add(wait)
             self._wake.set()
 
     def leave(self, wait: Wait) -> None:
-        """Stop polling its run."""
+        """Remove a wait."""
         self.waits.discard(wait)
         self._wake.set()
 
     def problem(self) -> str | None:
-        """Why it cannot be relied on any more, in words for the log; None while it lives."""
+        """Return in words for the log that the poller died or hangs; None while it works."""
         if self.task is not None and self.task.done():
             failure = None if self.task.cancelled() else self.task.exception()
             return f"died ({type(failure).__name__ if failure else 'cancelled'})"
         return "hangs" if time.monotonic() - self._beat > HUNG else None
 
     def _watch(self) -> None:
-        """End it where it hangs; :meth:`_over` then sends its waits to another one."""
+        """Cancel the poller if it hangs; :meth:`_over` then sends its waits to a new poller."""
         if self.task is None or self.task.done():
             return
         if self.problem():
@@ -198,13 +202,13 @@ class Poller:
             wait.end(DIED)
 
     def take_over(self, dead: Poller) -> None:
-        """Go on for another one, more slowly each time it comes to that."""
+        """Continue for a dead poller, with a longer pause after each death in a row."""
         self._durations, self._deaths = dead._durations, dead._deaths + 1
         if self._deaths > 1:
             failure = AepError.with_advice("The poller of the triggerer died.")
             self._not_before = time.monotonic() + schedule.slowed(failure, self._deaths, _jitter())
 
-    # Round by round
+    # Rounds
 
     async def _run(self, pollers: Pollers, key: tuple[str, str]) -> None:
         self._service, self._fetcher = await asyncio.to_thread(_tools, self._conn_id, self._sandbox)
@@ -214,7 +218,7 @@ class Poller:
                 await self._until_due()
                 if self.waits:
                     await self._round()
-            # no await between the check and this: who joins from here on finds another poller
+            # no await between the check and this: a wait that joins later gets a new poller
             if pollers.get(key) is self:
                 del pollers[key]
         finally:
@@ -234,34 +238,35 @@ class Poller:
             await asyncio.sleep(GATHER)
 
     def _prune(self) -> int:
-        """How many waits are left without those that have their answer and are about to leave."""
+        """Remove the waits that have their answer, and return how many are left."""
         self.waits = {wait for wait in self.waits if not wait.answer.done()}
         return len(self.waits)
 
     async def _round(self) -> None:
-        """Poll all waits that are due. An error of the service as a whole slows all of them down."""
+        """Poll all waits that are due. An error of the service as a whole delays all of them."""
         now = time.monotonic()
         due = [wait for wait in self.waits if schedule.joins(wait.due, now, wait.last)]
-        odd = {wait.key for wait in due if wait.failures}
+        failing = {wait.key for wait in due if wait.failures}
         fetched = Fetched()
         try:
-            await self._fetch(due, odd, fetched, now)
+            await self._fetch(due, failing, fetched, now)
         except AepError as error:
             fetched.trouble = error
         for number, wait in enumerate(due):
             self._answer(wait, fetched)
-            await _others_turn(number)
+            await _yield_to_loop(number)
         await self._settle(fetched.trouble)
 
-    async def _fetch(self, due: list[Wait], odd: set[str], fetched: Fetched, now: float) -> None:
+    async def _fetch(self, due: list[Wait], failing: set[str], fetched: Fetched, now: float) -> None:
         if now >= self._reload_at:
             await self._service.reload()
             self._reload_at = now + RELOAD
         await self._service.sign_in()
-        await self._fetcher.fetch_runs(list({wait.run_id: None for wait in due if wait.run_id}), odd, fetched)
+        run_ids = list({wait.run_id: None for wait in due if wait.run_id})
+        await self._fetcher.fetch_runs(run_ids, failing, fetched)
         if not fetched.trouble:
-            await self._fetcher.fetch_runs_of(_flows(due), odd, fetched)
-        fetched.settle(odd)
+            await self._fetcher.fetch_runs_of(_flows(due), failing, fetched)
+        fetched.settle(failing)
         if not fetched.trouble and now >= self._dataflows_at:
             await self._fetch_dataflows(
                 [wait for wait in due if wait.flow_id and now >= wait.dataflow_due], fetched, now
@@ -279,12 +284,10 @@ class Poller:
 
     async def _settle(self, trouble: AepError | None) -> None:
         self._beat = time.monotonic()
-        said = (
-            None if trouble is None else f"{trouble} All waits on this connection pause until that is over."
-        )
+        text = None if trouble is None else f"{trouble} All waits on this connection pause until it is over."
         for number, wait in enumerate(list(self.waits)):
-            wait.tell_once("trouble", said)
-            await _others_turn(number)
+            wait.tell_once("trouble", text)
+            await _yield_to_loop(number)
         if trouble is None:
             self._failures = self._refusals = self._deaths = 0
             return
@@ -298,11 +301,11 @@ class Poller:
         self._reload_at = 0.0  # somebody may have corrected the connection meanwhile
         if self._refusals >= REFUSALS:
             for wait in self.waits:
-                wait.end(ERROR)  # its task tries itself, and fails with the reason or waits on
+                wait.end(ERROR)  # its task polls itself, and fails with the reason or continues to wait
             self._refusals = 0
 
     def _answer(self, wait: Wait, fetched: Fetched) -> None:
-        """Evaluate the round for one wait. An error about its run ends this wait alone."""
+        """Evaluate the round for one wait. An error about its run ends only this wait."""
         try:
             self._answer_or_raise(wait, fetched)
         except Exception:
@@ -329,14 +332,14 @@ class Poller:
         wait.tell_once("failure", None)
 
     def _pause(self, wait: Wait, error: AepError) -> None:
-        """Its read failed, others did not: it alone slows down, or is let go."""
+        """Delay or end one wait whose read failed while other reads did not."""
         if not error.retryable:
             wait.tell(str(error))
-            wait.end(ERROR)  # its task polls itself, and fails with the reason or goes on waiting
+            wait.end(ERROR)  # its task polls itself, and fails with the reason or continues to wait
             return
         wait.failures += 1
         pause = max(wait.poll_interval or 0.0, schedule.slowed(error, wait.failures, _jitter()))
-        wait.tell_once("failure", f"{error} The wait goes on, with longer pauses until that is over.")
+        wait.tell_once("failure", f"{error} The wait continues, with longer pauses until the error is over.")
         wait.last = time.monotonic()
         wait.due = wait.last + pause
 
@@ -344,12 +347,12 @@ class Poller:
         choice = choose(runs, wait.selector)
         if choice is not None:
             run = choice.run
-            wait.tell(f"Run {run.id} of {wait.dataflow} is meant, found by {choice.by}.", logging.INFO)
+            wait.tell(f"Run {run.id} of {wait.dataflow} is selected: {choice.by}.", logging.INFO)
             wait.found(run.id, self._link(wait.flow_id or "", run.id))
             self._evaluate(wait, RunSnapshot(run.ended, run.started_at, run.seconds, run.unknown))
         elif wait.dataflow is not None and wait.dataflow.stopped:
             wait.tell(wait.dataflow.no_run)
-            wait.end(ERROR)  # its task polls itself, and fails with the reason or goes on waiting
+            wait.end(ERROR)  # its task polls itself, and fails with the reason or continues to wait
         else:
             self._postpone(wait, None)
 
@@ -376,7 +379,7 @@ class Poller:
 
 
 def _tools(aep_conn_id: str, sandbox: str | None) -> tuple[AsyncFlowService, RunFetcher]:
-    """In a thread: what is imported here would stop the event loop for some tenths of a second."""
+    """Make the service and the fetcher, in a thread: the imports take some tenths of a second."""
     import_lookups()
     from airflow_provider_aep.hooks.aio import AsyncFlowService
 
@@ -385,7 +388,7 @@ def _tools(aep_conn_id: str, sandbox: str | None) -> tuple[AsyncFlowService, Run
 
 
 def _flows(due: list[Wait]) -> dict[str, float | None]:
-    """The dataflows whose runs are to be listed, and from when on: as far back as any of their waits."""
+    """Return the dataflows whose runs to list, each with the earliest start that one of its waits needs."""
     flows: dict[str, float | None] = {}
     for wait in due:
         if wait.run_id is None and wait.flow_id is not None:
@@ -395,8 +398,8 @@ def _flows(due: list[Wait]) -> dict[str, float | None]:
     return flows
 
 
-async def _others_turn(number: int) -> None:
-    """Let the loop go on after each hundred waits."""
+async def _yield_to_loop(number: int) -> None:
+    """Let other tasks of the event loop run after each hundred waits."""
     if number % 100 == 99:
         await asyncio.sleep(0)
 
@@ -409,7 +412,7 @@ POLLERS: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Pollers] = weakref
 
 
 async def wait_with_others(aep_conn_id: str, sandbox: str | None, wait: Wait) -> str:
-    """Wait until the run ended, the deadline passed, or nothing can be found out. Return which."""
+    """Wait, and return :data:`ENDED`, :data:`MISSING`, :data:`ERROR` or :data:`TIMEOUT`."""
     poller: Poller | None = None
     wait.watch_the_deadline()
     try:
@@ -429,7 +432,7 @@ async def wait_with_others(aep_conn_id: str, sandbox: str | None, wait: Wait) ->
 
 
 def find_poller(aep_conn_id: str, sandbox: str | None) -> Poller:
-    """Return the loop's poller for a connection and sandbox, a new one if none is alive."""
+    """Return the event loop's poller for a connection and sandbox. Start one if none works."""
     pollers = POLLERS.setdefault(asyncio.get_running_loop(), {})
     key = (aep_conn_id, sandbox or "")
     poller = pollers.get(key)
@@ -438,7 +441,7 @@ def find_poller(aep_conn_id: str, sandbox: str | None) -> Poller:
     new = Poller(aep_conn_id, sandbox)
     if poller is not None:
         log.warning(
-            "The poller of %s %s; a new one goes on with its %d waits.", key, problem, len(poller.waits)
+            "The poller of %s %s. A new poller continues its %d waits.", key, problem, len(poller.waits)
         )
         new.take_over(poller)
     pollers[key] = new

@@ -1,4 +1,8 @@
-"""One wait for a flow run as plain data: the only statement of its fields, and how its run is found."""
+"""One wait for a flow run as plain data, and the requests that find its run and dataflow.
+
+:class:`WaitSpec` is the only statement of a wait's fields. The operators store it with a deferred task, and
+the trigger and the poller read it from there.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +20,19 @@ _STATUSES = ("ended", "timeout", "missing", "error")
 
 @dataclass(frozen=True)
 class WaitSpec:
-    """One wait as plain data: ids and times, which go through Airflow's database as they are.
+    """One wait as plain data: ids and times, which Airflow's database can store.
 
-    ``deadline``, ``since``, ``start`` and ``end`` in epoch seconds. Where ``run_id`` is not known, the other
-    four say which run is meant (see :class:`airflow_provider_aep.flow_service.run_selection.RunSelector`).
-    ``poll_interval`` in seconds, None for an adapted one. ``grace``: seconds after ``since`` in which a run
-    that cannot be found may only not be visible yet. ``sandbox`` is the one it began in, even if the
-    connection names another one meanwhile.
+    :param flow_id: the dataflow's id; None if only the run is known
+    :param run_id: the run's id; None if ``match``, ``since``, ``start`` and ``end`` select the run, see
+        :class:`airflow_provider_aep.flow_service.run_selection.RunSelector`
+    :param deadline: when the wait ends at the latest, in epoch seconds
+    :param match: how to select the run
+    :param since: when the wait began, in epoch seconds
+    :param start: the begin of the data interval or window, in epoch seconds
+    :param end: its end, in epoch seconds
+    :param poll_interval: seconds between two polls; None for an adapted interval
+    :param grace: seconds after ``since`` in which a new run may not be visible yet
+    :param sandbox: the sandbox in which the wait began, even if the connection names another one later
     """
 
     flow_id: str | None
@@ -37,18 +47,18 @@ class WaitSpec:
     sandbox: str | None = None
 
     def stored(self) -> dict[str, Any]:
-        """As it is stored with a deferred task and its trigger: plain JSON."""
+        """Return the fields as a dict, which Airflow stores with a deferred task and its trigger."""
         return asdict(self)
 
     @property
     def selector(self) -> RunSelector:
-        """Which run is meant."""
+        """Return the run selector."""
         from airflow_provider_aep.flow_service.run_selection import RunSelector
 
         return RunSelector(self.match, self.since, self.start, self.end)
 
     def words(self, dataflow: Dataflow | None) -> str:
-        """Return in words what is waited for, for log and errors."""
+        """Return the run of this wait in words, for log and errors."""
         of = f" of {dataflow or f'dataflow {self.flow_id}'}" if self.flow_id else ""
         if self.run_id:
             return f"run {self.run_id}{of}"
@@ -59,7 +69,11 @@ class WaitSpec:
 
 
 def find_run(hook: FlowServiceHook, wait: WaitSpec) -> tuple[Run | None, str]:
-    """Return the run, or None while there is none, and in words how it was matched."""
+    """Find the run of a wait.
+
+    :return: the run, or None while no run matches; and in words how it was selected
+    :raises AepConfigError: the run belongs to another dataflow
+    """
     from airflow_provider_aep.flow_service.errors import AepConfigError, AepRequestError
     from airflow_provider_aep.flow_service.requests import list_runs_of
     from airflow_provider_aep.flow_service.run_selection import choose
@@ -79,15 +93,15 @@ def find_run(hook: FlowServiceHook, wait: WaitSpec) -> tuple[Run | None, str]:
     except AepRequestError:
         if selector.started_from is None:
             raise
-        items = hook.every_page(list_runs_of(flow_ids))  # the filter by start may not be taken here
+        items = hook.every_page(list_runs_of(flow_ids))  # Flow Service may refuse the filter by start
     choice = choose((read_run(item) for item in items if item.get("flowId") == wait.flow_id), selector)
     return (None, "") if choice is None else (choice.run, choice.by)
 
 
 def find_dataflow(hook: FlowServiceHook, flow_id: str, known: Dataflow | None) -> Dataflow:
-    """The dataflow as it is now, as far as Flow Service tells it.
+    """Read the dataflow. An error does not stop the wait: then return the known facts.
 
-    :param known: the dataflow of an earlier poll: its dataset is not read again
+    :param known: the dataflow of an earlier poll, whose dataset is not read again
     """
     from airflow_provider_aep.flow_service.errors import AepError, AepNotFoundError
     from airflow_provider_aep.flow_service.runs import Dataflow, deleted, read_dataflow
@@ -100,14 +114,14 @@ def find_dataflow(hook: FlowServiceHook, flow_id: str, known: Dataflow | None) -
         hook.log.debug("Dataflow %s cannot be read: %s", flow_id, error)
         return known or Dataflow(flow_id)
     dataflow = read_dataflow(item, flow_id, hook.scrub).after(known)
-    unasked = known is None or known.name is None
-    return replace(dataflow, dataset_id=hook.find_dataset(item)) if unasked else dataflow
+    first = known is None or known.name is None
+    return replace(dataflow, dataset_id=hook.find_dataset(item)) if first else dataflow
 
 
 def read_event(event: Any, wait: WaitSpec) -> tuple[str, str | None]:
-    """The status that the trigger fired, and the id of the run it found.
+    """Return the status in the trigger's event, and the id of the run that the trigger found.
 
-    :raises AepReplyError: it is no event of our trigger's, or one of another run
+    :raises AepReplyError: the event is invalid, or belongs to another run
     """
     from airflow_provider_aep.flow_service.errors import AepReplyError
     from airflow_provider_aep.flow_service.validation import is_id
@@ -117,8 +131,8 @@ def read_event(event: Any, wait: WaitSpec) -> tuple[str, str | None]:
         if run_id is None or (is_id(run_id) and run_id == (wait.run_id or run_id)):
             return event["status"], run_id
     raise AepReplyError(
-        "The trigger fired an event that is not one of this provider's, or of another run. Clear the task to "
-        "wait again; triggerer and workers need the same version of the provider.",
+        "The trigger fired an invalid event, or an event of another run. Install the same version of this "
+        "provider in triggerer and workers, then clear the task to wait again.",
         retryable=False,
     )
 
@@ -128,17 +142,17 @@ def shown(epoch: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(epoch))
 
 
-class Told:
-    """Remembers what was said. What is over is said again if it comes back."""
+class Conditions:
+    """Remember the conditions that the log has reported, so that each is reported once while it lasts."""
 
     def __init__(self) -> None:
         self._lasting: set[str] = set()
 
-    def is_news(self, what: str, text: str | None) -> bool:
-        """Whether ``text``, that ``what`` goes on, is to be said now. None: it does not go on."""
+    def begins(self, condition: str, text: str | None) -> bool:
+        """Return whether a condition begins now. ``text`` None says that the condition is over."""
         if text is None:
-            self._lasting.discard(what)
+            self._lasting.discard(condition)
             return False
-        known = what in self._lasting
-        self._lasting.add(what)
+        known = condition in self._lasting
+        self._lasting.add(condition)
         return not known

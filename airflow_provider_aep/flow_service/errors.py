@@ -1,4 +1,4 @@
-"""Every error this provider raises on purpose.
+"""The errors that this provider raises.
 
 ::
 
@@ -348,7 +348,7 @@ class AepNotFoundError(AepStatusError):
 
 
 class AepVersionError(AepStatusError):
-    """The etag sent is not the current one (412)."""
+    """The entity changed since the task read it: the etag is not the current one (412)."""
 
     stable_code = "AEP-E306"
     what = "Adobe refused a change, because it was based on an older version of the entity (412)."
@@ -357,7 +357,7 @@ class AepVersionError(AepStatusError):
 
 
 class AepThrottledError(AepStatusError):
-    """Too many requests (429)."""
+    """Adobe refused the request because there were too many (429)."""
 
     stable_code = "AEP-E307"
     what = "Adobe refused a request, because there were too many (429)."
@@ -369,7 +369,7 @@ class AepThrottledError(AepStatusError):
 
 
 class AepServerError(AepStatusError):
-    """The service failed (5xx)."""
+    """Adobe's service failed (5xx)."""
 
     stable_code = "AEP-E308"
     what = "Adobe's service failed (5xx)."

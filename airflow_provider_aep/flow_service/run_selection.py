@@ -54,7 +54,7 @@ def choose(runs: Iterable[Run], selector: RunSelector) -> Choice | None:
     """Return the selected run, or None while no run matches."""
     ordered = sorted((run for run in runs if run.id), key=_begin)
     if selector.match == "latest":
-        return Choice(ordered[-1], "being the newest") if ordered else None
+        return Choice(ordered[-1], "it is the newest run") if ordered else None
     if selector.match == "next":
         return _next(ordered, selector.since)
     if selector.end is None:
@@ -75,21 +75,21 @@ def _of_interval(ordered: list[Run], start: float, end: float) -> Choice | None:
     ending = [run for run in ordered if run.window and run.window[0] < end <= run.window[1]]
     whole = [run for run in ending if run.window and run.window[0] <= start]
     if whole:
-        return Choice(whole[-1], "its window, which holds the whole data interval")
+        return Choice(whole[-1], "its window contains the whole data interval")
     if ending:
-        return Choice(ending[-1], "its window, which reaches the end of the data interval")
+        return Choice(ending[-1], "its window reaches the end of the data interval")
     after = [run for run in ordered if run.window is None and (run.started_at or -math.inf) >= end]
     if after:
-        return Choice(after[0], "being the first that started after the data interval")
+        return Choice(after[0], "it is the first run that started after the data interval")
     return None
 
 
 def _next(ordered: list[Run], since: float) -> Choice | None:
     for run in ordered:
         if not run.ended:
-            return Choice(run, "being under way")
+            return Choice(run, "it is still running")
         if (run.completed_at or run.started_at or 0.0) >= since:
-            return Choice(run, "being the first that ended after the wait began")
+            return Choice(run, "it is the first run that ended after the wait began")
     return None
 
 

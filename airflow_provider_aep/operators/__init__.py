@@ -1,3 +1,3 @@
-"""What a DAG author writes. Operators are thin: check, call a hook, keep the id, hand it on."""
+"""The operators. An operator checks its parameters, calls a hook, keeps the entity's id, and returns it."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Starting a run of a dataflow, at most once a task instance."""
+"""Start a run of a dataflow, at most once for each task instance."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from airflow_provider_aep.operators._services import TaskMemory
 
 
 class Started(NamedTuple):
-    """A run that this task has started; ``window`` in epoch seconds, None if it is unknown."""
+    """A run that this task has started. ``window`` is in epoch seconds, or None if it is unknown."""
 
     flow_id: str
     run_id: str
@@ -29,8 +29,10 @@ def start_run(
     delta_column: dict[str, str] | None,
     log: Any,
 ) -> str:
-    """``POST /runs`` for a window, once; the same flow and window is the same run.
+    """Start a run of a window with ``POST /runs``, once. The same flow and window is the same run.
 
+    :param window: start and end in epoch seconds
+    :return: the run's id
     :raises AmbiguousRunError: a run may have been started, and which one is unknown
     """
     start, end = int(window[0]), int(window[1])
@@ -43,7 +45,7 @@ def start_run(
 
 
 def retrigger(hook: FlowServiceHook, context: Any, *, run_id: str, log: Any) -> Started:
-    """``POST /runs/{id}/action?op=re-trigger``, once a task instance.
+    """Run a failed run again with ``POST /runs/{id}/action?op=re-trigger``, once for each task instance.
 
     :raises AmbiguousRunError: a run may have been started, and which one is unknown
     """
@@ -56,7 +58,7 @@ def retrigger(hook: FlowServiceHook, context: Any, *, run_id: str, log: Any) -> 
 
 
 def is_first_try(context: Any) -> bool:
-    """Whether this is the first try since the task was last cleared. False where Airflow does not say.
+    """Return whether this is the first try since the task was last cleared; False if that is unknown.
 
     Clearing sets ``max_tries`` to the tries so far plus ``retries``. Airflow finds the first try by the same
     rule (``RuntimeTaskInstance.get_first_reschedule_date``).

@@ -1,4 +1,4 @@
-"""What every operator of this provider shares: the connection, the sandbox, and how errors leave."""
+"""The base classes of the operators: connection, sandbox, errors, and the creation of one entity."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 
 LONGEST_NAME = 250
-"""Characters that Airflow's database has room for."""
+"""The longest name of a mapped task instance that Airflow's database can store, in characters."""
 
 
 class AepOperator(BaseOperator):
     """Base of the operators. Subclasses write :meth:`act`.
 
-    :param aep_conn_id: an Airflow connection of type ``aep``
+    :param aep_conn_id: the Airflow connection of type ``aep``
     :param sandbox: the sandbox's name; None or empty for the connection's own
-    :param retry_policy: on Airflow 3.3, who decides about retries; :class:`AepRetryPolicy` if not given
+    :param retry_policy: Airflow's retry policy, from 3.3 on; :class:`AepRetryPolicy` by default
     """
 
     template_fields: Sequence[str] = ("aep_conn_id", "sandbox")
@@ -47,13 +47,14 @@ class AepOperator(BaseOperator):
         self.sandbox = sandbox
 
     def execute(self, context: Any) -> Any:
-        """Do it. What a retry cannot help fails at once, on Airflow below 3.3 as ``AirflowFailException``.
+        """Run :meth:`act`. Permanent errors fail without a retry.
 
         :raises AepError: see :mod:`airflow_provider_aep.flow_service.errors`
+        :raises AirflowFailException: a permanent error, before Airflow 3.3; its cause is the ``AepError``
         """
         from airflow_provider_aep.flow_service.errors import AepError
 
-        self.__dict__.pop("hook", None)  # made for what was rendered before, if this object runs twice
+        self.__dict__.pop("hook", None)  # if this object runs twice, its rendered parameters can differ
         try:
             return self.act(context)
         except AepError as error:
@@ -61,17 +62,17 @@ class AepOperator(BaseOperator):
                 raise
             raise AirflowFailException(str(error)) from error
         finally:
-            self.__dict__.pop("hook", None)  # its locks and sockets could not be copied with the DAG
+            self.__dict__.pop("hook", None)  # a DAG with its locks and sockets could not be copied
 
     def act(self, context: Any) -> Any:
-        """The operator's own work."""
+        """Do the operator's own work."""
         raise NotImplementedError
 
     @cached_property
     def hook(self) -> FlowServiceHook:
-        """The hook, made when it is first needed, with what the templates rendered to.
+        """Return the hook. Make it at the first use, when the templates are rendered.
 
-        All that a try does goes by way of it, so it counts what the try sleeps in the worker's slot.
+        All requests of a try go through this hook, so it holds the try's sleep budget.
         """
         from airflow_provider_aep.flow_service.retry import LONGEST_WAIT
         from airflow_provider_aep.hooks.flow_service import FlowServiceHook
@@ -82,20 +83,23 @@ class AepOperator(BaseOperator):
 
 
 class CreateOperator(AepOperator):
-    """Base of the operators that make sure that exactly one entity stands. Subclasses write :meth:`plan`.
+    """Base of the operators that create exactly one entity. Subclasses write :meth:`plan`.
 
-    Tasks that run at the same time end with one entity as long as AEP lists a new one within ``[aep] settle``
-    + 8 seconds (9 by default): see ``docs/reliability.md``.
+    Tasks that run at the same time end with one entity under one condition: AEP lists a new entity within
+    ``[aep] settle`` + 8 seconds (9 by default). See ``docs/reliability.md``.
 
-    :param if_exists: what to do where one stands: ``reuse`` it, ``update`` it, or ``fail``
-    :param on_difference: what to do under ``reuse`` where one exists that differs from what is given here:
-        ``warn``, which lists each field with its existing and its wanted value, or ``fail``. Under ``update``
-        what AEP lets one change is changed, and any other difference is an error
-    :param mark: whether what this task makes carries its mark, by which a later try knows it; without it a
-        lost reply is not healed
-    :param wait_timeout: seconds to wait for an entity that is still being set up. A try sleeps through a
-        minute of them at most; then it fails for a retry, which goes on waiting
+    :param if_exists: if the entity exists already: ``reuse`` it, ``update`` it, or ``fail``
+    :param on_difference: if ``if_exists`` is ``reuse`` and the existing entity differs from the parameters:
+        ``warn`` or ``fail``. Both list each field with its existing and its desired value. With
+        ``if_exists="update"`` the task changes the fields that AEP can change. Any other difference is an
+        error
+    :param mark: write an ownership mark into the description. A later try recognizes the entity by the mark.
+        Without it, a lost reply is not recovered
+    :param wait_timeout: seconds to wait for an entity that is still being set up. A try sleeps for at most a
+        minute of them. Then it fails for a retry, and the retry continues to wait
     :return: the entity's id, as XCom ``return_value``
+    :raises EntityExistsError: ``if_exists`` is ``fail``, or the entity differs in a field that cannot change
+    :raises AmbiguousEntityError: several entities of the same name exist, and none can be chosen safely
     """
 
     link_key = ""
@@ -116,23 +120,23 @@ class CreateOperator(AepOperator):
         self.wait_timeout = wait_timeout
 
     def act(self, context: Any) -> str:
-        """Create it, or find it, and push the link to it while the task still runs."""
+        """Create the entity or find it, and push its link while the task still runs."""
         desired, service = self.plan(context)
         outcome = self.ensure(context, desired, service)
         push_link(self, context, self.link_key, service.link(outcome.id))
         return outcome.id
 
     def ensure(self, context: Any, desired: DesiredEntity, service: Service) -> Outcome:
-        """Reconcile one entity, with what this task remembers of it."""
+        """Reconcile one entity, with the facts that this task stored about it."""
         from airflow_provider_aep.exactly_once import carry_out, create_once
         from airflow_provider_aep.operators._services import TaskMemory
 
-        key = "aep_" + re.sub(r"[^A-Za-z0-9]+", "_", desired.kind)  # it is part of a path
+        key = "aep_" + re.sub(r"[^A-Za-z0-9]+", "_", desired.kind)  # the key becomes part of a path
         memory = TaskMemory(context, key, desired.identity, self.log)
         return carry_out(create_once(desired), service, memory, self.log, self.hook.sleep_budget.sleep)
 
     def plan(self, context: Any) -> tuple[DesiredEntity, Service]:
-        """What is wanted and how it is made; everything is checked here, before anything is created."""
+        """Check all parameters, and return the desired entity and its service. Create nothing."""
         raise NotImplementedError
 
     def desired(
@@ -145,7 +149,7 @@ class CreateOperator(AepOperator):
         drafts: bool = False,
         alike: bool = False,
     ) -> DesiredEntity:
-        """Return the desired entity; ``identity`` is completed by organization, sandbox and name."""
+        """Return the desired entity. Add organization, sandbox and name to its ``identity``."""
         from airflow_provider_aep._compat import config_seconds
         from airflow_provider_aep.exactly_once import IF_EXISTS, ON_DIFFERENCE, DesiredEntity
         from airflow_provider_aep.flow_service.validation import check_choice, check_seconds
@@ -170,7 +174,7 @@ class CreateOperator(AepOperator):
         )
 
     def own_mark(self, context: Any) -> str | None:
-        """This task instance's mark: dag, task, run, map index."""
+        """Return this task instance's ownership mark, made of DAG, task, run and map index."""
         from airflow_provider_aep.exactly_once import make_mark
         from airflow_provider_aep.flow_service.validation import check_flag
 
@@ -183,10 +187,10 @@ class CreateOperator(AepOperator):
 
 
 def name_instance(context: Any, text: str) -> None:
-    """Show a mapped task instance under this text in Airflow's grid instead of its map index.
+    """Show a mapped task instance in Airflow's grid under this text instead of its map index.
 
-    A ``map_index_template`` of the DAG's author goes before. Airflow takes no default from an operator's
-    class or ``__init__``: it reads the template from the context, when the task has ended.
+    A ``map_index_template`` in the DAG has priority. An operator's class or ``__init__`` cannot set a
+    default: Airflow reads the template from the context when the task has ended.
     """
     map_index = getattr(context.get("ti"), "map_index", -1)
     if map_index is not None and map_index >= 0 and context.get("map_index_template") is None:
@@ -195,12 +199,12 @@ def name_instance(context: Any, text: str) -> None:
 
 
 def push_link(operator: AepOperator, context: Any, key: str, url: str) -> None:
-    """Make a link live now; Airflow itself would push it when the task has ended."""
+    """Push a link now. Airflow itself would push it only when the task has ended."""
     operator.link_urls = {**operator.link_urls, key: url}
     if (ti := context.get("ti")) is not None:
         ti.xcom_push(key=key, value=url)
 
 
 def none_if_blank(text: Any) -> Any:
-    """What Jinja makes of None or of an empty parameter is no text."""
+    """Return None for an empty text and for ``None``, the text that Jinja renders for a missing value."""
     return None if isinstance(text, str) and text.strip() in {"", "None"} else text

@@ -1,4 +1,4 @@
-"""Everything after the base connection, importable from one place."""
+"""All operators for the steps after the base connection, in one module to import from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Datasets: where a source's rows land."""
+"""Create the dataset for the records of a source."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
 
 
 class CreateDatasetOperator(CreateOperator):
-    """Make sure that exactly one dataset of this name stands, and return its id.
+    """Create exactly one dataset of this name, and return its id.
 
-    Its identity is organization, sandbox and exact name. Catalog does not keep names unique, so a race is
-    settled as for a base connection: the oldest stays. A dataset of this name and another schema is an error
-    that names both: rows of one shape must not land among those of another.
+    Its identity is organization, sandbox and exact name. Names are not unique in Catalog. If two tasks create
+    the same dataset, the oldest is kept, as for a base connection. An existing dataset of this name with
+    another schema is an error, because records of two schemas must not mix. The error names both schemas.
 
     Adobe: "Create a dataset using APIs".
 
     :param name: the dataset's name
     :param schema_id: the ``$id`` of its schema
-    :param description: a free text; what this task makes carries a mark at its end
-    :param if_exists: what to do where one stands: ``reuse`` it, ``update`` its description (nothing else
+    :param description: a free text; the task adds its ownership mark at the end
+    :param if_exists: if the dataset exists already: ``reuse`` it, ``update`` its description (no other field
         can be changed), or ``fail``
     :return: the dataset's id
     """
@@ -41,7 +41,7 @@ class CreateDatasetOperator(CreateOperator):
         self.description = description
 
     def plan(self, context: Any) -> tuple[DesiredEntity, Service]:
-        """Everything is given; whether the schema stands is for Catalog to say."""
+        """Check the parameters. Catalog checks whether the schema exists."""
         from airflow_provider_aep.flow_service.validation import check_name, check_schema_id, check_text
         from airflow_provider_aep.hooks.catalog import CatalogHook
         from airflow_provider_aep.operators._services import Datasets, DesiredDataset

@@ -1,4 +1,4 @@
-"""What a source offers: its tables or files, their columns, their first rows."""
+"""List the tables or files of a source, and read their columns and first rows."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 class SourceOperator(AepOperator):
-    """Base of the operators that ask a source.
+    """Base of the operators that explore a source.
 
     :param connection_id: the base connection's id
-    :param source: instead of it, a source that needs no base connection, such as Data Landing Zone: its name,
-        or its connection spec's id
+    :param source: instead of ``connection_id``: a source that needs no base connection, such as Data Landing
+        Zone, by its name or by the id of its connection spec
     """
 
     template_fields: Sequence[str] = ("connection_id", "source", "aep_conn_id", "sandbox")
@@ -28,7 +28,10 @@ class SourceOperator(AepOperator):
         self.source = source
 
     def origin(self) -> tuple[str | None, str | None]:
-        """The base connection's id or the connection spec's; the other is None."""
+        """Return the ids of base connection and connection spec. One of them is None.
+
+        :raises AepConfigError: not exactly one of ``connection_id`` and ``source`` is given, or it is invalid
+        """
         from airflow_provider_aep.flow_service.errors import AepConfigError
         from airflow_provider_aep.flow_service.source_objects import spec_id_of
         from airflow_provider_aep.flow_service.validation import check_id
@@ -38,27 +41,27 @@ class SourceOperator(AepOperator):
             return check_id(self.connection_id, "connection_id"), None
         if none_if_blank(self.connection_id) is not None:
             raise AepConfigError(
-                "`source` is for what needs no base connection: give `connection_id` or `source`.",
+                "`source` is for sources without a base connection. Give either `connection_id` or `source`.",
                 parameter="source",
             )
         return None, spec_id_of(source)
 
-    def explore(self, **question: Any) -> Any:
-        """Ask the source, by its base connection or its spec."""
+    def explore(self, **query: Any) -> Any:
+        """Explore the source, by its base connection or its connection spec."""
         base_id, spec_id = self.origin()
-        return self.hook.explore(base_id, connection_spec_id=spec_id, **question)
+        return self.hook.explore(base_id, connection_spec_id=spec_id, **query)
 
 
 class SourceObjectOperator(SourceOperator):
-    """Base of the operators that are about one part of a source; exactly one of the three says which.
+    """Base of the operators for one source object. Exactly one of these parameters names it.
 
     :param table: the table's path, or one of the dicts that ``ListTablesOperator`` returns
-    :param file: the path of a file, of a folder (it ends with ``/``), or a pattern such as ``/orders/*.csv``;
-        or a dict of ``path``, ``file_type`` (``delimited``, ``json``, ``parquet``), ``column_delimiter``,
-        ``compression_type``, ``encoding``, ``recursive``; or one of the dicts that ``ListFilesOperator``
-        returns. Without ``file_type`` Flow Service finds out how the files are written
-    :param resource: for self-serve REST sources: the resource's path, or a dict of all parameters that
-        choose it, as the source's tutorial names them; ``{}`` where there is nothing to choose
+    :param file: a path, a dict, or one of the dicts that ``ListFilesOperator`` returns. The path of a folder
+        ends with ``/``. A pattern is such as ``/orders/*.csv``. The dict has ``path``, ``file_type``
+        (``delimited``, ``json`` or ``parquet``), ``column_delimiter``, ``compression_type``, ``encoding`` and
+        ``recursive``. Without ``file_type`` Flow Service detects the format
+    :param resource: for a self-serve REST source: the resource's path, or a dict of all parameters that
+        select it, under the names of the source's tutorial; ``{}`` if the source has only one resource
     """
 
     template_fields: Sequence[str] = (
@@ -85,29 +88,35 @@ class SourceObjectOperator(SourceOperator):
         self.resource = resource
 
     def source_object(self, **others: Any) -> SourceObject:
-        """What is meant; ``others`` are further ways to say it."""
+        """Return the source object.
+
+        :param others: further parameters that can name it, such as ``stream``
+        :raises AepConfigError: not exactly one parameter is given, or it is invalid
+        """
         from airflow_provider_aep.flow_service.source_objects import read_source_object
 
         given = {"table": self.table, "file": self.file, "resource": self.resource, **others}
         return read_source_object({name: none_if_blank(value) for name, value in given.items()})
 
     def explore_object(self, source_object: SourceObject, *, preview: bool = False) -> Any:
-        """Explore it; a folder's or a pattern's first file stands for all of them."""
+        """Explore a source object. For a folder or pattern, explore its first file."""
         from airflow_provider_aep.flow_service.source_objects import read_tables
 
         if source_object.kind == "folder":
             entries = self.explore(object_type="folder", object=source_object.folder)
             source_object = source_object.first_file(read_tables(entries))
-            self.log.info("%s stands for all files.", source_object.path)
+            self.log.info("The columns of %s are used for all files.", source_object.path)
         object_type, path, options = source_object.explore_query()
         return self.explore(object_type=object_type, object=path, preview=preview, options=options)
 
 
 class ListTablesOperator(AepOperator):
-    """List what the source offers.
+    """List the tables of a source.
+
+    Adobe: explore tutorials of the sources.
 
     :param connection_id: the base connection's id
-    :return: ``[{"name", "path", "type", "can_preview", "can_fetch_schema"}]``, made for
+    :return: ``[{"name", "path", "type", "can_preview", "can_fetch_schema"}]``, for use in
         ``InspectTableOperator.partial(...).expand(table=list_tables.output)``
     """
 
@@ -127,12 +136,14 @@ class ListTablesOperator(AepOperator):
 
 
 class ListFilesOperator(SourceOperator):
-    """List the files and folders right in one folder of a file source.
+    """List the files and folders of one folder of a file source, without subfolders.
 
     :param connection_id: the base connection's id
-    :param source: instead of it, a source that needs no base connection: its name, or its spec's id
-    :param folder: the folder's path; the root if not given
-    :return: as ``ListTablesOperator``, with ``type`` ``file`` or ``folder``; each can be given as ``file=``
+    :param source: instead of ``connection_id``: a source that needs no base connection, by its name or by
+        the id of its connection spec
+    :param folder: the folder's path; the root by default
+    :return: dicts as ``ListTablesOperator`` returns them, with ``type`` ``file`` or ``folder``. Use one as
+        ``file=`` of another operator
     """
 
     template_fields: Sequence[str] = ("connection_id", "source", "folder", "aep_conn_id", "sandbox")
@@ -145,30 +156,31 @@ class ListFilesOperator(SourceOperator):
         """Explore the folder."""
         from airflow_provider_aep.flow_service.source_objects import read_source_object, read_tables
 
-        where: dict[str, Any] = {}
+        query: dict[str, Any] = {}
         if (folder := none_if_blank(self.folder)) is not None:
-            where = {"object_type": "folder", "object": read_source_object({"file": folder}).folder}
-            name_instance(context, where["object"])
-        found = read_tables(self.explore(**where))
+            query = {"object_type": "folder", "object": read_source_object({"file": folder}).folder}
+            name_instance(context, query["object"])
+        found = read_tables(self.explore(**query))
         self.log.info("%d files and folders: %s", len(found), ", ".join(entry["name"] for entry in found))
         return found
 
 
 class InspectTableOperator(SourceObjectOperator):
-    """Read the columns of a table, a file or a resource. A folder has those of its first file.
+    """Read the columns of a table, a file or a resource. A folder has the columns of its first file.
 
-    Mapped, its instances are shown under the paths that they read, unless ``map_index_template`` is given.
+    Airflow's grid shows mapped instances under the paths that they read, unless you set
+    ``map_index_template``.
 
     :param connection_id: the base connection's id
     :param table: the table's path, or one of the dicts that :class:`ListTablesOperator` returns
-    :param file: instead of a table: a path, or a dict with ``path``, ``file_type`` and so on; see the guide
-    :param resource: instead of a table: a resource's path, or the parameters that choose it
+    :param file: instead of a table: a path, or a dict, see :class:`SourceObjectOperator`
+    :param resource: instead of a table: a resource's path, or the parameters that select it
     :param source: instead of ``connection_id``, a source that needs no base connection
-    :return: ``[{"name", "type", "xdm"}]``; fields of records in JSON by their dotted path
+    :return: ``[{"name", "type", "xdm"}]``. A nested field of JSON has its dotted path as name
     """
 
     def act(self, context: Any) -> list[dict[str, Any]]:
-        """Explore it."""
+        """Explore the source object."""
         from airflow_provider_aep.flow_service.source_objects import read_columns
 
         source_object = self.source_object()
@@ -180,15 +192,17 @@ class InspectTableOperator(SourceObjectOperator):
 
 
 class PreviewTableOperator(SourceObjectOperator):
-    """Read the first rows of a table, a file or a resource. They may hold personal data, and land in XCom:
-    use it to look, not to load.
+    """Read the first rows of a table, a file or a resource.
+
+    The rows are stored in XCom and may have personal data. Use this operator to check a source, not to load
+    data.
 
     :param connection_id: the base connection's id
     :param table: the table's path, or one of the dicts that :class:`ListTablesOperator` returns
-    :param file: instead of a table: a path, or a dict with ``path``, ``file_type`` and so on; see the guide
-    :param resource: instead of a table: a resource's path, or the parameters that choose it
+    :param file: instead of a table: a path, or a dict, see :class:`SourceObjectOperator`
+    :param resource: instead of a table: a resource's path, or the parameters that select it
     :param source: instead of ``connection_id``, a source that needs no base connection
-    :param limit: how many rows at most
+    :param limit: the maximum number of rows
     :return: the rows, each a dict by column name
     """
 
@@ -199,7 +213,7 @@ class PreviewTableOperator(SourceObjectOperator):
         self.limit = limit
 
     def act(self, context: Any) -> list[dict[str, Any]]:
-        """Explore it with ``preview``."""
+        """Explore the source object with ``preview``."""
         from airflow_provider_aep.flow_service.source_objects import read_rows
         from airflow_provider_aep.flow_service.validation import check_count
 

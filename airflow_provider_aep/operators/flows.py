@@ -1,4 +1,4 @@
-"""A dataflow: made once, enabled, disabled, deleted."""
+"""Create, enable, disable or delete a dataflow."""
 
 from __future__ import annotations
 
@@ -16,27 +16,31 @@ if TYPE_CHECKING:
 
 
 class CreateDataflowOperator(CreateOperator):
-    """Make sure that exactly one dataflow of this name brings what a source connection means into a dataset.
+    """Create exactly one dataflow of this name from a source connection to a target connection.
 
-    Its identity is organization, sandbox, flow spec and exact name. One of this name between other
-    connections is an error, never reused. A dataflow begins to ingest when it is made, so a second one would
-    double rows: where the flow spec supports drafts it is made as one, a race is settled, and only the
-    survivor is published. Where it does not, or with ``mark=False``, the start lies ahead.
+    Its identity is organization, sandbox, flow spec and exact name. An existing dataflow of this name between
+    other connections is an error. A dataflow begins to ingest when it is created, so a second dataflow would
+    duplicate records. If the flow spec supports drafts, the task creates a draft, deletes duplicates of it,
+    and publishes only the one that is kept. Without drafts, or with ``mark=False``, the default start is some
+    seconds in the future, so that duplicates are deleted before it.
+
+    Adobe: collect tutorials of the sources.
 
     :param name: the dataflow's name
-    :param source_connection_id: where the rows come from
-    :param target_connection_id: where they go
-    :param mapping_set: what ``CreateMappingSetOperator`` returns, ``{"id", "version"}``, or its id
-    :param schedule: ``{"frequency", "interval", "start", "backfill"}``; ``frequency`` is ``once`` (the
-        default), ``minute`` (at least 15), ``hour``, ``day`` or ``week``; ``start`` defaults to now, and must
-        not have passed when the dataflow is made; none for a source that streams
-    :param delta_column: the column that tells new rows of a table from old ones, by name or as
-        ``{"name", "dateFormat", "timezone"}``: needed by a schedule that recurs, refused with ``once``. What
-        is new of files and resources is told by their time
+    :param source_connection_id: the id of the source connection
+    :param target_connection_id: the id of the target connection
+    :param mapping_set: the result of ``CreateMappingSetOperator``, ``{"id", "version"}``, or its id
+    :param schedule: ``{"frequency", "interval", "start", "backfill"}``; must be left out for a streaming
+        source. ``frequency`` is ``once`` (the default), ``minute`` (``interval`` at least 15), ``hour``,
+        ``day`` or ``week``. ``start`` is a datetime, an ISO 8601 text or epoch seconds, by default now. It
+        must not have passed when the dataflow is created
+    :param delta_column: the column that distinguishes new rows of a table from old, by name or as ``{"name",
+        "dateFormat", "timezone"}``. A recurring schedule requires it, and ``once`` refuses it. For files and
+        resources their time distinguishes new from old
     :param description: a free text
-    :param if_exists: ``update`` brings the schedule's frequency and interval, mapping, delta column and
-        description of an existing dataflow to what is given here. AEP changes ``start`` and ``backfill`` only
-        before the start, and never ``once`` into a schedule that recurs, nor back: that is an error
+    :param if_exists: ``update`` changes the schedule's frequency and interval, the mapping, the delta column
+        and the description of an existing dataflow. AEP changes ``start`` and ``backfill`` only before the
+        start, and cannot change ``once`` into a recurring schedule or back. Such a difference is an error
     :return: the dataflow's id
     """
 
@@ -76,7 +80,7 @@ class CreateDataflowOperator(CreateOperator):
         self.description = description
 
     def plan(self, context: Any) -> tuple[DesiredEntity, Service]:
-        """Check everything given, then find the flow spec for the source."""
+        """Check all parameters, then find the flow spec of the source."""
         import time
 
         from airflow_provider_aep.flow_service import bodies, requests
@@ -123,7 +127,7 @@ class CreateDataflowOperator(CreateOperator):
     def _order(
         self, body: dict[str, Any], said: dict[str, Any], desired: DesiredEntity, schedule: Schedule | None
     ) -> DesiredFlowEntity:
-        """How the dataflow is made, and compared with one that exists."""
+        """Return how to create the dataflow, and how to compare it with an existing one."""
         import time
 
         from airflow_provider_aep.flow_service import differences, requests
@@ -150,25 +154,25 @@ class CreateDataflowOperator(CreateOperator):
         )
 
     def _said(self, body: Mapping[str, Any], schedule: Any, mapping: dict[str, str]) -> dict[str, Any]:
-        """What of the body was given: a default, such as a start now, is no difference to what exists."""
+        """Return the fields to compare. A default, such as the default start, is not compared."""
         from airflow_provider_aep.flow_service import differences
 
         given = {name for name, value in (schedule or {}).items() if value not in (None, "")}
-        wanted = differences.flow_fields(body)
-        said = {name: value for name, value in wanted["schedule"].items() if name in given}
-        return {**wanted, "schedule": said, "mapping": mapping}
+        fields = differences.flow_fields(body)
+        said = {name: value for name, value in fields["schedule"].items() if name in given}
+        return {**fields, "schedule": said, "mapping": mapping}
 
     def _mapped_by(
         self, item: Mapping[str, Any], body: Mapping[str, Any], said: Mapping[str, Any]
     ) -> Mapping[str, str]:
-        """The mapping of a dataflow that exists; read only if its mapping set is another one."""
+        """Return the mapping of an existing dataflow. Read it only if its mapping set is another one."""
         from airflow_provider_aep.flow_service import differences, mappings
         from airflow_provider_aep.flow_service.errors import AepNotFoundError
         from airflow_provider_aep.hooks.data_prep import DataPrepHook
 
-        used, wanted = differences.used_mapping_set(item), differences.used_mapping_set(body)
-        by_id_alone = used is not None and used["id"] == self.mapping_set  # which says no version
-        if wanted is None or used == wanted or by_id_alone:
+        used, desired = differences.used_mapping_set(item), differences.used_mapping_set(body)
+        by_id_alone = used is not None and used["id"] == self.mapping_set  # an id alone has no version
+        if desired is None or used == desired or by_id_alone:
             return said["mapping"]  # type: ignore[no-any-return]
         if used is None:
             return {}
@@ -180,9 +184,11 @@ class CreateDataflowOperator(CreateOperator):
     def _check_agreement(
         self, source: Any, target_id: str, mapping_set: dict[str, Any] | None, delta: dict[str, str] | None
     ) -> dict[str, str]:
-        """Read what the dataflow is to join: Flow Service takes what does not fit, and its runs fail.
+        """Check that source, target and mapping set fit each other.
 
-        :return: what goes into which field
+        Flow Service accepts entities that do not fit, and the runs of the dataflow then fail.
+
+        :return: the mapping, ``{column: field}``
         """
         from airflow_provider_aep.flow_service import bodies, mappings
         from airflow_provider_aep.hooks.data_prep import DataPrepHook
@@ -201,7 +207,7 @@ _ENDS = ("source", "target")
 
 
 class _FlowActionOperator(AepOperator):
-    """Base of what is done to one dataflow.
+    """Base of the operators that change one dataflow.
 
     :param flow_id: the dataflow's id
     """
@@ -213,64 +219,66 @@ class _FlowActionOperator(AepOperator):
         super().__init__(**kwargs)
         self.flow_id = flow_id
 
-    def _switch(self, context: Any, op: str, is_so: Callable[[Mapping[str, Any]], bool]) -> str:
-        """Enable or disable; one that is so already is fine, so a retry is too."""
+    def _switch(self, context: Any, op: str, is_done: Callable[[Mapping[str, Any]], bool]) -> str:
+        """Enable or disable the dataflow, unless it is so already. So a retry is safe."""
         from airflow_provider_aep.exactly_once import switch_once
 
         push_link(self, context, AepDataflowLink.xcom_key, flow_link(self, self.flow_id))
         flow: dict[str, Any] = {}
 
-        def look() -> bool:
+        def check() -> bool:
             flow.update(self.hook.get_flow(self.flow_id))
-            return is_so(flow)
+            return is_done(flow)
 
-        acted = switch_once(look, lambda: self.hook.act_on_flow(self.flow_id, op))
+        acted = switch_once(check, lambda: self.hook.act_on_flow(self.flow_id, op))
         self.log.info("Dataflow %s is %s%sd.", _named(flow), "" if acted else "already ", op)
         return self.flow_id
 
 
 class EnableDataflowOperator(_FlowActionOperator):
-    """Let a dataflow run by its schedule.
+    """Enable a dataflow: it runs by its schedule.
 
     :param flow_id: the dataflow's id
     :return: the dataflow's id
     """
 
     def act(self, context: Any) -> str:
-        """``POST /flows/{id}/action?op=enable``."""
+        """Enable the dataflow with ``POST /flows/{id}/action?op=enable``."""
         from airflow_provider_aep.flow_service.requests import is_on
 
         return self._switch(context, "enable", is_on)
 
 
 class DisableDataflowOperator(_FlowActionOperator):
-    """Keep a dataflow from running. A run under way goes on: Flow Service cancels none.
+    """Disable a dataflow: it starts no new runs. A run in progress continues: Flow Service cannot cancel it.
 
     :param flow_id: the dataflow's id
     :return: the dataflow's id
     """
 
     def act(self, context: Any) -> str:
-        """``POST /flows/{id}/action?op=disable``."""
+        """Disable the dataflow with ``POST /flows/{id}/action?op=disable``."""
         from airflow_provider_aep.flow_service.requests import is_off
 
         return self._switch(context, "disable", is_off)
 
 
 class DeleteDataflowOperator(_FlowActionOperator):
-    """Delete a dataflow and, with ``with_connections``, its connections. The ingested data stays.
+    """Delete a dataflow and, with ``with_connections``, its connections. The ingested data is kept.
 
-    Flow Service deletes a connection only after its dataflow, and a deleted dataflow names its connections no
-    longer. So the task logs their ids and keeps them in Airflow's task state store before it deletes the
-    dataflow. If a connection cannot be deleted, a retry goes on from there. So does a cleared task.
+    Flow Service deletes a connection only after its dataflow, and the ids of the connections are lost with
+    the dataflow. So the task logs the ids, and keeps them in Airflow's task state store, before it deletes
+    the dataflow. If a connection cannot be deleted, a retry continues from there. So does a cleared task.
 
-    Airflow 3.1 and 3.2 have no such store. There, a later try that finds the dataflow gone fails: connections
-    can be left, and the log of the earlier try names them. On Airflow 3.3 a store that cannot be read or
-    written fails the task for a retry, before anything is deleted.
+    Airflow 3.1 and 3.2 have no such store. There, a later try fails if the dataflow is deleted already:
+    connections may be left, and the log of the earlier try names them. On Airflow 3.3, a store that cannot be
+    read or written fails the task for a retry, before anything is deleted.
 
     :param flow_id: the dataflow's id
-    :param missing_ok: whether it is fine that the dataflow does not exist (any more)
+    :param missing_ok: succeed if the dataflow does not exist
     :param with_connections: delete its source and target connection too, unless another dataflow uses them
+    :raises TaskStoreError: the task state store could not be read or written; nothing was deleted
+    :raises AepConflictError: the dataflow is deleted already, and its connections are unknown
     """
 
     def __init__(self, *, missing_ok: bool = True, with_connections: bool = False, **kwargs: Any) -> None:
@@ -279,11 +287,7 @@ class DeleteDataflowOperator(_FlowActionOperator):
         self.with_connections = with_connections
 
     def act(self, context: Any) -> None:
-        """Delete the dataflow first: Flow Service demands that order.
-
-        :raises TaskStoreError: what a retry needs could not be kept; nothing was deleted
-        :raises AepConflictError: the dataflow is gone, and its connections are unknown
-        """
+        """Delete the dataflow first, then its connections: Flow Service requires this order."""
         from airflow_provider_aep.operators._services import TaskMemory
 
         settings = self.hook.settings
@@ -298,10 +302,10 @@ class DeleteDataflowOperator(_FlowActionOperator):
         memory.forget()
 
     def _delete_flow(self, memory: TaskMemory) -> list[list[str]] | None:
-        """Delete the dataflow. Return kind and id of its connections, None if they are unknown."""
+        """Delete the dataflow. Return kind and id of its connections, or None if they are unknown."""
         from airflow_provider_aep.flow_service.errors import AepNotFoundError
 
-        known = ends = memory.read().get("ends")  # by an earlier try, which may have deleted the dataflow
+        known = ends = memory.read().get("ends")  # an earlier try may have deleted the dataflow
         try:
             flow = self.hook.get_flow(self.flow_id)
             ends = [[kind, end] for kind in _ENDS for end in flow.get(f"{kind}ConnectionIds") or []]
@@ -312,11 +316,14 @@ class DeleteDataflowOperator(_FlowActionOperator):
         except AepNotFoundError:
             if not self.missing_ok and known is None:
                 raise
-            self.log.info("Dataflow %s is gone already.", self.flow_id)
+            self.log.info("Dataflow %s is deleted already.", self.flow_id)
         return ends
 
     def _check_nothing_left(self, context: Any, memory: TaskMemory) -> None:
-        """Refuse a success that an earlier try may contradict: without a store nobody knows what it left."""
+        """Fail if an earlier try may have left connections. Without a store their ids are unknown.
+
+        :raises AepConflictError: an earlier try may have deleted the dataflow
+        """
         from airflow_provider_aep.flow_service.errors import AepConflictError
 
         number = getattr(context.get("ti"), "try_number", None)
@@ -324,10 +331,10 @@ class DeleteDataflowOperator(_FlowActionOperator):
             self.log.info("The connections of dataflow %s are unknown. None was deleted.", self.flow_id)
             return
         raise AepConflictError(
-            f"Dataflow {self.flow_id} is gone. An earlier try of this task may have deleted it and left its "
-            "source and target connection: Airflow before 3.3 keeps nothing for a later try. The log of the "
-            "earlier try names them in the line 'Deleting dataflow'. Delete them in AEP if they still exist, "
-            "then mark this task as success."
+            f"Dataflow {self.flow_id} is deleted already. An earlier try of this task may have deleted it "
+            "and left its source and target connection: Airflow before 3.3 stores nothing for a later try. "
+            "The line 'Deleting dataflow' in the log of the earlier try names them. Delete them in AEP if "
+            "they still exist, then mark this task as success."
         )
 
     def _delete_ends(self, ends: Sequence[Sequence[str]]) -> None:
@@ -352,13 +359,13 @@ class DeleteDataflowOperator(_FlowActionOperator):
         try:
             getattr(self.hook, f"delete_{kind}_connection")(end)
         except AepNotFoundError:
-            self.log.info("The %s connection %s is gone already.", kind, end)
+            self.log.info("The %s connection %s is deleted already.", kind, end)
         else:
             self.log.info("Deleted %s connection %s.", kind, end)
 
 
 def _named(flow: Mapping[str, Any]) -> str:
-    """A dataflow as a message names it: people know the name, AEP's API the id."""
+    """Return name and id of a dataflow for a message."""
     return f"{flow.get('name')!r} ({flow.get('id')})"
 
 
@@ -367,7 +374,7 @@ def _named_ends(ends: Sequence[Sequence[str]]) -> str:
 
 
 def flow_link(operator: AepOperator, flow_id: str, run_id: str | None = None) -> str:
-    """The dataflow's page in AEP's UI, or one run's."""
+    """Return the URL of the page of a dataflow, or of one of its runs, in AEP."""
     hook = operator.hook
     return dataflow_url(
         org_id=hook.settings.org_id,
@@ -379,11 +386,15 @@ def flow_link(operator: AepOperator, flow_id: str, run_id: str | None = None) ->
 
 
 def _same_ends(item: Any, body: Mapping[str, Any]) -> None:
+    """Check that an existing dataflow has the same source and target connection.
+
+    :raises EntityExistsError: it has other connections
+    """
     from airflow_provider_aep.flow_service.errors import EntityExistsError
 
     ends = ("sourceConnectionIds", "targetConnectionIds")
     if any(item.get(end) not in (body[end], None) for end in ends):
         raise EntityExistsError(
             f"The dataflow {body['name']!r} exists already, between other connections: {item.get('id')}. "
-            "Choose another `name`, or delete it first."
+            "Choose another `name`, or delete the existing dataflow first."
         )

@@ -1,4 +1,4 @@
-"""Where a stream's rows are to be sent."""
+"""Read the streaming endpoint of a dataflow."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ if TYPE_CHECKING:
 
 
 class GetInletOperator(AepOperator):
-    """Look up the URL that takes the rows of a streaming dataflow (HTTP API, LAVA, Capillary).
+    """Read the streaming endpoint of a dataflow: the URL that accepts its records.
 
-    Whoever knows it can send rows, unless the base connection asks for a token.
+    Sources such as HTTP API, LAVA and Capillary have a streaming endpoint. Everybody who knows the URL can
+    send records, unless the base connection requires a token.
+
+    Adobe: tutorials of the streaming sources, field ``inletUrl``.
 
     :param flow_id: the dataflow's id
-    :return: the URL; None for a stream that the platform fetches itself, such as Event Hubs
+    :return: the URL; None for a stream that AEP reads itself, such as Event Hubs
     """
 
     template_fields: Sequence[str] = ("flow_id", "aep_conn_id", "sandbox")
@@ -28,11 +31,11 @@ class GetInletOperator(AepOperator):
         self.flow_id = flow_id
 
     def act(self, context: Any) -> str | None:
-        """Read it off the dataflow, or the base connection."""
+        """Read the endpoint from the dataflow, else from the base connection."""
         from airflow_provider_aep.operators.flows import flow_link
 
-        inlet = self.hook.find_inlet(self.flow_id)
+        endpoint = self.hook.find_inlet(self.flow_id)
         push_link(self, context, AepDataflowLink.xcom_key, flow_link(self, self.flow_id))
-        if inlet is None:
-            self.log.info("Dataflow %s has no inlet: the platform fetches its rows.", self.flow_id)
-        return inlet
+        if endpoint is None:
+            self.log.info("Dataflow %s has no streaming endpoint: AEP reads the stream itself.", self.flow_id)
+        return endpoint

@@ -1,4 +1,4 @@
-"""Mapping sets: which column goes to which field."""
+"""Create a mapping set: which column of the source goes to which field of the schema."""
 
 from __future__ import annotations
 
@@ -16,22 +16,26 @@ if TYPE_CHECKING:
 
 
 class CreateMappingSetOperator(CreateOperator):
-    """Make sure that a mapping set from a table's columns to a schema's fields exists, given or made by name.
+    """Create a mapping set from columns to a schema's fields, from a given mapping or by name.
 
-    If ``dataflow`` names an existing dataflow, its mapping set is the one that is meant: it is reused, under
-    ``if_exists="update"`` with a new version where the mapping differs. Else its identity is organization,
-    sandbox and content: it is found again by its name, ``airflow-`` and a hash of the content. Limits: one
-    that somebody else made is found only by its dataflow. A mapping set carries no ownership mark and cannot
-    be deleted, so two tasks that make the same one at the same moment leave two. That is harmless: a mapping
-    set does nothing until a dataflow uses it, and later runs all take the older one.
+    If ``dataflow`` names an existing dataflow, the task reuses the mapping set of that dataflow. With
+    ``if_exists="update"`` it creates a new version of it if the mapping differs. Without an existing dataflow
+    the identity is organization, sandbox and content: the name is ``airflow-`` and a hash of the content, and
+    the task finds the mapping set again by this name.
 
-    Made by name, ``Product_Id``, ``productId`` and ``product id`` are the same; a field is meant by its last
-    name or by its whole path. What does not map is a warning that lists it; if nothing maps, an error.
+    Limits: the task finds a mapping set that somebody else created only by its dataflow. A mapping set has no
+    ownership mark and cannot be deleted. So two tasks that create the same mapping set at the same time leave
+    two of them. That is harmless: a mapping set has no effect until a dataflow uses it, and later runs all
+    use the older one.
+
+    If no mapping is given, columns are mapped by name: ``Product_Id``, ``productId`` and ``product id`` are
+    the same name. A field matches by its last name or by its whole path. A warning lists the columns that do
+    not map. If no column maps, the task fails.
 
     Adobe: Data Prep's OpenAPI, ``POST /mappingSets``.
 
     :param schema_id: the ``$id`` of the schema
-    :param columns: what ``InspectTableOperator`` returns; needed where no mapping is given
+    :param columns: the columns as ``InspectTableOperator`` returns them; required without ``mapping``
     :param mapping: ``{column: field}``, the field as its dotted path, such as ``person.name.firstName``
     :param dataflow: the name of the dataflow that uses the mapping set
     :return: ``{"id", "version"}``, as ``CreateDataflowOperator(mapping_set=)`` takes it
@@ -59,18 +63,18 @@ class CreateMappingSetOperator(CreateOperator):
         self.dataflow = dataflow
 
     def act(self, context: Any) -> dict[str, Any]:  # type: ignore[override]
-        """Map, then make it or find it."""
+        """Make the mapping, then create or find the mapping set."""
         from airflow_provider_aep.flow_service.validation import check_schema_id
 
         schema_id = check_schema_id(self.schema_id)
         mapped = self._mapped(schema_id)
-        desired, service = self._ordered(context, schema_id, mapped)
+        desired, service = self._planned(context, schema_id, mapped)
         outcome = self.ensure(context, desired, service)
-        self._tell_left_out(mapped, service.fields(outcome.id))
+        self._warn_of_left_out(mapped, service.fields(outcome.id))
         push_link(self, context, self.link_key, service.link(outcome.id))
         return service.result(outcome.id)
 
-    def _ordered(self, context: Any, schema_id: str, mapped: Mapped) -> tuple[DesiredEntity, MappingSets]:
+    def _planned(self, context: Any, schema_id: str, mapped: Mapped) -> tuple[DesiredEntity, MappingSets]:
         from airflow_provider_aep.flow_service.mappings import mapping_set_body
         from airflow_provider_aep.flow_service.validation import check_name
         from airflow_provider_aep.hooks.data_prep import DataPrepHook
@@ -83,16 +87,16 @@ class CreateMappingSetOperator(CreateOperator):
         desired = self.desired(context, kind="mapping set", name=body["name"], identity={}, alike=True)
         return desired, MappingSets(self.hook.to(DataPrepHook), DesiredMappingSet(body, dataflow))
 
-    def _tell_left_out(self, mapped: Mapped, fields: dict[str, str]) -> None:
-        """Warn of the columns that the mapping set in use does not bring in."""
+    def _warn_of_left_out(self, mapped: Mapped, fields: dict[str, str]) -> None:
+        """Warn of the columns that the mapping set does not map."""
         from airflow_provider_aep.flow_service.mappings import told
 
         used = set(fields.values())
         if left_out := {name: reason for name, reason in mapped.left_out.items() if name not in used}:
-            self.log.warning("Columns that are not brought in: %s", told(left_out))
+            self.log.warning("These columns are not ingested: %s", told(left_out))
 
     def _mapped(self, schema_id: str) -> Mapped:
-        """The mapping, checked against table and schema."""
+        """Return the mapping, checked against columns and schema."""
         from airflow_provider_aep.flow_service import mappings, xdm
         from airflow_provider_aep.flow_service.errors import AepConfigError
         from airflow_provider_aep.hooks.schema_registry import SchemaRegistryHook
@@ -100,13 +104,11 @@ class CreateMappingSetOperator(CreateOperator):
         columns, mapping = none_if_blank(self.columns), none_if_blank(self.mapping)
         if columns is None and mapping is None:
             raise AepConfigError(
-                "`mapping` and `columns` are both missing: give a mapping, or the columns to make one of.",
+                "`mapping` and `columns` are both missing: give a mapping, or the columns to map by name.",
                 parameter="mapping",
             )
         names = None if columns is None else [column["name"] for column in xdm.merge_columns(columns)]
         fields = self.hook.to(SchemaRegistryHook).schema_fields(schema_id)
         if mapping is not None:
-            mapped = mappings.check_mapping(mapping, names, fields)
-        else:
-            mapped = mappings.map_by_name(names or [], fields, xdm.namespace_of(schema_id))
-        return mapped
+            return mappings.check_mapping(mapping, names, fields)
+        return mappings.map_by_name(names or [], fields, xdm.namespace_of(schema_id))

@@ -1,4 +1,4 @@
-"""A run of a dataflow: started on demand or again, and waited for."""
+"""Run a dataflow on demand, or run a failed run again, and wait for the run."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 
 class _StartsRun(WaitsForRun):
-    """Base of what starts a run. Subclasses write :meth:`start`.
+    """Base of the operators that start a run. Subclasses write :meth:`start`.
 
-    :param wait: whether to wait until the run ended
-    :param timeout: seconds to wait, from the run's start by this task
-    :param kwargs: how to wait and what may be missing: the options of
-        :class:`~airflow_provider_aep.operators.waiting.WaitsForRun`
-    :return: the wait's result; without ``wait`` the run's id
+    :param wait: wait until the run has ended
+    :param timeout: seconds to wait, counted from the time when this task started the run
+    :param kwargs: the options of :class:`~airflow_provider_aep.operators.waiting.WaitsForRun`, such as the
+        failure thresholds
+    :return: the wait's result; the run's id if ``wait`` is False
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class _StartsRun(WaitsForRun):
         raise NotImplementedError
 
     def act(self, context: Any) -> Any:
-        """Check the limits, start the run, wait for it."""
+        """Check the options, start the run, and wait for it."""
         from airflow_provider_aep.flow_service.validation import check_seconds
 
         self.thresholds()
@@ -61,7 +61,7 @@ class _StartsRun(WaitsForRun):
     def finish(self, run: Run) -> dict[str, Any]:
         """Return the result of a run that ended.
 
-        :raises AmbiguousRunError: the run shows another window than the one that was ordered
+        :raises AmbiguousRunError: the run shows another window than the requested one
         """
         from airflow_provider_aep.flow_service.errors import AmbiguousRunError
         from airflow_provider_aep.flow_service.schedules import shown
@@ -71,9 +71,9 @@ class _StartsRun(WaitsForRun):
             first, last = run.window
             if first > (wait.start or 0.0) or last < wait.end:
                 raise AmbiguousRunError(
-                    f"Run {run.id} brought in the window {shown(first, last)}, and this task ordered "
-                    f"{shown(wait.start or 0.0, wait.end)}. The ordered window may be missing in the "
-                    "dataset. Look at the dataflow's runs in AEP. Clear the task to start a new run. "
+                    f"Run {run.id} ingested the window {shown(first, last)}, and this task requested "
+                    f"{shown(wait.start or 0.0, wait.end)}. The requested window may be missing in the "
+                    "dataset. Check the dataflow's runs in AEP. Clear the task to start a new run. "
                     f"{self.link}"
                 )
         return super().finish(run)
@@ -83,17 +83,22 @@ class RunDataflowOperator(_StartsRun):
     """Run a dataflow on demand for a window of source data, at most once.
 
     A run has no name: dataflow and window identify it. A retry continues with the run of an earlier try. A
-    cleared task starts a new run, unless a run of the same window is under way: then it joins that run.
-    Before Airflow 3.3 it also takes the result of a run of the same window that did not fail. If a reply is
-    lost and no new run of the window shows, the task fails with ``AmbiguousRunError`` rather than move rows
-    twice. On Airflow 3.3 the task state store must be readable and writable before the run is
-    started, else the task fails with ``TaskStoreError`` for a retry. Flow Service runs on demand only
-    dataflows with ``frequency`` ``once`` (1386-400).
+    cleared task starts a new run, unless a run of the same window is in progress: then the task waits for
+    that run. Before Airflow 3.3 a cleared task also takes the result of a run of the same window that did not
+    fail.
+
+    If a reply is lost and no new run of the window shows, the task fails with ``AmbiguousRunError``: a second
+    run could ingest records twice. On Airflow 3.3 the task reads and writes the task state store
+    before it starts the run. If that fails, the task fails with ``TaskStoreError`` for a retry.
+
+    Flow Service runs a dataflow on demand only if its ``frequency`` is ``once`` (1386-400).
 
     :param flow_id: the dataflow's id
-    :param window_start: from when, inclusive: a datetime, an ISO text or epoch seconds
-    :param window_end: until when
-    :param delta_column: the column that the window is about, by name; needed by the first run only
+    :param window_start: the begin of the window, inclusive: a datetime, an ISO 8601 text or epoch seconds
+    :param window_end: its end, in the same forms
+    :param delta_column: the name of the column that the window refers to; only the first run needs it
+    :raises AmbiguousRunError: a run may have been started, and which one is unknown
+    :raises AepRunError: the run failed, or too many records failed
     """
 
     template_fields: Sequence[str] = (
@@ -120,7 +125,7 @@ class RunDataflowOperator(_StartsRun):
         self.delta_column = delta_column
 
     def start(self, context: Any) -> Started:
-        """``POST /runs``."""
+        """Start the run with ``POST /runs``."""
         from airflow_provider_aep.flow_service.schedules import read_window
         from airflow_provider_aep.flow_service.validation import check_id
         from airflow_provider_aep.operators._runs import Started, start_run
@@ -137,7 +142,7 @@ class RunDataflowOperator(_StartsRun):
         return Started(flow_id, run_id, window)
 
     def _check_column(self, flow_id: str, column: str) -> None:
-        """A run by a column that there is not would start, and fail."""
+        """Check that the column exists. Flow Service would start the run, and the run would fail."""
         from airflow_provider_aep.flow_service.bodies import check_delta_column, columns_of
 
         for source_id in self.hook.get_flow(flow_id).get("sourceConnectionIds") or ():
@@ -145,12 +150,13 @@ class RunDataflowOperator(_StartsRun):
 
 
 class RetryFlowRunOperator(_StartsRun):
-    """Run a failed run again, at most once a task instance. The failed run stays as it is.
+    """Run a failed run again, at most once for each task instance. The failed run does not change.
 
-    The new run is recognized by the failed run's window, see :class:`RunDataflowOperator`. If the failed run
-    shows no window, a lost reply ends in ``AmbiguousRunError``.
+    The task recognizes the new run by the failed run's window, see :class:`RunDataflowOperator`. If the
+    failed run shows no window, a lost reply ends in ``AmbiguousRunError``.
 
-    :param run_id: the failed run's id, or a dict that holds it as ``run_id``
+    :param run_id: the failed run's id, or a dict that has it as ``run_id``
+    :raises AmbiguousRunError: a run may have been started, and which one is unknown
     """
 
     template_fields: Sequence[str] = ("run_id", *WaitsForRun.template_fields)
@@ -160,7 +166,7 @@ class RetryFlowRunOperator(_StartsRun):
         self.run_id = run_id
 
     def start(self, context: Any) -> Started:
-        """``POST /runs/{id}/action?op=re-trigger``."""
+        """Start the run with ``POST /runs/{id}/action?op=re-trigger``."""
         from airflow_provider_aep.flow_service.validation import check_id
         from airflow_provider_aep.operators._runs import retrigger
 

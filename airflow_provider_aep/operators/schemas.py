@@ -1,4 +1,4 @@
-"""XDM schemas: what a dataset's rows look like."""
+"""Create the XDM schema of a dataset."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ PROFILE = "https://ns.adobe.com/xdm/context/profile"
 
 
 class CreateSchemaOperator(CreateOperator):
-    """Make sure that exactly one XDM schema of this name stands, and return its ``$id``.
+    """Create exactly one XDM schema of this name, and return its ``$id``.
 
-    Its identity is organization, sandbox and title; the Schema Registry keeps titles unique over schemas,
-    field groups, classes and data types, so whoever loses a race goes on with the winner's. A schema of this
-    title and another class is an error.
+    Its identity is organization, sandbox and title. A title is unique across schemas, field groups, classes
+    and data types. If two tasks create the same schema, the second uses the schema of the first. An existing
+    schema of this title with another class is an error.
 
-    With ``columns`` the schema holds a field group ``{name} fields`` of the tenant's own, with a field
-    for each column under ``_{tenant}``; it is made first, once too. A schema that exists is reused as it is:
-    what it lacks is a difference, and ``if_exists="update"`` adds it. Nothing is ever removed, and types
-    cannot be changed.
+    With ``columns`` the schema has a field group ``{name} fields`` in the tenant's namespace, with a field
+    for each column under ``_{tenant}``. The task creates the field group first, also exactly once. An
+    existing schema is reused unchanged: missing fields are a difference, and ``if_exists="update"`` adds
+    them. The task does not remove fields and cannot change types.
 
     Adobe: "Create a schema using the Schema Registry API".
 
     :param name: the schema's title
-    :param columns: what ``InspectTableOperator`` returns, or a list of that for several tables
+    :param columns: the columns as ``InspectTableOperator`` returns them, or a list of such lists
     :param class_id: the class's ``$id``, or ``record`` (XDM Individual Profile), or ``time-series`` (XDM
-        ExperienceEvent, whose rows need an ``_id`` and a ``timestamp``)
-    :param field_groups: the ``$id`` of further field groups, standard ones or your own
-    :param description: a free text; what this task makes carries a mark at its end
-    :param if_exists: what to do where one stands: ``reuse`` it, ``update`` description, field groups and
+        ExperienceEvent, whose records need an ``_id`` and a ``timestamp``)
+    :param field_groups: the ``$id`` of further field groups, standard or your own
+    :param description: a free text; the task adds its ownership mark at the end
+    :param if_exists: if the schema exists already: ``reuse`` it, ``update`` description, field groups and
         fields, or ``fail``
     :return: the schema's ``$id``
     """
@@ -73,7 +73,7 @@ class CreateSchemaOperator(CreateOperator):
         self.description = description
 
     def act(self, context: Any) -> str:
-        """The field group first, then the schema; neither before all that is given has been checked."""
+        """Check all parameters, then create the field group, then the schema."""
         desired, class_id, groups, fields = self._checked(context)
         service = self._schema(desired, class_id, groups, fields)
         existing = service.list_existing()
@@ -86,7 +86,7 @@ class CreateSchemaOperator(CreateOperator):
         return outcome.id
 
     def _checked(self, context: Any) -> tuple[DesiredEntity, str, list[str], dict[str, Any]]:
-        """Everything that is given, checked: the order, the class, the groups, and the columns' fields."""
+        """Check all parameters. Return the desired schema, the class, the field groups and the fields."""
         from airflow_provider_aep.flow_service import xdm
         from airflow_provider_aep.flow_service.validation import check_name, check_text
 
@@ -101,7 +101,10 @@ class CreateSchemaOperator(CreateOperator):
         return desired, xdm.check_class(self.class_id), xdm.check_groups(groups or []), fields
 
     def _refuse(self, desired: DesiredEntity, existing: Sequence[Entity]) -> None:
-        """Refuse under ``fail`` before a field group is created in vain. The reconciler refuses again."""
+        """Raise the error of ``if_exists="fail"`` before the field group is created.
+
+        :raises EntityExistsError: somebody else's schema of this title exists
+        """
         from airflow_provider_aep.flow_service.errors import EntityExistsError
 
         foreign = [one for one in existing if one.mark is None or one.mark != desired.mark]
@@ -114,6 +117,7 @@ class CreateSchemaOperator(CreateOperator):
     def _schema(
         self, desired: DesiredEntity, class_id: str, groups: list[str], fields: dict[str, Any]
     ) -> RegistryResources:
+        """Return the service that creates the schema and compares it with an existing one."""
         from airflow_provider_aep.flow_service import xdm
         from airflow_provider_aep.operators._services import DesiredResource, RegistryResources
 
@@ -136,7 +140,7 @@ class CreateSchemaOperator(CreateOperator):
         return RegistryResources(self._registry, order)
 
     def _columns_of(self, item: Mapping[str, Any]) -> dict[str, str]:
-        """The types of the tenant's own fields of a schema, whatever field group they come from."""
+        """Return the types of a schema's fields in the tenant's namespace, from all field groups."""
         from airflow_provider_aep.flow_service import xdm
 
         own = f"{xdm.namespace(self._registry.tenant_id)}."
@@ -146,7 +150,7 @@ class CreateSchemaOperator(CreateOperator):
         )
 
     def _group(self, context: Any, desired: DesiredEntity, class_id: str, fields: dict[str, Any]) -> str:
-        """The field group of the columns, created once by the same reconciler."""
+        """Create the field group of the columns exactly once, and return its ``$id``."""
         from airflow_provider_aep.flow_service import xdm
         from airflow_provider_aep.operators._services import DesiredResource, RegistryResources
 

@@ -1,4 +1,4 @@
-"""A source connection: which table, files, resource or stream of a source is brought in."""
+"""Create a source connection: the source object that a dataflow ingests."""
 
 from __future__ import annotations
 
@@ -16,22 +16,27 @@ if TYPE_CHECKING:
 
 
 class CreateSourceConnectionOperator(SourceObjectOperator, CreateOperator):
-    """Make sure that exactly one source connection of this name stands on a base connection.
+    """Create exactly one source connection of this name for a base connection, and return its id.
 
-    Its identity is organization, sandbox, base connection (without one, the connection spec) and exact name.
-    One of this name for another table, file or resource is an error, never reused. ``update`` changes the
-    description alone: a dataflow does not take over changes of its source connection.
+    Its identity is organization, sandbox, base connection and exact name. For a source without a base
+    connection, the connection spec replaces the base connection. An existing source connection of this name
+    for another source object is an error. ``if_exists="update"`` changes only the description, because a
+    dataflow ignores later changes of its source connection.
+
+    Adobe: collect tutorials of the sources.
 
     :param name: the source connection's name
     :param connection_id: the base connection's id
-    :param source: instead of it, a source that needs no base connection: its name, or its spec's id
+    :param source: instead of ``connection_id``: a source that needs no base connection, by its name or by
+        the id of its connection spec
     :param table: the table's path, or one of the dicts that ``ListTablesOperator`` returns
-    :param file: for files: a path, or a dict with ``path``, ``file_type`` and so on, as
-        ``InspectTableOperator`` takes them
-    :param resource: for self-serve REST sources: a resource's path, or the parameters that choose it
-    :param stream: for streaming sources: True, or the source's own parameters as its tutorial names them,
-        such as ``{"eventHubName": "clicks", "dataType": "raw"}``
-    :param columns: of a table, what ``InspectTableOperator`` returns; read from the source if not given
+    :param file: instead of a table: a path, or a dict, see
+        :class:`~airflow_provider_aep.operators.explore.SourceObjectOperator`
+    :param resource: instead of a table: a resource of a self-serve REST source, by its path or by the
+        parameters that select it
+    :param stream: instead of a table, for a streaming source: True, or the source's own parameters under the
+        names of its tutorial, such as ``{"eventHubName": "clicks", "dataType": "raw"}``
+    :param columns: a table's columns as ``InspectTableOperator`` returns them; by default the task reads them
     :param description: a free text
     :return: the source connection's id
     """
@@ -62,7 +67,7 @@ class CreateSourceConnectionOperator(SourceObjectOperator, CreateOperator):
         self.description = description
 
     def plan(self, context: Any) -> tuple[DesiredEntity, Service]:
-        """Read the base connection, and from the source what is not given."""
+        """Check the parameters. Read the base connection, and missing columns or formats from the source."""
         from airflow_provider_aep.flow_service import bodies, differences, requests
         from airflow_provider_aep.flow_service.validation import check_description, check_name
         from airflow_provider_aep.operators._services import DesiredFlowEntity, FlowEntities
@@ -99,7 +104,7 @@ class CreateSourceConnectionOperator(SourceObjectOperator, CreateOperator):
         return desired, FlowEntities(self.hook, order)
 
     def _given_columns(self, source_object: SourceObject) -> list[dict[str, Any]] | None:
-        """A table's; nothing else is collected by its columns."""
+        """Return the columns that are given for a table. Other source objects ignore ``columns``."""
         from airflow_provider_aep.flow_service.source_objects import check_columns
 
         given = none_if_blank(self.columns)
@@ -108,7 +113,7 @@ class CreateSourceConnectionOperator(SourceObjectOperator, CreateOperator):
     def _completed(
         self, source_object: SourceObject, columns: list[dict[str, Any]] | None
     ) -> tuple[SourceObject, list[dict[str, Any]] | None]:
-        """A table's columns and the form of files, from the source where nobody gave them."""
+        """Return source object and columns. Read missing columns and the missing format of files."""
         from airflow_provider_aep.flow_service.source_objects import read_columns
 
         if source_object.kind == "table" and columns is None:
@@ -118,7 +123,7 @@ class CreateSourceConnectionOperator(SourceObjectOperator, CreateOperator):
         return source_object, columns
 
     def _url(self, base_id: str | None, own: str) -> str:
-        """The base connection's page; where there is none, the datasets' is the nearest."""
+        """Return the URL of the base connection's page, or of the datasets page without a base connection."""
         from airflow_provider_aep.links import connection_url, datasets_url, with_id
 
         settings = self.hook.settings
@@ -132,13 +137,17 @@ class CreateSourceConnectionOperator(SourceObjectOperator, CreateOperator):
 
 
 def _same_source_object(item: Any, name: str, source_object: SourceObject) -> None:
+    """Check that an existing source connection is for the same source object.
+
+    :raises EntityExistsError: it is for another source object
+    """
     from airflow_provider_aep.flow_service.errors import EntityExistsError
 
     shown = item.get("params") or {}
     for key in ("tableName", "path", "resourcePath"):
-        wanted, found = source_object.params.get(key), shown.get(key)
-        if wanted is not None and found not in (None, wanted):
+        desired, found = source_object.params.get(key), shown.get(key)
+        if desired is not None and found not in (None, desired):
             raise EntityExistsError(
-                f"The source connection {name!r} exists already, for {key} {found!r} instead of {wanted!r}: "
+                f"The source connection {name!r} exists already, for {key} {found!r} instead of {desired!r}: "
                 f"{item.get('id')}. Choose another `name`."
             )

@@ -1,4 +1,4 @@
-"""A target connection: the dataset that a source's rows land in."""
+"""Create a target connection: the dataset for the records of a source."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ if TYPE_CHECKING:
 
 
 class CreateTargetConnectionOperator(CreateOperator):
-    """Make sure that exactly one target connection of this name stands for a dataset.
+    """Create exactly one target connection of this name for a dataset, and return its id.
 
     Its identity is organization, sandbox, dataset and exact name.
+
+    Adobe: collect tutorials of the sources.
 
     :param name: the target connection's name
     :param dataset_id: the dataset's id
@@ -46,7 +48,7 @@ class CreateTargetConnectionOperator(CreateOperator):
         self.description = description
 
     def plan(self, context: Any) -> tuple[DesiredEntity, Service]:
-        """Check what is given, the dataset by reading it."""
+        """Check the parameters, and read the dataset to check its schema."""
         from airflow_provider_aep.flow_service import bodies, differences, requests
         from airflow_provider_aep.flow_service.bodies import check_dataset
         from airflow_provider_aep.flow_service.validation import (

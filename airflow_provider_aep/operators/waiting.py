@@ -1,7 +1,7 @@
-"""Waiting for a run: what :class:`FlowRunSensor` and ``RunDataflowOperator(wait=True)`` share.
+"""Wait for a flow run: the common base of :class:`FlowRunSensor` and ``RunDataflowOperator(wait=True)``.
 
-One result in every mode: a wait that sits in a worker's slot, one that is deferred, and one that is resumed
-all end in :meth:`WaitsForRun.finish`, which reads the run itself and judges it.
+The result is the same in every mode. A wait in a worker slot, a deferred wait and a resumed wait all end in
+:meth:`WaitsForRun.finish`, which evaluates the run.
 """
 
 from __future__ import annotations
@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_provider_aep._compat import HAS_RETRY_POLICY, AirflowFailException
 from airflow_provider_aep.flow_runs.schedule import Deadline, interval
-from airflow_provider_aep.flow_runs.spec import Told, WaitSpec, find_dataflow, find_run, read_event, shown
+from airflow_provider_aep.flow_runs.spec import (
+    Conditions,
+    WaitSpec,
+    find_dataflow,
+    find_run,
+    read_event,
+    shown,
+)
 from airflow_provider_aep.links import AepDataflowLink, AepDatasetLink, AepRunLink, dataflow_url, dataset_url
 from airflow_provider_aep.operators.base import AepOperator, push_link
 
@@ -27,24 +34,27 @@ if TYPE_CHECKING:
     from airflow_provider_aep.hooks.flow_service import FlowServiceHook
 
 RESULT_KEY = "aep_run"
-"""The XCom that holds the result of a wait that failed."""
+"""The key of the XCom with the result of a wait that failed."""
 
 DEFAULT_TIMEOUT = 150 * 60.0
-"""Seconds: when Adobe's own alert *Sources Flow Run Delay* fires."""
+"""Seconds, as long as the threshold of Adobe's own alert *Sources Flow Run Delay*."""
 
 
 class WaitsForRun(AepOperator):
-    """Base of what waits. Call :meth:`wait_for_run` in ``act``; resuming comes by itself.
+    """Base of the operators that wait for a run. Call :meth:`wait_for_run` in ``act``.
 
-    :param deferrable: wait in the triggerer, not in a worker's slot
+    :param deferrable: wait in the triggerer, not in a worker slot
     :param poll_interval: seconds between two polls; None for 5 s to 5 min, depending on the run's age
-    :param max_failed_records: how many records may fail, of a success and of a partial success; by default
-        none, since AEP's success can carry some
-    :param max_failed_ratio: which share of the records read may fail, 0 to 1, likewise
-    :param fail_on_partial: whether a partial success fails the task if neither limit is set
-    :param disable_on_kill: disable the dataflow when the task is killed, since its run cannot be cancelled.
-        Of a deferred task only marking it failed or success counts, and only from Airflow 3.3 on: a cleared
-        one starts again and needs its dataflow, and before, a triggerer is not told why a task went
+    :param max_failed_records: how many records may fail, in a success and in a partial success; 0 if neither
+        threshold is set, because AEP's ``success`` can have failed records
+    :param max_failed_ratio: the share of the records read that may fail, 0 to 1, in a success and in a
+        partial success
+    :param fail_on_partial: fail the task after a partial success, or a success with failed records, if
+        neither threshold is set
+    :param disable_on_kill: disable the dataflow when the task is killed, because its run cannot be cancelled.
+        If the task is deferred, this needs Airflow 3.3, and only marking the task failed or success counts:
+        a cleared task starts again and needs its dataflow. Before 3.3, a triggerer does not learn why a task
+        ended
     """
 
     template_fields: Sequence[str] = (
@@ -78,13 +88,19 @@ class WaitsForRun(AepOperator):
         self.disable_on_kill = disable_on_kill
 
     def thresholds(self) -> FailureThresholds:
-        """Return the failure thresholds after rendering. :raises AepConfigError: a threshold is invalid"""
+        """Return the failure thresholds after rendering.
+
+        :raises AepConfigError: a threshold is invalid
+        """
         from airflow_provider_aep.flow_service.run_evaluation import read_thresholds
 
         return read_thresholds(self.max_failed_records, self.max_failed_ratio, self.fail_on_partial)
 
     def poll_seconds(self) -> float | None:
-        """``poll_interval``, checked; a timedelta too. :raises AepConfigError: it is no time"""
+        """Return ``poll_interval`` in seconds, at least 1; None for an adapted one.
+
+        :raises AepConfigError: it is neither a timedelta nor a number of seconds
+        """
         from airflow_provider_aep.flow_service.validation import check_seconds
 
         given: Any = self.poll_interval
@@ -92,14 +108,14 @@ class WaitsForRun(AepOperator):
         return None if seconds is None else max(1.0, check_seconds(seconds, "poll_interval"))
 
     def wait_for_run(self, context: Any, wait: WaitSpec) -> dict[str, Any]:
-        """Wait until the run ended, in the triggerer if ``self.deferrable``, else here.
+        """Wait until the run ended, in the triggerer if ``self.deferrable``, else in the worker slot.
 
         :return: ``{"run_id", "status", "records_read", "records_written", "records_failed",
             "records_skipped", "bytes", "seconds", "flow_id", "dataflow", "dataset_id", "started_at",
-            "ended_at", "window_start", "window_end"}``; times in ISO 8601 in UTC, unknown is None
-        :raises AepRunError: it ended otherwise than :meth:`thresholds` allow, or not before the deadline; its
-            ``result`` is that dict, and the XCom ``aep_run``
-        :raises AepNotFoundError: there is no such run
+            "ended_at", "window_start", "window_end"}``. Times are in ISO 8601 in UTC. Unknown values are None
+        :raises AepRunError: the run failed, has more failed records than :meth:`thresholds` allow, or did not
+            end before the deadline. The error's ``result`` and the XCom ``aep_run`` have the same dict
+        :raises AepNotFoundError: the run does not exist
         """
         until = Deadline(wait.deadline)
         with self.result_kept(context):
@@ -116,11 +132,11 @@ class WaitsForRun(AepOperator):
 
     @contextmanager
     def result_kept(self, context: Any) -> Iterator[None]:
-        """If the wait fails, push what is known of the run as XCom ``aep_run``."""
+        """Push the known facts of the run as XCom ``aep_run`` if the wait fails."""
         from airflow_provider_aep.flow_service.errors import AepError
 
         self._last = self._dataflow = None
-        self.__dict__.pop("_told", None)
+        self.__dict__.pop("_conditions", None)
         try:
             yield
         except AepError:
@@ -130,13 +146,13 @@ class WaitsForRun(AepOperator):
 
     @property
     def known(self) -> dict[str, Any] | None:
-        """What is known of the run so far, in the shape of the result; None before the first poll."""
+        """Return the known facts of the run in the shape of the result; None before the first poll."""
         return None if self._last is None else self._last.result()
 
     def execute_complete(
         self, context: Any, event: Any = None, wait: dict[str, Any] | None = None
     ) -> dict[str, Any]:
-        """Resume after a deferral. The event only says when to poll: the run is read again."""
+        """Resume after a deferral. The event only says when to poll, so read the run again."""
         from airflow_provider_aep.flow_service.errors import AepError
 
         self.__dict__.pop("hook", None)
@@ -149,21 +165,21 @@ class WaitsForRun(AepOperator):
             self.__dict__.pop("hook", None)
 
     def leave(self, error: AepError) -> NoReturn:
-        """How an error leaves: as from :meth:`AepOperator.execute`."""
+        """Raise an error in the same form as :meth:`AepOperator.execute`."""
         if error.retryable or HAS_RETRY_POLICY:
             raise error
         raise AirflowFailException(str(error)) from error
 
     def poll_run(self, context: Any, wait: WaitSpec) -> tuple[WaitSpec, Run | None]:
-        """Return the run as it is now, None if there is none yet or the service fails for now.
+        """Poll the run once, and push the links.
 
-        The wait that comes back knows the run's id, if it is known. Pushes the links.
-
-        :raises DataflowStoppedError: there is no run, and the dataflow starts none
+        :return: the wait, with the run's id once it is known; and the run, or None if it has not begun or a
+            temporary error occurred
+        :raises DataflowStoppedError: there is no run, and the dataflow is disabled or deleted
         """
         from airflow_provider_aep.flow_service.errors import AepError, AepNotFoundError
 
-        self._now_waits_for(wait)
+        self._prepare_for_kill(wait)
         run, by, missing = None, "", None
         try:
             run, by = find_run(self.hook, wait)
@@ -172,18 +188,18 @@ class WaitsForRun(AepOperator):
         except AepError as error:
             if not error.retryable:
                 raise
-            self._tell_once("failure", f"{error} The wait goes on.")
+            self._warn_once("failure", f"{error} The wait continues.")
             self._push_links(context, wait)
             self._last = self._last or self._unknown_run(wait)
             return wait, None
-        self._tell_once("failure", None)
+        self._warn_once("failure", None)
         if run is not None:
             wait = replace(wait, run_id=run.id, flow_id=wait.flow_id or run.flow_id)
         self.waits_for = wait
         self._read_dataflow(wait, again=run is None)
         self._push_links(context, wait)
         if by:
-            self.log.info("Run %s of %s is meant, found by %s.", wait.run_id, self._dataflow, by)
+            self.log.info("Run %s of %s is selected: %s.", wait.run_id, self._dataflow, by)
         self._last = self._unknown_run(wait) if run is None else self._completed(run)
         if run is None and wait.run_id is None:
             self._check_dataflow()
@@ -192,7 +208,7 @@ class WaitsForRun(AepOperator):
         return wait, None if run is None else self._last
 
     def _read_dataflow(self, wait: WaitSpec, *, again: bool) -> None:
-        """Read the dataflow, unless it is known and ``again`` is not asked for."""
+        """Read the dataflow if it is not known yet, or if ``again`` is set."""
         known = self._dataflow
         if known is not None and known.id != wait.flow_id:
             known = None
@@ -200,7 +216,7 @@ class WaitsForRun(AepOperator):
             self._dataflow = find_dataflow(self.hook, wait.flow_id, known)
 
     def _check_dataflow(self) -> None:
-        """There is no run, and one that is disabled or deleted starts none."""
+        """Raise an error if the dataflow is disabled or deleted: it will start no run."""
         from airflow_provider_aep.flow_service.errors import DataflowStoppedError
 
         if (found := self._dataflow) is not None and found.stopped:
@@ -210,23 +226,23 @@ class WaitsForRun(AepOperator):
             )
 
     def _completed(self, run: Run) -> Run:
-        """With what its dataflow tells. Says what is odd about it."""
+        """Return the run with its dataflow's facts. Warn about an unknown status or a stopped dataflow."""
         from airflow_provider_aep.flow_service.runs import unknown_status
 
-        self._tell_once("status", run.unknown and unknown_status(run.id, run.unknown))
+        self._warn_once("status", run.unknown and unknown_status(run.id, run.unknown))
         dataflow = self._dataflow
         if dataflow is None:
             return run
-        self._tell_once("stopped", None if run.ended else dataflow.run_goes_on)
+        self._warn_once("stopped", None if run.ended else dataflow.run_goes_on)
         return replace(run, flow_id=dataflow.id, dataflow=dataflow.name, dataset_id=dataflow.dataset_id)
 
-    def _tell_once(self, what: str, text: str | None) -> None:
-        """Warn when ``what`` begins; None when it does not go on."""
-        if self.__dict__.setdefault("_told", Told()).is_news(what, text):
+    def _warn_once(self, condition: str, text: str | None) -> None:
+        """Warn when a condition begins. Pass None as ``text`` when it is over."""
+        if self.__dict__.setdefault("_conditions", Conditions()).begins(condition, text):
             self.log.warning("%s", text)
 
     def _unknown_run(self, wait: WaitSpec) -> Run:
-        """The run of which no reply tells anything."""
+        """Return a run with unknown status: no reply has it."""
         from airflow_provider_aep.flow_service.runs import Phase, Run
 
         run = Run(wait.run_id or "", wait.flow_id, "", Phase.RUNNING)
@@ -234,7 +250,10 @@ class WaitsForRun(AepOperator):
         return replace(run, dataflow=known.name, dataset_id=known.dataset_id) if known else run
 
     def finish(self, run: Run) -> dict[str, Any]:
-        """The result of a run that ended. :raises AepRunError: it is not as :meth:`thresholds` want it"""
+        """Return the result of a run that ended.
+
+        :raises AepRunError: the run failed, or more records failed than :meth:`thresholds` allow
+        """
         from airflow_provider_aep.flow_service.run_evaluation import judge
 
         scrub = self.hook.scrub
@@ -245,15 +264,15 @@ class WaitsForRun(AepOperator):
         self.log.info("Run %s ended: %s", run.id, result)
         if run.problems:
             named = ", ".join(scrub(problem.code)[:60] for problem in run.problems)
-            self.log.warning("It ended well enough, and names errors: %s. %s", named, self.link)
+            self.log.warning("The run succeeded within the thresholds. Its errors: %s. %s", named, self.link)
         return result
 
     def on_kill(self) -> None:
-        """Disable the dataflow if ``disable_on_kill`` says so. The run goes on.
+        """Disable the dataflow if ``disable_on_kill`` is set. The run continues.
 
-        Airflow calls this in a signal handler, in the middle of whatever the task does, and some seconds
-        later ends the process. So this waits for nothing that the interrupted code may hold, not even for
-        the log: that comes last.
+        Airflow calls this in a signal handler while the task's code is interrupted, and ends the process some
+        seconds later. So this must not wait for a lock that the interrupted code may hold. Logging can wait
+        for one, so it comes last.
         """
         if (wait := self.waits_for) is None:
             return
@@ -263,15 +282,15 @@ class WaitsForRun(AepOperator):
         finally:
             dataflow = self._dataflow or f"dataflow {wait.flow_id}"
             self.log.warning(
-                "Run %s of %s goes on in Adobe's platform: Flow Service cannot cancel a run.",
-                wait.run_id or "(not known yet)",
+                "Run %s of %s continues in AEP: Flow Service cannot cancel a run.",
+                wait.run_id or "(id unknown)",
                 dataflow,
             )
         if disabled:
             self.log.warning("Disabled %s (`disable_on_kill`).", dataflow)
 
-    def _now_waits_for(self, wait: WaitSpec) -> None:
-        """Make ready for :meth:`on_kill`, which cannot read a connection any more."""
+    def _prepare_for_kill(self, wait: WaitSpec) -> None:
+        """Prepare for :meth:`on_kill`, which can no longer read an Airflow connection."""
         self.waits_for = wait
         if self.disable_on_kill:
             self._last_hook = self.hook.aside()
@@ -296,7 +315,7 @@ class WaitsForRun(AepOperator):
             return self.finish(run)
         if status == "timeout" or time.time() >= kept.deadline:
             self._too_late(kept, run)
-        self.log.info("Run %s goes on (the trigger said: %s).", kept.run_id or "(none yet)", status)
+        self.log.info("Run %s has not ended (event: %s).", kept.run_id or "(none yet)", status)
         return self._defer(kept)
 
     def _defer(self, wait: WaitSpec) -> NoReturn:
@@ -307,7 +326,7 @@ class WaitsForRun(AepOperator):
             aep_conn_id=self.aep_conn_id, wait=kept, disable_on_kill=self.disable_on_kill
         )
         words, until = wait.words(self._dataflow), shown(wait.deadline)
-        self.log.info("Waiting for %s in the triggerer, until %s.", words, until)
+        self.log.info("Waiting for the %s in the triggerer, until %s.", words, until)
         self.defer(trigger=trigger, method_name="execute_complete", kwargs={"wait": kept})
         raise AssertionError("defer does not return")
 
@@ -320,19 +339,19 @@ class WaitsForRun(AepOperator):
     def _too_late(self, wait: WaitSpec, run: Run | None) -> NoReturn:
         from airflow_provider_aep.flow_service.errors import RunTimeoutError
 
-        what, until = wait.words(self._dataflow), shown(wait.deadline)
+        words, until = wait.words(self._dataflow), shown(wait.deadline)
         link = f" {self.link}" if self.link else ""
         if wait.run_id is None:
             raise RunTimeoutError(
-                f"There was no {what} until {until}: `timeout` is over. See when the dataflow's schedule "
-                f"starts it.{link}",
+                f"Waited for the {words} until {until}, and no run began: `timeout` is over. Check the "
+                f"dataflow's schedule.{link}",
                 result=self.known,
             )
         status = f" Its status is {run.status!r}." if run is not None else ""
         raise RunTimeoutError(
-            f"{what} did not end until {until}: `timeout` is over.{status} It goes on in Adobe Experience "
-            f"Platform: Flow Service cannot cancel a run. Look at it there; raise `timeout` "
-            f"where one may take that long.{link}",
+            f"The {words} did not end until {until}: `timeout` is over.{status} The run continues in Adobe "
+            "Experience Platform: Flow Service cannot cancel a run. Check it there. Raise `timeout` if a run "
+            f"may take that long.{link}",
             run_id=wait.run_id,
             result=self.known,
         )
@@ -343,7 +362,7 @@ class WaitsForRun(AepOperator):
         return self.link_urls.get(AepRunLink.xcom_key) or self.link_urls.get(AepDataflowLink.xcom_key) or ""
 
     def _push_links(self, context: Any, wait: WaitSpec) -> None:
-        """To dataflow, run and dataset, each as soon as it is known, and once."""
+        """Push the links to dataflow, run and dataset, each once, as soon as its id is known."""
         if not wait.flow_id:
             return
         if self._dataflow is None or self._dataflow.id != wait.flow_id:

@@ -1,3 +1,3 @@
-"""What a DAG author waits with."""
+"""Sensors that wait for runs."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Waiting for a run of a dataflow."""
+"""Wait for a run of a dataflow."""
 
 from __future__ import annotations
 
@@ -19,35 +19,43 @@ if TYPE_CHECKING:
     from airflow_provider_aep.flow_service.errors import AepError
 
 _ON_DEMAND = ("manual", "operator_triggered")
-"""Types of DAG runs that somebody asked for; those that another DAG triggers are ``manual`` before 3.3."""
+"""Types of DAG runs without a schedule. Before 3.3, a run that another DAG triggers is ``manual``."""
 
 
 class FlowRunSensor(WaitsForRun, BaseSensorOperator):
-    """Wait until a run of a dataflow ended, and fail unless it did so well.
+    """Wait until a run of a dataflow ended, and fail if the run failed or too many records failed.
 
-    AEP's ``success`` can carry failed records. By default any failed record, and any status of partial
-    success, fails the task. If ``max_failed_records`` or ``max_failed_ratio`` is set, it alone says how many
-    are fine, of a ``success`` as of a partial one (Adobe's own alert fires above 0.005).
-    ``fail_on_partial=False`` lets partial runs pass. An unknown status counts as still running. A disabled or
-    deleted dataflow fails the task while no run has begun. Flow Service cannot cancel a run: it goes on
-    however the wait ends.
+    AEP's ``success`` can have failed records. By default a failed record or a partial success fails the task.
+    ``max_failed_records`` or ``max_failed_ratio`` sets how many records may fail, in a success and in a
+    partial success. (Adobe's own alert fires above 0.005.) ``fail_on_partial=False`` accepts partial runs.
+
+    An unknown status counts as still running. A disabled or deleted dataflow fails the task while no run has
+    begun. Flow Service cannot cancel a run: the run continues in AEP however the wait ends.
+
+    Adobe: tutorial "Monitor dataflows".
 
     :param flow_id: the dataflow's id
-    :param run_id: the run's id, or a dict that holds it as ``run_id``; without it ``match`` finds the run
-    :param match: ``data_interval``: the run that brings the data of the DAG run's data interval, by its
-        window, or where it shows none by being the first to start after the interval (a DAG run without an
-        interval, or triggered by hand or by another DAG for a mere moment, waits for the newest run);
-        ``next``: the one under way, or the first to end from now on; ``latest``: the newest, also if it ended
-        already. The log says what it was matched by
-    :param timeout: seconds, from the task's start; the deadline is absolute and outlives deferral and
-        restarts of the triggerer. 150 minutes if not given
-    :param poll_interval: ``poke_interval`` if not given
-    :param kwargs: how to wait and what may be missing: the options of
-        :class:`~airflow_provider_aep.operators.waiting.WaitsForRun`
+    :param run_id: the run's id, or a dict that has it as ``run_id``; without it, ``match`` selects the run
+    :param match: which run to wait for; the log says how the run was selected.
+
+        - ``data_interval``: the run that ingests the data of the DAG run's data interval. It is selected by
+          its window. A run that shows no window is selected if it is the first to start after the interval.
+          A DAG run without a data interval waits for the newest run. So does one that a user or another DAG
+          triggered with a zero-length data interval
+        - ``next``: the run that is in progress, or the first run to end from now on
+        - ``latest``: the newest run, also if it has ended
+    :param timeout: seconds from the task's start, 9000 (150 minutes) by default. The deadline is absolute:
+        deferral and restarts of the triggerer do not extend it
+    :param poll_interval: seconds between two polls; ``poke_interval`` by default
+    :param kwargs: the options of :class:`~airflow_provider_aep.operators.waiting.WaitsForRun`, such as the
+        failure thresholds
     :return: ``{"run_id", "status", "records_read", "records_written", "records_failed", "records_skipped",
         "bytes", "seconds", "flow_id", "dataflow", "dataset_id", "started_at", "ended_at", "window_start",
-        "window_end"}``, as XCom ``return_value``, and as ``aep_run`` if the task fails. Times are in ISO
-        8601 in UTC; what AEP does not tell is None
+        "window_end"}``, as XCom ``return_value``, and as XCom ``aep_run`` if the task fails. Times are in ISO
+        8601 in UTC. Unknown values are None
+    :raises AepRunError: the run failed, or too many records failed
+    :raises DataflowStoppedError: no run has begun, and the dataflow is disabled or deleted
+    :raises AirflowSensorTimeout: the run did not end, or no run began, before ``timeout``
     """
 
     template_fields: Sequence[str] = ("flow_id", "run_id", *WaitsForRun.template_fields)
@@ -72,7 +80,7 @@ class FlowRunSensor(WaitsForRun, BaseSensorOperator):
         self.match = match
 
     def act(self, context: Any) -> Any:
-        """Poll, and wait if the run has not ended."""
+        """Poll the run, and wait if it has not ended."""
         from airflow_provider_aep.flow_service.errors import AepError
 
         try:
@@ -82,11 +90,11 @@ class FlowRunSensor(WaitsForRun, BaseSensorOperator):
                 return BaseSensorOperator.execute(self, context)
             return self.wait_for_run(context, wait)
         except AepError as error:
-            self._as_a_sensor(error)
+            self._raise_for_sensor(error)
             raise
 
     def poke(self, context: Any) -> bool | PokeReturnValue:
-        """Poll once, for ``mode="reschedule"``."""
+        """Poll the run once, for ``mode="reschedule"``."""
         with self.result_kept(context):
             _, run = self.poll_run(context, self._wait(context))
             if run is None or not run.ended:
@@ -94,12 +102,12 @@ class FlowRunSensor(WaitsForRun, BaseSensorOperator):
             return PokeReturnValue(is_done=True, xcom_value=self.finish(run))
 
     def leave(self, error: AepError) -> NoReturn:
-        """As every operator's errors, but for what Airflow expects of a sensor."""
-        self._as_a_sensor(error)
+        """Raise an error as every operator does, except the errors that Airflow expects of a sensor."""
+        self._raise_for_sensor(error)
         super().leave(error)
 
-    def _as_a_sensor(self, error: AepError) -> None:
-        """Over the deadline: ``AirflowSensorTimeout``. ``soft_fail`` and ``never_fail``: skipped."""
+    def _raise_for_sensor(self, error: AepError) -> None:
+        """Raise Airflow's exception for ``soft_fail``, ``never_fail`` and a timeout; else return."""
         from airflow_provider_aep.flow_service.errors import RunTimeoutError
 
         if self.never_fail or (self.soft_fail and not error.retryable):
@@ -108,7 +116,10 @@ class FlowRunSensor(WaitsForRun, BaseSensorOperator):
             raise AirflowSensorTimeout(str(error)) from error
 
     def _wait(self, context: Any) -> WaitSpec:
-        """Everything checked before the first request."""
+        """Return the wait. Check all parameters before the first request.
+
+        :raises AepConfigError: a parameter is invalid
+        """
         from airflow_provider_aep.flow_service.validation import check_id
 
         run_id = none_if_blank(self.run_id)
@@ -121,13 +132,16 @@ class FlowRunSensor(WaitsForRun, BaseSensorOperator):
             deadline=now + self.timeout,
             since=self._since(context, now),
             poll_interval=self.poll_seconds(),
-            **self._aim(context),
+            **self._selector_fields(context),
         )
-        _ = wait.selector
+        _ = wait.selector  # checks `match`
         return wait
 
     def _since(self, context: Any, now: float) -> float:
-        """When the wait began. Of a rescheduled sensor Airflow keeps when its first poke started."""
+        """Return when the wait began, in epoch seconds.
+
+        Airflow keeps the start of the first poke of a rescheduled sensor.
+        """
         if not self.reschedule or self.deferrable:
             return now
         ti: Any = context.get("ti")
@@ -135,7 +149,8 @@ class FlowRunSensor(WaitsForRun, BaseSensorOperator):
         began = (kept(context) if kept else None) or getattr(ti, "start_date", None)
         return now if began is None else float(began.timestamp())
 
-    def _aim(self, context: Any) -> dict[str, Any]:
+    def _selector_fields(self, context: Any) -> dict[str, Any]:
+        """Return the fields of the wait that select the run."""
         if self.match != "data_interval":
             return {"match": self.match}
         start, end = context.get("data_interval_start"), context.get("data_interval_end")
@@ -143,8 +158,8 @@ class FlowRunSensor(WaitsForRun, BaseSensorOperator):
         if end is None:
             why = "has no data interval"
         elif start == end and _run_type(context) in _ON_DEMAND:
-            # what it asks for ran before that moment, and the next run may be a day away
-            why = f"was triggered for the moment {end.isoformat()}, which is no data interval"
+            # its data was ingested before that time, and the next run may be a day away
+            why = f"was triggered with a zero-length data interval at {end.isoformat()}"
         else:
             return {"match": self.match, "start": start.timestamp(), "end": end.timestamp()}
         if none_if_blank(self.run_id) is None:
@@ -153,6 +168,6 @@ class FlowRunSensor(WaitsForRun, BaseSensorOperator):
 
 
 def _run_type(context: Any) -> str:
-    """How the DAG run came about; an enum of Airflow's or a string, empty where it is not told."""
+    """Return the type of the DAG run, which Airflow gives as an enum or a text; empty if it is unknown."""
     kind = getattr(context.get("dag_run"), "run_type", None)
     return str(getattr(kind, "value", kind or ""))

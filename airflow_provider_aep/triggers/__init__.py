@@ -1,3 +1,3 @@
-"""What waits in a triggerer. All waits on one connection and sandbox share one poller."""
+"""Triggers that wait in the triggerer. All waits on one connection and sandbox share one poller."""
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""Waiting for a flow run in the triggerer, and what becomes of its dataflow when the task is ended meanwhile.
+"""Wait for a flow run in the triggerer, and disable its dataflow if a user ends the waiting task.
 
-Airflow 3.3 asks a trigger to stop its work (``on_kill``) whenever it may not go on with it. As a rule a user
-has ended the task. But a triggerer that stopped for a while and has lost its triggers to another one is told
-the same. A dataflow disabled by mistake costs more than one left enabled, so the state in Airflow counts.
+Airflow 3.3 calls a trigger's ``on_kill`` whenever the trigger must stop its work. Usually a user has ended
+the task. But Airflow also calls it in a triggerer that paused and lost its triggers to another triggerer. A
+dataflow that is disabled by mistake costs more than a dataflow that stays enabled. So the task's state in
+Airflow decides.
 """
 
 from __future__ import annotations
@@ -32,11 +33,11 @@ if TYPE_CHECKING:
 
 
 class FlowRunTrigger(BaseTrigger):
-    """Fires once: when the run ended, the deadline passed, or nothing more can be found out.
+    """Fire one event: when the run ended, the deadline passed, or the task must decide about an error.
 
-    What it holds is stored in plain text in Airflow's database: ids and times, nothing else. The event is
-    ``{"status": "ended" | "timeout" | "missing" | "error", "flow_id", "run_id"}``; how the run ended is for
-    the task to read itself.
+    Airflow stores the trigger's arguments in plain text in its database, so they are ids and times only. The
+    event is ``{"status": "ended" | "timeout" | "missing" | "error", "flow_id", "run_id"}``. The task itself
+    reads how the run ended.
 
     :param aep_conn_id: an Airflow connection of type ``aep``
     :param wait: the fields of :class:`airflow_provider_aep.flow_runs.spec.WaitSpec`
@@ -59,14 +60,14 @@ class FlowRunTrigger(BaseTrigger):
         self._wait: Wait | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """The class, and what makes the same one again."""
+        """Return the class path, and the arguments that make an equal trigger."""
         kwargs: dict[str, Any] = {"aep_conn_id": self.aep_conn_id, "wait": self.spec.stored()}
         if self.disable_on_kill:
             kwargs["disable_on_kill"] = True
         return "airflow_provider_aep.triggers.flow_runs.FlowRunTrigger", kwargs
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Wait, with all others on this connection and sandbox."""
+        """Wait for the run. All waits on the same connection and sandbox share one poller."""
         self._wait = wait = Wait(self.spec, self.log)
         pushing = asyncio.create_task(self._push_link(wait))
         try:
@@ -77,27 +78,27 @@ class FlowRunTrigger(BaseTrigger):
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]
 
     async def _push_link(self, wait: Wait) -> None:
-        """Make the link to the run live once the run is known. The task pushes it again when it resumes."""
+        """Push the link to the run once its id is known. The task pushes it again when it resumes."""
         link = await wait.link
         if self.task_instance is None:
             return
         try:
             await apush_xcom(self.task_instance, AepRunLink.xcom_key, link)
-        except Exception as error:  # noqa: BLE001 - a link is no reason to end the wait
+        except Exception as error:  # noqa: BLE001 - a missing link must not end the wait
             self.log.warning(
                 "The link to the run appears when the task resumes: Airflow did not store it now (%s).",
                 type(error).__name__,
             )
 
     async def on_kill(self) -> None:
-        """The waiting task was ended from outside, as Airflow 3.3 says. The run goes on.
+        """Disable the dataflow if ``disable_on_kill`` is set and a user certainly ended the task.
 
-        The dataflow is disabled if that was asked for and it is certain that a user ended the task.
+        Airflow calls this from 3.3 on. The run continues in AEP.
         """
         wait = self._wait
         run_id = self.spec.run_id if wait is None else wait.run_id
         self.log.warning(
-            "The run %s goes on in Adobe Experience Platform: Flow Service cannot cancel a run.",
+            "The run %s continues in Adobe Experience Platform: Flow Service cannot cancel a run.",
             run_id or f"of {(wait and wait.dataflow) or f'dataflow {self.spec.flow_id}'}",
         )
         if self.disable_on_kill and self.spec.flow_id:
@@ -112,20 +113,22 @@ class FlowRunTrigger(BaseTrigger):
 
 
 ENDED_BY_A_USER = ("failed", "success")
-"""States that a deferred task whose run goes on gets from a user alone. Not ``skipped``: so ends one whose
-DAG run timed out or failed fast. Not None: a cleared task starts again, and needs its dataflow. All others
-say that the task still waits, or was resumed by another triggerer."""
+"""States that only a user can give to a deferred task whose run continues.
 
-_AT_WORK: set[asyncio.Task[None]] = set()
-"""An event loop lets go of what nobody holds."""
+``skipped`` is not one of them: a task gets it if its DAG run timed out or failed fast. None is not one of
+them: a cleared task starts again and needs its dataflow. All other states mean that the task still waits, or
+that another triggerer resumed it."""
+
+_RUNNING: set[asyncio.Task[None]] = set()
+"""References to running tasks: an event loop keeps only weak ones."""
 
 
 async def disable_for(
     task_instance: Any, service: AsyncFlowService, flow_id: str, run_id: str | None, deadline: float
 ) -> str:
-    """Disable a dataflow if it is certain that a user ended the task. Says what was done, for the log.
+    """Disable a dataflow if a user certainly ended the task. Return what was done, for the log.
 
-    Tries again for ``[triggerer] on_kill_timeout`` seconds.
+    After a temporary error, try again until ``[triggerer] on_kill_timeout`` seconds have passed.
     """
     limit = config_seconds("on_kill_timeout", 30, section="triggerer")
     try:
@@ -138,12 +141,12 @@ async def disable_for(
 async def _decide(
     task_instance: Any, service: AsyncFlowService, flow_id: str, run_id: str | None, deadline: float
 ) -> str:
-    kept = f"Dataflow {flow_id} stays as it is in spite of `disable_on_kill`: "
+    kept = f"Dataflow {flow_id} was not disabled in spite of `disable_on_kill`: "
     state = await atask_state(task_instance)
     if state not in ENDED_BY_A_USER:
         return f"{kept}the task is {state or 'cleared'}, so it is not certain that a user ended it for good."
     if time.time() >= deadline:
-        return f"{kept}the wait was over."
+        return f"{kept}the deadline of the wait has passed."
     failures = 0
     while True:
         try:
@@ -158,25 +161,28 @@ async def _decide(
 
 
 async def to_its_end(work: Coroutine[Any, Any, None]) -> None:
-    """Wait for it; when the waiting is cancelled it goes on by itself.
+    """Wait until the work is done, although Airflow cancels the waiting.
 
-    Airflow cancels a trigger of an ended task again in each round, about every second, and with it the
-    ``on_kill`` that it called at the first (3.3.2): what takes longer than that would never be done.
+    Airflow cancels the trigger of an ended task in each round, about every second (3.3.2). Each time it also
+    cancels the ``on_kill`` that it called in the first round. So longer work would never finish.
     """
     task = asyncio.create_task(work)
-    _AT_WORK.add(task)
-    task.add_done_callback(_AT_WORK.discard)
+    _RUNNING.add(task)
+    task.add_done_callback(_RUNNING.discard)
     while not task.done():
         try:
             await asyncio.shield(task)
         except asyncio.CancelledError as error:  # noqa: PERF203 - once a second
             if error.args != (CANCELLED_BY_A_USER,):
-                raise  # the triggerer ends; or it is Python before 3.12, which drops the word
+                raise  # the triggerer ends; or Python before 3.12 dropped the message
     await task
 
 
 async def _disable(service: AsyncFlowService, flow_id: str, run_id: str | None) -> str | None:
-    """None where the run ended: then the task may have ended with it, resumed by another triggerer."""
+    """Disable the dataflow, and return the log line; None if the run has ended.
+
+    If the run has ended, another triggerer may have resumed the task, and no user ended it.
+    """
     if run_id is not None and read_snapshot(await _item(service, get_run(run_id))).ended:
         return None
     flow = await _item(service, requests.get_one(requests.FLOWS, flow_id, "flow_id"))

@@ -281,7 +281,7 @@ class TestOfADataflow:
         (line,) = warnings(log)
         assert told(line) == ["mapping._emulator.Description", "mapping._emulator.Create_Time"]
         assert "existing 'Description', wanted none" in line
-        assert "not brought in" not in log
+        assert "not ingested" not in log
         assert changed(emulator) == []
 
     def test_fail(self, emulator: Emulator, schema: str) -> None:

@@ -119,7 +119,7 @@ def test_resumed_elsewhere_and_over(
     kill(monkeypatch, "failed", flow, run["id"])
     assert "the run ended" in logged()
     kill(monkeypatch, "failed", flow, None, deadline=time.time() - 1)
-    assert "the wait was over" in logged()
+    assert "the deadline of the wait has passed" in logged()
     assert not off(path, flow)
 
 

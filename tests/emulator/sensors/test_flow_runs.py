@@ -1,11 +1,13 @@
-"""The sensor: which run, how it waits, what comes of it, the same in every mode."""
+"""The sensor: which run it waits for, how, and its result, which is the same in every mode."""
 
 from __future__ import annotations
 
 import datetime as dt
 import enum
+import json
 import threading
 import time
+from dataclasses import fields
 from types import SimpleNamespace
 from typing import Any
 
@@ -41,7 +43,7 @@ def without(result: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture
 def slow_end(server: RunServer) -> Any:
-    """`run-1` goes on until it has been looked at twice, and then ends."""
+    """`run-1` ends after two polls."""
 
     def end() -> None:
         while len(server.seen("/runs")) < 2:
@@ -55,7 +57,7 @@ def slow_end(server: RunServer) -> Any:
 
 
 def test_waiting_in_the_slot(server: RunServer, slow_end: Any) -> None:
-    """`deferrable=False` sleeps and looks."""
+    """`deferrable=False` sleeps and polls."""
     assert without(sensor(deferrable=False).execute(context())) == RESULT
 
 
@@ -71,8 +73,22 @@ def test_waiting_in_the_triggerer(server: RunServer, slow_end: Any) -> None:
     assert without(resumed(sensor(timeout=600), left)) == RESULT
 
 
+def test_every_field_of_a_wait_reaches_the_trigger_and_the_resumed_task(server: RunServer) -> None:
+    """A new field of `WaitSpec` needs no other place: it is stored and restored with the others."""
+    from airflow_provider_aep.flow_runs.spec import WaitSpec
+    from airflow_provider_aep.triggers.flow_runs import FlowRunTrigger
+
+    values: dict[str, Any] = {field.name: number for number, field in enumerate(fields(WaitSpec), start=1)}
+    wait = WaitSpec(**{**values, "sandbox": "prod"})
+    with pytest.raises(TaskDeferred) as caught:
+        sensor()._defer(wait)
+    _, stored = json.loads(json.dumps(caught.value.trigger.serialize()))
+    assert FlowRunTrigger(**stored).spec == wait
+    assert WaitSpec(**(caught.value.kwargs or {})["wait"]) == wait
+
+
 def test_a_run_that_ended_already_needs_no_triggerer(server: RunServer) -> None:
-    """One look, one result."""
+    """One poll gives the result."""
     server.add("run-1", status="COMPLETED")
     assert without(sensor().execute(context())) == RESULT
 
@@ -126,7 +142,7 @@ def test_one_verdict_in_every_mode(
 
 @pytest.mark.parametrize("deferrable", [True, False])
 def test_over_the_deadline(server: RunServer, deferrable: bool) -> None:
-    """As Airflow's sensors end; the run goes on, and the message says so."""
+    """The sensor raises Airflow's exception. The run continues, and the message says so."""
     server.add("run-1", status="pondering")
     task = sensor(timeout=0.3, deferrable=deferrable)
     with pytest.raises(AirflowSensorTimeout, match=r"(?s)'pondering'.*cannot cancel a run") as caught:
@@ -135,7 +151,7 @@ def test_over_the_deadline(server: RunServer, deferrable: bool) -> None:
 
 
 def test_the_deadline_stays_when_it_defers_again(server: RunServer) -> None:
-    """The trigger let it go although the run still goes on: the task looks itself, and waits on."""
+    """The trigger ended the wait and the run has not ended: the task polls, and continues to wait."""
     server.add("run-1")
     first = deferred(sensor())
     event = {"status": "error", "flow_id": "flow-1", "run_id": "run-1"}
@@ -166,7 +182,7 @@ def test_an_event_alone_ends_no_wait(server: RunServer) -> None:
     ],
 )
 def test_an_event_of_somebody_elses_is_refused(server: RunServer, event: Any) -> None:
-    """What is not understood is not taken for an end."""
+    """An invalid event does not end the wait."""
     server.add("run-1")
     left = deferred(sensor())
     with unwrapped(AepReplyError):
@@ -174,7 +190,7 @@ def test_an_event_of_somebody_elses_is_refused(server: RunServer, event: Any) ->
 
 
 def test_soft_fail_skips(server: RunServer) -> None:
-    """As every sensor's."""
+    """The task is skipped, as with every sensor."""
     server.add("run-1", status="failed")
     with pytest.raises(AirflowSkipException):
         sensor(soft_fail=True).execute(context())
@@ -242,7 +258,7 @@ def in_interval() -> dict[str, Any]:
 def test_a_backfill_waits_for_the_run_of_its_interval(
     server: RunServer, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Not for the newest; what it was matched by stands in the log."""
+    """The sensor does not wait for the newest run. The log says how the run was selected."""
     end = INTERVAL_END.timestamp()
     for day in range(-2, 3):
         start = (end + (day - 1) * 86_400) * 1000
@@ -251,7 +267,7 @@ def test_a_backfill_waits_for_the_run_of_its_interval(
     with caplog.at_level("INFO"):
         result = sensor(run_id=None).execute(in_interval())
     assert result["run_id"] == "day0"
-    assert "its window, which holds the whole data interval" in caplog.text + capsys.readouterr().out
+    assert "its window contains the whole data interval" in caplog.text + capsys.readouterr().out
 
 
 def test_an_interval_without_a_run_yet(server: RunServer) -> None:
@@ -264,19 +280,19 @@ def test_an_interval_without_a_run_yet(server: RunServer) -> None:
 
 
 def test_without_an_interval_the_newest_run(server: RunServer) -> None:
-    """As in a DAG run that an asset or a person started."""
+    """A DAG run that an asset or a user started has no data interval."""
     server.add("older", status="failed", started=1_700_000_000_000)
     server.add("newer", status="success", started=1_700_000_100_000)
     assert sensor(run_id=None).execute(context())["run_id"] == "newer"
 
 
 class RunType(str, enum.Enum):
-    """As Airflow's own."""
+    """The enum of Airflow."""
 
     MANUAL = "manual"
 
 
-def moment(run_type: Any, seconds: int = 0) -> dict[str, Any]:
+def zero_length(run_type: Any, seconds: int = 0) -> dict[str, Any]:
     """The context of a DAG run of that type over the last so many seconds before `INTERVAL_END`."""
     start = INTERVAL_END - dt.timedelta(seconds=seconds)
     interval = {"data_interval_start": start, "data_interval_end": INTERVAL_END}
@@ -284,17 +300,17 @@ def moment(run_type: Any, seconds: int = 0) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("run_type", ["manual", RunType.MANUAL, "operator_triggered"])
-def test_triggered_for_a_moment_the_newest_run(
+def test_a_zero_length_interval_waits_for_the_newest_run(
     server: RunServer, run_type: Any, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Not the first that starts after that moment, which may be a day away; the log says why."""
+    """The first run that starts after it may be a day away. The log says why."""
     server.add("older", status="success", started=int(INTERVAL_END.timestamp() - 7200) * 1000)
     server.add("newer", status="success", started=int(INTERVAL_END.timestamp() - 3600) * 1000)
     with caplog.at_level("INFO"):
-        assert sensor(run_id=None).execute(moment(run_type))["run_id"] == "newer"
+        assert sensor(run_id=None).execute(zero_length(run_type))["run_id"] == "newer"
     said = caplog.text + capsys.readouterr().out
-    assert "triggered for the moment 2026-10-02T00:00:00+00:00" in said
-    assert "being the newest" in said
+    assert "triggered with a zero-length data interval at 2026-10-02T00:00:00+00:00" in said
+    assert "it is the newest run" in said
 
 
 @pytest.mark.parametrize(
@@ -304,7 +320,7 @@ def test_triggered_for_a_moment_the_newest_run(
 def test_other_dag_runs_keep_to_their_interval(server: RunServer, run_type: Any, seconds: int) -> None:
     """One that was triggered with a real interval, and one that a timetable, a backfill or an asset made."""
     server.add("before", status="success", started=int(INTERVAL_END.timestamp() - 3600) * 1000)
-    left = deferred(sensor(run_id=None), moment(run_type, seconds))
+    left = deferred(sensor(run_id=None), zero_length(run_type, seconds))
     assert (left.trigger.spec.match, left.trigger.spec.end) == ("data_interval", INTERVAL_END.timestamp())
 
 
@@ -322,7 +338,7 @@ def test_other_dag_runs_keep_to_their_interval(server: RunServer, run_type: Any,
 def test_wrong_parameters_are_named_before_the_first_request(
     server: RunServer, kwargs: Any, parameter: str
 ) -> None:
-    """In `execute`, not while the DAG is parsed."""
+    """The check is in `execute`, not at DAG parse."""
     with unwrapped(AepConfigError) as caught:
         sensor(**kwargs).execute(context())
     assert caught.value.parameter == parameter
@@ -331,7 +347,7 @@ def test_wrong_parameters_are_named_before_the_first_request(
 
 @pytest.mark.parametrize("blank", ["", "None", None])
 def test_a_run_id_that_jinja_left_empty(server: RunServer, blank: Any) -> None:
-    """Is none."""
+    """It counts as missing."""
     server.add("run-7", status="success")
     assert sensor(run_id=blank).execute(context())["run_id"] == "run-7"
 
@@ -343,7 +359,7 @@ def test_the_result_of_another_wait_names_a_run(server: RunServer) -> None:
 
 
 def test_a_run_that_is_not_there(server: RunServer) -> None:
-    """And a run of another dataflow: both are said at once."""
+    """A missing run and a run of another dataflow are errors at once."""
     with unwrapped(AepNotFoundError):
         sensor().execute(context())
     server.add("run-1", "flow-2")
@@ -355,7 +371,7 @@ def test_a_run_that_is_not_there(server: RunServer) -> None:
 def test_a_service_in_trouble_does_not_end_the_wait(
     server: RunServer, waits: list[float], deferrable: bool
 ) -> None:
-    """Nor where the task looks itself: it goes on until the deadline."""
+    """The same if the task polls itself: it waits until the deadline."""
     server.add("run-1", status="success")
     server.refuse = (503, {})
     task = sensor(deferrable=deferrable)
@@ -377,7 +393,7 @@ def test_a_service_in_trouble_does_not_end_the_wait(
 def test_killing_says_that_the_run_goes_on(
     server: RunServer, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """And before there is a wait, nothing at all."""
+    """Before the wait begins, it does nothing."""
     server.add("run-1")
     task = sensor()
     task.on_kill()

@@ -1,4 +1,4 @@
-"""What a wait in the task itself tells: a failure's result, a dataflow that stopped, what lasts."""
+"""The log and the XComs of a wait in the task itself: failed runs, stopped dataflows, lasting conditions."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_a_run_that_failed_is_left_as_an_xcom(server: RunServer, mode: str) -> N
 
 
 def test_a_wait_that_took_too_long_leaves_what_is_known(server: RunServer) -> None:
-    """Of a run under way, and of one that never came."""
+    """For a run in progress, and for a run that never began."""
     server.add("run-1")
     found = {}
     for run_id in ("run-1", None):
@@ -59,7 +59,7 @@ def test_a_wait_that_took_too_long_leaves_what_is_known(server: RunServer) -> No
 
 
 def test_a_run_that_is_gone_is_left_by_its_id(server: RunServer) -> None:
-    """Whatever ends the wait, a task after it can tell which run was meant."""
+    """However the wait ends, the next task knows which run it waited for."""
     ctx = context()
     with unwrapped(AepNotFoundError):
         sensor().execute(ctx)
@@ -100,7 +100,7 @@ def test_a_dataflow_that_starts_no_run(server: RunServer, mode: str, facts: Any,
 def test_a_dataflow_that_stopped_after_its_run_began(
     server: RunServer, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Its run goes on, and so does the wait; the log says it once."""
+    """The run continues, and the wait continues. The log says it once."""
     server.add("run-1")
     server.flows["flow-1"] = {"state": "disabled"}
 
@@ -121,7 +121,7 @@ def test_what_lasts_is_told_once(
     capsys: pytest.CaptureFixture[str],
     waits: list[float],
 ) -> None:
-    """In a worker's slot as in the triggerer: an unknown status, a service in trouble."""
+    """In a worker slot and in the triggerer: an unknown status, an error of the service."""
     server.add("run-1", status="pondering")
 
     def act() -> None:
@@ -141,25 +141,25 @@ def test_what_lasts_is_told_once(
         sensor(deferrable=False).execute(context())
     said = caplog.text + capsys.readouterr().out
     assert said.count("'pondering', which is unknown") == 1
-    assert said.count("The wait goes on.") == 1
+    assert said.count("The wait continues.") == 1
 
 
 def test_the_dataflow_is_named(
     server: RunServer, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """By its name as well as its id, where a person reads it."""
+    """Messages name the dataflow by name and id."""
     task = sensor(run_id=None, timeout=600)
     with caplog.at_level("INFO"):
         left = deferred(task)
         server.add("run-1", status="success")
         resumed(task, left, {"status": "ended", "flow_id": "flow-1", "run_id": None})
     said = caplog.text + capsys.readouterr().out
-    assert "Waiting for newest run of dataflow 'The flow-1' (flow-1) in the triggerer" in said
-    assert "Run run-1 of dataflow 'The flow-1' (flow-1) is meant, found by being the newest." in said
+    assert "Waiting for the newest run of dataflow 'The flow-1' (flow-1) in the triggerer" in said
+    assert "Run run-1 of dataflow 'The flow-1' (flow-1) is selected: it is the newest run." in said
 
 
 def test_a_wait_that_an_earlier_version_stored_resumes(server: RunServer) -> None:
-    """What the task keeps for its resume, as it lies in Airflow's database."""
+    """The deferral's arguments, as Airflow's database stores them."""
     server.add("run-1", status="success")
     kept = {
         "flow_id": "flow-1",

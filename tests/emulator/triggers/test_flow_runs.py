@@ -24,7 +24,7 @@ def run(coroutine: Any) -> Any:
 
 
 def test_what_is_stored_makes_the_same_trigger_and_holds_no_secret(server: RunServer) -> None:
-    """Its arguments lie in plain text in Airflow's database."""
+    """Airflow's database has the arguments in plain text."""
     first = trigger(match="data_interval", since=1.0, start=2.0, end=3.0, poll_interval=9.0)
     path, kwargs = first.serialize()
     assert path == "airflow_provider_aep.triggers.flow_runs.FlowRunTrigger"
@@ -86,7 +86,7 @@ def test_every_page_is_followed(server: RunServer) -> None:
 def test_where_lists_are_refused_runs_are_looked_at_one_by_one(
     server: RunServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """And it is said, once."""
+    """The log says it once."""
     server.in_lists = False
     for number in range(20):
         server.add(f"run-{number}", status="success")
@@ -108,11 +108,11 @@ def test_an_unknown_status_waits_until_the_deadline(server: RunServer) -> None:
     async def main(seconds: float) -> Any:
         return await events(trigger(deadline=time.time() + seconds))
 
-    for seconds in (0.6, 6, 60):  # until the machine was fast enough for a second look
+    for seconds in (0.6, 6, 60):  # until the machine was fast enough for a second poll
         assert run(main(seconds)) == [{"status": "timeout", "flow_id": "flow-1", "run_id": "run-1"}]
         if len(server.seen("/runs/")) >= 2:
             return
-    raise AssertionError("it was not looked at again")
+    raise AssertionError("it was not polled again")
 
 
 def test_a_deadline_that_passed_meanwhile_fires_at_once(server: RunServer) -> None:
@@ -150,12 +150,12 @@ def test_a_bad_id_ends_its_own_wait_alone(server: RunServer) -> None:
 
 
 def test_a_run_is_found_by_its_dataflow(server: RunServer) -> None:
-    """Listed from the interval's start on; once found it is looked at by id."""
+    """Runs are listed from the interval's start on. A found run is polled by its id."""
 
     async def main() -> Any:
         since = time.time()
-        aim = {"match": "data_interval", "start": since - 60, "end": since - 1}
-        waiting = asyncio.create_task(events(trigger(None, **aim)))
+        selector = {"match": "data_interval", "start": since - 60, "end": since - 1}
+        waiting = asyncio.create_task(events(trigger(None, **selector)))
         await until(lambda: len(server.seen("flowId")) >= 2)
         server.add("old", started=int((since - 30) * 1000))
         server.add("right", started=int(since * 1000))
@@ -178,7 +178,7 @@ def test_where_bounds_are_refused_all_runs_are_listed(server: RunServer) -> None
 
 
 def test_a_poller_that_dies_is_replaced(server: RunServer, caplog: pytest.LogCaptureFixture) -> None:
-    """Its waits go on with another one, and the log says so."""
+    """A new poller continues its waits, and the log says so."""
     for number in range(5):
         server.add(f"run-{number}")
 
@@ -194,7 +194,7 @@ def test_a_poller_that_dies_is_replaced(server: RunServer, caplog: pytest.LogCap
 
     with caplog.at_level(logging.WARNING):
         assert [one[0]["status"] for one in run(main())] == ["ended"] * 5
-    assert "died (cancelled); a new one goes on with its 5 waits" in caplog.text
+    assert "died (cancelled). A new poller continues its 5 waits" in caplog.text
 
 
 def test_a_poller_that_hangs_is_replaced(
@@ -257,7 +257,7 @@ def test_a_connection_that_is_not_there(server: RunServer) -> None:
 
 
 def test_a_corrected_connection_is_taken_up(server: RunServer, set_connection: SetConnection) -> None:
-    """It is looked up again after a refusal, so a new secret needs no new triggerer."""
+    """It is read again after a refusal, so a new secret needs no restart of the triggerer."""
     import os
 
     server.add("run-1", status="success")

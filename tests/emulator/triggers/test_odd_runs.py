@@ -98,14 +98,14 @@ def test_a_dataflow_that_is_gone_among_others(server: RunServer) -> None:
 
 
 def test_lists_that_fail_in_vain_are_given_up(server: RunServer, caplog: pytest.LogCaptureFixture) -> None:
-    """Where lists fail and each of their runs alone does not, they are not asked for ever."""
+    """If lists fail and reads by id succeed, lists are given up."""
     for one in range(2):
         server.add(f"run-{one}")
     server.odd, server.odd_lists = {"run-0": (500, {})}, "alone spoilt"
 
     async def main() -> None:
         waits = [asyncio.create_task(events(trigger(f"run-{one}", poll_interval=0.05))) for one in range(2)]
-        await until(lambda: "what each id alone does" in caplog.text)
+        await until(lambda: "a read by id finds" in caplog.text)
         for one in waits:
             one.cancel()
 

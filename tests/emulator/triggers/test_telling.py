@@ -1,4 +1,4 @@
-"""What a deferred wait tells while it lasts: in the log of its own task, once, and as a live link."""
+"""The log lines and links of a deferred wait: in the log of its own task, once."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> Lines:
 
 @pytest.fixture
 def xcoms(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, str], str]:
-    """What was pushed, by task and key."""
+    """The pushed XComs, by task and key."""
     from airflow.sdk.execution_time.xcom import XCom
 
     pushed: dict[tuple[str, str], str] = {}
@@ -54,7 +54,7 @@ def xcoms(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, str], str]:
 
 
 def start(task: str, run_id: str | None = "run-1", **kwargs: Any) -> asyncio.Task[Any]:
-    """A trigger at work for a task, as the triggerer starts it."""
+    """Run a trigger for a task, as the triggerer starts it."""
     one = trigger(run_id, poll_interval=0.1, **kwargs)
     one.task_instance = SimpleNamespace(dag_id="dag", task_id=task, run_id="run", map_index=-1)
     context = contextvars.copy_context()
@@ -70,7 +70,7 @@ def run(coroutine: Any) -> Any:
 def test_a_run_is_told_as_soon_as_it_is_known(
     server: RunServer, lines: Lines, xcoms: dict[tuple[str, str], str]
 ) -> None:
-    """Its id and its link, long before it ends; the dataflow by its name and its id."""
+    """The log has the run's id long before its end, and the dataflow's name and id. The link is pushed."""
 
     async def main() -> Any:
         waiting = start("wait", None)
@@ -79,7 +79,7 @@ def test_a_run_is_told_as_soon_as_it_is_known(
         await until(lambda: xcoms)
         assert not waiting.done()
         assert lines("wait") == [
-            "Run right of dataflow 'The flow-1' (flow-1) is meant, found by being the newest."
+            "Run right of dataflow 'The flow-1' (flow-1) is selected: it is the newest run."
         ]
         server.finish("right")
         return await waiting
@@ -112,22 +112,22 @@ def test_a_link_that_airflow_does_not_store_ends_no_wait(
 
 
 def test_an_unknown_status_is_told_once(server: RunServer, lines: Lines) -> None:
-    """And again if it comes back; to its own task alone."""
+    """It is logged again if it comes back, and only in the log of its own task."""
     server.add("run-1", status="pondering")
     server.add("run-2")
 
-    async def looks() -> None:
+    async def polls() -> None:
         before = len(server.seen("/runs"))
         await until(lambda: len(server.seen("/runs")) >= before + 4)
 
     async def main() -> None:
         waits = [start("odd"), start("plain", "run-2")]
-        await looks()
+        await polls()
         assert len(lines("odd")) == 1
         server.add("run-1")
-        await looks()
+        await polls()
         server.add("run-1", status="pondering")
-        await looks()
+        await polls()
         for one in waits:
             one.cancel()
 
@@ -158,14 +158,14 @@ def test_throttling_is_told_once_to_every_task(server: RunServer, lines: Lines) 
     for number in range(3):
         told = lines(f"task-{number}")
         assert len(told) == 2
-        assert all("429" in line and "pause until that is over" in line for line in told)
+        assert all("429" in line and "pause until it is over" in line for line in told)
 
 
 @pytest.mark.parametrize(("facts", "word"), [({"state": "disabled"}, "disabled"), (None, "deleted")])
 def test_a_dataflow_that_stops_ends_the_wait_for_its_next_run(
     server: RunServer, lines: Lines, facts: Any, word: str
 ) -> None:
-    """The task looks itself then, and says it as an error; a wait on another dataflow goes on."""
+    """The task then polls itself and raises the error. A wait on another dataflow continues."""
 
     async def main() -> Any:
         waiting, other = start("wait", None), start("other", None, flow_id="flow-2")
@@ -217,29 +217,27 @@ def test_dataflows_that_cannot_be_read_are_left_alone(server: RunServer, lines: 
         return await waiting
 
     assert run(main())[0]["status"] == "ended"
-    assert lines("wait") == ["Run right of dataflow flow-1 is meant, found by being the newest."]
+    assert lines("wait") == ["Run right of dataflow flow-1 is selected: it is the newest run."]
     assert len(server.seen("/flows/")) == 1
 
 
 def test_a_trigger_that_an_earlier_version_stored_still_waits(server: RunServer, lines: Lines) -> None:
-    """Its arguments as they lie in Airflow's database."""
+    """The arguments as Airflow's database has them."""
     from airflow_provider_aep.triggers.flow_runs import FlowRunTrigger
 
     stored = {"aep_conn_id": "aep_default", "sandbox": "prod", "flow_id": "flow-1", "run_id": "run-1"}
-    aim = {"match": "latest", "since": 1.0, "start": None, "end": None, "poll_interval": None}
+    selector = {"match": "latest", "since": 1.0, "start": None, "end": None, "poll_interval": None}
     server.add("run-1", status="success")
-    one = FlowRunTrigger(**stored, **aim, deadline=time.time() + 60)  # type: ignore[arg-type]
+    one = FlowRunTrigger(**stored, **selector, deadline=time.time() + 60)  # type: ignore[arg-type]
     assert run(events(one))[0]["status"] == "ended"
 
 
 def test_a_name_that_holds_a_secret_is_scrubbed(server: RunServer, lines: Lines) -> None:
-    """Whatever a dataflow is called, its name goes into logs."""
+    """The dataflow's name appears in logs."""
     server.flows["flow-1"] = {"name": f"Orders {CLIENT_SECRET}"}
     server.add("right", status="success")
     run(start_and_end("wait"))
-    assert lines("wait") == [
-        "Run right of dataflow 'Orders ***' (flow-1) is meant, found by being the newest."
-    ]
+    assert lines("wait") == ["Run right of dataflow 'Orders ***' (flow-1) is selected: it is the newest run."]
 
 
 async def start_and_end(task: str) -> Any:

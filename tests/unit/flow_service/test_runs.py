@@ -94,7 +94,7 @@ def test_every_spelling_of_a_status_is_one(spelling: str, one: str, phase: Phase
 
 @pytest.mark.parametrize("odd", [{}, {"metrics": None}, {"metrics": {"statusSummary": []}}, {"status": 7}])
 def test_an_item_with_nothing_in_it_still_runs(odd: dict[str, Any]) -> None:
-    """Whatever is missing or odd, it is read; nothing is taken for an end."""
+    """A run with missing or unusual fields can be read. It does not count as ended."""
     run = read_run({"id": "run-1", **odd})
     assert not run.ended
     assert list(run.result()) == KEYS
@@ -140,7 +140,7 @@ def test_the_result_of_a_run() -> None:
     ],
 )
 def test_times_are_in_iso_8601_in_utc(epoch: float | None, text: str | None) -> None:
-    """As `datetime.fromisoformat` reads them on every Python; None for what is beyond all calendars."""
+    """Every Python's `datetime.fromisoformat` reads the result. A time beyond all calendars gives None."""
     assert iso_time(epoch) == text
 
 
@@ -154,7 +154,7 @@ def test_a_status_that_no_document_names(status: str, unknown: str | None) -> No
 
 
 def test_minus_one_is_unknown() -> None:
-    """As in the samples of failed runs: not a count, and nothing to compare with."""
+    """-1 in the samples of failed runs is not a count."""
     run = read_run(
         item(sizeSummary={"inputBytes": -1, "outputBytes": -1}, recordSummary={"failedRecordCount": -1})
     )
@@ -163,7 +163,7 @@ def test_minus_one_is_unknown() -> None:
 
 
 def test_written_is_what_was_created_and_updated() -> None:
-    """Where there is no sum of it."""
+    """If the sum is missing, its parts are added."""
     run = read_run(item(recordSummary={"createdRecordCount": 3, "updatedRecordCount": 4}))
     assert run.records_written == 7
 
@@ -187,7 +187,7 @@ def test_times_come_in_two_units(value: object, seconds: float | None) -> None:
     assert epoch_seconds(value) == seconds
 
 
-def test_the_window_is_read_from_where_it_stands() -> None:
+def test_the_window_is_read_from_either_place() -> None:
     """From an activity, or from the parameters of an on-demand run."""
     assert windowed("a", 0, BASE, BASE).window == (0.0, BASE)
     params = {"windowStartTime": str(BASE), "windowEndTime": str(BASE + 5)}
@@ -195,9 +195,9 @@ def test_the_window_is_read_from_where_it_stands() -> None:
     assert started("c", BASE).window is None
 
 
-def choice(runs: list[Any], **aim: Any) -> tuple[str, str] | None:
+def choice(runs: list[Any], **selector: Any) -> tuple[str, str] | None:
     """Which run is chosen, and the first words of why."""
-    found = choose(runs, RunSelector(**aim))
+    found = choose(runs, RunSelector(**selector))
     return None if found is None else (found.run.id, found.by)
 
 
@@ -205,20 +205,20 @@ INTERVAL = {"match": "data_interval", "start": BASE, "end": BASE + DAY}
 
 
 def test_a_backfill_finds_the_run_of_its_own_month() -> None:
-    """Not the newest: the one whose window holds the interval."""
+    """The run whose window contains the interval is selected, not the newest run."""
     runs = [
         windowed(f"day-{n}", BASE + n * DAY, BASE + (n + 1) * DAY, BASE + (n + 1) * DAY) for n in range(-3, 9)
     ]
-    assert choice(runs, **INTERVAL) == ("day-0", "its window, which holds the whole data interval")
+    assert choice(runs, **INTERVAL) == ("day-0", "its window contains the whole data interval")
 
 
 def test_the_retry_of_a_run_counts() -> None:
-    """Of two over one window, the newer."""
+    """If two runs have the same window, the newer is selected."""
     first = windowed("first", BASE, BASE + DAY, BASE + DAY, "failed")
     retried = windowed("retried", BASE, BASE + DAY, BASE + DAY + 60)
     assert choice([retried, first], **INTERVAL) == (
         "retried",
-        "its window, which holds the whole data interval",
+        "its window contains the whole data interval",
     )
 
 
@@ -227,22 +227,22 @@ def test_hourly_runs_in_a_daily_interval() -> None:
     runs = [
         windowed(f"h{n}", BASE + n * 3600, BASE + (n + 1) * 3600, BASE + (n + 1) * 3600) for n in range(30)
     ]
-    assert choice(runs, **INTERVAL) == ("h23", "its window, which reaches the end of the data interval")
+    assert choice(runs, **INTERVAL) == ("h23", "its window reaches the end of the data interval")
 
 
-def test_a_moment_is_brought_by_the_run_up_to_it() -> None:
-    """Two windows touch the moment that `@daily` is in Airflow 3; the later one begins with it."""
-    moment = {"match": "data_interval", "start": BASE, "end": BASE}
+def test_a_zero_length_interval_selects_the_run_up_to_it() -> None:
+    """`@daily` has zero-length intervals in Airflow 3. Two windows touch one, and the later begins at it."""
+    zero_length = {"match": "data_interval", "start": BASE, "end": BASE}
     upto = windowed("up to it", BASE - DAY, BASE, BASE)
     after = windowed("after it", BASE, BASE + DAY, BASE + DAY)
-    assert choice([upto, after], **moment) == ("up to it", "its window, which holds the whole data interval")
-    assert choice([after], **moment) is None
+    assert choice([upto, after], **zero_length) == ("up to it", "its window contains the whole data interval")
+    assert choice([after], **zero_length) is None
 
 
 def test_without_windows_the_first_start_after_the_interval() -> None:
     """A run with a delta column brings all that came before it started."""
     runs = [started("late", BASE + DAY + 90), started("early", BASE + 5), started("right", BASE + DAY)]
-    assert choice(runs, **INTERVAL) == ("right", "being the first that started after the data interval")
+    assert choice(runs, **INTERVAL) == ("right", "it is the first run that started after the data interval")
 
 
 @pytest.mark.parametrize(
@@ -264,18 +264,18 @@ def test_next_and_latest() -> None:
     old = started("old", BASE, completed=BASE + 10)
     going = started("going", BASE + 50, "inProgress")
     assert choice([old], match="next", since=BASE + 20) is None
-    assert choice([old, going], match="next", since=BASE + 20) == ("going", "being under way")
+    assert choice([old, going], match="next", since=BASE + 20) == ("going", "it is still running")
     quick = started("quick", BASE + 30, completed=BASE + 31)
     assert choice([old, quick], match="next", since=BASE + 20) == (
         "quick",
-        "being the first that ended after the wait began",
+        "it is the first run that ended after the wait began",
     )
-    assert choice([going, old], match="latest") == ("going", "being the newest")
+    assert choice([going, old], match="latest") == ("going", "it is the newest run")
     assert choice([], match="latest") is None
 
 
 def test_an_unknown_way_to_match_is_refused() -> None:
-    """By the parameter's name."""
+    """The error names the parameter."""
     with pytest.raises(AepConfigError) as caught:
         RunSelector(match="nearest")
     assert caught.value.parameter == "match"
@@ -357,7 +357,7 @@ def test_what_counts_as_the_next_run(completed: Any, began: Any, since: float, f
 
 
 def test_which_run_is_newest() -> None:
-    """By its start, then by its creation, then by its id; what has not started comes last."""
+    """Runs are ordered by start, creation and id. A run that has not started comes last."""
 
     def run(id: str, began: float | None, made: float | None = None) -> Run:
         return Run(id, "f", "", Phase.RUNNING, started_at=began, created_at=made)
@@ -373,8 +373,8 @@ def test_which_run_is_newest() -> None:
         assert choice.run.id == newest
 
 
-def test_an_interval_without_a_start_is_a_moment() -> None:
-    """What came before it."""
+def test_an_interval_without_a_start_is_zero_length() -> None:
+    """It selects the run for the data before it."""
     runs = [
         Run("whole", "f", "", Phase.GOOD, started_at=1.0, window=(0.0, 20.0)),
         Run("late", "f", "", Phase.GOOD, started_at=2.0, window=(15.0, 20.0)),

@@ -1,4 +1,4 @@
-"""When the poller looks next."""
+"""When the poller polls next."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_what_is_due_soon_goes_along() -> None:
 
 
 def test_what_is_usual_is_the_middle_of_the_last_runs() -> None:
-    """A dataflow nobody has seen to end has none."""
+    """A dataflow without an ended run has no usual duration."""
     durations = Durations()
     assert durations.usual("flow-1") is None
     for seconds in (10, 1000, 12, 11, None):
