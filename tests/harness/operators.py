@@ -1,4 +1,4 @@
-"""A task's context, as far as the operators look at it."""
+"""A task's context, as far as the operators read it."""
 
 from __future__ import annotations
 

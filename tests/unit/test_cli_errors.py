@@ -29,7 +29,7 @@ def test_the_table_has_every_code(
 def test_one_is_found_as_it_was_copied(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], word: str
 ) -> None:
-    """What happened, why, what to do, Adobe's codes, and where to read on."""
+    """The entry has what happened, why, what to do, Adobe's codes, and the page."""
     text = " ".join(said(monkeypatch, capsys, word).split())
     for sentence in (AepAuthError.what, AepAuthError.why, AepAuthError.todo, AepAuthError.docs()):
         assert sentence in text
@@ -54,7 +54,7 @@ def test_one_is_found_as_it_was_copied(
 def test_one_of_adobes_is_explained(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], word: str, code: str, meaning: str
 ) -> None:
-    """By its whole code or its number; with the error that it is raised as, and whether a retry helps."""
+    """By its whole code or its number. The entry has the error's class, and whether a retry helps."""
     text = " ".join(said(monkeypatch, capsys, word).split())
     assert text.startswith(f"{code}, a code of Adobe")
     assert meaning in text
@@ -63,7 +63,7 @@ def test_one_of_adobes_is_explained(
 
 
 def test_every_code_of_adobes_that_is_explained_is_found() -> None:
-    """None is only in the table."""
+    """`errors CODE` finds every code of the table."""
     for code, kind in adobe_codes():
         assert find_adobe_codes(code) == [code]
         assert issubclass(kind, AepStatusError)
@@ -72,13 +72,13 @@ def test_every_code_of_adobes_that_is_explained_is_found() -> None:
 
 @pytest.mark.parametrize("word", ["FLOW-9999-400", "9999", "40302", ""])
 def test_one_of_adobes_that_is_not_explained(word: str) -> None:
-    """Is not taken for another."""
+    """An unknown code finds no other."""
     assert find_adobe_codes(word) == []
 
 
 def test_a_code_that_there_is_not_ends_with_a_sentence(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """And exit code 1."""
+    """The exit code is 1."""
     with pytest.raises(SystemExit, match="no error 'AEP-E999'"):
         said(monkeypatch, capsys, "AEP-E999")

@@ -1,4 +1,4 @@
-"""What differs between versions of Airflow."""
+"""The differences between versions of Airflow."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def test_the_word_that_a_user_ended_a_task() -> None:
     assert triggerer_job_runner._USER_ACTION_CANCEL_MSG == _compat.CANCELLED_BY_A_USER  # type: ignore[attr-defined]
 
 
-@pytest.mark.skipif(not _compat.HAS_RETRY_POLICY, reason="before 3.3 there is one look-up alone")
-def test_a_connection_that_only_the_blocking_look_up_finds(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In `dag.test()` Airflow's asynchronous look-up does not reach the database."""
+@pytest.mark.skipif(not _compat.HAS_RETRY_POLICY, reason="before 3.3 only the blocking call exists")
+def test_a_connection_that_only_the_blocking_call_finds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In `dag.test()` Airflow's asynchronous call does not reach the database."""
     found = SimpleNamespace(conn_id="aep_default")
 
     async def nothing(conn_id: str) -> Any:
@@ -75,12 +75,12 @@ class Wire:
         return {}
 
     def ask_from_a_thread(self, *_args: Any, **_kwargs: Any) -> Any:
-        """As Airflow's blocking calls reach the loop."""
+        """Block as Airflow's blocking calls do."""
         return async_to_sync(self.ask)()
 
 
 TASK = SimpleNamespace(dag_id="dag", task_id="task", run_id="run", map_index=-1)
-LOOK_UPS: dict[str, Callable[[], Any]] = {
+CALLS: dict[str, Callable[[], Any]] = {
     "connection": lambda: _compat.aget_connection("aep_default"),
     "mask": lambda: _compat.amask_secret("a secret"),
     "task state": lambda: _compat.atask_state(TASK),
@@ -88,9 +88,9 @@ LOOK_UPS: dict[str, Callable[[], Any]] = {
 }
 
 
-@pytest.mark.parametrize("look_up", LOOK_UPS)
-def test_a_cancelled_look_up_reads_its_reply(monkeypatch: pytest.MonkeyPatch, look_up: str) -> None:
-    """Else Airflow 3.1 ends the whole triggerer. The one who is cancelled goes at once all the same."""
+@pytest.mark.parametrize("call", CALLS)
+def test_a_cancelled_call_reads_its_reply(monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+    """Else Airflow 3.1 ends the whole triggerer. The cancelled caller still ends at once."""
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
     from airflow.sdk.execution_time.xcom import XCom
 
@@ -103,7 +103,7 @@ def test_a_cancelled_look_up_reads_its_reply(monkeypatch: pytest.MonkeyPatch, lo
             monkeypatch.setattr("airflow.sdk.log.amask_secret", wire.ask)
         monkeypatch.setattr(RuntimeTaskInstance, "get_task_states", wire.ask_from_a_thread)
         monkeypatch.setattr(XCom, "set", wire.ask_from_a_thread)
-        trigger = asyncio.create_task(LOOK_UPS[look_up]())
+        trigger = asyncio.create_task(CALLS[call]())
         await wire.asked.wait()
         trigger.cancel()
         with pytest.raises(asyncio.CancelledError):

@@ -1,4 +1,4 @@
-"""What Airflow is told: valid by its own schemas, complete, and cheap to ask for."""
+"""The provider's metadata: valid by Airflow's schemas, complete, and cheap to load."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_it_names_the_distribution() -> None:
 
 
 def test_the_types_are_called_so() -> None:
-    """In Airflow's list of connection types."""
+    """The names in Airflow's list of connection types."""
     assert {key: one["hook-name"] for key, one in TYPES.items()} == {
         "aep": "Adobe Experience Platform",
         "paypal": "PayPal",
@@ -83,7 +83,7 @@ def test_the_paypal_form() -> None:
 
 @pytest.mark.parametrize("kind", TYPES)
 def test_no_two_labels_are_the_same(kind: str) -> None:
-    """Whoever reads a message must find the one field."""
+    """A message names a field by its label, so labels are unique."""
     one = TYPES[kind]
     labels = [field["label"] for field in one.get("conn-fields", {}).values()]
     labels += one["ui-field-behaviour"]["relabeling"].values()
@@ -91,7 +91,7 @@ def test_no_two_labels_are_the_same(kind: str) -> None:
     assert len({label.lower() for label in labels}) == len(labels)
 
 
-def test_no_extra_looks_like_a_secret() -> None:
+def test_no_extra_has_the_name_of_a_secret() -> None:
     """Airflow would show its default as stars; and secrets belong in `password`."""
     words = ("token", "secret", "password", "key", "auth", "passphrase", "proxy")
     assert not [name for name in EXTRAS if any(word in name for word in words)]
@@ -113,7 +113,7 @@ def test_the_forms_of_airflow_3_1_equal_the_declaration(kind: str) -> None:
 
 
 def test_the_extra_fields_of_airflow_3_1_equal_the_declaration(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As WTForms fields, which Airflow's server puts a stand-in for where WTForms is not installed."""
+    """The fields are WTForms fields. Airflow's server has a replacement if WTForms is not installed."""
     from airflow_provider_aep.hooks.flow_service import FlowServiceHook
     from airflow_provider_aep.hooks.paypal import PayPalHook
     from tests.harness.wtforms_stub import install

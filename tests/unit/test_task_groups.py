@@ -41,7 +41,7 @@ def test_it_maps_over_tables() -> None:
     assert sorted(dag.task_ids) == sorted(f"source_ingestion.{name}" for name in TASKS)
 
 
-def test_the_dataflow_comes_after_all_it_stands_on() -> None:
+def test_the_dataflow_comes_after_all_that_it_needs() -> None:
     """The order follows from what each task hands to the next."""
     with DAG(dag_id="ordered", schedule=None) as dag:
         source_ingestion(connection_id="c", table="t", dataset="d")
@@ -69,7 +69,7 @@ def test_options_of_the_wait_go_to_the_sensor() -> None:
 
 
 def test_the_connection_comes_from_the_default_args() -> None:
-    """As for a task on its own; what is given to the group goes first."""
+    """The `default_args` apply as for a single task. A parameter of the group has priority."""
     with DAG(
         dag_id="defaults", schedule=None, default_args={"aep_conn_id": "aep_eu", "sandbox": "dev"}
     ) as dag:
@@ -170,6 +170,6 @@ class TestMapped:
     @pytest.mark.filterwarnings("ignore:Partial task group")
     @pytest.mark.parametrize("name", ["wait", "sandbox", "stream", "if_exists", "on_difference", "colour"])
     def test_what_cannot_differ_is_refused(self, name: str) -> None:
-        """Airflow would not look at it, and every table would get the default without a word."""
+        """Airflow would ignore it, and every table would get the default without a warning."""
         with DAG(dag_id="refused", schedule=None), pytest.raises(TypeError, match=name):
             source_ingestion.partial(connection_id="c").expand_kwargs([{**self.TABLES[0], name: False}])

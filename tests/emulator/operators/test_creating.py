@@ -41,16 +41,16 @@ def operator(**arguments: Any) -> CreatePayPalConnectionOperator:
     return CreatePayPalConnectionOperator(task_id="create", **arguments)
 
 
-def standing(emulator: Emulator, sandbox: str = "prod") -> list[dict[str, Any]]:
+def existing(emulator: Emulator, sandbox: str = "prod") -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = emulator.api(sandbox=sandbox)("GET", "/connections").json()["items"]
     return found
 
 
 def test_it_returns_the_id_and_pushes_the_link(emulator: Emulator) -> None:
-    """The id is the XCom; the link works from the moment the id is chosen."""
+    """The id is the XCom. The link works as soon as the id is chosen."""
     run = context()
     made = operator().execute(run)
-    (item,) = standing(emulator)
+    (item,) = existing(emulator)
     assert (item["id"], item["name"], item["connectionSpec"]["id"]) == (
         made,
         "PayPal connection",
@@ -64,7 +64,7 @@ def test_it_returns_the_id_and_pushes_the_link(emulator: Emulator) -> None:
 
 
 def test_the_link_is_found_again(emulator: Emulator) -> None:
-    """By Airflow's UI, by way of the operator or its XCom."""
+    """Airflow's UI finds the link through the operator or its XCom."""
     task, run = operator(), context()
     task.execute(run)
     (link,) = task.operator_extra_links
@@ -85,7 +85,7 @@ def test_the_link_names_the_tenant_where_one_is_set(make_hook: MakeHook, emulato
 def test_what_is_made_carries_a_mark(emulator: Emulator, description: str | None) -> None:
     """An AEP admin sees which task made it; a later try knows its own."""
     operator(description=description).execute(context(run_id="manual__1", map_index=3))
-    (item,) = standing(emulator)
+    (item,) = existing(emulator)
     mark = MARK.search(item["description"])
     assert mark is not None
     assert mark["task"] == "create"
@@ -97,7 +97,7 @@ def test_what_is_made_carries_a_mark(emulator: Emulator, description: str | None
 def test_mark_false_leaves_no_mark(emulator: Emulator, description: str | None) -> None:
     """The description is the user's, to the letter."""
     operator(description=description, mark=False).execute(context())
-    assert standing(emulator)[0].get("description") == description
+    assert existing(emulator)[0].get("description") == description
 
 
 @pytest.mark.parametrize("if_exists", ["reuse", "update"])
@@ -105,7 +105,7 @@ def test_a_second_run_finds_the_first_ones(emulator: Emulator, if_exists: str) -
     """One connection, whoever made it, however often it is run."""
     first = operator(if_exists=if_exists).execute(context())
     assert operator(if_exists=if_exists).execute(context(run_id="another")) == first
-    assert len(standing(emulator)) == 1
+    assert len(existing(emulator)) == 1
     assert len(emulator.requests("PATCH")) == (if_exists == "update")
 
 
@@ -121,7 +121,7 @@ def test_update_corrects_credentials_and_keeps_the_mark(emulator: Emulator) -> N
     made = emulator.api().create(secret="wrong", description="Old [airflow:d.t 01234567]").json()["id"]
     assert operator(if_exists="update", description="New").execute(context()) == made
     assert emulator.api()("GET", f"/connections/{made}/test").json() == {"result": True}
-    assert standing(emulator)[0]["description"] == "New [airflow:d.t 01234567]"
+    assert existing(emulator)[0]["description"] == "New [airflow:d.t 01234567]"
 
 
 def test_fail_refuses_what_stands_and_says_whose_it_is(emulator: Emulator) -> None:
@@ -145,14 +145,14 @@ def test_fail_knows_its_own(emulator: Emulator) -> None:
 def test_no_sandbox_means_the_connections_own(emulator: Emulator, sandbox: str | None) -> None:
     """A DAG's empty parameter renders to one of these."""
     operator(sandbox=sandbox).execute(context())
-    assert (len(standing(emulator)), len(standing(emulator, "dev"))) == (1, 0)
+    assert (len(existing(emulator)), len(existing(emulator, "dev"))) == (1, 0)
 
 
 def test_another_sandbox_is_another_connection(emulator: Emulator) -> None:
     """Identity is organization, sandbox, source and exact name."""
     assert operator().execute(context()) != operator(sandbox="dev").execute(context())
     assert operator(name="paypal connection").execute(context())
-    assert (len(standing(emulator)), len(standing(emulator, "dev"))) == (2, 1)
+    assert (len(existing(emulator)), len(existing(emulator, "dev"))) == (2, 1)
 
 
 BAD = {
@@ -196,7 +196,7 @@ def test_the_general_operator_makes_the_same(emulator: Emulator) -> None:
 
 
 def test_a_wrong_source_secret_is_not_repeated(emulator: Emulator, paypal: str) -> None:
-    """Neither in the error nor in what is pushed."""
+    """The secret is neither in the error nor in an XCom."""
     emulator.fault(method="POST", path="/connections", status=400, body={"message": f"bad {PAYPAL_SECRET}"})
     run = context()
     with unwrapped(errors.AepRequestError) as caught:
@@ -217,7 +217,7 @@ def identity(made: str, **changes: Any) -> dict[str, Any]:
 
 
 def test_a_retry_answers_from_memory(emulator: Emulator) -> None:
-    """The same identity and `max_tries`: one GET, no look."""
+    """The same identity and `max_tries` need one GET, no list."""
     store = Store()
     made = operator().execute(context(store))
     assert list(store.kept.values()) == [identity(made)]
@@ -235,7 +235,7 @@ def test_a_retry_answers_from_memory(emulator: Emulator) -> None:
     ids=str,
 )  # fmt: skip
 def test_another_ones_memory_does_not_count(emulator: Emulator, changes: dict[str, Any]) -> None:
-    """A cleared task has another `max_tries` and starts fresh: it looks."""
+    """A cleared task has another `max_tries`, so it lists again."""
     store = Store()
     made = operator().execute(context(store))
     store.kept = dict.fromkeys(store.kept, identity(made, **changes))
@@ -245,7 +245,7 @@ def test_another_ones_memory_does_not_count(emulator: Emulator, changes: dict[st
 
 
 def test_what_is_gone_since_is_made_again(emulator: Emulator) -> None:
-    """A 404 for what is remembered goes on to the look."""
+    """After a 404 for the remembered id the task lists."""
     store = Store()
     first = operator().execute(context(store))
     assert emulator.api()("DELETE", f"/connections/{first}").status_code == 204
@@ -258,11 +258,11 @@ def test_what_is_gone_since_is_made_again(emulator: Emulator) -> None:
     "broken", [{"fail": True}, {"kept": {"*": "nonsense"}}, {"kept": {"*": None}}], ids=str
 )
 def test_a_broken_memory_is_a_help_missing_not_an_error(emulator: Emulator, broken: dict[str, Any]) -> None:
-    """The look finds what stands."""
+    """The list finds the existing connection."""
     made = operator().execute(context())
     assert operator().execute(context(Store(**broken))) == made
 
 
 def test_it_works_without_a_task_instance(emulator: Emulator) -> None:
-    """In a notebook, or somebody's test."""
-    assert operator().execute({}) == standing(emulator)[0]["id"]
+    """An operator also works in a notebook or a test, without a task instance."""
+    assert operator().execute({}) == existing(emulator)[0]["id"]

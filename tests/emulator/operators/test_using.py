@@ -104,7 +104,7 @@ def test_a_task_renders_its_fields(parameter: str) -> None:
 
 
 def test_a_working_connection_tests_true(made: str) -> None:
-    """And nothing else: a false one raises."""
+    """It returns True. A refused connection raises."""
     assert use(connections.TestConnectionOperator, connection_id=made) is True
 
 
@@ -176,7 +176,7 @@ def test_a_table_that_is_not_there_is_an_error(made: str) -> None:
 
 
 def test_delete_deletes(made: str, emulator: Emulator) -> None:
-    """And returns nothing."""
+    """The operator returns None."""
     assert use(connections.DeleteConnectionOperator, connection_id=made) is None
     assert emulator.state()["connections"] == 0
 
@@ -189,7 +189,7 @@ def test_delete_of_nothing_is_fine_unless_told_otherwise(made: str) -> None:
 
 
 def test_delete_of_what_is_in_use_names_by_what(made: str, emulator: Emulator) -> None:
-    """The id and name of what hangs on it; it stands as before."""
+    """The error has id and name of the entity that uses it. The connection still exists."""
     source = emulator.api().create_source(made, "Products").json()["id"]
     with unwrapped(errors.EntityInUseError, match=source) as caught:
         use(connections.DeleteConnectionOperator, connection_id=made)
@@ -199,7 +199,7 @@ def test_delete_of_what_is_in_use_names_by_what(made: str, emulator: Emulator) -
 
 
 def test_delete_of_what_came_into_use_meanwhile_is_the_same_error(made: str, emulator: Emulator) -> None:
-    """The platform says so where the look was too early."""
+    """AEP refuses the deletion if the list was read too early."""
     body = {
         "type": "https://ns.adobe.com/aep/errors/FLOW-1418-400",
         "errorMessage": "it is used in flow 4711",
@@ -217,7 +217,7 @@ def test_another_sandbox_is_asked(made: str) -> None:
 
 @pytest.mark.parametrize("sandbox", [None, "", "None"])
 def test_no_sandbox_means_the_connections_own(made: str, sandbox: str | None) -> None:
-    """What an empty parameter renders to."""
+    """An empty parameter renders to one of these texts."""
     assert use(connections.TestConnectionOperator, connection_id=made, sandbox=sandbox) is True
 
 
@@ -233,7 +233,7 @@ def test_no_sandbox_means_the_connections_own(made: str, sandbox: str | None) ->
 def test_a_mapped_instance_is_shown_by_its_name(
     emulator: Emulator, hook: Any, paypal: str, name: str, order: dict[str, Any], shown: str
 ) -> None:
-    """By Airflow's own rendering: 0, 1, 2 tell nobody which table failed. An author's template wins."""
+    """Airflow shows the table instead of its map index. A template in the DAG has priority."""
     from airflow.sdk import DAG
     from airflow.sdk.execution_time.task_runner import _render_map_index
 

@@ -36,7 +36,7 @@ LEDGER = {
 """Codes once given. A new class adds a line; a line never changes, nor does one go away for another class."""
 
 IMPERATIVE = re.compile(
-    r"\b(ask|add|check|choose|clear|compare|complete|copy|correct|create|delete|enable|give|leave|let|look|make|put|read|run|say|see|set"
+    r"\b(ask|add|check|choose|clear|compare|complete|copy|correct|create|delete|enable|give|leave|let|make|put|read|run|say|see|set"
     r"|try|use)\b",
     re.IGNORECASE,
 )
@@ -69,7 +69,7 @@ def test_each_class_says_it_itself(kind: type[AepError]) -> None:
 
 
 def test_a_new_class_needs_its_own() -> None:
-    """What the tests above would say to a class without a code."""
+    """The tests above fail for a class without a code."""
 
     class ForgottenError(AepError):
         """Says nothing."""
@@ -98,13 +98,13 @@ def test_a_message_ends_with_the_code_however_often_it_is_copied(kind: type[AepE
 
 
 def test_a_wrong_parameter_is_named_with_what_to_do() -> None:
-    """Whatever the message forgets."""
+    """The error adds the parameter and the fix to every message."""
     error = errors.AepConfigError("`port` must be a number.", parameter="port")
     assert str(error) == "`port` must be a number. Correct `port` and try again. [AEP-E100]"
 
 
 def constructions() -> Iterator[tuple[str, str, str]]:
-    """Where the package makes an error: place, what is called, and the words of its message."""
+    """Yield each place that makes an error: file and line, the call, the words of its message."""
     names = {kind.__name__ for kind in KINDS}
     package = files("airflow_provider_aep")
     for path in sorted(package.rglob("*.py")):  # type: ignore[attr-defined]
@@ -124,11 +124,11 @@ BY_CALLER = {
     ("adoption.py", "EntityDiffersError"): "what to do by the parameters",
     ("adoption.py", "EntityStateError"): "what to do by the state",
 }
-"""Where what to do is put together elsewhere."""
+"""Errors whose fix is composed in another place."""
 
 
 def test_every_message_says_what_to_do() -> None:
-    """By its class, as wrong parameters and unreadable replies do, or in its words."""
+    """The class adds the fix, as for invalid parameters and replies, or the message has it."""
     configs = {kind.__name__ for kind in KINDS if issubclass(kind, errors.AepConfigError)}
     found = list(constructions())
     assert len(found) > 100

@@ -1,4 +1,4 @@
-"""What an error carries besides its sentence: retry policies and the recipe of creation go by it."""
+"""The facts of an error besides its message. Retry policies and the reconciler depend on them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_what_never_left() -> None:
 
 
 def test_what_is_wrong_in_a_setting() -> None:
-    """Its parameter, beside what every error has."""
+    """The error has its parameter and the attributes of every error."""
     error = errors.AepConfigError("Wrong.", parameter="host", code="x")
     assert (error.message, error.parameter, error.code, error.retryable) == ("Wrong.", "host", "x", False)
 
@@ -35,7 +35,7 @@ def test_what_became_of_a_run(given: bool | None, retryable: bool) -> None:
 
 
 def test_advice_goes_with_the_facts() -> None:
-    """Of which nothing is known but what happened: why and what to do are those of its kind."""
+    """If only what happened is known, the class adds why and what to do."""
     error = errors.AepReplyError.with_advice("Broken.", status=502)
     assert error.message == f"Broken. {errors.AepReplyError.why} {errors.AepReplyError.todo}"
     assert error.status == 502

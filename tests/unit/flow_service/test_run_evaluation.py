@@ -1,4 +1,4 @@
-"""Whether a run that ended is good enough, and what is said where it is not."""
+"""The evaluation of a run that ended, and its error messages."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_a_ratio_without_a_number_of_records_read() -> None:
     ],
 )
 def test_the_share_of_what_failed(records: dict[str, int], share: str | None) -> None:
-    """Of what was read; else of all that is known; never more than all, and none of none."""
+    """The share of the records read, else of all known records. It is at most 1, and 0 without records."""
     error = judge(read_run(item(recordSummary=records)), FailureThresholds(max_failed_ratio=0.0))
     assert (share in str(error)) if share else error is None
 
@@ -135,7 +135,7 @@ def test_limits_as_jinja_renders_them() -> None:
 
 
 def test_an_error_behind_the_connectors_is_named_where_there_is_no_other() -> None:
-    """Its code is cut, since it is a stranger's."""
+    """A foreign code is truncated."""
     one = item("failed", recordSummary={"inputRecordCount": 1})
     one["activities"] = [{"statusSummary": {"extensions": {"errors": [{"code": "c" * 70}]}}}]
     error = judge(read_run(one), FailureThresholds())
@@ -164,7 +164,7 @@ def test_the_sentence_of_a_run_says_what_there_is() -> None:
 
 
 def test_the_words_of_a_problem_are_cut() -> None:
-    """The connector's goes first, wherever it stands; what is behind it follows."""
+    """The connector's error comes first, wherever the run has it. Inner errors follow."""
     problems = (Problem("i" * 70, "", True), Problem("o", "." + "m" * 320), Problem("j", "", True))
     text = said(Run("r", "f", "failed", Phase.BAD, problems=problems))
     assert f'failed. o: ".{"m" * 299}" (behind it: {"i" * 60}, j). {ADVICE} Records' in text

@@ -19,7 +19,7 @@ from airflow_provider_aep.flow_service.schedules import (
 )
 
 NOW = 1_800_000_000.0
-MOMENT = datetime(2027, 1, 15, 8, 0, tzinfo=timezone.utc)
+START = datetime(2027, 1, 15, 8, 0, tzinfo=timezone.utc)
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ MOMENT = datetime(2027, 1, 15, 8, 0, tzinfo=timezone.utc)
     ],
 )  # fmt: skip
 def test_what_is_sent(given: dict[str, Any], params: dict[str, Any]) -> None:
-    """Numbers as numbers, nothing that was not said, and a start a moment ahead."""
+    """Numbers are numbers, only given keys are sent, and the start is some seconds ahead."""
     schedule = read_schedule({**given, "start": None}, NOW)
     assert schedule.params() == {"startTime": int(NOW + LEAD), **params}
     assert schedule.once is (params["frequency"] == "once")
@@ -44,10 +44,10 @@ def test_what_is_sent(given: dict[str, Any], params: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     ("start", "begins"),
-    [(MOMENT, int(NOW)), (" 1800000001 ", int(NOW) + 1), (NOW + 2.9, int(NOW) + 2), ("", int(NOW + LEAD))],
+    [(START, int(NOW)), (" 1800000001 ", int(NOW) + 1), (NOW + 2.9, int(NOW) + 2), ("", int(NOW + LEAD))],
 )
 def test_a_start_that_is_given(start: object, begins: int) -> None:
-    """In whole seconds; an empty text is none."""
+    """In whole seconds. An empty text counts as missing."""
     assert read_schedule({"start": start}, NOW).start == begins
 
 
@@ -81,7 +81,7 @@ def test_what_is_refused(given: Any, said: str) -> None:
 
 
 def test_a_start_that_has_passed_is_refused() -> None:
-    """By the moment it names; the present second is no past."""
+    """The error names the time. The present second has not passed."""
     Schedule("once", None, int(NOW)).check_start(NOW)
     with pytest.raises(AepConfigError, match=r"in the past, at 2027-01-15T07:59:59\+00:00\."):
         Schedule("once", None, int(NOW) - 1).check_start(NOW)
@@ -93,7 +93,7 @@ def test_a_start_that_has_passed_is_refused() -> None:
      ("once", None, False), ("day", None, False)],
 )  # fmt: skip
 def test_what_is_seldom_meant(frequency: str, interval: int | None, warned: bool) -> None:
-    """Every fifteen days, where every fifteen minutes were wanted."""
+    """Every fifteen days instead of every fifteen minutes."""
     warning = Schedule(frequency, interval, 0).warning()
     assert (warning is not None) is warned
     if warning:
@@ -102,7 +102,7 @@ def test_what_is_seldom_meant(frequency: str, interval: int | None, warned: bool
 
 @pytest.fixture(params=["UTC", "Asia/Kolkata"])
 def zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Of the machine that the task happens to run on."""
+    """The time zone of the machine has no effect."""
     monkeypatch.setenv("TZ", request.param)
     time.tzset()
     yield
@@ -114,9 +114,9 @@ def zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ite
 @pytest.mark.parametrize(
     ("value", "seconds"),
     [
-        (MOMENT, 1_800_000_000.0),
-        (MOMENT.replace(tzinfo=None), 1_800_000_000.0),
-        (MOMENT.astimezone(timezone(timedelta(hours=2))), 1_800_000_000.0),
+        (START, 1_800_000_000.0),
+        (START.replace(tzinfo=None), 1_800_000_000.0),
+        (START.astimezone(timezone(timedelta(hours=2))), 1_800_000_000.0),
         (" 2027-01-15T08:00:00Z ", 1_800_000_000.0),
         ("2027-01-15T10:00:00+02:00", 1_800_000_000.0),
         ("2027-01-15T08:00:00", 1_800_000_000.0),
@@ -136,24 +136,24 @@ def zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ite
         (datetime.min, None),
     ],
 )
-def test_a_moment_in_any_notation(value: object, seconds: float | None) -> None:
-    """The same second; milliseconds, the far future and the time before 1970 are none."""
+def test_a_time_in_any_notation(value: object, seconds: float | None) -> None:
+    """All are the same second. Milliseconds, the far future and times before 1970 are invalid."""
     assert epoch_seconds(value) == seconds
 
 
 def test_a_window() -> None:
     """Whole seconds, in whichever notation."""
-    assert read_window(MOMENT, "1800000060") == (1_800_000_000.0, 1_800_000_060.0)
+    assert read_window(START, "1800000060") == (1_800_000_000.0, 1_800_000_060.0)
     assert read_window(0.9, 1.9) == (0.0, 1.0)
 
 
 @pytest.mark.parametrize(
     ("start", "end", "parameter", "said"),
     [
-        ("x", MOMENT, "window_start", "data_interval_start"),
-        (MOMENT, None, "window_end", "neither a datetime"),
-        (MOMENT, MOMENT, "window_end", "`window_end` is not after `window_start`"),
-        (MOMENT, MOMENT - timedelta(seconds=1), "window_end", "`window_end` is not after `window_start`"),
+        ("x", START, "window_start", "data_interval_start"),
+        (START, None, "window_end", "neither a datetime"),
+        (START, START, "window_end", "`window_end` is not after `window_start`"),
+        (START, START - timedelta(seconds=1), "window_end", "`window_end` is not after `window_start`"),
     ],
 )
 def test_no_window(start: object, end: object, parameter: str, said: str) -> None:

@@ -1,4 +1,4 @@
-"""What a source's places are called, and what is read off the replies about them."""
+"""Source objects, and the replies about them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from airflow_provider_aep.flow_service.requests import maps, streams
 
 
 def entry(path: str, kind: str = "file") -> dict[str, Any]:
-    """As `read_tables` reads a list."""
+    """An entry as `read_tables` returns it."""
     return {"name": path.rpartition("/")[2], "path": path, "type": kind}
 
 
@@ -44,8 +44,8 @@ def test_what_a_list_calls_a_folder_is_one() -> None:
         )
 
 
-def test_the_first_file_stands_for_all() -> None:
-    """The first that the pattern means; folders are none."""
+def test_the_first_file_of_a_pattern() -> None:
+    """The first file that matches the pattern. Folders do not count."""
     entries = [entry("/o/a", "folder"), entry("/o/b.json"), entry("/o/c.csv"), entry("/o/d.csv")]
     assert source_objects.read_source_object({"file": "/o/*.csv"}).first_file(entries).path == "/o/c.csv"
     assert source_objects.read_source_object({"file": "/o/"}).first_file(entries).path == "/o/b.json"
@@ -66,7 +66,7 @@ def test_a_form_that_is_not_found_out_is_an_error() -> None:
 
 
 def test_columns_of_a_record_in_json() -> None:
-    """By their dotted paths, since a mapping names them so; an array is one."""
+    """Nested fields have dotted paths, as in a mapping. An array is one column."""
     record = {
         "data": {"type": "object", "properties": {"id": {"type": "string"}, "tags": {"type": "array"}}},
         "odd": True,
@@ -80,13 +80,13 @@ def test_columns_of_a_record_in_json() -> None:
 
 
 def test_columns_as_a_bare_array() -> None:
-    """As the cloud storage explore tutorial prints them."""
+    """The form of the cloud storage explore tutorial."""
     columns = source_objects.read_columns([{"name": "Id", "type": "String"}], "/a.csv")
     assert columns == [{"name": "Id", "type": "String", "xdm": None}]
 
 
 def test_a_source_by_its_name_or_its_spec() -> None:
-    """Where the catalogue does not know it, the id says it."""
+    """A source outside the catalogue is given by its id."""
     assert source_objects.spec_id_of("26f526f2-58f4-4712-961d-e41bf1ccc0e8").startswith("26f526f2")
     assert source_objects.spec_id_of("PayPal") == "221c7626-58f6-4eec-8ee2-042b0226f03b"
     with pytest.raises(AepConfigError, match="`source`"):
@@ -157,7 +157,7 @@ def test_what_a_place_says() -> None:
     ],
 )
 def test_what_is_no_place(given: dict[str, Any], parameter: str, said: str) -> None:
-    """By the parameter as it was written; of several, the last one."""
+    """The error names the parameter, and the last one if several are given."""
     with pytest.raises(AepConfigError) as caught:
         source_objects.read_source_object(given)
     assert said in str(caught.value)

@@ -1,4 +1,4 @@
-"""What a value must look like before it goes into a URL, a header or a body."""
+"""Values are checked before they go into a URL, a header or a body."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_names_pass(name: str) -> None:
          "number", "list"],
 )  # fmt: skip
 def test_names_that_would_not_be_found_again_are_refused(name: Any, words: str) -> None:
-    """What the service trims or refuses is looked for in vain, and made again."""
+    """A list does not find a name that AEP trims or refuses, and a second entity would be created."""
     with pytest.raises(AepConfigError, match=words) as caught:
         validation.check_name(name)
     assert caught.value.parameter == "name"
@@ -128,7 +128,7 @@ def test_no_value_breaks_a_check(value: Any) -> None:
         try:
             check(value, "p")
         except AepConfigError as error:
-            str(error).encode()  # a message that cannot be logged is none
+            str(error).encode()  # the message must be loggable
 
 
 @pytest.mark.parametrize("object", [None, "", " ", 5, "\ud800"], ids=repr)
@@ -176,7 +176,7 @@ def test_what_is_no_table_is_refused(table: Any) -> None:
 
 @pytest.mark.parametrize("columns", [None, 5, [1], [{}], [{"name": ""}], {"a": 1}, ["x"]], ids=repr)
 def test_columns_that_are_missing_are_a_typed_error(columns: Any) -> None:
-    """Not an empty list, which would mean a table without columns."""
+    """An empty list would mean a table without columns."""
     for document in ({"schema": {"columns": columns}}, {"schema": columns}, columns):
         with pytest.raises(AepReplyError):
             source_objects.read_columns(document, "t")
@@ -212,7 +212,7 @@ def test_a_callers_headers_are_refused(pair: tuple[Any, Any]) -> None:
 
 
 def test_methods_objects_and_flags() -> None:
-    """As they are meant."""
+    """Valid values are returned unchanged or normalized."""
     assert [validation.check_method(method) for method in ("get", "Patch", "DELETE")] == [
         "GET",
         "PATCH",
@@ -255,7 +255,7 @@ def test_methods_objects_and_flags() -> None:
     ],
 )  # fmt: skip
 def test_a_refusal_says_what_is_wrong(check: Any, value: Any, parameter: str, said: str) -> None:
-    """By its parameter, in words that help, and short even where the value is long."""
+    """The error names the parameter and the fix, and is short even if the value is long."""
     with pytest.raises(AepConfigError, match=rf"^`{parameter}` .*{said}") as caught:
         check(value, parameter) if parameter in ("p", "sandbox") else check(value)
     assert caught.value.parameter == parameter

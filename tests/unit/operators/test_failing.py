@@ -55,7 +55,7 @@ def test_the_policy_fails_what_a_retry_cannot_help(error: errors.AepError) -> No
 @needs_policies
 @pytest.mark.parametrize("error", [*HOPEFUL, ValueError("x"), TimeoutError("x")], ids=kind)
 def test_the_policy_leaves_the_rest_to_the_task(error: BaseException) -> None:
-    """Its `retries` and `retry_delay`."""
+    """The task's `retries` and `retry_delay` apply."""
     assert decide(error).action.name == "DEFAULT"
 
 
@@ -122,7 +122,7 @@ def test_the_policy_holds_within_a_task_group() -> None:
 @needs_policies
 @pytest.mark.parametrize("error", [*HOPELESS, *HOPEFUL], ids=kind)
 def test_airflows_task_runner_does_as_the_policy_says(error: errors.AepError) -> None:
-    """By Airflow's own code: hopeless is the end whatever retries are left, with the reason stored."""
+    """Airflow's own code ends the task after a permanent error, with retries left, and stores the reason."""
     import structlog
     from airflow.sdk.execution_time import task_runner
 
@@ -140,7 +140,7 @@ def test_airflows_task_runner_does_as_the_policy_says(error: errors.AepError) ->
 
 @needs_policies
 def test_the_policy_of_an_operator_is_ours_unless_another_is_given() -> None:
-    """And survives serialization, which the scheduler reads."""
+    """The policy survives serialization, which the scheduler reads."""
     assert isinstance(TestConnectionOperator(task_id="t", connection_id="a").retry_policy, AepRetryPolicy)
     own = AepRetryPolicy()
     assert TestConnectionOperator(task_id="t", connection_id="a", retry_policy=own).retry_policy is own
@@ -163,7 +163,7 @@ class Failing(base.AepOperator):
 
 
 def failure(error: BaseException) -> BaseException:
-    with pytest.raises(BaseException) as caught:  # noqa: PT011 - its type is what the tests look at
+    with pytest.raises(BaseException) as caught:  # noqa: PT011 - the tests check its type
         Failing(task_id="t", error=error).execute({})
     return caught.value
 
@@ -182,7 +182,7 @@ def test_below_3_3_what_is_hopeless_fails_the_task_at_once(
 
 @pytest.mark.parametrize("error", [*HOPEFUL, ValueError("x"), KeyboardInterrupt()], ids=kind)
 def test_below_3_3_the_rest_goes_up_as_it_is(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
-    """And is retried as the task says."""
+    """The task is retried as it is configured."""
     monkeypatch.setattr(base, "HAS_RETRY_POLICY", False)
     assert failure(error) is error
 

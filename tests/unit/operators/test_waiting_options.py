@@ -1,4 +1,4 @@
-"""What all that waits shares: Airflow finds the options wherever a DAG's author may write them."""
+"""The options of all waits. Airflow finds them in every place where a DAG can set them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_options_come_from_the_task_or_its_defaults(kind: Any, own: dict[str, An
 @pytest.mark.filterwarnings("ignore:.*was never mapped")
 @pytest.mark.parametrize(("kind", "own"), KINDS)
 def test_options_are_known_where_a_task_is_mapped(kind: Any, own: dict[str, Any]) -> None:
-    """`partial` takes them and refuses a word that is none."""
+    """`partial` accepts them and refuses an unknown parameter."""
     assert kind.partial(task_id="wait", **OPTIONS).kwargs.items() >= OPTIONS.items()
     with pytest.raises(TypeError, match="max_failed"):
         kind.partial(task_id="wait", max_failed=3)
@@ -55,7 +55,7 @@ def test_limits_and_ids_are_templates(kind: Any, own: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(("kind", "own"), KINDS)
 def test_the_interval_is_checked(kind: Any, own: dict[str, Any]) -> None:
-    """A time of any kind, at least a second; what is none is named."""
+    """A time of any kind, at least a second. An invalid time is an error that names the parameter."""
     for given, seconds in ((None, None), (9, 9.0), (dt.timedelta(minutes=2), 120.0), (0.01, 1.0)):
         assert kind(task_id="wait", poll_interval=given, **own).poll_seconds() == seconds
     with pytest.raises(AepConfigError) as caught:
