@@ -161,7 +161,7 @@ def test_without_a_store_a_later_try_does_not_guess(
         assert f"The connections of dataflow {flow} are unknown" in logged()
         return
     pipeline.delete(flow, task)
-    with unwrapped(AepConflictError, match="keeps nothing for a later try") as caught:
+    with unwrapped(AepConflictError, match="stores nothing for a later try") as caught:
         pipeline.delete(flow, task, with_connections=True)
     assert not caught.value.retryable
     assert emulator.state()["sourceConnections"] == 1
