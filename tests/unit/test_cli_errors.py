@@ -46,8 +46,8 @@ def test_one_is_found_as_it_was_copied(
         ("FLOW-1439-404", "FLOW-1439-400", "the credential may not see it"),
         ("FLOW-2120-403", "FLOW-2120-403", "in sandbox 'SANDBOX'"),
         ("403025", "403025", "not entitled for the organization"),
-        ("XDM-1521-400", "XDM-1521-400", "choose another `name`"),
-        ("1521", "XDM-1521-400", "choose another `name`"),
+        ("XDM-1521-400", "XDM-1521-400", "Choose another `name`"),
+        ("1521", "XDM-1521-400", "Choose another `name`"),
         ("invalid_scope", "invalid_scope", "Leave `scopes` empty"),
     ],
 )
