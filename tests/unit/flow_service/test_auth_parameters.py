@@ -1,4 +1,4 @@
-"""Parameters against the platform's JSON Schemas."""
+"""Check parameters against the platform's JSON Schemas."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ UNREADABLE: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize(("value", "types", "converted"), CONVERTED, ids=repr)
-def test_values_take_the_type_the_platform_wants(value: Any, types: Any, converted: Any) -> None:
-    """Airflow keeps a port as a number, a URI keeps everything as texts; the tutorials send texts."""
+def test_values_are_converted_to_the_type_of_the_schema(value: Any, types: Any, converted: Any) -> None:
+    """Airflow keeps a port as a number, and a URI keeps all values as texts. The tutorials send texts."""
     got = auth_parameters.convert(value, {"type": types} if types else {})
     assert (got, type(got)) == (converted, type(converted))
 
@@ -77,13 +77,13 @@ def test_values_take_the_type_the_platform_wants(value: Any, types: Any, convert
 def test_problems_name_parameters_and_rules(
     schema: dict[str, Any], params: dict[str, Any], found: list[str]
 ) -> None:
-    """All of them, and never a value."""
+    """Every problem is named, and no value is shown."""
     assert auth_parameters.problems(AuthSpec("any", schema), params) == found
 
 
 @pytest.mark.parametrize("schema", UNREADABLE, ids=str)
-def test_a_schema_that_cannot_be_read_refuses_nobody(schema: dict[str, Any]) -> None:
-    """The platform itself still checks; nothing is fetched for a reference."""
+def test_an_invalid_schema_refuses_nothing(schema: dict[str, Any]) -> None:
+    """The platform still checks. Nothing is fetched for a reference."""
     assert auth_parameters.problems(AuthSpec("any", schema), {"b": "s3cret"}) == []
     assert auth_parameters.problems(AuthSpec("any", {**schema, "required": ["a"]}), {"b": "x"}) == [
         "`a` is missing"
@@ -91,8 +91,8 @@ def test_a_schema_that_cannot_be_read_refuses_nobody(schema: dict[str, Any]) -> 
 
 
 @pytest.mark.parametrize("schema", [None, [], "string", {"type": 5}, {"type": None}], ids=repr)
-def test_a_schema_of_no_type_changes_nothing(schema: object) -> None:
-    """Platforms answer what they like; the value goes as it is."""
+def test_a_schema_without_a_type_changes_nothing(schema: object) -> None:
+    """The value is sent as it is."""
     assert auth_parameters.convert(22, schema) == 22
 
 

@@ -1,4 +1,4 @@
-"""The catalogue of sources, and what it says of its own certainty."""
+"""The catalogue of sources, and its uncertain rows."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ GONE = {"paypal", "couchbase", "phoenix", "apache-cassandra", "zoho-crm", "oracl
 RETIRED = {"salesforce-marketing-cloud", "oracle-eloqua"}
 
 
-def test_every_documented_row_is_there() -> None:
-    """78 pairs of source and authentication, two of them without any."""
+def test_every_documented_row_exists() -> None:
+    """78 pairs of source and authentication type, and two sources without authentication."""
     everything = catalogue().values()
     assert {(one.key, auth.name) for one in everything for auth in one.auth} == set(NATURAL)
     assert len(NATURAL) == 76
@@ -41,7 +41,7 @@ def test_every_documented_row_is_there() -> None:
 
 
 def test_paypal_is_as_documented() -> None:
-    """With the host that may be left out, and what is known of its end."""
+    """With its optional host, and its deprecation."""
     paypal = find_source("paypal")
     (auth,) = paypal.auth
     assert (paypal.title, paypal.connection_spec_id, auth.name) == ("PayPal", PAYPAL_SPEC, PAYPAL_AUTH)
@@ -54,8 +54,8 @@ def test_paypal_is_as_documented() -> None:
     assert "June 2025" in str(paypal.deprecated)
 
 
-def test_secrets_are_told_from_places() -> None:
-    """What is not known to be plain counts as a secret; the schema marks it as the platform does."""
+def test_secrets_are_distinguished_from_addresses() -> None:
+    """A parameter that is not listed as plain is secret. The schema marks it as the platform does."""
     auths = [auth for source in catalogue().values() for auth in source.auth]
     names = {name for auth in auths for name in auth.parameters}
     assert {name for name in names if name in SECRET} == set(SECRET)
@@ -68,8 +68,8 @@ def test_secrets_are_told_from_places() -> None:
     assert AuthSpec("a").is_secret("unheardOf")
 
 
-def test_what_is_uncertain_or_ends_says_so() -> None:
-    """Documents contradict themselves; wherever such a source is shown, it must be told from the others."""
+def test_uncertain_and_deprecated_rows_say_so() -> None:
+    """Adobe's documents contradict each other, so every list marks such a source."""
     everything = catalogue().values()
     assert {one.key for one in everything if one.uncertain} == UNCERTAIN
     assert {one.key for one in everything if one.deprecated} == GONE | RETIRED
@@ -89,7 +89,7 @@ def test_what_is_uncertain_or_ends_says_so() -> None:
      ("adls-gen2", "azure-data-lake-storage-gen2")],
 )  # fmt: skip
 def test_a_source_is_found_in_any_spelling(name: str, key: str) -> None:
-    """Its users write it as its makers do, or as Adobe's tutorials shorten it."""
+    """Users write a name as its maker does, or as Adobe's tutorials shorten it."""
     assert find_source(name).key == key
 
 
@@ -100,27 +100,27 @@ def test_a_source_is_found_in_any_spelling(name: str, key: str) -> None:
      (5, "5")],
 )  # fmt: skip
 def test_an_unknown_source_gets_a_suggestion(name: Any, hint: str) -> None:
-    """A typo is the likeliest reason; a word that several have is no choice."""
+    """A typo is the most likely cause. A word in several names selects none of them."""
     with pytest.raises(AepConfigError, match=hint) as caught:
         find_source(name)
     assert caught.value.parameter == "source"
 
 
 @pytest.mark.parametrize("name", ["", None, "zzzz", 5])
-def test_where_nothing_is_near_nothing_is_suggested(name: Any) -> None:
-    """A wrong hint costs more than none."""
+def test_without_a_similar_name_nothing_is_suggested(name: Any) -> None:
+    """A wrong suggestion costs more than no suggestion."""
     with pytest.raises(AepConfigError, match=r"does not know\. Run `python -m"):
         find_source(name)
 
 
-def test_no_two_sources_answer_to_a_name() -> None:
-    """Which is meant must not depend on their order."""
+def test_no_two_sources_have_the_same_name() -> None:
+    """Their order must not decide."""
     names = [name for source in catalogue().values() for name in source.names]
     assert len(names) == len(set(names))
 
 
 def test_an_id_goes_before_a_name() -> None:
-    """The escape for what the catalogue does not know, or has a wrong id of."""
+    """It is for a source that the catalogue does not know, or has a wrong id for."""
     choose = sources.choose_source
     square = find_source("square")
     assert choose("paypal", square.connection_spec_id) == square
@@ -136,7 +136,7 @@ def test_an_id_goes_before_a_name() -> None:
             choose(name)
 
 
-def test_an_id_of_several_is_the_certain_ones() -> None:
+def test_an_id_of_several_sources_selects_the_certain_source() -> None:
     """Adobe's page of PathFactory prints Salesforce Marketing Cloud's id."""
     shared = find_source("pathfactory").connection_spec_id
     assert sources.source_of(shared).key == "salesforce-marketing-cloud"
@@ -148,8 +148,8 @@ def spec(source: Source, *auth: AuthSpec, name: str = "Any name") -> connection_
     return connection_specs.ConnectionSpec(source.connection_spec_id, name, auth or source.auth)
 
 
-def test_an_id_that_is_anothers_is_refused() -> None:
-    """A base connection of Salesforce Marketing Cloud under PathFactory's name would pretend."""
+def test_the_id_of_another_source_is_refused() -> None:
+    """Else a base connection of Salesforce Marketing Cloud would have PathFactory's name."""
     pathfactory, cloud = find_source("pathfactory"), find_source("salesforce-marketing-cloud")
     with pytest.raises(AepConfigError, match="Salesforce Marketing Cloud's"):
         connection_specs.check_owner(pathfactory, spec(pathfactory, name=cloud.title))
@@ -179,14 +179,14 @@ def test_differences_are_named() -> None:
      {"authSpec": [{"name": "A", "spec": {"required": 5, "properties": []}}]}],
     ids=str,
 )  # fmt: skip
-def test_a_spec_that_says_little_is_read(broken: dict[str, Any]) -> None:
-    """Platforms answer what they like."""
+def test_an_incomplete_spec_is_read(broken: dict[str, Any]) -> None:
+    """The platform's replies are not trusted."""
     for auth in connection_specs.read_connection_spec({"id": "x", **broken}).auth:
         assert (auth.required, auth.parameters) == ((), ())
 
 
 def test_retired_sources_are_marked() -> None:
-    """By Adobe's documents of January 2026; wherever such a source is named, it is called so."""
+    """By Adobe's documents of January 2026. Every message marks such a source."""
     assert {key for key, source in catalogue().items() if source.retired} == RETIRED
     for key in RETIRED:
         assert str(catalogue()[key]).endswith(" (retired)")
@@ -194,7 +194,7 @@ def test_retired_sources_are_marked() -> None:
 
 
 def test_a_suggestion_says_that_a_source_is_retired() -> None:
-    """Who asks for any Oracle must not be sent to what no longer works."""
+    """A suggestion must not lead to a source that no longer works."""
     with pytest.raises(AepConfigError, match=r"'oracle-db' or .*'oracle-eloqua' \(retired\)"):
         find_source("oracle")
 
@@ -224,14 +224,14 @@ def test_withdrawn_says_where_to_go() -> None:
 
 @pytest.mark.skipif(TABLE is None, reason="AEP_SOURCE_SPECS does not name the table of documented sources")
 def test_the_catalogue_is_current() -> None:
-    """What is checked in is what the script makes of the table."""
+    """The committed file is what the script makes from the table."""
     assert TABLE is not None
     installed = files("airflow_provider_aep") / "flow_service" / "data" / "sources.json"
     assert source_catalogue.rendered(TABLE) == installed.read_text("utf-8")
 
 
 def test_rows_become_sources() -> None:
-    """In the shape of the table and of what is stored."""
+    """For the table, and for the stored file."""
     row = {
         "source": "A & B", "category": "crm", "connection_spec_id": "x", "auth_spec_name": "Basic",
         "params": ["host", "password"], "optional_params": ["port"], "doc_path": "help/create/crm/a-b.md",
@@ -258,15 +258,15 @@ def test_the_catalogue_knows_an_authentication_type() -> None:
     assert str(AuthSpec("a")) == "a"
 
 
-def test_a_name_that_a_template_left_empty_is_none() -> None:
-    """The id alone counts then."""
+def test_an_empty_name_from_a_template_is_ignored() -> None:
+    """Only the id counts then."""
     square = find_source("square")
     for name in (None, "", "None", "paypal"):
         assert sources.choose_source(name, square.connection_spec_id) == square
 
 
 def test_refusals_name_their_parameter() -> None:
-    """Whoever wrote it must find it."""
+    """The author of the DAG must find it."""
     pathfactory = find_source("pathfactory")
     cloud = find_source("salesforce-marketing-cloud").title
     for refuse in (
@@ -287,7 +287,7 @@ def test_every_difference_is_named() -> None:
 
 
 def test_each_row_of_the_catalogue_is_read_whole() -> None:
-    """What a document says of a source is what a DAG is checked against."""
+    """A DAG is checked against all that a document says about a source."""
     package = files("airflow_provider_aep.flow_service")
     rows = json.loads((package / "data" / "sources.json").read_text("utf-8"))
     catalogue.cache_clear()

@@ -1,4 +1,4 @@
-"""Where to go when the platform no longer offers a source."""
+"""The advice if the platform no longer offers a source."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def catalogue_of(monkeypatch: pytest.MonkeyPatch, *others: Source) -> None:
     monkeypatch.setattr(sources, "catalogue", lambda: {one.key: one for one in (GONE, *others)})
 
 
-def test_no_source_is_named_for_the_likeness_of_its_parameters(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two sources with the same three parameters may share nothing else."""
+def test_no_source_is_named_for_similar_parameters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two sources with the same parameters may have nothing else in common."""
     alike, other = (
         source("alike", auth_type("Key", "a", "b", "c"), category="crm"),
         source("x", auth_type("Other", "z")),
@@ -35,7 +35,7 @@ def test_no_source_is_named_for_the_likeness_of_its_parameters(monkeypatch: pyte
 
 
 def test_a_deprecated_or_uncertain_source_is_not_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nor is the same spec under another name, nor what needs no credentials."""
+    """Nor is the same spec under another name, nor a source without credentials."""
     twin = Source("twin", "Twin", GONE.connection_spec_id, "payments", auth=(auth_type("Key", "a"),))
     ends, doubted = auth_type("Key", "a", deprecated="soon"), auth_type("Key", "a", confidence="uncertain")
     living = source("living", auth_type("Key", "a"))

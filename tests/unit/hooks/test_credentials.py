@@ -1,4 +1,4 @@
-"""From an Airflow connection to a source's auth parameters; no provider package of the types is needed."""
+"""Read an Airflow connection and make the parameters of a source. No provider package is needed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.harness.natural import GOOGLE_USER, NATURAL, PEM, SECRET, USER, Natur
 ROWS = [(source, auth) for source in catalogue().values() for auth in source.auth]
 IDS = [f"{source.key}, {auth.name}".replace(" ", "_") for source, auth in ROWS]
 TWINS = {"shopify"}
-"""Both ways want the same, so nothing but a word can tell them apart."""
+"""Both authentication types need the same parameters, so only `auth_spec` can select one."""
 
 Select = Callable[..., Auth]
 
@@ -44,7 +44,7 @@ def select(set_connection: SetConnection) -> Select:
 
 @pytest.fixture
 def masked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What Airflow's masker is told."""
+    """The secrets that Airflow's masker gets."""
     told: list[str] = []
     monkeypatch.setattr(_compat, "mask_secret", told.append)
     return told
@@ -63,7 +63,7 @@ def chosen_type(key: str, auth_name: str) -> str | None:
 def test_a_generic_connection_works_as_it_is(
     select: Select, source: Any, auth: AuthSpec, optional: bool
 ) -> None:
-    """Its extra holds the documented names, and its fields choose the way."""
+    """Its extra holds the documented names, and they select the authentication type."""
     params = {name: f"value of {name}" for name in (auth.parameters if optional else auth.required)}
     selected = select(source.key, generic(**params), chosen_type(source.key, auth.name))
     host = {"host": "api.sandbox.paypal.com"} if source.key == "paypal" else {}
@@ -76,7 +76,7 @@ def test_a_generic_connection_works_as_it_is(
 def test_a_connection_of_the_natural_type_works(
     select: Select, row: tuple[str, str], natural: Natural
 ) -> None:
-    """The one that Airflow has anyway, as its own operators use it."""
+    """The connection that Airflow's own operators use works here, too."""
     key, auth_name = row
     connection = natural.connection
     selected = select(key, connection, chosen_type(key, auth_name), auth_params=natural.auth_params)
@@ -85,8 +85,8 @@ def test_a_connection_of_the_natural_type_works(
 
 
 @pytest.mark.parametrize(("source", "auth"), ROWS, ids=IDS)
-def test_whatever_is_left_out_is_named(select: Select, source: Any, auth: AuthSpec) -> None:
-    """Each alone, and all at once; no value is repeated."""
+def test_each_missing_parameter_is_named(select: Select, source: Any, auth: AuthSpec) -> None:
+    """One missing parameter, or all of them. No value is shown."""
     params = {name: f"value of {name}" for name in auth.required}
     for left_out in auth.required:
         rest = {name: value for name, value in params.items() if name != left_out}
@@ -101,7 +101,7 @@ def test_whatever_is_left_out_is_named(select: Select, source: Any, auth: AuthSp
 
 @pytest.mark.parametrize(("source", "auth"), ROWS, ids=IDS)
 def test_secrets_are_refused_in_a_dag(select: Select, source: Any, auth: AuthSpec) -> None:
-    """Everybody who may see a DAG sees its rendered fields; what is plain may stand there."""
+    """Everybody who may see a DAG sees its rendered fields. Plain parameters are allowed."""
     params = {name: f"value of {name}" for name in auth.required}
     for name in auth.parameters:
         rest = {key: value for key, value in params.items() if key != name}
@@ -129,7 +129,7 @@ def test_secrets_are_refused_in_a_dag(select: Select, source: Any, auth: AuthSpe
     ],
 )
 def test_an_unknown_parameter_is_no_secret(select: Select, name: str, words: str) -> None:
-    """Sent into the extra as a secret, `bucket` would be ignored there."""
+    """The message for secrets would send `bucket` into the extra, where it is ignored."""
     keys = generic(s3AccessKey="a", s3SecretKey="s")
     with pytest.raises(
         AepConfigError, match=f"`auth_params` holds `{name}`.*does not know such a parameter"
@@ -141,14 +141,14 @@ def test_an_unknown_parameter_is_no_secret(select: Select, name: str, words: str
 
 
 @pytest.mark.parametrize("empty", [None, {}, {"host": None, "port": ""}, {"host": "None"}], ids=str)
-def test_what_templates_render_to_nothing_is_nothing(select: Select, empty: Any) -> None:
-    """`auth_params` comes out of Jinja."""
+def test_empty_values_of_templates_are_dropped(select: Select, empty: Any) -> None:
+    """Jinja renders `auth_params`."""
     params = {"host": "h", "clientId": USER, "clientSecret": SECRET}
     assert select("salesforce-marketing-cloud", generic(**params), auth_params=empty).params == params
 
 
-def test_two_ways_that_fit_alike_are_not_guessed(select: Select) -> None:
-    """How a connection authenticates cannot be changed afterwards."""
+def test_no_authentication_type_is_guessed_if_two_fit(select: Select) -> None:
+    """The authentication type of a connection cannot be changed later."""
     params = {"host": "h", "accessToken": "t-o-k-e-n"}
     with pytest.raises(AepConfigError, match="`auth_spec`") as caught:
         select("shopify", generic(**params))
@@ -160,16 +160,16 @@ def test_two_ways_that_fit_alike_are_not_guessed(select: Select) -> None:
         select("shopify", generic(**params), "Key")
 
 
-def test_no_given_parameter_is_dropped_to_fit_another_way(select: Select) -> None:
-    """A key without its secret must not become a connection by role."""
+def test_no_named_parameter_is_dropped_to_fit_another_type(select: Select) -> None:
+    """A key without its secret must not select the authentication by role."""
     with pytest.raises(AepConfigError, match=r"`s3SecretKey` is missing.*takes no `s3AccessKey`"):
         select("s3", generic(s3AccessKey="a", bucketName="b"))
     assert select("s3", generic(s3AccessKey="a", s3SecretKey="s", bucketName="b")).spec_name == "Access Key"
     assert select("s3", generic(bucketName="b")).spec_name == "IAMRole Based"
 
 
-def test_all_that_is_wrong_is_said_at_once(select: Select) -> None:
-    """One run, one list; with what was perhaps a typo, and which types are read."""
+def test_one_error_lists_every_problem(select: Select) -> None:
+    """It also names likely typos, and the connection types that can be used."""
     with pytest.raises(AepConfigError) as caught:
         select("square", {"conn_type": "postgres", "extra": {"accesstoken": "t-o-k-e-n", "clientId": 5}})
     for words in (
@@ -189,7 +189,7 @@ def test_all_that_is_wrong_is_said_at_once(select: Select) -> None:
 
 @pytest.mark.parametrize("password", ["s3;cret", "s3'cret", 's3"cret', "{s3cret}", " s3cret", "s3cret\n"])
 def test_a_connection_string_is_not_broken(select: Select, password: str) -> None:
-    """A `;` in a password would begin another setting; drivers differ in how they quote."""
+    """A `;` in a password would begin another setting, and drivers quote in different ways."""
     mysql = {"conn_type": "mysql", "host": "h", "schema": "d", "login": "u", "password": password}
     with pytest.raises(AepConfigError, match=r"`password`.*connectionString") as caught:
         select("mysql", mysql)
@@ -199,7 +199,7 @@ def test_a_connection_string_is_not_broken(select: Select, password: str) -> Non
 
 
 def test_a_password_in_a_url_is_quoted(select: Select) -> None:
-    """Snowflake's string is a URL."""
+    """Snowflake's connection string is a URL."""
     fields = {"conn_type": "snowflake", "login": "u@x", "password": "a&b=/ c", "extra": {}}
     fields["extra"] = {"account": "acc", "database": "d", "warehouse": "w"}
     assert "user=u%40x&password=a%26b%3D%2F%20c&db" in select("snowflake", fields).params["connectionString"]
@@ -214,7 +214,7 @@ def test_a_password_in_a_url_is_quoted(select: Select) -> None:
 def test_credentials_of_another_kind_are_not_sent(
     select: Select, conn_type: str, source: str, extra: dict[str, Any]
 ) -> None:
-    """There, login and password are a key's phrase, a way to a role, an application."""
+    """There, login and password belong to a key, a role or an application."""
     place = {"account": "a", "database": "d", "warehouse": "w", "region_name": "r"}
     fields = {"conn_type": conn_type, "login": USER, "password": SECRET, "extra": {**place, **extra}}
     with pytest.raises(AepConfigError, match="is missing"):
@@ -227,7 +227,7 @@ def test_credentials_of_another_kind_are_not_sent(
     ("row", "natural"), NATURAL.items(), ids=[f"{a}, {b}".replace(" ", "_") for a, b in NATURAL]
 )
 def test_each_field_is_used_or_named(select: Select, row: tuple[str, str], natural: Natural) -> None:
-    """Whatever the type: nothing that somebody filled in is dropped without a word, and no value is shown."""
+    """For every connection type, no field is dropped silently, and no value is shown."""
     key, auth_name = row
     scheme = "https" if natural.conn_type == "http" else "schemaQ9"
     filled = {"login": USER, "password": SECRET, "host": "hostQ9.example.com", "port": 4711, "schema": scheme}
@@ -262,7 +262,7 @@ ADDRESSES = {
 
 @pytest.mark.parametrize(("fields", "url", "unused"), ADDRESSES.values(), ids=ADDRESSES)
 def test_an_address_keeps_its_port(select: Select, fields: dict[str, Any], url: str, unused: Any) -> None:
-    """As Airflow's own `http` hook puts it together."""
+    """Airflow's own `http` hook builds the same URL."""
     selected = select("servicenow", {**AT_8443, **fields})
     assert selected.params["endpoint"] == url
     assert all(some.startswith(begin) for some, begin in zip(selected.unused, unused, strict=True))
@@ -294,7 +294,7 @@ ORACLES: dict[str, tuple[dict[str, Any], str | None, set[str]]] = {
 def test_an_oracle_connection_means_what_airflow_means(
     select: Select, extra: dict[str, Any], string: str | None, unused: set[str]
 ) -> None:
-    """A schema is no SID; a DSN that cannot be read is named with why."""
+    """A schema is not a SID. A DSN that cannot be parsed is named with the reason."""
     connection = {**ORACLE, "extra": extra}
     if string is None:
         with pytest.raises(AepConfigError, match="`connectionString` is missing") as caught:
@@ -321,7 +321,7 @@ SNOWFLAKES: dict[str, tuple[dict[str, Any], str, str]] = {
 def test_a_snowflake_connection_is_read_as_its_driver_does(
     select: Select, extra: dict[str, Any], account: str, end: str
 ) -> None:
-    """A region once, and the role."""
+    """With the region once, and with the role."""
     flake = {"conn_type": "snowflake", "login": USER, "password": SECRET, "extra": {**FLAKE, **extra}}
     (string,) = select("snowflake", flake).params.values()
     head = f"jdbc:snowflake://{account}.snowflakecomputing.com/?user={USER}"
@@ -365,10 +365,10 @@ DROPPED: dict[str, tuple[str, dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize(("source", "connection", "words"), DROPPED.values(), ids=DROPPED)
-def test_what_is_not_used_is_named_with_why(
+def test_unused_fields_are_named_with_the_reason(
     select: Select, source: str, connection: dict[str, Any], words: str
 ) -> None:
-    """Its value is never shown."""
+    """Their values are not shown."""
     unused = select(source, connection).unused
     assert [one for one in unused if one.startswith(words)]
     assert "Kanary" not in "".join(unused)
@@ -376,7 +376,7 @@ def test_what_is_not_used_is_named_with_why(
 
 @pytest.mark.parametrize("source", ["s3", "kinesis", "google-cloud-storage"])
 def test_with_a_role_the_advice_is_about_the_role(select: Select, source: str) -> None:
-    """Login and password are filled in: to ask for them again would help nobody."""
+    """Login and password have values already, so the advice does not ask for them."""
     extra = {"role_arn": "arn:aws:iam::1:role/KanaryRole", "region_name": "r"}
     with pytest.raises(
         AepConfigError, match=r"`role_arn` is set, so .* not made of `login`, `password`"
@@ -387,8 +387,8 @@ def test_with_a_role_the_advice_is_about_the_role(select: Select, source: str) -
     assert "KanaryRole" not in str(caught.value)
 
 
-def test_an_extra_that_is_no_object_is_named(set_connection: SetConnection) -> None:
-    """As the connection's own trouble, without what it holds."""
+def test_an_invalid_extra_is_named(set_connection: SetConnection) -> None:
+    """The error names the connection, and does not show the extra."""
     set_connection("source_conn", conn_type="generic", extra='["s3cret"]')
     with pytest.raises(AepConfigError, match="'source_conn'") as caught:
         read_credentials(find_source("square"), "source_conn", Secrets())
@@ -397,8 +397,8 @@ def test_an_extra_that_is_no_object_is_named(set_connection: SetConnection) -> N
         read_credentials(find_source("postgres"), "nowhere", Secrets())
 
 
-def test_nothing_of_it_is_shown(set_connection: SetConnection, masked: list[str]) -> None:
-    """`repr` ends in logs."""
+def test_no_secret_is_in_a_repr(set_connection: SetConnection, masked: list[str]) -> None:
+    """A `repr` can be logged."""
     set_connection(
         "source_conn", conn_type="http", login=USER, password=SECRET, extra={"accessToken": "t-o-k-e-n"}
     )
@@ -448,7 +448,7 @@ INSIDE = {
 def test_harmless_words_are_not_masked(
     set_connection: SetConnection, masked: list[str], make_hook: MakeHook
 ) -> None:
-    """Masked, `false` and a path would be missing all over the logs."""
+    """Masked, `false` or a path would be missing in every log."""
     conn = {"conn_type": "sftp", "login": "root", "password": SECRET, "host": "h"}
     set_connection("source_conn", **conn, extra={**HARMLESS, **SECRETIVE})
     hook = make_hook()
@@ -461,14 +461,28 @@ def test_harmless_words_are_not_masked(
 
 
 def test_flags_and_common_users_are_not_masked(masked: list[str], make_hook: MakeHook) -> None:
-    """What a platform asks for beyond the catalogue may be a flag; a plain address may hold a signature."""
+    """A parameter that only the platform knows can be a flag. A plain URL can hold a signature."""
     params = {"useProxy": "false", "username": "postgres", "password": SECRET, "clientId": "KanaryId1"}
     make_hook()._mask_auth({**params, "serviceUrl": "https://h/x?sig=KanarySig2", "host": "h.example.com"})
     assert set(masked) == {SECRET, "KanaryId1", "KanarySig2"}
 
 
+def test_a_secret_is_masked_once(
+    set_connection: SetConnection, masked: list[str], make_hook: MakeHook
+) -> None:
+    """On its path from the Airflow connection to the request, Airflow's masker gets each secret once."""
+    fields = {"login": USER, "password": SECRET, "host": "h", "schema": "d"}
+    set_connection("source_conn", conn_type="postgres", **fields)
+    hook, source = make_hook(), find_source("postgresql")
+    credentials = read_credentials(source, "source_conn", hook.secrets)
+    assert masked == [USER, SECRET]
+    auth = select_auth(source.auth, credentials)
+    hook._mask_auth(auth.params)
+    assert masked == [USER, SECRET, auth.params["connectionString"]]
+
+
 @pytest.mark.parametrize(
-    ("line", "facts", "value"),
+    ("template", "fields", "value"),
     [("{a}", {"a": 5}, 5), ("{a=7}", {}, "7"), ("{a.b.c}", {"a": {"b": '{"c": 1}'}}, 1),
      ("{a}", {"a": ""}, None), ("{a.b}", {"a": "x"}, None), ("fixed", {}, "fixed"),
      ("x{!b}{a}", {"a": "1"}, "x1"), ("x{!b}", {"b": 1}, None), ("{a|uri}", {"a": "x"}, None),
@@ -476,14 +490,14 @@ def test_flags_and_common_users_are_not_masked(masked: list[str], make_hook: Mak
      ("{a|json}", {"a": 'x"'}, '"x\\""'), ("{a|base64}", {"a": "YWJj"}, "YWJj")],
     ids=repr,
 )  # fmt: skip
-def test_a_line_is_filled(line: str, facts: dict[str, Any], value: Any) -> None:
-    """Nothing comes of a line that lacks a field."""
-    filled = fill(line, facts)
+def test_a_template_is_filled(template: str, fields: dict[str, Any], value: Any) -> None:
+    """A template has no value if a field is missing."""
+    filled = fill(template, fields)
     assert (None if filled is None else filled.value) == value
 
 
 def test_the_map_names_sources_and_parameters_of_the_catalogue() -> None:
-    """A misspelt line would never be used."""
+    """A misspelled name would never be used."""
     for key, by_type in BY_SOURCE.items():
         known = {name for auth in catalogue()[key].auth for name in auth.parameters}
         for fields in by_type.values():

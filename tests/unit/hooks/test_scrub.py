@@ -1,4 +1,4 @@
-"""Secrets that a server repeats are taken out of what we say, in any usual spelling."""
+"""Secrets that a server repeats are scrubbed from our messages, in any usual spelling."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ RAW = SECRET.encode()
          "urlsafe", "urlsafe unpadded"],
 )  # fmt: skip
 def test_each_spelling_is_scrubbed(spelling: str) -> None:
-    """An echo comes in the encoding it was sent in, or in the server's own."""
+    """A server repeats a secret as it was sent, or in an encoding of its own."""
     secrets = Secrets()
     secrets.add([SECRET])
     assert secrets.scrub(f"refused: {spelling}!").count("***") == 1
@@ -45,7 +45,7 @@ def test_each_spelling_is_scrubbed(spelling: str) -> None:
 
 
 def test_secrets_within_secrets_leave_nothing() -> None:
-    """The longer one goes first."""
+    """The longer secret is replaced first."""
     secrets = Secrets()
     secrets.add(["abc", "abcdef"])
     assert secrets.scrub("abcdef abc") == "*** ***"
@@ -60,7 +60,7 @@ def test_nested_values_and_numbers_are_secrets_too() -> None:
 
 @pytest.mark.parametrize(("whole", "parts"), canary.WITHIN_LARGER.values(), ids=canary.WITHIN_LARGER)
 def test_secrets_inside_a_larger_one_are_known(whole: str, parts: tuple[str, ...]) -> None:
-    """Echoed whole, in lines, alone, and in other spellings; none of a canary's letters is left."""
+    """A server can repeat the text, one of its lines, or one secret in it, in any spelling."""
     secrets = Secrets()
     secrets.learn([whole])
     for text in (whole, *parts):
@@ -68,8 +68,8 @@ def test_secrets_inside_a_larger_one_are_known(whole: str, parts: tuple[str, ...
             assert canary.sightings(secrets.scrub(f"refused: {echo}!")) == []
 
 
-def test_airflow_is_told_of_the_parts_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its masker goes over whatever others log."""
+def test_airflow_masks_the_parts_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Airflow's masker also covers the logs of other code."""
     from airflow_provider_aep import _compat
 
     masked: list[str] = []
@@ -82,7 +82,7 @@ def test_airflow_is_told_of_the_parts_as_well(monkeypatch: pytest.MonkeyPatch) -
         masked.clear()
 
 
-def test_what_stands_beside_a_secret_is_left() -> None:
+def test_text_next_to_a_secret_is_kept() -> None:
     """A host, a project or a type of key is in every log."""
     secrets = Secrets()
     secrets.learn([whole for whole, _ in canary.WITHIN_LARGER.values()])
@@ -90,16 +90,16 @@ def test_what_stands_beside_a_secret_is_left() -> None:
     assert secrets.scrub(text) == text
 
 
-def test_repr_tells_nothing() -> None:
-    """It stands in `vars` of every hook."""
+def test_repr_shows_no_secret() -> None:
+    """It is in `vars` of every hook."""
     secrets = Secrets()
     secrets.add([SECRET])
     assert "s3cr" not in f"{secrets!r} {secrets!s}"
 
 
 @given(st.text(min_size=1), st.text(), st.text())
-def test_no_text_survives_that_was_registered(secret: str, before: str, after: str) -> None:
-    """Whatever characters it has, lone surrogates too."""
+def test_no_registered_text_is_left(secret: str, before: str, after: str) -> None:
+    """With any characters, lone surrogates too."""
     assume(not is_flag(secret))
     secrets = Secrets()
     secrets.add([secret])

@@ -1,4 +1,4 @@
-"""An Airflow connection of type `aep`: every setting, its defaults, and every way to get it wrong."""
+"""An Airflow connection of type `aep`: every setting, its default, and invalid values."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def settings_of(make_hook: MakeHook, extra: dict[str, Any] | None = None, **fiel
     return make_hook(extra={"ims_host": None, "timeout": None, **(extra or {})}, **fields).settings
 
 
-def test_what_is_not_said_has_its_default(make_hook: MakeHook) -> None:
-    """Client, secret and organization are enough."""
+def test_missing_settings_have_defaults(make_hook: MakeHook) -> None:
+    """Client ID, client secret and organization are enough."""
     found = settings_of(make_hook)
     assert (found.client_id, found.org_id, found.sandbox) == (CLIENT_ID, ORG_ID, "prod")
     assert (found.base_url, found.ims_url) == ("https://platform.adobe.io", "https://ims-na1.adobelogin.com")
@@ -31,8 +31,8 @@ def test_what_is_not_said_has_its_default(make_hook: MakeHook) -> None:
     assert "additional_info.projectedProductContext" in found.scopes
 
 
-def test_what_the_form_leaves_empty_has_its_default_too(make_hook: MakeHook) -> None:
-    """The form sends empty texts, nulls and port 0."""
+def test_empty_settings_have_defaults(make_hook: MakeHook) -> None:
+    """For empty fields, the form sends empty texts, nulls and port 0."""
     empty = {"sandbox": "", "scopes": "", "ims_host": "", "timeout": "", "verify": "", "tenant": ""}
     assert settings_of(make_hook, empty, host="", port=0) == settings_of(make_hook)
 
@@ -63,9 +63,9 @@ HOSTS = {
     "no scheme": ("api.example.com", None, "https://api.example.com"),
     "https": ("https://api.example.com", None, "https://api.example.com"),
     "slash": ("https://api.example.com/", None, "https://api.example.com"),
-    "port beside": ("api.example.com", 8443, "https://api.example.com:8443"),
-    "port within": ("https://api.example.com:8443", None, "https://api.example.com:8443"),
-    "port twice": ("https://api.example.com:8443", 8443, "https://api.example.com:8443"),
+    "port in its own field": ("api.example.com", 8443, "https://api.example.com:8443"),
+    "port in the host": ("https://api.example.com:8443", None, "https://api.example.com:8443"),
+    "port in both": ("https://api.example.com:8443", 8443, "https://api.example.com:8443"),
     "port 0": ("api.example.com", 0, "https://api.example.com"),
     "the scheme's own port": ("https://api.example.com:443", 443, "https://api.example.com"),
     "upper case": ("HTTPS://API.Example.COM", None, "https://api.example.com"),
@@ -78,7 +78,7 @@ HOSTS = {
 
 @pytest.mark.parametrize(("host", "port", "url"), HOSTS.values(), ids=HOSTS.keys())
 def test_host_and_port_make_one_address(make_hook: MakeHook, host: str, port: int | None, url: str) -> None:
-    """`host` is a bare origin; `port` is appended where one is set."""
+    """`host` is an origin. `port` is appended if it is set."""
     assert settings_of(make_hook, host=host, port=port).base_url == url
 
 
@@ -91,7 +91,7 @@ BAD_ORIGINS = {
     "another scheme": f"ftp://{CANARY}.example.com",
     "file": f"file:///{CANARY}",
     "http to another machine": f"http://{CANARY}.example.com",
-    "http to one that looks like this": f"http://127.0.0.1.{CANARY}.com",
+    "http to another host, with localhost in its name": f"http://127.0.0.1.{CANARY}.com",
     "no host": "https://",
     "a blank within": f"api.example .com{CANARY}",
     "a line break": f"api.example.com\r\nX: {CANARY}",
@@ -106,8 +106,10 @@ BAD_ORIGINS = {
 
 @pytest.mark.parametrize("setting", ["host", "ims_host"])
 @pytest.mark.parametrize("value", BAD_ORIGINS.values(), ids=BAD_ORIGINS.keys())
-def test_what_is_no_bare_origin_is_refused_unechoed(make_hook: MakeHook, setting: str, value: str) -> None:
-    """Somebody pastes a whole URL, credentials and all: it must go neither out nor into a log."""
+def test_a_host_that_is_not_an_origin_is_refused_and_not_shown(
+    make_hook: MakeHook, setting: str, value: str
+) -> None:
+    """A user may paste a URL with credentials. They must not be sent or logged."""
     where = {"host": value} if setting == "host" else {"extra": {"ims_host": value}}
     with pytest.raises(AepConfigError, match=f"`{setting}`") as caught:
         settings_of(make_hook, **where) if setting == "host" else make_hook(**where).settings
@@ -202,8 +204,8 @@ def test_a_wrong_setting_is_named_before_anything_is_sent(
     ],
     ids=str,
 )
-def test_what_a_secrets_backend_may_hand_over_is_checked(field: str, value: Any) -> None:
-    """Not every backend checks types as Airflow does."""
+def test_types_from_a_secrets_backend_are_checked(field: str, value: Any) -> None:
+    """Not every secrets backend checks types as Airflow does."""
     extra = json.dumps({"org_id": ORG_ID})
     right = {"conn_id": "c", "login": "a", "password": "b", "host": None, "port": None, "extra": extra}
     with pytest.raises(AepConfigError, match=f"'c': .*`{field}`") as caught:
@@ -223,7 +225,7 @@ def test_what_a_secrets_backend_may_hand_over_is_checked(field: str, value: Any)
 def test_a_connection_that_airflow_cannot_read_is_named(
     set_connection: SetConnection, monkeypatch: pytest.MonkeyPatch, raw: str
 ) -> None:
-    """Airflow's own error holds the whole text of the variable, password and all."""
+    """Airflow's own error holds the whole text of the variable, with the password."""
     from airflow_provider_aep.hooks.flow_service import FlowServiceHook
 
     monkeypatch.setenv("AIRFLOW_CONN_AEP_DEFAULT", raw)
@@ -235,8 +237,8 @@ def test_a_connection_that_airflow_cannot_read_is_named(
     assert "aep_default" in message
 
 
-def test_a_connection_that_is_not_there_is_named(set_connection: SetConnection) -> None:
-    """The likeliest mistake of all."""
+def test_a_missing_connection_is_named(set_connection: SetConnection) -> None:
+    """With the operator's parameter."""
     from airflow_provider_aep.hooks.flow_service import FlowServiceHook
     from airflow_provider_aep.hooks.paypal import PayPalHook
 
@@ -248,21 +250,21 @@ def test_a_connection_that_is_not_there_is_named(set_connection: SetConnection) 
     assert caught.value.parameter == "paypal_conn_id"
 
 
-def test_nothing_is_looked_up_when_a_hook_is_made() -> None:
-    """DAG files make operators, and some people hooks, at every parse."""
+def test_creating_a_hook_reads_no_connection() -> None:
+    """A DAG file can create a hook at every parse."""
     from airflow_provider_aep.hooks.flow_service import FlowServiceHook
 
     assert FlowServiceHook("nowhere", "a b").aep_conn_id == "nowhere"
 
 
-def test_a_bundle_that_is_there_is_taken(make_hook: MakeHook, tmp_path: Path) -> None:
-    """`verify` is a path; blanks around it are a form's."""
+def test_an_existing_bundle_is_used(make_hook: MakeHook, tmp_path: Path) -> None:
+    """`verify` is a path. Blanks around it are removed."""
     bundle = tmp_path / "ca.pem"
     bundle.touch()
     assert settings_of(make_hook, {"verify": f" {bundle} "}).verify == str(bundle)
 
 
-MISSPELT = {
+MISSPELLED = {
     "sandox": "sandbox",
     "Sandbox": "sandbox",
     "sandbox_name": "sandbox",
@@ -280,9 +282,9 @@ MISSPELT = {
 }
 
 
-@pytest.mark.parametrize(("key", "meant"), MISSPELT.items(), ids=MISSPELT)
-def test_a_misspelt_key_is_refused_with_a_suggestion(make_hook: MakeHook, key: str, meant: str) -> None:
-    """Ignored, `sandox` would create in another sandbox; its value may be a secret and is not repeated."""
+@pytest.mark.parametrize(("key", "meant"), MISSPELLED.items(), ids=MISSPELLED)
+def test_a_misspelled_key_is_refused_with_a_suggestion(make_hook: MakeHook, key: str, meant: str) -> None:
+    """Ignored, `sandox` would create in another sandbox. Its value may be a secret, and is not shown."""
     hook = make_hook(extra={key: CANARY, "ims_host": None})
     with pytest.raises(AepConfigError, match=f"'aep_default'.*`{key}`.*`{meant}`") as caught:
         hook.list_connections()
@@ -294,7 +296,7 @@ def test_a_misspelt_key_is_refused_with_a_suggestion(make_hook: MakeHook, key: s
 
 
 def test_an_unknown_key_is_named_in_a_warning(make_hook: MakeHook, logged: Callable[[], str]) -> None:
-    """One that looks like no setting may be somebody's note."""
+    """A key that is not similar to a setting may be a note."""
     found = settings_of(make_hook, {"owner": CANARY, "cost_center": 5})
     said = logged()
     assert found.sandbox == "prod"
@@ -307,5 +309,5 @@ def test_an_unknown_key_is_named_in_a_warning(make_hook: MakeHook, logged: Calla
 
 @pytest.mark.parametrize("sandbox", [None, "", " ", "None"])
 def test_no_sandbox_means_the_connections_own(make_hook: MakeHook, sandbox: str | None) -> None:
-    """Jinja makes the text `None` of None."""
+    """Jinja renders None as the text `None`."""
     assert make_hook("http://127.0.0.1:1", sandbox=sandbox, extra={"sandbox": "dev"}).sandbox == "dev"
