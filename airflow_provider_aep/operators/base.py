@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_provider_aep._compat import HAS_RETRY_POLICY, AirflowFailException, BaseOperator
 from airflow_provider_aep.retry import AepRetryPolicy
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from airflow_provider_aep.exactly_once import DesiredEntity, Outcome, Service
+    from airflow_provider_aep.flow_service.errors import AepError
     from airflow_provider_aep.hooks.flow_service import FlowServiceHook
 
 
@@ -58,11 +59,15 @@ class AepOperator(BaseOperator):
         try:
             return self.act(context)
         except AepError as error:
-            if error.retryable or HAS_RETRY_POLICY:
-                raise
-            raise AirflowFailException(str(error)) from error
+            self.raise_for_airflow(error)
         finally:
             self.__dict__.pop("hook", None)  # a DAG with its locks and sockets could not be copied
+
+    def raise_for_airflow(self, error: AepError) -> NoReturn:
+        """Raise an error in the form that Airflow needs: a permanent error must not be retried."""
+        if error.retryable or HAS_RETRY_POLICY:
+            raise error
+        raise AirflowFailException(str(error)) from error
 
     def act(self, context: Any) -> Any:
         """Do the operator's own work."""

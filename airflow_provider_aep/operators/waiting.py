@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from airflow_provider_aep._compat import HAS_RETRY_POLICY, AirflowFailException
 from airflow_provider_aep.flow_runs.schedule import Deadline, interval
 from airflow_provider_aep.flow_runs.spec import (
     Conditions,
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import timedelta
 
-    from airflow_provider_aep.flow_service.errors import AepError
     from airflow_provider_aep.flow_service.run_evaluation import FailureThresholds
     from airflow_provider_aep.flow_service.runs import Dataflow, Run
     from airflow_provider_aep.hooks.flow_service import FlowServiceHook
@@ -160,15 +158,9 @@ class WaitsForRun(AepOperator):
             with self.result_kept(context):
                 return self._resume(context, event, wait)
         except AepError as error:
-            self.leave(error)
+            self.raise_for_airflow(error)
         finally:
             self.__dict__.pop("hook", None)
-
-    def leave(self, error: AepError) -> NoReturn:
-        """Raise an error in the same form as :meth:`AepOperator.execute`."""
-        if error.retryable or HAS_RETRY_POLICY:
-            raise error
-        raise AirflowFailException(str(error)) from error
 
     def poll_run(self, context: Any, wait: WaitSpec) -> tuple[WaitSpec, Run | None]:
         """Poll the run once, and push the links.

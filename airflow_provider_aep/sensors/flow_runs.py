@@ -81,17 +81,11 @@ class FlowRunSensor(WaitsForRun, BaseSensorOperator):
 
     def act(self, context: Any) -> Any:
         """Poll the run, and wait if it has not ended."""
-        from airflow_provider_aep.flow_service.errors import AepError
-
-        try:
-            wait = self._wait(context)
-            self.thresholds()  # validate the thresholds before waiting
-            if self.reschedule and not self.deferrable:
-                return BaseSensorOperator.execute(self, context)
-            return self.wait_for_run(context, wait)
-        except AepError as error:
-            self._raise_for_sensor(error)
-            raise
+        wait = self._wait(context)
+        self.thresholds()  # validate the thresholds before waiting
+        if self.reschedule and not self.deferrable:
+            return BaseSensorOperator.execute(self, context)
+        return self.wait_for_run(context, wait)
 
     def poke(self, context: Any) -> bool | PokeReturnValue:
         """Poll the run once, for ``mode="reschedule"``."""
@@ -101,19 +95,15 @@ class FlowRunSensor(WaitsForRun, BaseSensorOperator):
                 return False
             return PokeReturnValue(is_done=True, xcom_value=self.finish(run))
 
-    def leave(self, error: AepError) -> NoReturn:
-        """Raise an error as every operator does, except the errors that Airflow expects of a sensor."""
-        self._raise_for_sensor(error)
-        super().leave(error)
-
-    def _raise_for_sensor(self, error: AepError) -> None:
-        """Raise Airflow's exception for ``soft_fail``, ``never_fail`` and a timeout; else return."""
+    def raise_for_airflow(self, error: AepError) -> NoReturn:
+        """Raise an error in the form of a sensor, with ``soft_fail``, ``never_fail`` and timeouts."""
         from airflow_provider_aep.flow_service.errors import RunTimeoutError
 
         if self.never_fail or (self.soft_fail and not error.retryable):
             raise AirflowSkipException(str(error)) from error
         if isinstance(error, RunTimeoutError):
             raise AirflowSensorTimeout(str(error)) from error
+        super().raise_for_airflow(error)
 
     def _wait(self, context: Any) -> WaitSpec:
         """Return the wait. Check all parameters before the first request.
