@@ -369,7 +369,7 @@ class Poller:
             return
         self._postpone(wait, snapshot.started_at)
         wait.tell_once("status", snapshot.unknown and unknown_status(wait.run_id, snapshot.unknown))
-        wait.tell_once("stopped", wait.dataflow.run_goes_on if wait.dataflow else None)
+        wait.tell_once("stopped", wait.dataflow.run_continues if wait.dataflow else None)
 
     def _postpone(self, wait: Wait, started_at: float | None) -> None:
         age = max(0.0, time.time() - (started_at or wait.joined))

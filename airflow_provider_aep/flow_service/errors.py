@@ -352,7 +352,7 @@ class AepVersionError(AepStatusError):
 
     stable_code = "AEP-E306"
     what = "Adobe refused a change, because it was based on an older version of the entity (412)."
-    why = "Somebody else changed the entity several times at the same time."
+    why = "Somebody else changed the entity each time that this task tried to change it."
     todo = "Check in AEP who else changes the entity, then run the task again."
 
 
@@ -389,7 +389,7 @@ class AepRunError(AepError):
 
     stable_code = "AEP-E400"
     what = "A run of a dataflow did not end as the task requires."
-    why = "The message repeats the reason that the run gives."
+    why = "The message has the reason that the run gives."
     todo = "Open the task's link and check the run, then start another run."
 
     def __init__(

@@ -334,7 +334,7 @@ class Dataflow:
         return f"The {self} is {self.stopped}: it starts no flow run."
 
     @property
-    def run_goes_on(self) -> str | None:
+    def run_continues(self) -> str | None:
         """Return the sentence that the dataflow is stopped but its run continues, else None."""
         return (
             self.stopped

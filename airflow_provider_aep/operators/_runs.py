@@ -79,10 +79,10 @@ def _once(
     post: Callable[[], str],
     log: Any,
 ) -> str:
-    place = {"org": hook.settings.org_id, "sandbox": hook.sandbox}
+    scope = {"org": hook.settings.org_id, "sandbox": hook.sandbox}
     return start_once(
         desired=desired,
-        notes=TaskMemory(context, "aep_flow_run", {**place, **identity}, log, decides=True),
+        notes=TaskMemory(context, "aep_flow_run", {**scope, **identity}, log, decides=True),
         list_runs=lambda: [read_run(item) for item in hook.list_runs(identity["flow"])],
         post=post,
         log=log,

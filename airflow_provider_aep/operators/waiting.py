@@ -225,7 +225,7 @@ class WaitsForRun(AepOperator):
         dataflow = self._dataflow
         if dataflow is None:
             return run
-        self._warn_once("stopped", None if run.ended else dataflow.run_goes_on)
+        self._warn_once("stopped", None if run.ended else dataflow.run_continues)
         return replace(run, flow_id=dataflow.id, dataflow=dataflow.name, dataset_id=dataflow.dataset_id)
 
     def _warn_once(self, condition: str, text: str | None) -> None:

@@ -79,7 +79,7 @@ def parsed(name: str) -> Any:
 
 @pytest.mark.parametrize("name", [file.stem for file in FILES])
 def test_each_file_is_a_dag_of_its_name(name: str) -> None:
-    """With the tasks that the documents and the demos look for, and parameters that explain themselves."""
+    """Each DAG has the tasks that documents and demos name, and parameters with a description."""
     dag = parsed(name)
     assert dag.dag_id == name
     assert set(dag.task_ids) == TASKS[name]
@@ -103,8 +103,8 @@ def test_airflows_list_says_what_each_is_and_where_to_start() -> None:
     assert first.dag_display_name.endswith("(start here)")
 
 
-def test_the_ingestion_looks_at_the_tables_first_and_reports_last() -> None:
-    """The path as it is told: connection, tables, ingestion, wait, report."""
+def test_the_ingestion_lists_the_tables_first_and_reports_last() -> None:
+    """The order of the tasks is: connection, tables, ingestion, wait, report."""
     dag = parsed("paypal_ingestion")
     assert "list_tables" in dag.get_task("paypal_ingestion.inspect_table").upstream_task_ids
     assert dag.get_task("report").upstream_task_ids == {"paypal_ingestion.wait_for_run"}
@@ -134,7 +134,7 @@ class TestBackfill:
     """`paypal_backfill`."""
 
     def windows(self, **given: Any) -> list[tuple[str, str]]:
-        """What the DAG would run, as days."""
+        """Return the windows that the DAG would run, as days."""
         cut = parsed("paypal_backfill").get_task("cut_into_days").python_callable
         return [
             (one["window_start"], one["window_end"])
@@ -147,8 +147,8 @@ class TestBackfill:
         days = [f"{day}{midnight}" for day in ("2026-02-27", "2026-02-28", "2026-03-01", "2026-03-02")]
         assert self.windows() == list(pairwise(days))
 
-    def test_a_moment_is_no_interval(self) -> None:
-        """Airflow gives a manual run of a DAG without schedule an interval of no length."""
+    def test_a_zero_length_interval_is_ignored(self) -> None:
+        """Airflow gives a manual run of a DAG without schedule a zero-length data interval."""
         now = pendulum.datetime(2026, 5, 1)
         assert len(self.windows(data_interval_start=now, data_interval_end=now)) == 3
 
@@ -162,13 +162,13 @@ class TestBackfill:
         ]
 
     def test_days_the_wrong_way_round_are_refused(self) -> None:
-        """No window would end in nothing done, and look like success."""
+        """Without windows the run would do nothing and succeed."""
         cut = parsed("paypal_backfill").get_task("cut_into_days").python_callable
         with pytest.raises(ValueError, match="after the start"):
             cut({"start": "2026-03-02", "end": "2026-03-02"})
 
     def test_few_at_a_time_of_a_dataflow_that_runs_no_other_way(self) -> None:
-        """Its own run would move the whole table, and the windows move the same rows again."""
+        """Its own run would ingest the whole table, and the windows would ingest the same rows again."""
         dag = parsed("paypal_backfill")
         assert dag.get_task("run_day").partial_kwargs["max_active_tis_per_dag"] == 2
         flow = dag.get_task("paypal_ingestion.create_dataflow")
@@ -179,7 +179,7 @@ class TestBackfill:
 class TestManySources:
     """`many_sources`."""
 
-    def test_its_doc_holds_the_connections_it_wants(self) -> None:
+    def test_its_doc_has_the_connections_that_it_needs(self) -> None:
         """To the letter as `sources NAME` prints them, under the ids that its list names."""
         dag = parsed("many_sources")
         for row in dag.params["sources"]:
@@ -201,7 +201,7 @@ class TestManySources:
             param.resolve(wrong)
 
     def test_one_failure_stops_no_other(self) -> None:
-        """What was made is tested, and what was tested is told, however the rest ended."""
+        """Each created connection is tested, and each test is reported, however the other tasks end."""
         dag = parsed("many_sources")
         assert dag.get_task("test_connection").partial_kwargs["trigger_rule"] == "all_done"
         assert dag.get_task("summary").trigger_rule == "all_done"
@@ -233,7 +233,7 @@ class TestPaymentsToSquare:
     """`payments_to_square`."""
 
     def test_paypal_stops_when_square_is_ready_and_not_before(self) -> None:
-        """A mistake in Square's order leaves PayPal's dataflow at work, and no two work at a time."""
+        """If Square's tasks fail, PayPal's dataflow keeps running. The two never run at the same time."""
         dag = parsed("payments_to_square")
         before = dag.get_task("disable_paypal").get_flat_relative_ids(upstream=True)
         assert before == set(dag.task_ids) - {

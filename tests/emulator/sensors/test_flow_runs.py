@@ -390,7 +390,7 @@ def test_a_service_in_trouble_does_not_end_the_wait(
     assert without(task.execute(context())) == RESULT
 
 
-def test_killing_says_that_the_run_goes_on(
+def test_killing_says_that_the_run_continues(
     server: RunServer, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Before the wait begins, it does nothing."""
