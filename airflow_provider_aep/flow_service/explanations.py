@@ -46,7 +46,7 @@ GATEWAY = {
     "403025": "The credential is not entitled for the organization in `org_id`. Check `org_id`, and add the "
     "credential to an AEP product profile in the Admin Console",
     "403027": "The organization in `org_id` is malformed, or the credential has no product profile. Check "
-    "both. An organization ID looks like 0123456789ABCDEF01234567@AdobeOrg",
+    "both. An organization ID has the form 0123456789ABCDEF01234567@AdobeOrg",
     "429050": "Adobe's gateway limits the rate of requests. Run fewer tasks at a time, with an Airflow pool",
 }
 
