@@ -17,7 +17,7 @@ from airflow_provider_aep.emulator.catalog import Catalog
 from airflow_provider_aep.emulator.connections import Connections
 from airflow_provider_aep.emulator.control import Control, RunControl, SpecControl
 from airflow_provider_aep.emulator.data_prep import DataPrep
-from airflow_provider_aep.emulator.errors import ApiError, flow_error, plain_error
+from airflow_provider_aep.emulator.errors import ApiError, bad_request, flow_error, plain_error
 from airflow_provider_aep.emulator.flows.bodies import FlowBodies
 from airflow_provider_aep.emulator.flows.engine import Engine
 from airflow_provider_aep.emulator.flows.flows import Flows
@@ -65,14 +65,15 @@ def build(platform: Platform, output: Output) -> ASGIApp:
     app = Starlette(
         routes=[
             *Ims(platform).routes(),
-            *Control(platform, engine.settle).routes(),
+            *Control(platform, engine.catch_up).routes(),
             *RunControl(platform, engine).routes(),
-            *SpecControl(platform, engine.settle).routes(),
-            Mount("/collection", _Settled(Router(StreamingEndpoints(platform, resources).routes()), engine)),
-            Mount("/data/foundation", Gateway(_Settled(services, engine), platform)),
+            *SpecControl(platform, engine.catch_up).routes(),
+            Mount("/collection", _CaughtUp(Router(StreamingEndpoints(platform, resources).routes()), engine)),
+            Mount("/data/foundation", Gateway(_CaughtUp(services, engine), platform)),
         ],
         exception_handlers={
             ApiError: _answer_api_error,
+            payloads.InvalidInputError: _answer_invalid_input,
             HTTPException: _answer_http_exception,
             StateFileError: _state_file_handler(output),
         },
@@ -89,7 +90,7 @@ def _service(service: _Service) -> ASGIApp:
     return SandboxCheck(Router(service.routes(), redirect_slashes=False))
 
 
-class _Settled:
+class _CaughtUp:
     """ASGI: carry out everything that is due before a request is served."""
 
     def __init__(self, app: ASGIApp, engine: Engine) -> None:
@@ -97,13 +98,17 @@ class _Settled:
         self._engine = engine
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self._engine.settle()
+        self._engine.catch_up()
         await self._app(scope, receive, send)
 
 
 def _answer_api_error(_request: Request, error: Exception) -> Response:
     assert isinstance(error, ApiError)
     return payloads.reply(error.body, error.status, error.headers)
+
+
+def _answer_invalid_input(_request: Request, error: Exception) -> Response:
+    return _answer_api_error(_request, bad_request(str(error)))
 
 
 def _answer_http_exception(_request: Request, error: Exception) -> Response:

@@ -13,8 +13,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from airflow_provider_aep.emulator import json_patch, payloads, settings
-from airflow_provider_aep.emulator.entities import ACCOUNT
-from airflow_provider_aep.emulator.errors import ApiError, plain_error
+from airflow_provider_aep.emulator.entities import ACCOUNT, picked, shown
+from airflow_provider_aep.emulator.errors import ApiError, plain_not_found
+from airflow_provider_aep.emulator.payloads import InvalidInputError, number_param
 from airflow_provider_aep.emulator.platform import Platform
 from airflow_provider_aep.emulator.store import Entity
 from airflow_provider_aep.emulator.xdm import XdmResources
@@ -57,7 +58,7 @@ class Catalog:
     async def create(self, request: Request) -> Response:
         """Create a dataset: 201 with `["@/dataSets/ID"]`."""
         sandbox = request.scope["state"]["sandbox"]
-        entity = self._new(sandbox, _read(await request.body()))
+        entity = self._new(sandbox, payloads.parse_object(await request.body()))
         self._platform.store.put(entity)
         location = f"{BASE}/dataSets/{entity.id}"
         return payloads.reply([f"@/dataSets/{entity.id}"], 201, {"location": location})
@@ -86,46 +87,45 @@ class Catalog:
         return Entity(KIND, sandbox, dataset_id, item)
 
     def _schema_ref(self, sandbox: str, reference: object) -> Item:
-        """A dataset without a schema could take no rows, so one must be named and must exist."""
+        """Read the schema reference. It is required: a dataset without a schema cannot take records."""
         if not isinstance(reference, dict) or not isinstance(reference.get("id"), str):
-            raise _bad("'schemaRef' is required, with an 'id'")
+            raise InvalidInputError("'schemaRef' is required, with an 'id'")
         content_type = reference.get("contentType", "application/vnd.adobe.xed+json;version=1")
         if not isinstance(content_type, str):
-            raise _bad("'schemaRef.contentType' must be a string")
+            raise InvalidInputError("'schemaRef.contentType' must be a string")
         if self._resources.find(sandbox, "schemas", reference["id"]) is None:
-            raise _bad(f"There is no schema {reference['id']}")
+            raise InvalidInputError(f"There is no schema {reference['id']}")
         return {"id": reference["id"], "contentType": content_type}
 
     async def list_datasets(self, request: Request) -> Response:
-        """A map by id, not a list."""
+        """Return a page of datasets: a map by id, not a list."""
         return self._listed(request, KIND)
 
     async def list_batches(self, request: Request) -> Response:
-        """List the batches that runs wrote; `dataSet=` selects those of one dataset."""
+        """Return a page of the batches that runs wrote; `dataSet=` selects those of one dataset."""
         return self._listed(request, BATCHES)
 
     def _listed(self, request: Request, kind: str) -> Response:
         entities = self._platform.listed(kind, request.scope["state"]["sandbox"])
-        items = [(entity.id, _shown(entity)) for entity in entities]
+        items = [(entity.id, shown(entity.item)) for entity in entities]
         return payloads.reply(_listed(items, request.query_params))
 
     async def get_dataset(self, request: Request) -> Response:
-        """A map of one."""
+        """Return one dataset, in a map by id."""
         return self._one(request, KIND)
 
     async def get_batch(self, request: Request) -> Response:
-        """A map of one."""
+        """Return one batch, in a map by id."""
         return self._one(request, BATCHES)
 
     def _one(self, request: Request, kind: str) -> Response:
         entity = self._find(request, kind)
-        shown = _projected(_shown(entity), request.query_params)
-        return payloads.reply({entity.id: shown})
+        return payloads.reply({entity.id: _projected(shown(entity.item), request.query_params)})
 
     async def patch(self, request: Request) -> Response:
         """Change name, description and tags, by a partial object or by JSON Patch: 200 as for DELETE."""
         entity = self._find(request, KIND)
-        body = {name: entity.item[name] for name in CHANGEABLE if name in entity.item}
+        body = picked(entity.item, CHANGEABLE)
         try:
             value = payloads.parse_json(await request.body())
             changed = (
@@ -133,12 +133,12 @@ class Catalog:
                 if isinstance(value, list)
                 else value
             )
-        except (payloads.BadJson, json_patch.MissingPathError) as error:
-            raise _bad(str(error)) from None
+        except json_patch.MissingPathError as error:
+            raise InvalidInputError(str(error)) from None
         except ApiError:  # its body is Flow Service's, not Catalog's
-            raise _bad("the body must be an object, or a list of patch operations") from None
+            raise InvalidInputError("the body must be an object, or a list of patch operations") from None
         if not isinstance(changed, dict) or not set(changed) <= set(CHANGEABLE):
-            raise _bad(f"only {', '.join(CHANGEABLE)} can be changed")
+            raise InvalidInputError(f"only {', '.join(CHANGEABLE)} can be changed")
         if isinstance(value, dict):
             changed = {**body, **changed}
         _check(changed)
@@ -161,36 +161,18 @@ class Catalog:
         entity_id = request.path_params["id"]
         entity = self._platform.store.get(kind, request.scope["state"]["sandbox"], entity_id)
         if entity is None:
-            raise plain_error(404, "NotFoundError", f"There is no object {entity_id} in {kind}")
+            raise plain_not_found(f"There is no object {entity_id} in {kind}")
         return entity
 
 
 def _check(body: Item) -> None:
     name = body.get("name")
     if not isinstance(name, str) or not name.strip():
-        raise _bad("'name' is required and must be a string")
+        raise InvalidInputError("'name' is required and must be a string")
     if not isinstance(body.get("description", ""), str):
-        raise _bad("'description' must be a string")
+        raise InvalidInputError("'description' must be a string")
     if not isinstance(body.get("tags", {}), dict):
-        raise _bad("'tags' must be an object")
-
-
-def _read(raw: bytes) -> Item:
-    try:
-        body = payloads.parse_json(raw)
-    except payloads.BadJson as error:
-        raise _bad(str(error)) from None
-    if not isinstance(body, dict):
-        raise _bad("the body must be a JSON object")
-    return body
-
-
-def _bad(reason: str) -> ApiError:
-    return plain_error(400, "BadRequestError", reason)
-
-
-def _shown(entity: Entity) -> Item:
-    return {name: value for name, value in entity.item.items() if name != "createdAt"}
+        raise InvalidInputError("'tags' must be an object")
 
 
 def _listed(items: Sequence[tuple[str, Item]], params: QueryParams) -> dict[str, Item]:
@@ -200,11 +182,11 @@ def _listed(items: Sequence[tuple[str, Item]], params: QueryParams) -> dict[str,
     for order in reversed(params.get("orderBy", "").split(",") if params.get("orderBy") else []):
         direction, _, field = order.rpartition(":")
         if direction not in ("asc", "desc", ""):
-            raise _bad(f"orderBy={order} is invalid")
-        found.sort(key=lambda pair: _key(pair[1], field), reverse=direction == "desc")
-    start, limit = _whole(params, "start", 0), _whole(params, "limit", LIMIT)
+            raise InvalidInputError(f"orderBy={order} is invalid")
+        found.sort(key=lambda pair: payloads.sort_key(pair[1], field), reverse=direction == "desc")
+    start, limit = number_param(params, "start", "0"), number_param(params, "limit", str(LIMIT))
     if limit < 1 or limit > LIMIT:
-        raise _bad(f"limit must be between 1 and {LIMIT}")
+        raise InvalidInputError(f"limit must be between 1 and {LIMIT}")
     return {entity_id: _projected(item, params) for entity_id, item in found[start : start + limit]}
 
 
@@ -225,7 +207,7 @@ def _passes(item: Item, params: QueryParams) -> bool:
             related = [part["id"] for part in item.get("relatedObjects", ())]
             if text not in related:
                 return False
-        elif name not in LIST_PARAMETERS and not _equal(_value(item, name), text):
+        elif name not in LIST_PARAMETERS and not _equal(payloads.value_at(item, name), text):
             return False
     return True
 
@@ -233,8 +215,8 @@ def _passes(item: Item, params: QueryParams) -> bool:
 def _holds(item: Item, text: str) -> bool:
     shape = CONDITION.fullmatch(text)
     if shape is None:
-        return _value(item, text) is not None
-    value, expected = _value(item, shape["field"]), shape["value"]
+        return payloads.value_at(item, text) is not None
+    value, expected = payloads.value_at(item, shape["field"]), shape["value"]
     if shape["op"] in ("==", "!="):
         return _equal(value, expected) == (shape["op"] == "==")
     if shape["op"] == "~":
@@ -259,24 +241,3 @@ def _equal(value: object, text: str) -> bool:
     if isinstance(value, int):
         return text in map(str, [value]) or str(value) in text.split(",")
     return value == text or (isinstance(value, str) and value in text.split(","))
-
-
-def _value(item: Item, field: str) -> Any:
-    node: Any = item
-    for step in field.split("."):
-        node = node.get(step) if isinstance(node, dict) else None
-    return node
-
-
-def _key(item: Item, field: str) -> tuple[int, Any]:
-    value = _value(item, field)
-    if isinstance(value, (int, float)):
-        return (1, value)
-    return (2, value) if isinstance(value, str) else (0, 0)
-
-
-def _whole(params: QueryParams, name: str, default: int) -> int:
-    text = params.get(name, str(default))
-    if not re.fullmatch(r"[0-9]{1,9}", text):
-        raise _bad(f"{name} must be a whole number")
-    return int(text)

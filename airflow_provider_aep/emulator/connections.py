@@ -16,6 +16,7 @@ from airflow_provider_aep.emulator import (
     json_patch,
     lists,
     payloads,
+    settings,
     streaming,
 )
 from airflow_provider_aep.emulator.entities import (
@@ -69,14 +70,12 @@ class Connections:
         draft = entities.draft_requested(self._platform, call)
         entity = self._new(call, draft=draft)
         source = self._specs.check_reference(entity.item["connectionSpec"])
-        if source.inlet == KIND:
+        if source.endpoint_kind == KIND:
             entity = streaming.with_endpoint(entity, request)
         if not draft:
-            entity = self._begun(entity)
+            entity = self._activated(entity)
         self._platform.store.put(entity)
-        reply = {name: entity.item[name] for name in ("id", "etag") if name in entity.item}
-        location = f"/data/foundation/flowservice/{KIND}/{entity.id}"
-        return payloads.reply(reply, 201, {"location": location})
+        return entities.created_reply(entity)
 
     def _new(self, call: Call, *, draft: bool) -> Entity:
         body = call.json_object()
@@ -93,7 +92,7 @@ class Connections:
         item = new_item(self._platform, call.sandbox, fields, etag=etag)
         return Entity(KIND, call.sandbox, item["id"], item, hidden)
 
-    def _begun(self, entity: Entity) -> Entity:
+    def _activated(self, entity: Entity) -> Entity:
         """Leave the draft state: `enabled`, or first `initializing`."""
         late = self._platform.settings.cloud == "aws" or self._platform.settings.validate_on_create == "async"
         state = "initializing" if late else "enabled"
@@ -110,10 +109,10 @@ class Connections:
             raise flow_error("1422-400", action="publish", state=entity.item["state"])
         if "auth" not in entity.item:
             raise flow_error("1304-400", field="auth")
-        published = self._begun(entity)
+        published = self._activated(entity)
         item = stamped(self._platform, published.item)
         self._platform.store.put(replace(published, item=item))
-        return payloads.reply({"id": entity.id, "etag": item["etag"]})
+        return entities.changed_reply(item)
 
     def _ready_at(self) -> float:
         return self._platform.clock.now() + self._platform.settings.initializing_seconds
@@ -123,34 +122,31 @@ class Connections:
 
         A self-serve source with `authorizationTestUrl` checks them at once, as in the Generic REST tutorial.
         """
-        told = "authorizationTestUrl" in entity.hidden["right"]
-        how = "sync" if told else self._platform.settings.validate_on_create
-        if how == "sync" and not _right(entity):
+        has_test_url = "authorizationTestUrl" in entity.hidden["right"]
+        check = "sync" if has_test_url else self._platform.settings.validate_on_create
+        if check == "sync" and not _right(entity):
             raise flow_error("1308-400", reason=credentials.refusal(entity.item["connectionSpec"]["id"]))
-        if how == "async" and entity.item["state"] != "initializing":
+        if check == "async" and entity.item["state"] != "initializing":
             state = "enabled" if _right(entity) else "disabled"
             return replace(entity, item={**entity.item, "state": state})
         return entity
 
     async def get(self, request: Request) -> Response:
         """Return one connection, in an array."""
-        entity = self._settled(find(self._platform, KIND, await read_call(request)))
+        entity = self._refreshed(find(self._platform, KIND, await read_call(request)))
         return payloads.reply({"items": [self._view(entity)]})
 
     async def list_all(self, request: Request) -> Response:
         """Return a page of the sandbox's connections that match `property`."""
         call = await read_call(request)
-        entities = [self._settled(entity) for entity in self._platform.listed(KIND, call.sandbox)]
-        items = [self._view(entity) for entity in entities]
-        fields = lists.CONNECTION_FIELDS
-        return lists.list_reply(request.query_params, KIND, call.sandbox, fields, items)
+        listed = self._platform.listed(KIND, call.sandbox)
+        items = [self._view(self._refreshed(entity)) for entity in listed]
+        return lists.list_reply(call, KIND, lists.CONNECTION_FIELDS, items)
 
     async def patch(self, request: Request) -> Response:
         """Apply all operations or none; set a new etag."""
         call = await read_call(request)
-        if "if-match" not in request.headers:
-            raise flow_error("1403-400")
-        operations = json_patch.read_operations(call.json())
+        operations = entities.read_patch(call)
         entity = self._changeable(call)
         check_if_match(call, entity.item)
         spec = self._specs.check_reference(entity.item["connectionSpec"]).spec
@@ -159,10 +155,9 @@ class Connections:
             changed = self._rechecked(changed)
         if changed.item["state"] == "initializing":
             changed = replace(changed, hidden={**changed.hidden, "ready_at": self._ready_at()})
-        item = stamped(self._platform, changed.item)
-        item["updatedAt"] = max(self._platform.clock.now_ms(), item["updatedAt"] + 1)
+        item = entities.updated(self._platform, changed.item)
         self._platform.store.put(replace(changed, item=item))
-        return payloads.reply({"id": entity.id, "etag": item["etag"]})
+        return entities.changed_reply(item)
 
     async def delete(self, request: Request) -> Response:
         """Delete: 204; refused while a source connection uses it. `If-Match` is not required."""
@@ -176,14 +171,14 @@ class Connections:
 
     async def test(self, request: Request) -> Response:
         """Test whether the source accepts the credentials."""
-        entity = self._settled(find(self._platform, KIND, await read_call(request)))
+        entity = self._refreshed(find(self._platform, KIND, await read_call(request)))
         if not _right(entity) and self._platform.settings.failed_test == "error":
             raise flow_error("1308-400", reason=credentials.refusal(entity.item["connectionSpec"]["id"]))
         return payloads.reply({"result": _right(entity)})
 
     async def explore(self, request: Request) -> Response:
         """Return the source objects; or the columns of one, and some of its rows."""
-        entity = self._settled(find(self._platform, KIND, await read_call(request)))
+        entity = self._refreshed(find(self._platform, KIND, await read_call(request)))
         source = self._specs.check_reference(entity.item["connectionSpec"])
         query = explore.read_query(request.query_params)
         if not _right(entity):
@@ -191,12 +186,12 @@ class Connections:
         return payloads.reply(explore.answer(self._platform, source, query))
 
     def _changeable(self, call: Call) -> Entity:
-        entity = self._settled(find(self._platform, KIND, call))
+        entity = self._refreshed(find(self._platform, KIND, call))
         if entity.item["state"] == "initializing":
             raise flow_error("1417-400")
         return entity
 
-    def _settled(self, entity: Entity) -> Entity:
+    def _refreshed(self, entity: Entity) -> Entity:
         """Finish an asynchronous creation when its time has passed."""
         ready_at = entity.hidden.get("ready_at")
         if ready_at is None or self._platform.clock.now() < ready_at:
@@ -215,7 +210,7 @@ class Connections:
         masked = self._platform.settings.shown_secrets == "mask"
         masks = dict.fromkeys(entity.hidden["right"], credentials.MASK) if masked else {}
         auth = entity.item["auth"]
-        params = {**masks, **auth["params"], **entity.hidden.get("inlet", {})}
+        params = {**masks, **auth["params"], **entity.hidden.get(settings.ENDPOINT, {})}
         return {**entity.item, "auth": {**auth, "params": params}}
 
 
@@ -259,7 +254,7 @@ def _patched_field(item: dict[str, Any], operation: json_patch.Operation) -> dic
     if name in FIXED:
         raise _invalid(f'Field "{name}" cannot be changed.')
     if name not in ("name", "description", "state") or len(operation.path) > 1:
-        raise _invalid(f'Missing field "{".".join(operation.path)}".')
+        raise entities.missing_field(".".join(operation.path))
     if operation.op == "remove":
         if name != "description" or name not in item:
             raise _invalid(f'Field "{name}" cannot be removed.')
@@ -279,7 +274,7 @@ def _patched_auth(entity: Entity, operation: Operation, spec: dict[str, Any]) ->
     if auth is None and entity.item["state"] == "draft" and operation.path == ("auth",):
         auth = operation.value  # a draft can get its credentials later, all at once
     if not isinstance(auth, dict) or not isinstance(auth.get("specName"), str):
-        raise _invalid('Missing field "auth".')
+        raise entities.missing_field("auth")
     if "auth" not in entity.item:
         bare = {"specName": auth["specName"], "params": {}}
         entity = replace(entity, item={**entity.item, "auth": bare})
@@ -295,7 +290,7 @@ def _patched_auth(entity: Entity, operation: Operation, spec: dict[str, Any]) ->
                 raise _invalid("The authentication type of a connection cannot be changed.")
             params = credentials.validate(value, schema)
             return _with_auth(entity, credentials.plain(params), credentials.judge(spec["id"], params))
-    raise _invalid(f'Missing field "{".".join(operation.path)}".')
+    raise entities.missing_field(".".join(operation.path))
 
 
 def _patched_param(

@@ -13,12 +13,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from airflow_provider_aep.emulator import errors, payloads, settings, sources, spec_bodies
+from airflow_provider_aep.emulator import payloads, settings, sources, spec_bodies
 from airflow_provider_aep.emulator.clock import MAX_ADVANCE_SECONDS
-from airflow_provider_aep.emulator.errors import ApiError, plain_error
-from airflow_provider_aep.emulator.faults import BadFault, read_fault
+from airflow_provider_aep.emulator.errors import plain_not_found
+from airflow_provider_aep.emulator.faults import read_fault
 from airflow_provider_aep.emulator.flows import ingest
 from airflow_provider_aep.emulator.flows.engine import Engine
+from airflow_provider_aep.emulator.payloads import InvalidInputError
 from airflow_provider_aep.emulator.platform import KINDS, Platform
 from airflow_provider_aep.emulator.sources import Source
 from airflow_provider_aep.emulator.store import Entity
@@ -37,9 +38,9 @@ FLOW_SPECS = {
 class Control:
     """Serve the request log, faults, reset, clock and counts."""
 
-    def __init__(self, platform: Platform, settle: Callable[[], None]) -> None:
+    def __init__(self, platform: Platform, catch_up: Callable[[], None]) -> None:
         self._platform = platform
-        self._settle = settle
+        self._catch_up = catch_up
 
     def routes(self) -> list[Route]:
         """Return the routes."""
@@ -65,11 +66,7 @@ class Control:
             faults.waiting.clear()
             return Response(status_code=204)
         if request.method == "POST":
-            value = await _json(request)
-            try:
-                faults.waiting.append(read_fault(value))
-            except BadFault as error:
-                raise errors.plain_error(400, "BadRequestError", str(error)) from None
+            faults.waiting.append(read_fault(payloads.parse_json(await request.body())))
             return payloads.reply({"waiting": len(faults.waiting)}, 201)
         fields = ("method", "path", "times", "when", "status", "delay", "drop")
         return payloads.reply(
@@ -84,18 +81,16 @@ class Control:
     async def clock(self, request: Request) -> Response:
         """Move the clock ahead, stop it, start it, or read it."""
         if request.method == "POST":
-            value = await _json(request)
+            value = payloads.parse_json(await request.body())
             change = value if isinstance(value, dict) else {}
             running = change.get("running", True)
             seconds = change.get("advance", 0 if "running" in change else None)
             if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or seconds < 0:
-                raise errors.plain_error(
-                    400, "BadRequestError", "'advance' is a number of seconds, not negative"
-                )
+                raise InvalidInputError("'advance' is a number of seconds, not negative")
             if seconds > MAX_ADVANCE_SECONDS - self._platform.clock.offset:  # a sum may overflow
-                raise errors.plain_error(400, "BadRequestError", "the clock can be at most ten years ahead")
+                raise InvalidInputError("the clock can be at most ten years ahead")
             if not isinstance(running, bool):
-                raise errors.plain_error(400, "BadRequestError", "'running' is true or false")
+                raise InvalidInputError("'running' is true or false")
             if not running:
                 self._platform.clock.stop()
             elif "running" in change:
@@ -105,15 +100,8 @@ class Control:
 
     async def state(self, _request: Request) -> Response:
         """Return the number of entities of each kind, over all sandboxes."""
-        self._settle()
+        self._catch_up()
         return payloads.reply({kind: self._platform.store.count(kind) for kind in KINDS})
-
-
-async def _json(request: Request) -> object:
-    try:
-        return payloads.parse_json(await request.body())
-    except payloads.BadJson as error:
-        raise errors.plain_error(400, "BadRequestError", str(error)) from None
 
 
 class RunControl:
@@ -132,21 +120,18 @@ class RunControl:
 
     async def decide(self, request: Request) -> Response:
         """Decide how a run ends, before or after its end; the reply is the changed run."""
-        try:
-            decision = payloads.parse_json(await request.body())
-        except payloads.BadJson as error:
-            raise _bad(str(error)) from None
-        self._engine.settle()
+        decision = _checked_decision(payloads.parse_json(await request.body()))
+        self._engine.catch_up()
         run = self._find(request.path_params["id"])
-        self._engine.keep(*self._engine.records.decided(run, _checked_decision(decision)))
+        self._engine.keep(*self._engine.records.decided(run, decision))
         return payloads.reply(self._find(run.id).item)
 
     async def rows(self, request: Request) -> Response:
         """Return the records of a dataset, in the order of their ingestion."""
-        self._engine.settle()
+        self._engine.catch_up()
         found = ingest.dataset_records(self._platform, request.path_params["id"])
         if found is None:
-            raise plain_error(404, "NotFoundError", f"There is no dataset {request.path_params['id']}")
+            raise plain_not_found(f"There is no dataset {request.path_params['id']}")
         return payloads.reply({"items": found, "count": len(found)})
 
     def _find(self, run_id: str) -> Entity:
@@ -154,37 +139,33 @@ class RunControl:
             run = self._platform.store.get("runs", sandbox, run_id)
             if run is not None:
                 return run
-        raise plain_error(404, "NotFoundError", f"There is no run {run_id}")
+        raise plain_not_found(f"There is no run {run_id}")
 
 
 def _checked_decision(decision: object) -> dict[str, Any]:
     """Validate a decision completely: a typo here makes a test hard to understand."""
     if not isinstance(decision, dict) or not decision:
-        raise _bad(f"a decision is an object with some of {', '.join(DECISION_FIELDS)}")
+        raise InvalidInputError(f"a decision is an object with some of {', '.join(DECISION_FIELDS)}")
     for name, value in decision.items():
         if name not in DECISION_FIELDS or not isinstance(value, DECISION_FIELDS[name]):
-            raise _bad(f"{name!r} is an unknown field of a decision, or has the wrong type")
+            raise InvalidInputError(f"{name!r} is an unknown field of a decision, or has the wrong type")
     metrics = decision.get("metrics", {})
     summary = metrics.get("statusSummary", {})
     known = ("durationSummary", "statusSummary", "recordSummary", "sizeSummary", "fileSummary")
     if not all(isinstance(metrics.get(name, {}), dict) for name in known):
-        raise _bad("a summary in 'metrics' is an object")
+        raise InvalidInputError("a summary in 'metrics' is an object")
     status = decision.get("status", summary.get("status", "success"))
     if not isinstance(status, str) or not 0 < len(status) <= MAX_STATUS:
-        raise _bad("'status' is a short string")
+        raise InvalidInputError("'status' is a short string")
     return decision
-
-
-def _bad(reason: str) -> ApiError:
-    return plain_error(400, "BadRequestError", reason)
 
 
 class SpecControl:
     """Offer and withdraw connection specs; both last until a reset."""
 
-    def __init__(self, platform: Platform, settle: Callable[[], None]) -> None:
+    def __init__(self, platform: Platform, catch_up: Callable[[], None]) -> None:
         self._platform = platform
-        self._settle = settle  # what is due runs first, with the specs as they were
+        self._catch_up = catch_up  # what is due runs first, with the specs as they were
 
     def routes(self) -> list[Route]:
         """Return the routes."""
@@ -195,14 +176,8 @@ class SpecControl:
 
     async def offer(self, request: Request) -> Response:
         """Offer a new spec, or change a known one; the reply is the spec as the platform shows it."""
-        try:
-            body = payloads.parse_json(await request.body())
-        except payloads.BadJson as error:
-            raise _bad(str(error)) from None
-        if not isinstance(body, dict):
-            raise _bad("a spec is an object")
-        source = self._read(body)
-        self._settle()
+        source = self._read(payloads.parse_object(await request.body()))
+        self._catch_up()
         sources.add(self._platform, source)
         return payloads.reply(source.spec, 201)
 
@@ -210,8 +185,8 @@ class SpecControl:
         """Withdraw a spec: 204; the platform then answers as if the spec never existed."""
         spec_id = request.path_params["id"]
         if sources.find(self._platform, spec_id) is None:
-            raise plain_error(404, "NotFoundError", f"There is no connection spec {spec_id}")
-        self._settle()
+            raise plain_not_found(f"There is no connection spec {spec_id}")
+        self._catch_up()
         sources.withdraw(self._platform, spec_id)
         return Response(status_code=204)
 
@@ -219,15 +194,19 @@ class SpecControl:
         """Read a spec; fields that are left out keep their value, or get the default of the family."""
         for name in ("id", "name", "family"):
             if not isinstance(body.get(name, "x"), str) or not body.get(name, "x"):
-                raise _bad(f"{name!r} is a string")
+                raise InvalidInputError(f"{name!r} is a string")
         spec_id = body.get("id", str(uuid.uuid4()))
         known = sources.find(self._platform, spec_id)
         family = body.get("family", known.family if known else "table")
         if "name" not in body or family not in FLOW_SPECS:
-            raise _bad(f"a spec has a 'name', and a 'family' that is one of {', '.join(FLOW_SPECS)}")
+            raise InvalidInputError(
+                f"a spec has a 'name', and a 'family' that is one of {', '.join(FLOW_SPECS)}"
+            )
         if known is None or family != known.family:
-            inlet = "flows" if family == "stream" else None
-            known = Source(spec_id, body["name"], "databases", family, [FLOW_SPECS[family]], inlet, {})
+            endpoint_kind = "flows" if family == "stream" else None
+            known = Source(
+                spec_id, body["name"], "databases", family, [FLOW_SPECS[family]], endpoint_kind, {}
+            )
         auth_specs = _auth_specs(body.get("authSpec", []))
         facts = {**vars(known), "name": body["name"]}
         drafts = self._platform.settings.drafts == "on"
@@ -235,25 +214,25 @@ class SpecControl:
         given = {name: value for name, value in body.items() if name in built}
         odd = [name for name, value in given.items() if type(value) is not type(built[name])]
         if odd:
-            raise _bad(f"{odd[0]!r} has the wrong type in a spec")
+            raise InvalidInputError(f"{odd[0]!r} has the wrong type in a spec")
         return replace(known, name=body["name"], spec={**built, **given, "authSpec": auth_specs})
 
 
 def _auth_specs(value: object) -> list[Item]:
     if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
-        raise _bad("'authSpec' is an array of objects")
+        raise InvalidInputError("'authSpec' is an array of objects")
     return [_auth_spec(entry) for entry in value]
 
 
 def _auth_spec(entry: Item) -> Item:
     name, schema = entry.get("name"), entry.get("spec")
     if not isinstance(name, str) or not isinstance(schema, dict):
-        raise _bad("each of 'authSpec' has a 'name', and a JSON Schema as its 'spec'")
+        raise InvalidInputError("each of 'authSpec' has a 'name', and a JSON Schema as its 'spec'")
     schema = {"type": "object", "properties": {}, "required": [], **schema}
     try:
         Draft7Validator.check_schema(schema)
     except SchemaError as error:
-        raise _bad(f"the 'spec' of {name!r} is not a JSON Schema: {error.message}") from None
+        raise InvalidInputError(f"the 'spec' of {name!r} is not a JSON Schema: {error.message}") from None
     if not all(isinstance(part, dict) for part in schema["properties"].values()):
-        raise _bad(f"the 'properties' of {name!r} are objects")
+        raise InvalidInputError(f"the 'properties' of {name!r} are objects")
     return {"type": "KeyBased", **entry, "spec": schema}

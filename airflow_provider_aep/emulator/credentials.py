@@ -31,7 +31,7 @@ def validate(params: object, schema: Mapping[str, Any]) -> dict[str, Any]:
     }
     filled = {**defaults, **params}
     for error in Draft7Validator(schema).iter_errors(filled):
-        raise _complaint(error)
+        raise _schema_error(error)
     return filled
 
 
@@ -43,7 +43,7 @@ def validate_leaf(name: str, value: object, schema: Mapping[str, Any]) -> None:
         raise flow_error("1100-400", reason=f"auth.params.{name} has the wrong type or is empty")
 
 
-def _complaint(error: ValidationError) -> ApiError:
+def _schema_error(error: ValidationError) -> ApiError:
     """Name the mandatory field, as the error catalogue does; a field within a parameter by its path."""
     where = ".".join(map(str, error.absolute_path))
     if error.validator == "required":

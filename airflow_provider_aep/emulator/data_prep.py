@@ -1,8 +1,7 @@
-"""`/conversion/mappingSets`: mapping sets. Follows Adobe's Data Prep OpenAPI."""
+"""`/conversion/mappingSets`: mapping sets. Follows Adobe's Data Prep OpenAPI, which shows no error bodies."""
 
 from __future__ import annotations
 
-import re
 import uuid
 from typing import Any
 
@@ -11,15 +10,15 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from airflow_provider_aep.emulator import payloads
-from airflow_provider_aep.emulator.entities import ACCOUNT
-from airflow_provider_aep.emulator.errors import ApiError, plain_error
+from airflow_provider_aep.emulator.entities import ACCOUNT, shown
+from airflow_provider_aep.emulator.errors import plain_not_found
 from airflow_provider_aep.emulator.mapping import (
-    BadBodyError,
     BadExpressionError,
     at_version,
     parse_expression,
     read_mapping_set,
 )
+from airflow_provider_aep.emulator.payloads import InvalidInputError
 from airflow_provider_aep.emulator.platform import Platform
 from airflow_provider_aep.emulator.store import Entity
 from airflow_provider_aep.emulator.xdm import XdmResources
@@ -74,16 +73,17 @@ class DataPrep:
         item = {**kept, **content, "version": version + 1, "modifiedDate": self._platform.clock.now_ms()}
         versions = {**entity.hidden.get("versions", {}), str(version): entity.item}
         self._platform.store.put(Entity(KIND, entity.sandbox, entity.id, item, {"versions": versions}))
-        return payloads.reply(_shown(item))
+        return payloads.reply(shown(item))
 
     async def get(self, request: Request) -> Response:
         """Return the set, the newest or `version`. No document shows the reply for an unknown version."""
         entity = self._find(request)
-        version = _whole(request, "version") if "version" in request.query_params else None
+        params = request.query_params
+        version = payloads.number_param(params, "version") if "version" in params else None
         item = at_version(entity, version)
         if item is None:
-            raise plain_error(404, "NotFoundError", f"Mapping set {entity.id} has no version {version}")
-        return payloads.reply(_shown(item))
+            raise plain_not_found(f"Mapping set {entity.id} has no version {version}")
+        return payloads.reply(shown(item))
 
     async def get_mappings(self, request: Request) -> Response:
         """Return only the mappings."""
@@ -91,10 +91,12 @@ class DataPrep:
 
     async def list_all(self, request: Request) -> Response:
         """Return a page; `limit` and `start` are both required."""
-        limit, start = (_whole(request, name) for name in ("limit", "start"))
+        limit, start = (payloads.number_param(request.query_params, name) for name in ("limit", "start"))
+        if limit < 1:
+            raise InvalidInputError("limit must be a whole number")
         entities = self._platform.listed(KIND, request.scope["state"]["sandbox"])
         name = request.query_params.get("name")
-        found = [_shown(e.item) for e in entities if name is None or e.item.get("name") == name]
+        found = [shown(e.item) for e in entities if name is None or e.item.get("name") == name]
         page = found[start : start + limit]
         links: Item = {}
         if len(found) > start + limit:
@@ -104,8 +106,8 @@ class DataPrep:
     async def validate(self, request: Request) -> Response:
         """Validate each mapping; nothing is stored."""
         sandbox = request.scope["state"]["sandbox"]
-        content = _read(await request.body())
-        reasons = self._complaints(sandbox, content)
+        content = read_mapping_set(payloads.parse_object(await request.body()))
+        reasons = self._problems(sandbox, content)
         return payloads.reply(
             {
                 "validationResponse": [
@@ -118,29 +120,29 @@ class DataPrep:
         )
 
     def _checked(self, sandbox: str, raw: bytes) -> Item:
-        content = _read(raw)
-        for reason in self._complaints(sandbox, content):
+        content = read_mapping_set(payloads.parse_object(raw))
+        for reason in self._problems(sandbox, content):
             if reason:
-                raise _bad(reason)
+                raise InvalidInputError(reason)
         return content
 
-    def _complaints(self, sandbox: str, content: Item) -> list[str | None]:
+    def _problems(self, sandbox: str, content: Item) -> list[str | None]:
         """Return for each mapping why it is invalid, or None."""
         schema = content["outputSchema"]["schemaRef"]["id"]
         fields = self._resources.schema_fields(sandbox, schema)
         if fields is None:
             return [f"The schema {schema} could not be found"] * len(content["mappings"])
-        return [_complaint(mapping, fields) for mapping in content["mappings"]]
+        return [_problem(mapping, fields) for mapping in content["mappings"]]
 
     def _find(self, request: Request) -> Entity:
         set_id = request.path_params["id"]
         entity = self._platform.store.get(KIND, request.scope["state"]["sandbox"], set_id)
         if entity is None:
-            raise plain_error(404, "NotFoundError", f"There is no mapping set {set_id}")
+            raise plain_not_found(f"There is no mapping set {set_id}")
         return entity
 
 
-def _complaint(mapping: Item, fields: Item) -> str | None:
+def _problem(mapping: Item, fields: Item) -> str | None:
     if mapping["destination"] not in fields:
         return f"The destination {mapping['destination']} is not in the output schema"
     if mapping["sourceType"] == "EXPRESSION":
@@ -151,28 +153,5 @@ def _complaint(mapping: Item, fields: Item) -> str | None:
     return None
 
 
-def _read(raw: bytes) -> Item:
-    try:
-        return read_mapping_set(payloads.parse_json(raw))
-    except (payloads.BadJson, BadBodyError) as error:
-        raise _bad(str(error)) from None
-
-
-def _bad(reason: str) -> ApiError:
-    """Build the platform's plain error; no document shows Data Prep's error bodies."""
-    return plain_error(400, "BadRequestError", reason)
-
-
 def _ends_of(mapping: Item) -> Item:
     return {name: mapping[name] for name in ("source", "destination", "sourceType")}
-
-
-def _whole(request: Request, name: str) -> int:
-    text = request.query_params.get(name, "")
-    if not re.fullmatch(r"[0-9]{1,9}", text) or (name == "limit" and int(text) < 1):
-        raise _bad(f"{name} must be a whole number")
-    return int(text)
-
-
-def _shown(item: Item) -> Item:
-    return {name: value for name, value in item.items() if name != "createdAt"}

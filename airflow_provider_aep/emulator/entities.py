@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import Request
+from starlette.responses import Response
 
-from airflow_provider_aep.emulator import payloads, settings
-from airflow_provider_aep.emulator.errors import flow_error, not_found
+from airflow_provider_aep.emulator import json_patch, payloads, settings
+from airflow_provider_aep.emulator.errors import ApiError, flow_error, not_found
+from airflow_provider_aep.emulator.json_patch import Operation
 from airflow_provider_aep.emulator.platform import Platform
 from airflow_provider_aep.emulator.store import Entity
 
@@ -37,7 +40,7 @@ class Call:
             raise flow_error("1405-400")
         try:
             value = payloads.parse_json(self.raw)
-        except payloads.BadJson as error:
+        except payloads.InvalidJsonError as error:
             raise flow_error("1100-400", reason=str(error)) from None
         if value in (None, {}, []):
             raise flow_error("1405-400")
@@ -116,6 +119,57 @@ def stamped(platform: Platform, item: dict[str, Any]) -> dict[str, Any]:
     """Return a copy with a new version."""
     etag = platform.new_etag()
     return {**item, "version": etag, "etag": etag}
+
+
+def updated(platform: Platform, item: dict[str, Any]) -> dict[str, Any]:
+    """Return a copy with a new version and a later `updatedAt`."""
+    return {**stamped(platform, item), "updatedAt": max(platform.clock.now_ms(), item["updatedAt"] + 1)}
+
+
+def picked(item: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """Return the fields that the item has of these names, in their order."""
+    return {name: item[name] for name in names if name in item}
+
+
+def shown(item: dict[str, Any]) -> dict[str, Any]:
+    """Return the item of another service than Flow Service without the emulator's own `createdAt`."""
+    return {name: value for name, value in item.items() if name != "createdAt"}
+
+
+def created_reply(entity: Entity) -> Response:
+    """Return 201 with `id`, `etag` if there is one yet, and `Location`."""
+    location = f"/data/foundation/flowservice/{entity.kind}/{entity.id}"
+    return payloads.reply(picked(entity.item, ("id", "etag")), 201, {"location": location})
+
+
+def changed_reply(item: dict[str, Any]) -> Response:
+    """Return 200 with `id` and the new `etag`."""
+    return payloads.reply(picked(item, ("id", "etag")))
+
+
+def read_patch(call: Call) -> list[Operation]:
+    """Return the operations of a PATCH; raise 1403 without `If-Match`."""
+    if "if-match" not in call.request.headers:
+        raise flow_error("1403-400")
+    return json_patch.read_operations(call.json())
+
+
+def patched_body(
+    item: dict[str, Any], names: Iterable[str], operations: list[Operation], changeable: frozenset[str]
+) -> dict[str, Any]:
+    """Return the named fields of an item after a PATCH; raise 1455 for any other field."""
+    for operation in operations:
+        if operation.path[0] not in changeable:
+            raise missing_field(".".join(operation.path))
+    try:
+        return json_patch.patched(picked(item, names), operations)
+    except json_patch.MissingPathError as error:
+        raise missing_field(str(error)) from None
+
+
+def missing_field(path: str) -> ApiError:
+    """Build 1455 for a path of a PATCH that does not exist."""
+    return flow_error("1455-400", reason=f'Missing field "{path}".')
 
 
 def check_if_match(call: Call, item: dict[str, Any]) -> None:

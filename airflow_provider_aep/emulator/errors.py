@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Mapping
-from importlib import resources
+
+from airflow_provider_aep.emulator import payloads
 
 # Adobe's troubleshooting guide, "Service status codes". The status is the code's first three digits.
 GATEWAY = {
@@ -19,9 +19,7 @@ GATEWAY = {
 }
 
 # Title and text by code, from the Flow Service error catalogue; 13xx from the sources error catalogue.
-FLOW: dict[str, tuple[str, str]] = json.loads(
-    (resources.files(__package__) / "data" / "flow_errors.json").read_text("utf-8")
-)
+FLOW: dict[str, tuple[str, str]] = payloads.data_file("flow_errors.json")
 
 
 class ApiError(Exception):
@@ -46,6 +44,16 @@ def plain_error(status: int, title: str, detail: str) -> ApiError:
     return ApiError(
         status, {"type": "/placeholder/type/uri", "status": status, "title": title, "detail": detail}
     )
+
+
+def bad_request(detail: str) -> ApiError:
+    """Build the troubleshooting guide's 400, for services whose error bodies no document shows."""
+    return plain_error(400, "BadRequestError", detail)
+
+
+def plain_not_found(detail: str) -> ApiError:
+    """Build a 404 in the same shape."""
+    return plain_error(404, "NotFoundError", detail)
 
 
 def flow_error(code: str, resource: tuple[str, str] | None = None, **fields: str) -> ApiError:

@@ -6,13 +6,11 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from airflow_provider_aep.emulator.payloads import InvalidInputError
+
 FIELDS = frozenset(("method", "path", "times", "when", "status", "headers", "body", "delay", "drop"))
 # The emulator frames its replies itself; a false length would hang clients rather than fail them.
 FRAMING = frozenset(("content-length", "transfer-encoding", "connection"))
-
-
-class BadFault(ValueError):  # noqa: N818 - the short name is clear
-    """The fault is invalid; the text says why."""
 
 
 @dataclass
@@ -62,23 +60,23 @@ class Faults:
 def read_fault(value: object) -> Fault:
     """Validate a fault completely: a typo here makes a test hard to understand."""
     if not isinstance(value, dict):
-        raise BadFault("a fault is a JSON object")
+        raise InvalidInputError("a fault is a JSON object")
     unknown = sorted(set(value) - FIELDS)
     if unknown:
-        raise BadFault(f"unknown field {unknown[0]!r}; known are {', '.join(sorted(FIELDS))}")
+        raise InvalidInputError(f"unknown field {unknown[0]!r}; known are {', '.join(sorted(FIELDS))}")
     given: dict[str, Any] = {key: part for key, part in value.items() if part is not None}
     for name in ("method", "path"):
         if name in given and not isinstance(given[name], str):
-            raise BadFault(f"{name!r} is a string")
+            raise InvalidInputError(f"{name!r} is a string")
     if not given.get("method", "GET").isalpha():
-        raise BadFault("'method' is a method's name; leave it out for any")
+        raise InvalidInputError("'method' is a method's name; leave it out for any")
     if given.get("when", "before") not in ("before", "after"):
-        raise BadFault("'when' is 'before' or 'after'")
+        raise InvalidInputError("'when' is 'before' or 'after'")
     if not isinstance(given.get("drop", False), bool):
-        raise BadFault("'drop' is true or false")
+        raise InvalidInputError("'drop' is true or false")
     body = given.get("body")
     if not isinstance(body, (str, dict, type(None))):
-        raise BadFault("'body' is an object or a string")
+        raise InvalidInputError("'body' is an object or a string")
     return Fault(
         method=given["method"].upper() if "method" in given else None,
         path=given.get("path", ""),
@@ -95,21 +93,21 @@ def read_fault(value: object) -> Fault:
 
 def _whole(value: object, name: str, low: int, high: int) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise BadFault(f"{name!r} is a whole number from {low} to {high}")
+        raise InvalidInputError(f"{name!r} is a whole number from {low} to {high}")
     return value
 
 
 def _seconds(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise BadFault("'delay' is a number of seconds")
+        raise InvalidInputError("'delay' is a number of seconds")
     if not 0 <= value <= 3600:
-        raise BadFault("'delay' is between 0 and 3600 seconds")
+        raise InvalidInputError("'delay' is between 0 and 3600 seconds")
     return float(value)
 
 
 def _headers(value: object) -> dict[str, str]:
     if not isinstance(value, dict):
-        raise BadFault("'headers' is an object of strings")
+        raise InvalidInputError("'headers' is an object of strings")
     headers = {}
     for name, raw in value.items():
         text = str(raw) if isinstance(raw, int) and not isinstance(raw, bool) else raw
@@ -118,10 +116,10 @@ def _headers(value: object) -> dict[str, str]:
             or not name.isascii()
             or not name.replace("-", "").replace("_", "").isalnum()
         ):
-            raise BadFault("'headers' is an object of header names and strings")
+            raise InvalidInputError("'headers' is an object of header names and strings")
         if name.lower() in FRAMING:
-            raise BadFault(f"the header {name!r} is the emulator's own")
+            raise InvalidInputError(f"the header {name!r} is the emulator's own")
         if any(ord(char) < 32 or ord(char) > 255 for char in text):
-            raise BadFault(f"the header {name!r} contains a character that is invalid in a header")
+            raise InvalidInputError(f"the header {name!r} contains a character that is invalid in a header")
         headers[name.lower()] = text.strip()  # as HTTP reads it; uvicorn refuses surrounding blanks
     return headers

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from airflow_provider_aep.emulator import settings
-from airflow_provider_aep.emulator.errors import flow_error, gateway_error, plain_error
+from airflow_provider_aep.emulator.errors import bad_request, flow_error, gateway_error
 from airflow_provider_aep.emulator.platform import Platform
 
 ORG_ID = re.compile(r"[0-9A-Fa-f]{24}@AdobeOrg")
@@ -56,7 +56,7 @@ def _check_content_type(request: Request) -> None:
         return
     media = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if media != "application/json":
-        raise plain_error(400, "BadRequestError", "A valid content-type must be specified")
+        raise bad_request("A valid content-type must be specified")
 
 
 class SandboxCheck:

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from airflow_provider_aep.emulator import payloads, settings
-from airflow_provider_aep.emulator.errors import ApiError, plain_error
+from airflow_provider_aep.emulator.errors import ApiError, bad_request
 from airflow_provider_aep.emulator.payloads import read_multipart
 from airflow_provider_aep.emulator.platform import Platform
 
@@ -62,7 +62,7 @@ async def _fields(request: Request) -> dict[str, str]:
     if content_type.lower().startswith("multipart/"):
         parts = read_multipart(content_type, raw)
         if parts is None:
-            raise plain_error(400, "BadRequestError", "A valid content-type must be specified")
+            raise bad_request("A valid content-type must be specified")
         fields.update(parts)
     elif content_type.lower().startswith("application/x-www-form-urlencoded"):
         fields.update(parse_qsl(raw.decode("utf-8", "replace"), keep_blank_values=True))

@@ -16,6 +16,7 @@ from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
 from airflow_provider_aep.emulator import payloads
+from airflow_provider_aep.emulator.entities import Call
 from airflow_provider_aep.emulator.errors import flow_error
 from airflow_provider_aep.emulator.settings import words
 
@@ -54,11 +55,10 @@ class ListQuery:
     count: bool = False
 
 
-def list_reply(
-    params: QueryParams, kind: str, sandbox: str, fields: frozenset[str], items: Sequence[Item]
-) -> Response:
-    """Return the reply to `GET /{kind}`."""
-    query = _read(params, kind, sandbox, fields)
+def list_reply(call: Call, kind: str, fields: frozenset[str], items: Sequence[Item]) -> Response:
+    """Return the reply to `GET /{kind}`: a page of the items that match the query."""
+    sandbox = call.sandbox
+    query = _read(call.request.query_params, kind, sandbox, fields)
     conditions = [parse_condition(text, fields) for text in query.properties]
     found = [item for item in items if matches(item, conditions)]
     if query.count:
@@ -126,16 +126,7 @@ def _order(text: str, fields: frozenset[str]) -> tuple[str, ...]:
 
 def _position(item: Item, order: tuple[str, ...]) -> Position:
     """Return the sort key; `createdAt`, unique in a sandbox, comes last and makes every order total."""
-    return [_key(item, field.lstrip("-")) for field in (*order, "createdAt")]
-
-
-def _key(item: Item, field: str) -> list[Any]:
-    value: Any = item
-    for name in field.split("."):
-        value = value.get(name) if isinstance(value, dict) else None
-    if isinstance(value, (bool, int, float)):
-        return [1, value]
-    return [2, value] if isinstance(value, str) else [0, 0]
+    return [payloads.sort_key(item, field.lstrip("-")) for field in (*order, "createdAt")]
 
 
 def _compare(order: tuple[str, ...], left: Position, right: Position) -> int:

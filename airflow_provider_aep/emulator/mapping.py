@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
+from airflow_provider_aep.emulator import payloads
+from airflow_provider_aep.emulator.payloads import InvalidInputError
 from airflow_provider_aep.emulator.store import Entity
 
 Fields = Mapping[str, Mapping[str, Any]]
@@ -94,10 +96,10 @@ def fit(value: Any, field: Mapping[str, Any]) -> Any:
 def _text(value: Any, form: str) -> str:
     text = str(value).lower() if isinstance(value, bool) else str(value)
     if form in ("date-time", "date"):
-        moment = parse_time(text)
-        if moment is None:
+        time = parse_time(text)
+        if time is None:
             raise BadValueError(text)
-        return moment.strftime("%Y-%m-%d") if form == "date" else text
+        return time.strftime("%Y-%m-%d") if form == "date" else text
     return text
 
 
@@ -134,23 +136,17 @@ def parse_time(value: object) -> datetime | None:
     if not isinstance(value, str):
         return None
     try:
-        moment = datetime.fromisoformat(value.strip().replace("Z", "+00:00"))
+        time = datetime.fromisoformat(value.strip().replace("Z", "+00:00"))
     except ValueError:
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+    return time if time.tzinfo else time.replace(tzinfo=timezone.utc)
 
 
-class BadBodyError(ValueError):
-    """The body of a mapping set is invalid; the text says why."""
-
-
-def read_mapping_set(body: object) -> Item:
+def read_mapping_set(body: Item) -> Item:
     """Read either documented body into the OpenAPI's `outputSchema` and `mappings`."""
-    if not isinstance(body, dict):
-        raise BadBodyError("the body must be a JSON object")
     mappings = body.get("mappings")
     if not isinstance(mappings, list) or not mappings:
-        raise BadBodyError("'mappings' is required and must be an array")
+        raise InvalidInputError("'mappings' is required and must be an array")
     content: Item = {
         "outputSchema": {"schemaRef": _schema_ref(body)},
         "mappings": list(map(_read_mapping, mappings)),
@@ -160,7 +156,7 @@ def read_mapping_set(body: object) -> Item:
     destinations = [mapping["destination"] for mapping in content["mappings"]]
     twice = {path for path in destinations if destinations.count(path) > 1}
     if twice:
-        raise BadBodyError(f"{min(twice)} is mapped twice")
+        raise InvalidInputError(f"{min(twice)} is mapped twice")
     return content
 
 
@@ -170,24 +166,24 @@ def _schema_ref(body: Item) -> Item:
     output = body.get("outputSchema")
     reference = output.get("schemaRef") if isinstance(output, dict) else None
     if not isinstance(reference, dict) or not isinstance(reference.get("id"), str):
-        raise BadBodyError("'xdmSchema' or 'outputSchema.schemaRef.id' is required")
+        raise InvalidInputError("'xdmSchema' or 'outputSchema.schemaRef.id' is required")
     content_type = reference.get("contentType", CONTENT_TYPE)
     if not isinstance(content_type, str):
-        raise BadBodyError("'outputSchema.schemaRef.contentType' must be a string")
+        raise InvalidInputError("'outputSchema.schemaRef.contentType' must be a string")
     return {"id": reference["id"], "contentType": content_type}
 
 
 def _read_mapping(entry: object) -> Item:
     if not isinstance(entry, dict):
-        raise BadBodyError("a mapping must be an object")
+        raise InvalidInputError("a mapping must be an object")
     source = entry.get("source", entry.get("sourceAttribute"))
     destination = entry.get("destination", entry.get("destinationXdmPath"))
     for name, value in (("source", source), ("destination", destination)):
         if not isinstance(value, str) or not value.strip():
-            raise BadBodyError(f"a mapping needs a {name}")
+            raise InvalidInputError(f"a mapping needs a {name}")
     kind = entry.get("sourceType", "ATTRIBUTE")
     if not isinstance(kind, str) or kind.lower() not in SOURCE_TYPES:
-        raise BadBodyError("'sourceType' is ATTRIBUTE, EXPRESSION or STATIC")
+        raise InvalidInputError("'sourceType' is ATTRIBUTE, EXPRESSION or STATIC")
     named = {name: entry[name] for name in ("name", "description") if isinstance(entry.get(name), str)}
     return {
         "id": uuid.uuid4().hex,
@@ -261,10 +257,7 @@ def column(row: Mapping[str, Any], path: str) -> Any:
     """Return a column, or with dots a field of a JSON record; None if it is missing."""
     if path in row:
         return row[path]
-    node: Any = row
-    for step in path.split("."):
-        node = node.get(step) if isinstance(node, Mapping) else None
-    return node
+    return payloads.value_at(row, path)
 
 
 def _node_value(node: Node, row: Mapping[str, Any]) -> Any:

@@ -58,8 +58,8 @@ def redacted_body(path: str, content_type: str, raw: bytes) -> object:
         fields = read_multipart(content_type, raw)
         return HIDDEN if fields is None else _form(path, fields)
     try:
-        value = payloads.parse_json(raw)  # whatever its content type: curl labels everything a form
-    except payloads.BadJson:
+        value = payloads.parse_json(raw)  # JSON under any content type: curl labels everything a form
+    except payloads.InvalidJsonError:
         return HIDDEN
     if ims:
         return _blank(value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from airflow_provider_aep.emulator import json_patch, payloads, settings, xdm
+from airflow_provider_aep.emulator.entities import picked, shown
 from airflow_provider_aep.emulator.errors import ApiError
 from airflow_provider_aep.emulator.platform import Platform
 from airflow_provider_aep.emulator.xdm import KINDS, XdmResources, global_resources, properties
@@ -22,6 +23,7 @@ BASE = "/data/foundation/schemaregistry"
 # Field groups were called mixins; both paths are documented.
 PATHS = {**{kind: kind for kind in KINDS}, "mixins": "fieldgroups", "behaviors": "behaviors"}
 Item = dict[str, Any]
+SHORT = ("title", "$id", "meta:altId", "version")
 LIMIT = 300  # "the Schema Registry limits result sets to 300 items"
 CONDITION = re.compile(r"(?P<field>[^=!~<>]+)(?P<op>==|!=|~|<=|>=|<|>)(?P<value>.*)", re.DOTALL)
 ACCEPT_LIST = re.compile(r"application/vnd\.adobe\.(?:xed|xdm)(-id)?\+json", re.IGNORECASE)
@@ -30,7 +32,10 @@ ACCEPT_LOOKUP = re.compile(
     r"\s*(?:;\s*version=(?P<version>[\d.]+))?",
     re.IGNORECASE,
 )
-ACCEPT_SHAPE = "application/vnd.adobe.{xed|xdm}+json"
+INVALID_ACCEPT = (
+    "The supplied Accept header is not valid: {} - A valid Accept value should look like "
+    "application/vnd.adobe.{{xed|xdm}}+json"
+)
 
 
 class SchemaRegistry:
@@ -64,10 +69,10 @@ class SchemaRegistry:
         """Return a page of one kind's resources, short or whole by `Accept`."""
         container, kind = self._container_and_kind(request)
         whole = _read_list_accept(request.headers.get("accept", ""), self._now)
-        items = [_shown(item) for item in self._all(request, container, kind)]
+        items = [shown(item) for item in self._all(request, container, kind)]
         page = _page(items, request.query_params, self._now)
         if not whole:
-            page["results"] = [_short(item) for item in page["results"]]
+            page["results"] = [picked(item, SHORT) for item in page["results"]]
         page["_links"]["global_schemas"] = {"href": f"{BASE}/global/{kind}"}
         return payloads.reply(page)
 
@@ -85,7 +90,7 @@ class SchemaRegistry:
             raise xdm.not_found(KINDS.get(kind, kind), resource_id, view.version, self._now)
         if not _version_matches(view.version, found[0]["version"]):
             raise xdm.not_acceptable(f"Version {view.version} of {resource_id} is not available.", self._now)
-        item = _shown(found[0])
+        item = shown(found[0])
         if view.full:
             sandbox = request.scope["state"]["sandbox"]
             item["properties"] = properties(item, lambda text: self._resources.lookup(sandbox, text))
@@ -96,24 +101,24 @@ class SchemaRegistry:
     async def create(self, request: Request) -> Response:
         """Create a resource: 201 with the whole resource."""
         _, kind = self._container_and_kind(request, changing=True)
-        body = _object(await request.body(), self._now)
+        body = _read(await request.body(), self._now)
         entity = self._resources.create(request.scope["state"]["sandbox"], kind, body)
         self._platform.store.put(entity)
-        return payloads.reply(_shown(entity.item), 201)
+        return payloads.reply(shown(entity.item), 201)
 
     async def replace(self, request: Request) -> Response:
         """Replace a resource: 200 with the whole resource, its minor version one higher."""
         entity = self._find(request)
-        body = _object(await request.body(), self._now)
+        body = _read(await request.body(), self._now)
         self._platform.store.put(changed := self._resources.changed(entity, body))
-        return payloads.reply(_shown(changed.item))
+        return payloads.reply(shown(changed.item))
 
     async def patch(self, request: Request) -> Response:
         """Apply JSON Patch; the result must be valid like a new resource."""
         entity = self._find(request)
-        body = _patched(entity.item, _parsed(await request.body(), self._now), self._now)
+        body = _patched(entity.item, _read(await request.body(), self._now, payloads.parse_json), self._now)
         self._platform.store.put(changed := self._resources.changed(entity, body))
-        return payloads.reply(_shown(changed.item))
+        return payloads.reply(shown(changed.item))
 
     async def delete(self, request: Request) -> Response:
         """Delete a resource: 204."""
@@ -151,27 +156,11 @@ class SchemaRegistry:
         return entity
 
 
-def _parsed(raw: bytes, now: float) -> object:
+def _read(raw: bytes, now: float, parse: Callable[[bytes], Any] = payloads.parse_object) -> Any:
     try:
-        return payloads.parse_json(raw)
-    except payloads.BadJson as error:
+        return parse(raw)
+    except payloads.InvalidInputError as error:
         raise xdm.bad_format(str(error), now) from None
-
-
-def _object(raw: bytes, now: float) -> Item:
-    body = _parsed(raw, now)
-    if not isinstance(body, dict):
-        raise xdm.bad_format("The body must be a JSON object.", now)
-    return body
-
-
-def _shown(item: Item) -> Item:
-    """Return the item without the emulator's own `createdAt`."""
-    return {name: value for name, value in item.items() if name != "createdAt"}
-
-
-def _short(item: Item) -> Item:
-    return {name: item[name] for name in ("title", "$id", "meta:altId", "version")}
 
 
 def _page(items: Sequence[Item], params: QueryParams, now: float) -> dict[str, Any]:
@@ -202,16 +191,8 @@ def _page(items: Sequence[Item], params: QueryParams, now: float) -> dict[str, A
 
 
 def _key(item: Item, field: str) -> str:
-    value = _value(item, field)
+    value = payloads.value_at(item, field)
     return "" if value is None else str(value)
-
-
-def _value(item: Item, field: str) -> Any:
-    """Return the value at a dotted path; `meta:…` and `$id` are plain names."""
-    node: Any = item
-    for step in field.split("."):
-        node = node.get(step) if isinstance(node, dict) else None
-    return node
 
 
 def _holds(item: Item, text: str, now: float) -> bool:
@@ -219,8 +200,10 @@ def _holds(item: Item, text: str, now: float) -> bool:
     if shape is None:
         if "=" in text:
             raise xdm.bad_format(f"property={text} is invalid", now)
-        return _value(item, text) is not None  # "property=meta:intendedToExtend": those that have it
-    value = _value(item, shape["field"].strip())
+        return (
+            payloads.value_at(item, text) is not None
+        )  # "property=meta:intendedToExtend": those that have it
+    value = payloads.value_at(item, shape["field"].strip())
     expected = shape["value"].strip().strip('"')
     values = [str(part) for part in (value if isinstance(value, list) else [value]) if part is not None]
     if shape["op"] == "==":
@@ -262,8 +245,7 @@ def _read_list_accept(header: str, now: float) -> bool:
     """Say whether a list shows whole resources; raise an error unless `Accept` is a documented value."""
     shape = ACCEPT_LIST.fullmatch(header.strip())
     if shape is None:
-        message = f"The supplied Accept header is not valid: {header} - A valid Accept value should look like"
-        raise xdm.xdm_error("XDM-1006-400", f"{message} {ACCEPT_SHAPE}", now)
+        raise xdm.xdm_error("XDM-1006-400", INVALID_ACCEPT.format(header), now)
     return not shape[1]
 
 
@@ -271,10 +253,8 @@ def _read_lookup_accept(header: str, now: float) -> View:
     """Read the `Accept` of a lookup, which needs a version. The blank before the version is optional."""
     shape = ACCEPT_LOOKUP.fullmatch(header.strip())
     if shape is None or not shape["version"]:
-        message = f"The supplied Accept header is not valid: {header} - A valid Accept value should look like"
-        raise xdm.xdm_error(
-            "XDM-1007-400", f"{message} {ACCEPT_SHAPE}; version=1 (Version should be specified)", now
-        )
+        message = f"{INVALID_ACCEPT.format(header)}; version=1 (Version should be specified)"
+        raise xdm.xdm_error("XDM-1007-400", message, now)
     text = (shape["text"] or "").lower()
     return View(bool(shape["full"]), not text, text != "-notext", shape["version"])
 

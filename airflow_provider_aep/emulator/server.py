@@ -47,7 +47,7 @@ class NumberedProtocol(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         """Refuse bytes that are not HTTP with a JSON body; they do not reach the application."""
-        error = errors.plain_error(400, "BadRequestError", msg)
+        error = errors.bad_request(msg)
         body = json.dumps(error.body).encode()
         headers = [("content-type", "application/json"), ("content-length", str(len(body)))]
         head = h11.Response(

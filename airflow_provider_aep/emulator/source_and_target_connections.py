@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from airflow_provider_aep.emulator import credentials, entities, json_patch, lists, payloads
+from airflow_provider_aep.emulator import credentials, entities, lists, payloads
 from airflow_provider_aep.emulator.entities import (
     Call,
     check_if_match,
@@ -18,7 +18,6 @@ from airflow_provider_aep.emulator.entities import (
     optional_text,
     read_call,
     required_text,
-    stamped,
 )
 from airflow_provider_aep.emulator.errors import flow_error
 from airflow_provider_aep.emulator.platform import Platform
@@ -70,9 +69,9 @@ class EndConnections:
         fields = self._fields(call, call.json_object(), draft=draft)
         fields["state"] = "draft" if draft else "enabled"
         item = new_item(self._platform, call.sandbox, fields)
-        self._platform.store.put(Entity(self.kind, call.sandbox, item["id"], item))
-        location = f"/data/foundation/flowservice/{self.kind}/{item['id']}"
-        return payloads.reply({"id": item["id"], "etag": item["etag"]}, 201, {"location": location})
+        entity = Entity(self.kind, call.sandbox, item["id"], item)
+        self._platform.store.put(entity)
+        return entities.created_reply(entity)
 
     async def get(self, request: Request) -> Response:
         """Return one, in an array."""
@@ -82,26 +81,17 @@ class EndConnections:
         """Return a page of the sandbox's connections that match `property`."""
         call = await read_call(request)
         items = [entity.item for entity in self._platform.listed(self.kind, call.sandbox)]
-        return lists.list_reply(request.query_params, self.kind, call.sandbox, self.filterable, items)
+        return lists.list_reply(call, self.kind, self.filterable, items)
 
     async def patch(self, request: Request) -> Response:
         """Apply all operations or none. The OpenAPI replies with the item, the guides with id and etag."""
         call = await read_call(request)
-        if "if-match" not in request.headers:
-            raise flow_error("1403-400")
-        operations = json_patch.read_operations(call.json())
+        operations = entities.read_patch(call)
         entity = find(self._platform, self.kind, call)
         check_if_match(call, entity.item)
-        for operation in operations:
-            if operation.path[0] == "connectionSpec":
-                raise flow_error("1414-400")
-            if operation.path[0] not in CHANGEABLE:
-                raise flow_error("1455-400", reason=f'Missing field "{".".join(operation.path)}".')
-        body = {name: entity.item[name] for name in BODY if name in entity.item}
-        try:
-            body = json_patch.patched(body, operations)
-        except json_patch.MissingPathError as error:
-            raise flow_error("1455-400", reason=f'Missing field "{error}".') from None
+        if any(operation.path[0] == "connectionSpec" for operation in operations):
+            raise flow_error("1414-400")
+        body = entities.patched_body(entity.item, BODY, operations, CHANGEABLE)
         fields = self._fields(call, body, draft=entity.item["state"] == "draft")
         kept = {name: value for name, value in entity.item.items() if name not in CHANGEABLE}
         item = self._put(entity, {**kept, **fields})
@@ -114,14 +104,12 @@ class EndConnections:
         entity = find(self._platform, self.kind, call)
         if entity.item["state"] != "draft":
             raise flow_error("1422-400", action="publish", state=entity.item["state"])
-        body = {name: entity.item[name] for name in BODY if name in entity.item}
-        fields = self._fields(call, body, draft=False)
+        fields = self._fields(call, entities.picked(entity.item, BODY), draft=False)
         item = self._put(entity, {**entity.item, **fields, "state": "enabled"})
-        return payloads.reply({"id": entity.id, "etag": item["etag"]})
+        return entities.changed_reply(item)
 
     def _put(self, entity: Entity, changed: Item) -> Item:
-        item = stamped(self._platform, changed)
-        item["updatedAt"] = max(self._platform.clock.now_ms(), item["updatedAt"] + 1)
+        item = entities.updated(self._platform, changed)
         self._platform.store.put(Entity(self.kind, entity.sandbox, entity.id, item, entity.hidden))
         return item
 

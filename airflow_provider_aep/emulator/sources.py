@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from typing import Any
 
-from airflow_provider_aep.emulator import spec_bodies
+from airflow_provider_aep.emulator import payloads, spec_bodies
 from airflow_provider_aep.emulator.platform import Platform
+from airflow_provider_aep.emulator.settings import ENDPOINT
 from airflow_provider_aep.emulator.store import Entity
 
 # Changes by the control plane. Specs do not belong to a sandbox.
@@ -27,15 +26,15 @@ class Source:
     category: str
     family: str
     flow_specs: Sequence[str]
-    inlet: str | None  # whether its `connections` or its `flows` show the streaming endpoint
+    endpoint_kind: str | None  # `connections` or `flows`, which show the streaming endpoint
     spec: dict[str, Any]
 
 
 @cache
 def documented(*, drafts: bool) -> dict[str, Source]:
     """Return the documented sources by id, as `scripts/emulator_sources.py` ordered them."""
-    text = (resources.files(__package__) / "data" / "sources.json").read_text("utf-8")
-    return {entry["id"]: _documented(entry, drafts=drafts) for entry in json.loads(text)}
+    entries = payloads.data_file("sources.json")
+    return {entry["id"]: _documented(entry, drafts=drafts) for entry in entries}
 
 
 def _documented(entry: dict[str, Any], *, drafts: bool) -> Source:
@@ -46,7 +45,7 @@ def _documented(entry: dict[str, Any], *, drafts: bool) -> Source:
         category=entry["category"],
         family=entry["family"],
         flow_specs=tuple(entry["flowSpecs"]),
-        inlet=entry.get("inlet"),
+        endpoint_kind=entry.get(ENDPOINT),
         spec=spec_bodies.connection_spec(entry, auth_specs, drafts=drafts),
     )
 
@@ -55,7 +54,8 @@ def find(platform: Platform, spec_id: str) -> Source | None:
     """Return the source of a connection spec; None if the platform does not offer it."""
     added = platform.store.get(ADDED, EVERYWHERE, spec_id)
     if added is not None:
-        return Source(spec=added.item, **added.hidden)
+        hidden = dict(added.hidden)
+        return Source(spec=added.item, endpoint_kind=hidden.pop(ENDPOINT), **hidden)
     if spec_id in platform.settings.withdrawn or platform.store.get(WITHDRAWN, EVERYWHERE, spec_id):
         return None
     return documented(drafts=platform.settings.drafts == "on").get(spec_id)
@@ -70,7 +70,8 @@ def offered(platform: Platform) -> list[Source]:
 
 def add(platform: Platform, source: Source) -> None:
     """Offer a source that Adobe does not document, or a changed one."""
-    hidden = {name: value for name, value in vars(source).items() if name != "spec"}
+    hidden = {name: value for name, value in vars(source).items() if name not in ("spec", "endpoint_kind")}
+    hidden[ENDPOINT] = source.endpoint_kind
     platform.store.put(Entity(ADDED, EVERYWHERE, source.id, source.spec, hidden))
 
 

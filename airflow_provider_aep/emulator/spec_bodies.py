@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from airflow_provider_aep.emulator.settings import words
+from airflow_provider_aep.emulator.settings import ENDPOINT, words
 
 PROVIDER = "0ed90a81-07f4-4586-8190-b40eccef1c5a"  # the Azure Data Factory provider of Adobe's samples
 STREAM_PROVIDER = "521eee4d-8cbe-4906-bb48-fb6bd4450033"
@@ -211,7 +211,7 @@ def _batch_parts(*, with_delta_column: bool) -> dict[str, Any]:
 def _streaming_parts(entry: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parts of a streaming spec: no schedule, and no runs on demand."""
     options = _options_schema()
-    if entry.get("inlet"):
+    if entry.get(ENDPOINT):
         text = {"title": "Inlet Url.", "description": "Inlet Url which defines the streaming endpoint."}
         options["properties"]["inletUrl"] = {**text, "type": "string"}
     mapped = entry.get("mapping", True)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from functools import cache
-from importlib import resources
 from typing import Any
 
 from jsonschema import Draft7Validator
@@ -24,8 +22,7 @@ Item = dict[str, Any]
 
 @cache
 def _flow_specs() -> list[Item]:
-    text = (resources.files(__package__) / "data" / "flow_specs.json").read_text("utf-8")
-    entries: list[Item] = json.loads(text)
+    entries: list[Item] = payloads.data_file("flow_specs.json")
     return entries
 
 

@@ -60,14 +60,14 @@ class Store:
         for kind, sandbox, entity_id, item, hidden in self._db.execute(
             "SELECT kind, sandbox, id, item, hidden FROM entities ORDER BY seq"
         ):
-            self._show(Entity(kind, sandbox, entity_id, json.loads(item), json.loads(hidden)))
+            self._index(Entity(kind, sandbox, entity_id, json.loads(item), json.loads(hidden)))
         self._notes = dict(self._db.execute("SELECT name, value FROM notes"))
 
-    def _show(self, entity: Entity) -> None:
-        self._shelf(entity.kind, entity.sandbox)[entity.id] = entity
+    def _index(self, entity: Entity) -> None:
+        self._collection(entity.kind, entity.sandbox)[entity.id] = entity
         self._latest[entity.sandbox] = max(self.newest(entity.sandbox), entity.item.get("createdAt", 0))
 
-    def _shelf(self, kind: str, sandbox: str) -> dict[str, Entity]:
+    def _collection(self, kind: str, sandbox: str) -> dict[str, Entity]:
         return self._entities.setdefault((kind, sandbox), {})
 
     def _commit(self, *statements: tuple[str, tuple[str, ...]]) -> None:
@@ -89,11 +89,11 @@ class Store:
 
     def get(self, kind: str, sandbox: str, entity_id: str) -> Entity | None:
         """Return one entity of the sandbox, or None."""
-        return self._shelf(kind, sandbox).get(entity_id)
+        return self._collection(kind, sandbox).get(entity_id)
 
     def all(self, kind: str, sandbox: str) -> list[Entity]:
         """Return all entities of a kind, in order of creation."""
-        return list(self._shelf(kind, sandbox).values())
+        return list(self._collection(kind, sandbox).values())
 
     def put(self, entity: Entity) -> None:
         """Create or replace an entity."""
@@ -108,7 +108,7 @@ class Store:
             )
         )
         for one in entities:
-            self._show(one)
+            self._index(one)
 
     def delete(self, entity: Entity) -> None:
         """Delete an entity."""
@@ -118,11 +118,13 @@ class Store:
                 (entity.kind, entity.sandbox, entity.id),
             )
         )
-        self._shelf(entity.kind, entity.sandbox).pop(entity.id, None)
+        self._collection(entity.kind, entity.sandbox).pop(entity.id, None)
 
     def count(self, kind: str) -> int:
         """Count the entities of a kind over all sandboxes."""
-        return sum(len(shelf) for (shelf_kind, _), shelf in self._entities.items() if shelf_kind == kind)
+        return sum(
+            len(entities) for (entity_kind, _), entities in self._entities.items() if entity_kind == kind
+        )
 
     def newest(self, sandbox: str) -> int:
         """Return the sandbox's latest `createdAt`, 0 without entities."""

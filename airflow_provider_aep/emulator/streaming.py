@@ -24,9 +24,11 @@ Item = dict[str, Any]
 
 def with_endpoint(entity: Entity, request: Request) -> Entity:
     """Return a connection or a flow with a streaming endpoint, at the address that this client uses."""
-    inlet_id = secrets.token_hex(32)
-    url = f"{request.url.scheme}://{request.url.netloc}/collection/{inlet_id}"
-    return replace(entity, hidden={**entity.hidden, "inlet": {"inletUrl": url, "inletId": inlet_id}})
+    endpoint_id = secrets.token_hex(32)
+    url = f"{request.url.scheme}://{request.url.netloc}/collection/{endpoint_id}"
+    return replace(
+        entity, hidden={**entity.hidden, settings.ENDPOINT: {"inletUrl": url, "inletId": endpoint_id}}
+    )
 
 
 class StreamingEndpoints:
@@ -43,27 +45,27 @@ class StreamingEndpoints:
 
     async def collect(self, request: Request) -> Response:
         """Accept a message: 200, also if its record does not fit; that shows in its batch."""
-        inlet_id = request.path_params["id"]
-        owner = self._owner(inlet_id)
+        endpoint_id = request.path_params["id"]
+        owner = self._owner(endpoint_id)
         if owner is None:
-            raise _refusal(404, "Not Found", inlet_id, "Inlet does not exist")
+            raise _refusal(404, "Not Found", endpoint_id, "Inlet does not exist")
         self._check_token(owner, request)
         try:
             message = payloads.parse_json(await request.body())
-        except payloads.BadJson:
+        except payloads.InvalidJsonError:
             message = None
         if not isinstance(message, dict):
-            raise _refusal(400, "Invalid Message Format", inlet_id, "Message is not a JSON object")
-        self._ingest(owner, inlet_id, request, message)
+            raise _refusal(400, "Invalid Message Format", endpoint_id, "Message is not a JSON object")
+        self._ingest(owner, endpoint_id, request, message)
         now, number = self._platform.clock.now_ms(), next(self._sequence)
-        reply = {"inletId": inlet_id, "xactionId": f"{now}:{number}:{number}", "receivedTimeMs": now}
+        reply = {"inletId": endpoint_id, "xactionId": f"{now}:{number}:{number}", "receivedTimeMs": now}
         return payloads.reply(reply)
 
-    def _owner(self, inlet_id: str) -> Entity | None:
+    def _owner(self, endpoint_id: str) -> Entity | None:
         for sandbox in settings.SANDBOXES:
             for kind in ("connections", "flows"):
                 for entity in self._platform.store.all(kind, sandbox):
-                    if entity.hidden.get("inlet", {}).get("inletId") == inlet_id:
+                    if entity.hidden.get(settings.ENDPOINT, {}).get("inletId") == endpoint_id:
                         return entity
         return None
 
@@ -83,15 +85,17 @@ class StreamingEndpoints:
                 },
             )
 
-    def _ingest(self, owner: Entity, inlet_id: str, request: Request, message: Item) -> None:
+    def _ingest(self, owner: Entity, endpoint_id: str, request: Request, message: Item) -> None:
         header, row = _unpacked(message)
         if header is None and owner.item.get("auth", {}).get("params", {}).get("dataType") == "xdm":
-            raise _refusal(400, "Invalid XDM Message Format", inlet_id, "Message has unknown xdm format")
+            raise _refusal(400, "Invalid XDM Message Format", endpoint_id, "Message has unknown xdm format")
         sent = request.headers.get(FLOW_ID) or request.query_params.get(FLOW_ID)
         flow = self._flow(owner, sent or (header or {}).get("flowId"))
         plan = self._plan(owner, flow, header)
         if self._platform.store.get("datasets", owner.sandbox, plan["dataset"]) is None:
-            raise _refusal(400, "Invalid Message Format", inlet_id, "Message belongs to no enabled dataflow")
+            raise _refusal(
+                400, "Invalid Message Format", endpoint_id, "Message belongs to no enabled dataflow"
+            )
         outcome = ingest.fitted(self._platform, self._resources, owner.sandbox, plan, [row])
         now, batch_id = self._platform.clock.now_ms(), ingest.new_batch_id()
         batch = ingest.new_batch(
@@ -128,8 +132,8 @@ def _unpacked(message: Item) -> tuple[Item | None, Item]:
     return None, message
 
 
-def _refusal(status: int, title: str, inlet_id: str, reason: str) -> ApiError:
+def _refusal(status: int, title: str, endpoint_id: str, reason: str) -> ApiError:
     """Build an error as in the guide on streaming ingestion."""
     kind = "http://ns.adobe.com/adobecloud/problem/data-collection-service/inlet"
-    message = f"inletId: [{inlet_id}] imsOrgId: [{settings.ORG_ID}] {reason}"
+    message = f"inletId: [{endpoint_id}] imsOrgId: [{settings.ORG_ID}] {reason}"
     return ApiError(status, {"type": kind, "status": status, "title": title, "report": {"message": message}})

@@ -70,13 +70,13 @@ class Wire:
         reply = await self._answer(request, body, receive)
         self._print(request, reply)
         if reply is None:
-            await _hang_up(tcp, receive)
+            await _close_unanswered(tcp, receive)
             return
         entry["status"] = reply.status
         await self._reply(reply, send)
 
     async def _answer(self, request: Request, body: bytes, receive: Receive) -> Reply | None:
-        """The reply, or None when the socket is to close unanswered."""
+        """Return the reply; None if the connection closes without one."""
         fault = self._platform.faults.take(request.method, request.scope["path"])
         if fault is None:
             return await self._carry_out(request.scope, body)
@@ -91,7 +91,7 @@ class Wire:
                 return None  # the client left, or a reset came between: no effect
             if fault.carries_out:
                 reply = await self._carry_out(request.scope, body)
-        return None if fault.drop else _spoil(reply, fault)
+        return None if fault.drop else _with_fault(reply, fault)
 
     async def _carry_out(self, scope: Scope, body: bytes) -> Reply:
         if len(body) > MAX_BODY:
@@ -139,7 +139,7 @@ def _replay(body: bytes) -> Receive:
     return receive
 
 
-async def _gone(receive: Receive) -> None:
+async def _wait_for_disconnect(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
 
@@ -148,19 +148,19 @@ async def _hold(seconds: float, receive: Receive) -> bool:
     """Wait without blocking other requests; return True if the client left meanwhile."""
     if not seconds:
         return False
-    watch = asyncio.ensure_future(_gone(receive))
+    watch = asyncio.ensure_future(_wait_for_disconnect(receive))
     done, _ = await asyncio.wait({watch}, timeout=seconds)
     watch.cancel()
     return bool(done)
 
 
-async def _hang_up(tcp: TcpConnection, receive: Receive) -> None:
+async def _close_unanswered(tcp: TcpConnection, receive: Receive) -> None:
     """Close without a byte, and wait until the server knows; otherwise it answers 500."""
     tcp.close()
-    await _gone(receive)
+    await _wait_for_disconnect(receive)
 
 
-def _spoil(reply: Reply, fault: Fault) -> Reply:
+def _with_fault(reply: Reply, fault: Fault) -> Reply:
     if fault.status is not None:
         reply = Reply(fault.status)
     if fault.body is not None:

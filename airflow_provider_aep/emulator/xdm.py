@@ -8,10 +8,9 @@ import uuid
 from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from functools import cache
-from importlib import resources
 from typing import Any
 
-from airflow_provider_aep.emulator import settings
+from airflow_provider_aep.emulator import payloads, settings
 from airflow_provider_aep.emulator.entities import ACCOUNT
 from airflow_provider_aep.emulator.errors import ApiError
 from airflow_provider_aep.emulator.platform import Platform
@@ -35,7 +34,7 @@ KEPT = (
 Resource = dict[str, Any]
 Lookup = Callable[[str], Resource | None]
 GLOBAL_VERSION = "1.49.2"
-# The guide's own words. Of the codes it allows for one error, the first is used.
+# The guide's own words. If the guide allows several codes for one error, this is the first.
 TITLES = {
     "XDM-1006-400": "Accept header invalid",
     "XDM-1007-400": "Accept header invalid",
@@ -285,9 +284,8 @@ def leaves(tree: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str
 
 @cache
 def global_resources() -> dict[str, dict[str, Any]]:
-    """By `$id`. Titles and ids are Adobe's; of their fields those that most data needs."""
-    text = (resources.files("airflow_provider_aep.emulator") / "data" / "xdm_global.json").read_text("utf-8")
-    return {entry["$id"]: _global_resource(entry) for entry in json.loads(text)}
+    """Return Adobe's global resources by `$id`, with the fields that most data needs."""
+    return {entry["$id"]: _global_resource(entry) for entry in payloads.data_file("xdm_global.json")}
 
 
 def _global_resource(entry: dict[str, Any]) -> dict[str, Any]:
@@ -320,7 +318,7 @@ def _global_resource(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def alt_id(resource_id: str) -> str:
-    """`https://ns.adobe.com/xdm/context/profile` is `_xdm.context.profile`."""
+    """Return the `meta:altId`: `_xdm.context.profile` for `https://ns.adobe.com/xdm/context/profile`."""
     return "_" + resource_id.removeprefix("https://ns.adobe.com/").replace("/", ".")
 
 
@@ -347,10 +345,9 @@ def not_acceptable(message: str, now: float) -> ApiError:
 
 
 def _envelope(kind: str, title: str, status: int, message: str, now: float) -> ApiError:
-    moment = datetime.fromtimestamp(now, timezone.utc)
     report = {
         "registryRequestId": str(uuid.uuid4()),
-        "timestamp": moment.strftime("%m-%d-%Y %H:%M:%S"),
+        "timestamp": datetime.fromtimestamp(now, timezone.utc).strftime("%m-%d-%Y %H:%M:%S"),
         "detailed-message": message,
         "sub-errors": [],
     }

@@ -60,7 +60,7 @@ class FlowBodies:
         ids = item["sourceConnectionIds"]
         entity = self._platform.store.get("sourceConnections", sandbox, ids[0]) if ids else None
         source = sources.find(self._platform, entity.item["connectionSpec"]["id"]) if entity else None
-        return source.inlet if source else None
+        return source.endpoint_kind if source else None
 
     def _spec(self, reference: object) -> Item:
         if not isinstance(reference, dict) or not isinstance(reference.get("id"), str):
@@ -136,12 +136,12 @@ def _transformations(value: object, spec: Item) -> list[Item]:
 def _check_delta_column(fields: Item, spec: Item, before: Item | None) -> None:
     """Require a delta column for a recurring flow of a table source; a one-time flow gets it from a run."""
     delta = transformation(fields, "Copy")
-    takes_one = any(entry["name"] == "Copy" for entry in spec["transformationSpecs"])
+    needs_column = any(entry["name"] == "Copy" for entry in spec["transformationSpecs"])
     if _is_once(fields):
         given = before is not None and _is_once(before) and delta == transformation(before, "Copy")
         if delta and not given:
             raise flow_error("1369-400")
-    elif takes_one and not delta:
+    elif needs_column and not delta:
         raise flow_error("1367-400")
 
 
@@ -156,7 +156,7 @@ def _labels(value: object) -> list[str]:
 
 
 def _inherited(source: Entity | None, target: Entity | None) -> Item:
-    """Return what a flow shows of its ends, as in the collect tutorials."""
+    """Return the part of a flow that shows its ends, as in the collect tutorials."""
     inherited: Item = {"properties": {"isSourceFlow": True}}
     if source:
         end = {"id": source.id, "connectionSpec": source.item["connectionSpec"]}

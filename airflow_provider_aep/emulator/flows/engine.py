@@ -1,4 +1,4 @@
-"""Carry out what time does: flows come due, runs start and end. Nothing waits."""
+"""Start and end runs by the clock, before each request. No background task is needed."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ RUN_SECONDS = 3.0  # from there to its end
 
 
 class Engine:
-    """Start and end runs by the clock. Call `settle` before every request; `keep` stores new entities."""
+    """Start and end runs by the clock. Call `catch_up` before every request; `keep` stores new entities."""
 
     def __init__(self, platform: Platform, resources: XdmResources) -> None:
         self._platform = platform
         self.records = RunRecords(platform, resources)
-        self._next = -math.inf  # when the next event is due; unknown until `settle`
+        self._next = -math.inf  # when the next event is due; unknown until `catch_up`
         self._resets = platform.resets
 
     def keep(self, *entities: Entity) -> None:
@@ -38,7 +38,7 @@ class Engine:
         self._next = -math.inf
         self._platform.store.put_all(*entities)
 
-    def settle(self) -> None:
+    def catch_up(self) -> None:
         """Carry out everything that is due, in order of its time."""
         now = self._platform.clock.now()
         if now < self._next and self._resets == self._platform.resets:
@@ -50,7 +50,7 @@ class Engine:
             entity = self._platform.store.get(kind, sandbox, entity_id)
             if entity is None or _due(entity) != due:
                 continue
-            for changed in self._happen(entity, due, now):
+            for changed in self._apply(entity, due, now):
                 self._push(events, changed)
         self._next = events[0][0] if events else math.inf
 
@@ -67,7 +67,7 @@ class Engine:
         if due is not None:
             heapq.heappush(events, (due, entity.item["createdAt"], entity.kind, entity.sandbox, entity.id))
 
-    def _happen(self, entity: Entity, due: float, now: float) -> list[Entity]:
+    def _apply(self, entity: Entity, due: float, now: float) -> list[Entity]:
         """Carry out an entity's event; return the entities that can have another one."""
         if entity.kind == "flows":
             settles = entity.hidden.get("settles")
@@ -91,15 +91,15 @@ class Engine:
         """Create a run for the window since the last run, and set the next due time."""
         params = flow.item["scheduleParams"]
         every = schedule.step(params)
-        moment = due
+        starts = due
         if every is not None and (now - due) / every > MAX_CATCH_UP:
-            moment += every * (int((now - due) // every) - MAX_CATCH_UP)
+            starts += every * (int((now - due) // every) - MAX_CATCH_UP)
         plan = ingest.plan(self._platform, flow)
-        window = [flow.hidden["watermark"], moment] if every is not None else [None, None]
-        run = self.records.new(flow, {**plan, "window": window, "once": every is None}, moment)
-        hidden = {**flow.hidden, "next": schedule.next_due(params, moment), "begun": True}
+        window = [flow.hidden["watermark"], starts] if every is not None else [None, None]
+        run = self.records.new(flow, {**plan, "window": window, "once": every is None}, starts)
+        hidden = {**flow.hidden, "next": schedule.next_due(params, starts), "begun": True}
         if every is not None:
-            hidden["watermark"] = moment
+            hidden["watermark"] = starts
         return [run, Entity(flow.kind, flow.sandbox, flow.id, flow.item, hidden)]
 
 

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from airflow_provider_aep.emulator import entities, json_patch, lists, payloads, streaming
+from airflow_provider_aep.emulator import entities, lists, payloads, settings, streaming
 from airflow_provider_aep.emulator.entities import Call, check_if_match, find, new_item, read_call
 from airflow_provider_aep.emulator.errors import flow_error
 from airflow_provider_aep.emulator.flows import ingest, schedule
@@ -75,12 +75,11 @@ class Flows:
         item = new_item(self._platform, call.sandbox, fields)
         item["runs"] = f"/runs?property=flowId=={item['id']}"
         flow = Entity(KIND, call.sandbox, item["id"], item, {"next": None, "watermark": None})
-        flow = self._operated(self._with_endpoint(flow, request), "create")
+        flow = self._with_operation(self._with_endpoint(flow, request), "create")
         if not draft:
             flow = self._started(self._with_ends(flow), "initializing")
         self._engine.keep(flow)
-        location = f"/data/foundation/flowservice/{KIND}/{flow.id}"
-        return payloads.reply({"id": flow.id, "etag": flow.item["etag"]}, 201, {"location": location})
+        return entities.created_reply(flow)
 
     async def get(self, request: Request) -> Response:
         """Return one flow, in an array."""
@@ -90,7 +89,7 @@ class Flows:
         """Return a page of the sandbox's flows that match `property`."""
         call = await read_call(request)
         items = [_view(entity) for entity in self._platform.listed(KIND, call.sandbox)]
-        return lists.list_reply(request.query_params, KIND, call.sandbox, FIELDS, items)
+        return lists.list_reply(call, KIND, FIELDS, items)
 
     async def runs(self, request: Request) -> Response:
         """Return the flow's runs, as the collect tutorials' `"runs": "/flows/{id}/runs"` does."""
@@ -101,15 +100,14 @@ class Flows:
     async def patch(self, request: Request) -> Response:
         """Apply all operations or none; set a new etag, and the next run by the new schedule."""
         call = await read_call(request)
-        if "if-match" not in request.headers:
-            raise flow_error("1403-400")
-        operations = json_patch.read_operations(call.json())
+        operations = entities.read_patch(call)
         flow = self._find(call)
         if flow.item["state"] in TRANSITIONS:
             raise flow_error("1420-400", state=flow.item["state"])
         check_if_match(call, flow.item)
         draft = flow.item["state"] == "draft"
-        body = _patched_body(flow.item, operations, draft=draft)
+        changeable = CHANGEABLE | IN_DRAFTS if draft else CHANGEABLE
+        body = entities.patched_body(flow.item, BODY, operations, changeable)
         fields = self._bodies.read(flow.sandbox, body, draft=draft, before=flow.item)
         now = self._platform.clock.now()
         before, after = flow.item.get("scheduleParams"), fields.get("scheduleParams")
@@ -119,11 +117,11 @@ class Flows:
         hidden = dict(flow.hidden)
         if hidden["next"] is not None and after and after != before:
             hidden["next"] = schedule.next_due(after, now)
-        changed = self._operated(_with(flow, {**kept, **fields}, hidden), "update")
+        changed = self._with_operation(_with(flow, {**kept, **fields}, hidden), "update")
         if flow.item["state"] == "enabled":
             changed = self._in_transition(changed, "updating")
         self._engine.keep(changed)
-        return payloads.reply({"id": flow.id, "etag": changed.item["etag"]})
+        return entities.changed_reply(changed.item)
 
     async def delete(self, request: Request) -> Response:
         """Delete: 204, without `If-Match`; runs in progress continue to their end."""
@@ -148,20 +146,19 @@ class Flows:
         elif op == "enable":
             flow = self._started(flow, "enabling")
         else:
-            body = {name: flow.item[name] for name in BODY if name in flow.item}
-            fields = self._bodies.read(flow.sandbox, body, draft=False)
+            fields = self._bodies.read(flow.sandbox, entities.picked(flow.item, BODY), draft=False)
             flow = self._with_endpoint(_with(flow, {**flow.item, **fields}, flow.hidden), request)
             flow = self._started(self._with_ends(flow), "initializing")
-        flow = self._operated(flow, "update")
+        flow = self._with_operation(flow, "update")
         self._engine.keep(flow)
-        return payloads.reply({"id": flow.id, "etag": flow.item["etag"]})
+        return entities.changed_reply(flow.item)
 
     def _find(self, call: Call) -> Entity:
         return find(self._platform, KIND, call)
 
     def _with_endpoint(self, flow: Entity, request: Request) -> Entity:
         """Add the streaming endpoint if the source shows it at the flow, as the Streaming SDK does."""
-        if "inlet" in flow.hidden or self._bodies.endpoint_kind(flow.sandbox, flow.item) != KIND:
+        if settings.ENDPOINT in flow.hidden or self._bodies.endpoint_kind(flow.sandbox, flow.item) != KIND:
             return flow
         return streaming.with_endpoint(flow, request)
 
@@ -192,7 +189,7 @@ class Flows:
             flow, {**flow.item, "state": state}, {**flow.hidden, "settles": [ends, TRANSITIONS[state]]}
         )
 
-    def _operated(self, flow: Entity, operation: str) -> Entity:
+    def _with_operation(self, flow: Entity, operation: str) -> Entity:
         """Set a new etag and `lastOperation`."""
         etag, now = self._platform.new_etag(), self._platform.clock.now_ms()
         last = {
@@ -209,23 +206,11 @@ class Flows:
 
 def _view(flow: Entity) -> Item:
     """Return the flow as shown; the LAVA tutorial shows the streaming endpoint among the options."""
-    if "inlet" not in flow.hidden:
+    if settings.ENDPOINT not in flow.hidden:
         return flow.item
-    url = flow.hidden["inlet"]["inletUrl"]
+    url = flow.hidden[settings.ENDPOINT]["inletUrl"]
     return {**flow.item, "options": {**flow.item.get("options", {}), "inletUrl": url}}
 
 
 def _with(flow: Entity, item: Item, hidden: Item) -> Entity:
     return Entity(flow.kind, flow.sandbox, flow.id, item, hidden)
-
-
-def _patched_body(item: Item, operations: list[json_patch.Operation], *, draft: bool) -> Item:
-    allowed = CHANGEABLE | IN_DRAFTS if draft else CHANGEABLE
-    for operation in operations:
-        if operation.path[0] not in allowed:
-            raise flow_error("1455-400", reason=f'Missing field "{".".join(operation.path)}".')
-    body = {name: item[name] for name in BODY if name in item}
-    try:
-        return json_patch.patched(body, operations)
-    except json_patch.MissingPathError as error:
-        raise flow_error("1455-400", reason=f'Missing field "{error}".') from None

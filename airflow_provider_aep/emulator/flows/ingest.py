@@ -61,13 +61,13 @@ def plan(platform: Platform, flow: Entity) -> Item:
     """Return everything that a run needs; later changes apply to later runs."""
     item = flow.item
     known = flow.hidden.get("ends") or ends(platform, flow.sandbox, item)
-    there = platform.store.get("sourceConnections", flow.sandbox, item["sourceConnectionIds"][0])
+    source = platform.store.get("sourceConnections", flow.sandbox, item["sourceConnectionIds"][0])
     copy, mapped = transformation(item, "Copy"), transformation(item, "Mapping")
     return {
         "source": item["sourceConnectionIds"][0],
         "target": item["targetConnectionIds"][0],
         **known,
-        "read": known["read"] if there else None,
+        "read": known["read"] if source else None,
         "mapping": mapped.get("mappingId"),
         "version": int(mapped.get("mappingVersion", 0)),
         "delta": copy["deltaColumn"]["name"] if copy else None,
@@ -207,11 +207,11 @@ def _between(table: Table, column: str | None, window: Window) -> list[Item]:
 
 def _within(value: object, window: Window) -> bool:
     """Say whether a time is in the window: from its start, before its end."""
-    moment = mapping.parse_time(value)
-    if moment is None:
+    time = mapping.parse_time(value)
+    if time is None:
         return False
     start, end = window
-    return (start is None or moment.timestamp() >= start) and (end is None or moment.timestamp() < end)
+    return (start is None or time.timestamp() >= start) and (end is None or time.timestamp() < end)
 
 
 def new_batch_id() -> str:

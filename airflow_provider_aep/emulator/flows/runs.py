@@ -45,7 +45,7 @@ class Runs:
         """Return a page of the sandbox's runs that match `property`."""
         call = await read_call(request)
         items = [entity.item for entity in self._platform.listed(KIND, call.sandbox)]
-        return lists.list_reply(request.query_params, KIND, call.sandbox, FIELDS, items)
+        return lists.list_reply(call, KIND, FIELDS, items)
 
     async def get(self, request: Request) -> Response:
         """Return one run, in an array."""
@@ -77,9 +77,9 @@ class Runs:
         starts = max(float(params["startTime"]), self._platform.clock.now())
         run = self._engine.records.new(flow, plan, starts)
         self._engine.keep(flow, run)
-        return self._made(run)
+        return self._created_reply(run)
 
-    def _made(self, run: Entity) -> Response:
+    def _created_reply(self, run: Entity) -> Response:
         """Reply with `items` as the on-demand tutorial, without as the OpenAPI, or with both."""
         reply = {"id": run.id, "etag": run.item["etag"]}
         if self._platform.settings.run_reply == "items":

@@ -68,7 +68,7 @@ def step(params: Mapping[str, Any]) -> int | None:
 
 
 def next_due(params: Mapping[str, Any], after: float) -> float | None:
-    """Return the first scheduled time later than `after`; None if there is none."""
+    """Return the first scheduled time later than `after`; None if no run follows."""
     start, every = float(params["startTime"]), step(params)
     if after < start:
         return start

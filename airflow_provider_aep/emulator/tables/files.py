@@ -86,15 +86,15 @@ def tree(source: Source, started_at: float, at: float) -> dict[str, File]:
     for n in range(0, len(last.rows), CHUNK):
         part = replace(last, rows=last.rows[n : n + CHUNK])
         files += [File(f"{folder}{n // CHUNK + 1:03}.csv", Form("delimited"), part, old)]
-    for n, moment in enumerate(growth_times(started_at, at)):
-        files += [File(f"{folder}new-{n:05}.csv", Form("delimited"), _new(last, n, moment), moment)]
+    for n, time in enumerate(growth_times(started_at, at)):
+        files += [File(f"{folder}new-{n:05}.csv", Form("delimited"), _new(last, n, time), time)]
     return {file.path: file for file in files}
 
 
 @lru_cache(maxsize=20_000)  # after a leap of the clock each run reads all of them
-def _new(table: Table, n: int, moment: float) -> Table:
+def _new(table: Table, n: int, at: float) -> Table:
     numbers = range(n * NEW_CHUNK, (n + 1) * NEW_CHUNK)
-    return replace(table, rows=tuple(new_row(table, number, moment) for number in numbers))
+    return replace(table, rows=tuple(new_row(table, number, at) for number in numbers))
 
 
 def children(paths: Sequence[str], folder: str) -> tuple[list[str], list[str]]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, timezone
 from functools import cache
-from importlib import resources
 from random import Random
 from typing import Any
 
+from airflow_provider_aep.emulator import payloads
 from airflow_provider_aep.emulator.settings import PAYPAL_SPEC
 from airflow_provider_aep.emulator.sources import Source
 from airflow_provider_aep.emulator.tables import paypal
@@ -41,8 +40,7 @@ def tables(source: Source) -> Mapping[str, Table]:
 
 @cache
 def _described() -> dict[str, list[dict[str, Any]]]:
-    path = resources.files("airflow_provider_aep.emulator") / "data" / "tables.json"
-    found: dict[str, list[dict[str, Any]]] = json.loads(path.read_text("utf-8"))
+    found: dict[str, list[dict[str, Any]]] = payloads.data_file("tables.json")
     return found
 
 
@@ -53,13 +51,13 @@ def _made(kind: str) -> Mapping[str, Table]:
 
 def _table(name: str, prefix: str, columns: Mapping[str, str], count: int = 200) -> Table:
     """Build a table; the first column is the key: C00000, C00001 and so on."""
-    dice = Random(name)  # noqa: S311 - the same rows every time is the point
+    rng = Random(name)  # noqa: S311 - the same rows every time is the point
     made = {column: _column(words) for column, words in columns.items()}
     kinds = {column: kind for column, (kind, _) in made.items()}
     key, *_ = columns
     rows: list[Row] = []
     for n in range(count):
-        row = {column: make(n, dice) for column, (_, make) in made.items()}
+        row = {column: make(n, rng) for column, (_, make) in made.items()}
         rows.append({**row, key: f"{prefix}{n:05}"})
     return Table(name, kinds, tuple(rows), numbered(f"N{prefix}"))
 
@@ -67,36 +65,36 @@ def _table(name: str, prefix: str, columns: Mapping[str, str], count: int = 200)
 def _column(words: str) -> tuple[str, Make]:
     """Read a column: `of C` is a key of the table with that prefix, `a|b` a choice, else see `_COLUMNS`."""
     if words.startswith("of "):
-        return "string", lambda _, dice: f"{words.removeprefix('of ')}{dice.randrange(150):05}"
+        return "string", lambda _, rng: f"{words.removeprefix('of ')}{rng.randrange(150):05}"
     return ("string", _one_of(*words.split("|"))) if "|" in words else _COLUMNS[words]
 
 
 def _one_of(*words: str) -> Make:
-    return lambda _, dice: dice.choice(words)
+    return lambda _, rng: rng.choice(words)
 
 
-def _moment(n: int) -> datetime:
+def _time(n: int) -> datetime:
     return START + timedelta(hours=31 * n)
 
 
 _COLUMNS: dict[str, tuple[str, Make]] = {
     "key": ("string", lambda n, _: str(n)),
-    "number": ("integer", lambda _, dice: dice.randint(0, 500)),
-    "amount": ("double", lambda _, dice: dice.randint(500, 50000) / 100),
-    "cents": ("integer", lambda _, dice: dice.randint(500, 50000)),
-    "flag": ("boolean", lambda _, dice: dice.random() < 0.7),
-    "moment": ("date-time", lambda n, _: _moment(n).strftime("%Y-%m-%dT%H:%M:%SZ")),
-    "epoch": ("epoch", lambda n, _: int(_moment(n).timestamp())),
+    "number": ("integer", lambda _, rng: rng.randint(0, 500)),
+    "amount": ("double", lambda _, rng: rng.randint(500, 50000) / 100),
+    "cents": ("integer", lambda _, rng: rng.randint(500, 50000)),
+    "flag": ("boolean", lambda _, rng: rng.random() < 0.7),
+    "time": ("date-time", lambda n, _: _time(n).strftime("%Y-%m-%dT%H:%M:%SZ")),
+    "epoch": ("epoch", lambda n, _: int(_time(n).timestamp())),
     "first name": ("string", _one_of(*FIRST_NAMES)),
     "last name": ("string", _one_of(*LAST_NAMES)),
-    "full name": ("string", lambda _, dice: f"{dice.choice(FIRST_NAMES)} {dice.choice(LAST_NAMES)}"),
+    "full name": ("string", lambda _, rng: f"{rng.choice(FIRST_NAMES)} {rng.choice(LAST_NAMES)}"),
     "company": ("string", _one_of(*COMPANIES)),
     "city": ("string", _one_of(*CITIES)),
     "good": ("string", _one_of(*GOODS)),
     "currency": ("string", _one_of("USD", "EUR", "GBP")),
     "email": ("string", lambda n, _: f"person{n}@example.com"),
     "phone": ("string", lambda n, _: f"+1 555 01{n % 100:02}"),
-    "text": ("string", lambda n, dice: f"{dice.choice(GOODS)}, note {n}"),
+    "text": ("string", lambda n, rng: f"{rng.choice(GOODS)}, note {n}"),
 }
 
 

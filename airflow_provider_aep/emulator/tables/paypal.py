@@ -29,7 +29,7 @@ GOODS = (
     ("coffee subscription", "Two bags of freshly roasted beans each month"),
     ("yoga class", "Weekly live class with an archive of recordings"),
     ("photo storage", "Room for photographs, with a copy kept in a second region"),
-    ("recipe box", "Three recipes with measured ingredients, delivered chilled"),
+    ("meal box", "Three meals with measured ingredients, delivered chilled"),
     ("music lessons", "Online lessons with a teacher, four a month"),
     ("tea selection", "Six teas of the season with brewing notes"),
     ("running shoes", "Cushioned shoes for roads and parks"),
@@ -55,7 +55,7 @@ def tables() -> dict[str, Table]:
 
 
 def _table(name: str, kinds: dict[str, str], rows: list[Row], prefix: str) -> Table:
-    return Table(f"PayPal.{name}", kinds, tuple(rows), lambda _n, dice: _id(prefix, dice))
+    return Table(f"PayPal.{name}", kinds, tuple(rows), lambda _n, rng: _id(prefix, rng))
 
 
 PRODUCT = {
@@ -95,51 +95,51 @@ CHARGE_MODEL = {
 }
 
 
-def _time(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+def _time(at: datetime) -> str:
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _id(prefix: str, dice: Random) -> str:
-    return prefix + "".join(dice.choices("0123456789ABCDEFGHJKLMNPRSTUVWXY", k=17))
+def _id(prefix: str, rng: Random) -> str:
+    return prefix + "".join(rng.choices("0123456789ABCDEFGHJKLMNPRSTUVWXY", k=17))
 
 
-def _offer(dice: Random) -> tuple[str, str]:
-    name, text = dice.choice(GOODS)
-    return f"{dice.choice(ADJECTIVES)} {name}", text
+def _offer(rng: Random) -> tuple[str, str]:
+    name, text = rng.choice(GOODS)
+    return f"{rng.choice(ADJECTIVES)} {name}", text
 
 
 def _products(count: int) -> list[Row]:
-    dice = Random(1)  # noqa: S311 - the same rows every time is the point
-    rows, moment = [], START
+    rng = Random(1)  # noqa: S311 - the same rows every time is the point
+    rows, at = [], START
     for _ in range(count):
-        moment += timedelta(minutes=dice.randint(60, 4000))
-        name, text = _offer(dice)
+        at += timedelta(minutes=rng.randint(60, 4000))
+        name, text = _offer(rng)
         rows.append(
             {
-                "Product_Id": _id("PROD-", dice),
+                "Product_Id": _id("PROD-", rng),
                 "Product_Name": name,
                 "Description": text,
-                "Create_Time": _time(moment),
+                "Create_Time": _time(at),
             }
         )
     return rows
 
 
 def _plans(count: int) -> list[Row]:
-    dice = Random(2)  # noqa: S311
-    rows, moment = [], START
+    rng = Random(2)  # noqa: S311
+    rows, at = [], START
     for _ in range(count):
-        moment += timedelta(minutes=dice.randint(120, 5000))
-        name, text = _offer(dice)
+        at += timedelta(minutes=rng.randint(120, 5000))
+        name, text = _offer(rng)
         rows.append(
             {
-                "Id": _id("P-", dice),
-                "Name": f"{name}, {dice.choice(('monthly', 'yearly'))}",
+                "Id": _id("P-", rng),
+                "Name": f"{name}, {rng.choice(('monthly', 'yearly'))}",
                 "Description": text,
-                "Type": dice.choice(("FIXED", "INFINITE")),
-                "State": dice.choice(PLAN_STATES),
-                "Create_Time": _time(moment),
-                "Update_Time": _time(moment + timedelta(hours=dice.randint(0, 900))),
+                "Type": rng.choice(("FIXED", "INFINITE")),
+                "State": rng.choice(PLAN_STATES),
+                "Create_Time": _time(at),
+                "Update_Time": _time(at + timedelta(hours=rng.randint(0, 900))),
             }
         )
     return rows
@@ -147,18 +147,18 @@ def _plans(count: int) -> list[Row]:
 
 def _definitions(plans: list[Row]) -> list[Row]:
     """Return a regular payment for each plan, and a trial for some."""
-    dice = Random(3)  # noqa: S311
+    rng = Random(3)  # noqa: S311
     rows = []
     for plan in plans:
-        kinds = ("TRIAL", "REGULAR") if dice.random() < 0.3 else ("REGULAR",)
-        currency = dice.choice(CURRENCIES)
+        kinds = ("TRIAL", "REGULAR") if rng.random() < 0.3 else ("REGULAR",)
+        currency = rng.choice(CURRENCIES)
         yearly = plan["Name"].endswith("yearly")
         for kind in kinds:
             trial = kind == "TRIAL"
-            price = 0.0 if trial else dice.randint(4, 90) + 0.99
+            price = 0.0 if trial else rng.randint(4, 90) + 0.99
             rows.append(
                 {
-                    "Id": _id("PD-", dice),
+                    "Id": _id("PD-", rng),
                     "Plan_Id": plan["Id"],
                     "Name": "Free trial" if trial else "Regular payments",
                     "Type": kind,
@@ -175,19 +175,19 @@ def _definitions(plans: list[Row]) -> list[Row]:
 
 def _charge_models(definitions: list[Row]) -> list[Row]:
     """Return tax for every payment that is not free, and shipping for some."""
-    dice = Random(4)  # noqa: S311
+    rng = Random(4)  # noqa: S311
     rows = []
     for definition in definitions:
         price = definition["Amount_Value"]
         if not price:
             continue
         charges = {"TAX": round(price * 0.19, 2)}
-        if dice.random() < 0.4:
+        if rng.random() < 0.4:
             charges["SHIPPING"] = 4.5
         for kind, value in charges.items():
             rows.append(
                 {
-                    "Id": _id("CHM-", dice),
+                    "Id": _id("CHM-", rng),
                     "Payment_Definition_Id": definition["Id"],
                     "Type": kind,
                     "Amount_Currency": definition["Amount_Currency"],

@@ -18,7 +18,7 @@ FIRST_GROWTH_SECONDS = 4 * 3600  # not at the bounds of daily windows, for flows
 
 def numbered(prefix: str) -> Key:
     """Return keys like `C00007`."""
-    return lambda n, _dice: f"{prefix}{n:05}"
+    return lambda n, _rng: f"{prefix}{n:05}"
 
 
 @dataclass(frozen=True, eq=False)  # one instance of each: caches use its identity
@@ -50,7 +50,7 @@ def _column(name: str, kind: str) -> dict[str, Any]:
 
 def table_at(table: Table, started_at: float, at: float) -> Table:
     """Return a source's table as it is at a time."""
-    new = (new_row(table, n, moment) for n, moment in enumerate(growth_times(started_at, at)))
+    new = (new_row(table, n, time) for n, time in enumerate(growth_times(started_at, at)))
     return replace(table, rows=(*table.rows, *new))
 
 
@@ -64,12 +64,12 @@ def growth_times(started_at: float, at: float) -> list[float]:
 @lru_cache(maxsize=20_000)  # after a leap of the clock each run reads the whole table
 def new_row(table: Table, n: int, at: float) -> Row:
     """Return a copy of an old row with its own key, and with its times set to `at`."""
-    dice = Random(f"{table.name} {n}")  # noqa: S311 - the same row every time is the point
-    row = dict(dice.choice(table.rows))
+    rng = Random(f"{table.name} {n}")  # noqa: S311 - the same row every time is the point
+    row = dict(rng.choice(table.rows))
     for column, kind in table.kinds.items():
         if kind == "date-time":
             row[column] = datetime.fromtimestamp(int(at), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         elif kind == "epoch":
             row[column] = int(at)
-    row[next(iter(table.kinds))] = table.new_key(n, dice)
+    row[next(iter(table.kinds))] = table.new_key(n, rng)
     return row
