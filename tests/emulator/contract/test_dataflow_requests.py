@@ -195,7 +195,7 @@ def test_an_action_without_its_name_or_with_another_is_found(
     """`op` is required, and one of a few."""
     for operation in ("POST /flows/{}/action", "POST /runs/{}/action"):
         url = str(by_operation[operation].request.url).partition("?")[0]
-        for query, words in (("", "op is missing"), ("?op=restart", "is none of")):
+        for query, words in (("", "op is missing"), ("?op=restart", "is not one of")):
             with pytest.raises(ContractError, match=words):
                 openapi.check_response(with_request(by_operation[operation], url=url + query))
 

@@ -1,8 +1,7 @@
-"""Checks a request and its reply against Adobe's OpenAPI files.
+"""Check a request and its reply against Adobe's OpenAPI files.
 
-`check_exchange` raises `ContractError` with every breach it finds. It is stricter than the schemas, which
-require almost nothing: a property the OpenAPI does not name is a breach, and so is a named one that is
-missing, unless `exceptions.py` says which document of Adobe's has it otherwise.
+The check is stricter than the schemas, which require almost nothing: the OpenAPI must name every property,
+and every named property must be present, unless `deviations.yaml` names the document that differs.
 """
 
 from __future__ import annotations
@@ -22,9 +21,7 @@ import requests
 import yaml
 from jsonschema import Draft7Validator
 
-from tests.harness.contract import exceptions, patches, swagger, walk
-
-# File, and the path that its `servers` entry ends in.
+# The path that the `servers` entry of each file ends in.
 FILES = {
     "flow-service.yaml": "/data/foundation/flowservice",
     "schema-registry.yaml": "/data/foundation/schemaregistry",
@@ -32,16 +29,17 @@ FILES = {
     "data-prep.yaml": "/data/foundation/conversion",
     "sandbox.yaml": "/data/foundation",
 }
-GATEWAY_HEADERS = ("authorization", "x-api-key", "x-gw-ims-org-id")
+ERRORS = "https://ns.adobe.com/aep/errors/"
+Schema = dict[str, Any]
 
 
 class ContractError(AssertionError):
-    """A request or reply that Adobe's documents do not allow."""
+    """Adobe's documents do not allow a request or a reply."""
 
 
 @dataclass(frozen=True)
 class Operation:
-    """One method of one path; `name` is `METHOD path` with `{}` for parameters, `path` the one asked for."""
+    """A method of a path; `name` is `METHOD path` with `{}` for parameters, `path` the requested one."""
 
     name: str
     path: str
@@ -49,64 +47,87 @@ class Operation:
     root: dict[str, Any]
     parameters: tuple[dict[str, Any], ...]
 
+    @property
+    def body(self) -> dict[str, Any]:
+        """Return the description of the request's body; Swagger 2.0 makes it a parameter."""
+        empty: dict[str, Any] = {}
+        return next((p for p in self.parameters if p["in"] == "body"), self.spec.get("requestBody", empty))
+
+
+def _media(content: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the JSON media type of a body or a response; Swagger 2.0 has its schema one level higher."""
+    return content if "schema" in content else (content.get("content") or {}).get("application/json")
+
+
+@functools.cache
+def deviations() -> dict[str, Any]:
+    """Return `deviations.yaml`."""
+    found: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("deviations.yaml").read_text("utf-8"))
+    return found
+
+
+@functools.cache
+def _patterns(kind: str) -> tuple[tuple[str, str], ...]:
+    """Return the operations and pointers of one kind of deviation; brackets are literal."""
+    return tuple(
+        (operation.replace("[", "[[]"), pointer.replace("[", "[[]"))
+        for document in deviations()[kind].values()
+        for operations, pointers in document.items()
+        for operation in operations.split(", ")
+        for pointer in pointers.split()
+    )
+
+
+def _deviates(kind: str, operation: Operation, pointer: str) -> bool:
+    return any(
+        fnmatchcase(operation.name, name) and fnmatchcase(pointer, pattern)
+        for name, pattern in _patterns(kind)
+    )
+
+
+def _shape_deviates(operation: Operation, pointer: str) -> bool:
+    """Say whether the shape of a value, or of one that contains it, is not the OpenAPI's."""
+    steps = re.split(r"(?=\.|\[)", pointer)
+    return any(_deviates("shape", operation, "".join(steps[: n + 1])) for n in range(len(steps)))
+
 
 def openapi_dir() -> Path | None:
-    """Where the OpenAPI files are, if anywhere."""
+    """Return the folder of the OpenAPI files, if `AEP_OPENAPI_DIR` names it."""
     folder = os.environ.get("AEP_OPENAPI_DIR")
     return Path(folder) if folder and (Path(folder) / "flow-service.yaml").is_file() else None
 
 
 @functools.cache
-def _load(folder: Path, name: str) -> dict[str, Any]:
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    document: dict[str, Any] = yaml.load((folder / name).read_text("utf-8"), loader)
-    return swagger.as_openapi(document) if "swagger" in document else document
+def _load(file: Path) -> dict[str, Any]:
+    document: dict[str, Any] = yaml.load(
+        file.read_text("utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    )
+    return document
 
 
 def find_operation(method: str, path: str) -> Operation | None:
-    """The operation a request means, or None where no OpenAPI file speaks. Trailing slashes do not matter."""
+    """Return the operation of a request; None if no OpenAPI file has it. Trailing slashes do not matter."""
     folder = openapi_dir()
     if folder is None:
         raise RuntimeError("AEP_OPENAPI_DIR names no folder with flow-service.yaml")
     for file, base in FILES.items():
         if not path.startswith(base + "/") or not (folder / file).is_file():
             continue
-        root = _load(folder, file)
-        # A literal step goes before a parameter: /connections/search is not a connection.
+        root = _load(folder / file)
+        # A literal step precedes a parameter: /connections/search is not a connection.
         for template in sorted(root["paths"], key=lambda text: text.count("{")):
-            # A parameter is one step; of the registry it is also a `$id`, which is a URL.
+            # A parameter is one step; the registry's can be a `$id`, which is a URL.
             pattern = re.sub(r"\{[^}]*\}", "(?:[^/]+|https://.+)", template.rstrip("/"))
             spec = root["paths"][template].get(method.lower())
             if spec and re.fullmatch(pattern, path[len(base) :].rstrip("/")):
                 name = f"{method.upper()} {re.sub('{[^}]*}', '{}', template.rstrip('/'))}"
-                parameters = tuple(walk.resolve(p, root) for p in spec.get("parameters", ()))
+                parameters = tuple(resolve(p, root) for p in spec.get("parameters", ()))
                 return Operation(name, path, spec, root, parameters)
     return None
 
 
-def check_exchange(
-    method: str,
-    path: str,
-    query: Mapping[str, Any] | None,
-    request_headers: Mapping[str, str],
-    request_body: object,
-    status: int,
-    response_headers: Mapping[str, str],
-    response_body: object,
-) -> None:
-    """Check both sides. A request that was refused may have been wrong on purpose and is not checked."""
-    operation = find_operation(method, path)
-    if operation is None:
-        raise ContractError(f"{method} {path}: no such operation in the OpenAPI")
-    breaches = list(_reply_breaches(operation, status, response_headers, response_body))
-    if status < 400:
-        breaches += _request_breaches(operation, query or {}, request_headers, request_body)
-    if breaches:
-        raise ContractError(f"{operation.name} -> {status}:\n  " + "\n  ".join(breaches))
-
-
 def operation_of(response: requests.Response) -> str:
-    """`METHOD path` of what was sent, with `{}` for parameters."""
+    """Return `METHOD path` of a request, with `{}` for parameters."""
     path = unquote(urlsplit(str(response.request.url)).path)
     operation = find_operation(str(response.request.method), path)
     assert operation is not None
@@ -114,188 +135,215 @@ def operation_of(response: requests.Response) -> str:
 
 
 def check_response(response: requests.Response) -> None:
-    """`check_exchange` for what the requests library sent and got."""
+    """Check a reply of the requests library and its request."""
     request = response.request
     url = urlsplit(str(request.url))
-    query: dict[str, Any] = {}
+    query: dict[str, list[str]] = {}
     for name, value in parse_qsl(url.query, keep_blank_values=True):
-        query[name] = [*query[name], value] if isinstance(query.get(name), list) else [value]
-    sent = json.loads(request.body) if request.body else None
-    got = response.json() if response.content else None
+        query.setdefault(name, []).append(value)
     check_exchange(
         str(request.method),
         unquote(url.path),
         query,
         request.headers,
-        sent,
+        json.loads(request.body) if request.body else None,
         response.status_code,
         response.headers,
-        got,
+        response.json() if response.content else None,
     )
 
 
-def _request_breaches(
-    operation: Operation, query: Mapping[str, Any], headers: Mapping[str, str], body: object
-) -> Iterator[str]:
-    yield from _query_breaches(operation, query)
-    given = {name.lower() for name in headers}
-    needed = {p["name"].lower() for p in operation.parameters if p["in"] == "header" and p.get("required")}
-    for name in sorted(needed - given):
-        if name != "accept":  # HTTP clients send one of their own
-            yield f"request header {name} is missing"
-    content = operation.spec.get("requestBody", {}).get("content", {})
-    schema = content.get("application/json", {}).get("schema")
+def check_exchange(
+    method: str,
+    path: str,
+    query: Mapping[str, list[str]],
+    request_headers: Mapping[str, str],
+    request_body: object,
+    status: int,
+    response_headers: Mapping[str, str],
+    response_body: object,
+) -> None:
+    """Raise ContractError with every breach on both sides; a refused request is not checked."""
+    operation = find_operation(method, path)
+    if operation is None:
+        raise ContractError(f"{method} {path}: no such operation in the OpenAPI")
+    breaches = list(_reply_breaches(operation, status, response_headers, response_body))
+    if status < 400:
+        breaches += _query_breaches(operation, query)
+        breaches += _request_breaches(operation, request_headers, request_body)
+    if breaches:
+        raise ContractError(f"{operation.name} -> {status}:\n  " + "\n  ".join(breaches))
+
+
+def _request_breaches(operation: Operation, headers: Mapping[str, str], body: object) -> Iterator[str]:
+    given = {name.lower() for name in headers} | {"accept"}  # HTTP clients send an `Accept` of their own
+    required = {p["name"].lower() for p in operation.parameters if p["in"] == "header" and p.get("required")}
+    yield from (f"request header {name} is missing" for name in sorted(required - given))
+    schema = (_media(operation.body) or {}).get("schema")
     if schema is None:
         if body is not None:
             yield "the operation takes no body"
-    elif operation.name.startswith("PATCH") and patches.is_patch(schema, body, operation.root):
-        read = find_operation("GET", operation.path)
-        yield from patches.breaches(body, read.spec if read else {}, operation.root)
     elif body is None:
-        if operation.spec["requestBody"].get("required"):
+        if operation.body.get("required"):
             yield "the body is missing"
+    elif operation.name.startswith("PATCH") and _is_patch(operation, schema, body):
+        yield from _patch_breaches(operation, body)
     else:
         yield from _schema_breaches(operation, schema, body)
-        for pointer in walk.extra(operation.root, schema, body, ""):
-            if not _free(operation, pointer) and not _excused(exceptions.REQUEST, operation, pointer):
+        for kind, pointer in differences(operation.root, schema, body):
+            # The OpenAPI shows the params of one source, and each source has its own.
+            own = operation.name in ("POST /connections", "POST /sourceConnections")
+            free = own and pointer.startswith(("auth.params.", "params."))
+            if kind == "extra" and not free and not _deviates("request", operation, pointer):
                 yield f"request property {pointer} is not in the OpenAPI"
 
 
-def _free(operation: Operation, pointer: str) -> bool:
-    """`params` differ from source to source; the OpenAPI shows one source's."""
-    return operation.name in ("POST /connections", "POST /sourceConnections") and pointer.startswith(
-        ("auth.params.", "params.")
-    )
+def _is_patch(operation: Operation, schema: Schema, body: object) -> bool:
+    """Say whether a body is patch operations; Catalog also accepts a part of the entity."""
+    return isinstance(body, list) or "op" in resolve(schema, operation.root).get("properties", {})
 
 
-def _query_breaches(operation: Operation, query: Mapping[str, Any]) -> Iterator[str]:
+def _patch_breaches(operation: Operation, body: Any) -> Iterator[str]:
+    """Check patch operations: a list of any values (update tutorial), at paths that GET shows."""
+    read = find_operation("GET", operation.path)
+    media = _media(read.spec["responses"].get("200", {})) if read else None
+    entity = resolve((media or {}).get("schema", {}), operation.root)
+    entity = entity.get("properties", {}).get("items", {}).get("items", entity)  # Flow Service's envelope
+    for entry in body if isinstance(body, list) else [body]:
+        errors = [
+            error.message for error in Draft7Validator(deviations()["patch operation"]).iter_errors(entry)
+        ]
+        yield from errors
+        if not errors and not _has_path(entity, entry["path"].strip("/").split("/"), operation.root):
+            yield f"path {entry['path']!r} leads to nothing that GET shows"
+
+
+def _has_path(schema: Schema, steps: list[str], root: Schema) -> bool:
+    schema = resolve(schema, root)
+    if not steps:
+        return True
+    if "items" in schema:
+        return _has_path(schema["items"], steps[1:], root)
+    fields = schema.get("properties")
+    return fields is None or (steps[0] in fields and _has_path(fields[steps[0]], steps[1:], root))
+
+
+def _query_breaches(operation: Operation, query: Mapping[str, list[str]]) -> Iterator[str]:
     known = {p["name"]: p for p in operation.parameters if p["in"] == "query"}
     for name, parameter in known.items():
-        if (
-            parameter.get("required")
-            and name not in query
-            and not _excused(exceptions.LEFT_OUT, operation, name)
-        ):
+        absent = parameter.get("required") and name not in query
+        if absent and not _deviates("no parameter", operation, name):
             yield f"query parameter {name} is missing"
-    for name, value in query.items():
+    for name, values in query.items():
         if name not in known:
-            if not _excused(exceptions.QUERY, operation, name):
+            if not _deviates("parameter", operation, name):
                 yield f"query parameter {name} is not in the OpenAPI"
             continue
-        schema = walk.resolve(known[name]["schema"], operation.root)
-        values = value if isinstance(value, list) else [value]
-        if "enum" in schema:  # any case: the OpenAPI writes ROOT, every tutorial root
-            allowed = [choice.lower() for choice in schema["enum"]]
-            yield from (
-                f"query {name}={v!r} is none of {allowed}"
-                for v in values
-                if str(v).lower() not in allowed and not _excused(exceptions.VALUES, operation, f"{name}={v}")
-            )
-        elif schema.get("type") == "integer" and not all(str(v).isdecimal() for v in values):
-            yield f"query {name}={value!r} is no whole number"
-        elif schema.get("type") == "boolean" and not {str(v).lower() for v in values} <= {"true", "false"}:
-            yield f"query {name}={value!r} is neither true nor false"
+        schema = resolve(known[name].get("schema", known[name]), operation.root)  # Swagger 2.0 has no schema
+        allowed = [choice.lower() for choice in schema.get("enum", ())]
+        for value in values:
+            if allowed:  # any case: the OpenAPI writes ROOT, every tutorial root
+                if value.lower() not in allowed and not _deviates("value", operation, f"{name}={value}"):
+                    yield f"query {name}={value!r} is not one of {allowed}"
+            elif schema.get("type") == "integer" and not value.isdecimal():
+                yield f"query {name}={value!r} is not a whole number"
+            elif schema.get("type") == "boolean" and value.lower() not in ("true", "false"):
+                yield f"query {name}={value!r} is neither true nor false"
 
 
 def _reply_breaches(
     operation: Operation, status: int, headers: Mapping[str, str], body: object
 ) -> Iterator[str]:
     responses = {str(code): response for code, response in operation.spec["responses"].items()}
-    if status >= 400:
-        if str(status) not in responses and status not in exceptions.STATUSES:
-            yield "no document knows this status"
-        yield from error_breaches(status, body)
-        return
     response = responses.get(str(status))
-    if response is None:
-        yield f"the OpenAPI knows only {sorted(responses)}"
-        return
-    present = {name.lower() for name in headers}
-    yield from (f"header {n} is missing" for n in response.get("headers", {}) if n.lower() not in present)
-    content = (response.get("content") or {}).get("application/json")
-    if content is None:
-        if body not in (None, "", b""):
-            yield "the operation answers without a body"
-        return
-    schema = content.get("schema") or _schema_of_example(content.get("example"))
-    if schema is not None and not _opaque(operation, body):
-        yield from _content_breaches(operation, schema, body)
+    if status >= 400:
+        if response is None and status not in deviations()["statuses"]:
+            yield "no document has this status"
+        yield from error_breaches(status, body)
+    elif response is None:
+        yield f"the OpenAPI has only the statuses {sorted(responses)}"
+    else:
+        present = {name.lower() for name in headers}
+        names = response.get("headers", {})
+        yield from (f"header {name} is missing" for name in names if name.lower() not in present)
+        media = _media(response)
+        if media is None:
+            if body not in (None, "", b""):
+                yield "the operation answers without a body"
+        elif not (isinstance(body, dict) and _deviates("shape", operation, "{}")):
+            yield from _content_breaches(operation, media, body)
 
 
-def _content_breaches(operation: Operation, schema: dict[str, Any], body: object) -> Iterator[str]:
+def _content_breaches(operation: Operation, media: dict[str, Any], body: object) -> Iterator[str]:
+    schema, example = media.get("schema"), media.get("example")
+    if schema is None and isinstance(example, dict):  # PATCH /connections: the reply has the example's keys
+        schema = {"type": "object", "properties": {name: {"type": "string"} for name in example}}
+    if schema is None:
+        return
     yield from _schema_breaches(operation, schema, body)
-
-    def excused(table: exceptions.Pointers, pointer: str) -> bool:
-        return _covered(exceptions.OPAQUE, operation, pointer) or _excused(table, operation, pointer)
-
-    for pointer in walk.extra(operation.root, schema, body, ""):
-        if not excused(exceptions.EXTRA, pointer):
-            yield f"property {pointer} is not in the OpenAPI"
-    for pointer in walk.missing(operation.root, schema, body, ""):
-        if not excused(exceptions.OPTIONAL, pointer):
-            yield f"property {pointer} is missing"
+    for kind, pointer in differences(operation.root, schema, body):
+        if not _shape_deviates(operation, pointer) and not _deviates(kind, operation, pointer):
+            yield f"{kind} property {pointer}"
 
 
-def error_breaches(status: int, body: object) -> Iterator[str]:
-    """The shapes of errors: the gateway's, the content type's, and Flow Service's envelope."""
-    if not isinstance(body, dict):
-        yield "an error's body is a JSON object"
-    elif "error_code" in body:  # troubleshooting guide
-        if set(body) != {"error_code", "message"} or not str(body["error_code"]).startswith(str(status)):
-            yield f"no gateway error: {sorted(body)}"
-    elif str(body.get("type", "")).startswith("https://ns.adobe.com/aep/errors/"):  # access-labels tutorial
-        names = {"type", "title", "status", "report", "errorMessage", "errorDetails"}
-        if set(body) != names or body["status"] != status or not body["type"].endswith(f"-{status}"):
-            yield f"no Flow Service envelope: {sorted(body)}"
-        elif not {"detailed-message", "request-id"} <= set(body["report"]) <= {
-            "detailed-message", "request-id", "id", "type"
-        }:  # fmt: skip
-            yield f"no Flow Service report: {sorted(body['report'])}"
-    elif "report" in body:  # Schema Registry's troubleshooting guide; OpenAPI, errorBasic
-        report = {"registryRequestId", "timestamp", "detailed-message", "sub-errors"}
-        if set(body) != {"type", "title", "status", "report", "detail"} or body["status"] != status:
-            yield f"no registry envelope: {sorted(body)}"
-        elif set(body["report"]) != report or body["detail"] != body["report"]["detailed-message"]:
-            yield f"no registry report: {sorted(body['report'])}"
-    elif set(body) != {"type", "status", "title", "detail"} or body["status"] != status:  # bad content type
-        yield f"no known error shape: {sorted(body)}"
+def error_breaches(status: int, body: Any) -> Iterator[str]:
+    """Yield how an error differs from the documented shapes."""
+    keys = (set(body), set(body.get("report", ()))) if isinstance(body, dict) else None
+    if keys not in [
+        tuple(set(names.split()) for names in shape) for shape in deviations()["errors"].values()
+    ]:
+        yield f"unknown error shape: {keys}"
+    elif body.get("status", status) != status or f"{status}" not in str(body.get("error_code", status))[:3]:
+        yield "the body has another status"
+    elif "errorMessage" in body and not re.fullmatch(f"{ERRORS}.*-{status}", str(body["type"])):
+        yield f"the type {body['type']} is not Flow Service's"
+    elif "detail" in body and body["detail"] != body.get("report", {}).get(
+        "detailed-message", body["detail"]
+    ):
+        yield "the detail differs from the report's"
 
 
-def _schema_of_example(example: object) -> dict[str, Any] | None:
-    """PATCH /connections has an example and no schema: its keys are what the reply has."""
-    if not isinstance(example, dict):
-        return None
-    return {"type": "object", "properties": {name: {"type": "string"} for name in example}}
-
-
-def _schema_breaches(operation: Operation, schema: dict[str, Any], body: object) -> Iterator[str]:
-    whole = {
-        "allOf": [schema],
-        **{name: operation.root.get(name, {}) for name in ("components", "definitions")},
-    }
-    for error in Draft7Validator(whole).iter_errors(body):
-        pointer = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in error.absolute_path).lstrip(
-            "."
-        )
-        if not _covered(exceptions.OPAQUE, operation, re.sub(r"\[\d+\]", "[]", pointer)):
+def _schema_breaches(operation: Operation, schema: Schema, body: object) -> Iterator[str]:
+    shared = {name: operation.root.get(name, {}) for name in ("components", "definitions")}
+    for error in Draft7Validator({"allOf": [schema], **shared}).iter_errors(body):
+        steps = (f"[{p}]" if isinstance(p, int) else f".{p}" for p in error.absolute_path)
+        pointer = "".join(steps).lstrip(".")
+        if not _shape_deviates(operation, re.sub(r"\[\d+\]", "[]", pointer)):
             yield f"{pointer or 'the body'}: not {error.validator} {str(error.validator_value)[:60]}"
 
 
-def _opaque(operation: Operation, body: object) -> bool:
-    """Whether a whole reply is excused: `{}` in the table means only where it is an object."""
-    return isinstance(body, dict) and (operation.name, "{}") in exceptions.OPAQUE
+def resolve(schema: Schema, root: Schema) -> Schema:
+    """Follow `$ref`, and merge the properties of `allOf`."""
+    while isinstance(schema.get("$ref"), str):
+        node: Any = root
+        for step in schema["$ref"].removeprefix("#/").split("/"):
+            node = node[step]
+        schema = node
+    if "allOf" not in schema:
+        return schema
+    merged: Schema = {"properties": {}, **{k: v for k, v in schema.items() if k != "allOf"}}
+    for part in (resolve(part, root) for part in schema["allOf"]):
+        fields = {**part.get("properties", {}), **merged["properties"]}
+        merged = {**part, **merged, "properties": fields}
+    return merged
 
 
-def _excused(table: exceptions.Pointers, operation: Operation, pointer: str) -> bool:
-    return any(_matches(key, operation.name, pointer) for key in table)
-
-
-def _covered(table: exceptions.Pointers, operation: Operation, pointer: str) -> bool:
-    """Whether a place or anything above it is excused."""
-    steps = re.split(r"(?=\.|\[)", pointer)
-    return any(_excused(table, operation, "".join(steps[: n + 1])) for n in range(len(steps)))
-
-
-def _matches(key: tuple[str, str], operation: str, pointer: str) -> bool:
-    name, pattern = (text.replace("[", "[[]") for text in key)
-    return fnmatchcase(operation, name) and fnmatchcase(pointer, pattern)
+def differences(root: Schema, schema: Schema, value: object, pointer: str = "") -> Iterator[tuple[str, str]]:
+    """Yield `extra` or `missing` and the pointer of each property that only the value or the schema has."""
+    schema = resolve(schema, root)
+    if isinstance(value, list):
+        for part in value:
+            yield from differences(root, schema.get("items", {}), part, pointer + "[]")
+    elif isinstance(value, dict) and "properties" in schema:
+        fields = schema["properties"]
+        for name in {**fields, **value}:
+            path = f"{pointer}.{name}" if pointer else name
+            if name in fields and name in value:
+                yield from differences(root, fields[name], value[name], path)
+            else:
+                yield ("missing" if name in fields else "extra"), path
+    elif isinstance(value, dict):  # a map: Catalog's lists are keyed by id
+        of_values = schema.get("additionalProperties")
+        for part in value.values():
+            path = f"{pointer}.<id>" if pointer else "<id>"
+            yield from differences(root, of_values if isinstance(of_values, dict) else {}, part, path)
