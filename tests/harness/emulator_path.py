@@ -1,7 +1,8 @@
-"""The steps from a connection to a dataset, as a client that knows nothing of this project takes them."""
+"""Create the entities from a base connection to a flow run by plain requests, without the client."""
 
 from __future__ import annotations
 
+from functools import partialmethod
 from typing import Any
 
 import requests
@@ -16,6 +17,9 @@ PRODUCTS = "PayPal.Catalog_Products"
 SHORT = {"Accept": "application/vnd.adobe.xed-id+json"}
 PLAIN = {"Accept": "application/vnd.adobe.xed+json;version=1"}
 FULL = {"Accept": "application/vnd.adobe.xed-full+json; version=1"}
+DAY = 86400
+BASE_ROWS = 320  # the records of PayPal.Catalog_Products at the start
+NEW_ROWS = 3  # new records a day
 COLUMNS = {
     "Product_Id": {"type": "string"},
     "Product_Name": {"type": "string"},
@@ -25,7 +29,7 @@ COLUMNS = {
 
 
 class Path:
-    """One sandbox's services, and the entities of the path made with little typing."""
+    """Call the services of one sandbox, and create the entities from a connection to a dataset."""
 
     def __init__(self, emulator: Emulator, sandbox: str = "prod") -> None:
         self.emulator = emulator
@@ -36,20 +40,12 @@ class Path:
         url = self.api.url + FOUNDATION + service + path
         return self.api.http.request(method, url, timeout=30, **options)
 
-    def registry(self, method: str, path: str, **options: Any) -> requests.Response:
-        """`registry("GET", "/tenant/schemas", headers=SHORT)`."""
-        return self._call("/schemaregistry", method, path, **options)
-
-    def catalog(self, method: str, path: str, **options: Any) -> requests.Response:
-        """`catalog("GET", "/dataSets")`."""
-        return self._call("/catalog", method, path, **options)
-
-    def conversion(self, method: str, path: str, **options: Any) -> requests.Response:
-        """`conversion("GET", "/mappingSets/ID")`."""
-        return self._call("/conversion", method, path, **options)
+    registry = partialmethod(_call, "/schemaregistry")  # `registry("GET", "/tenant/schemas", headers=SHORT)`
+    catalog = partialmethod(_call, "/catalog")
+    conversion = partialmethod(_call, "/conversion")
 
     def field_group(self, title: str = "PayPal products", columns: Any = COLUMNS) -> str:
-        """A field group with the columns under the tenant's namespace; its `$id`."""
+        """Create a field group with the columns under the tenant's namespace; return its `$id`."""
         own = {"_emulator": {"type": "object", "properties": columns}}
         body = {
             "type": "object",
@@ -62,7 +58,7 @@ class Path:
         return str(made(self.registry("POST", "/tenant/fieldgroups", json=body))["$id"])
 
     def schema(self, title: str = "Products", columns: Any = COLUMNS) -> str:
-        """A profile schema that can hold the columns; its `$id`."""
+        """Create a profile schema with the columns; return its `$id`."""
         group = self.field_group(f"{title} fields", columns)
         body = {
             "type": "object",
@@ -73,14 +69,14 @@ class Path:
         return str(made(self.registry("POST", "/tenant/schemas", json=body))["$id"])
 
     def dataset(self, schema: str, name: str = "Products") -> str:
-        """A dataset of the schema; its id."""
+        """Create a dataset of the schema; return its id."""
         reference = {"id": schema, "contentType": "application/vnd.adobe.xed+json;version=1"}
         body = {"name": name, "schemaRef": reference}
         (text,) = made(self.catalog("POST", "/dataSets", params={"requestDataSource": "true"}, json=body))
         return str(text).removeprefix("@/dataSets/")
 
     def mapping(self, schema: str, columns: Any = COLUMNS, prefix: str = "") -> str:
-        """A mapping set of the columns by name; its id."""
+        """Create a mapping set that maps each column by its name; return its id."""
         body = {
             "version": 0,
             "xdmSchema": schema,
@@ -94,11 +90,11 @@ class Path:
         return str(made(self.conversion("POST", "/mappingSets", json=body), 200)["id"])
 
     def base(self, **changes: Any) -> str:
-        """A PayPal connection; its id."""
+        """Create a PayPal connection; return its id."""
         return str(made(self.api.create(**changes))["id"])
 
     def source(self, base: str, table: str = PRODUCTS, **params: Any) -> str:
-        """A source connection; its id."""
+        """Create a source connection; return its id."""
         body = {
             "name": f"{table} source",
             "baseConnectionId": base,
@@ -109,85 +105,78 @@ class Path:
         return str(made(self.api("POST", "/sourceConnections", json=body))["id"])
 
     def target(self, schema: str, dataset: str) -> str:
-        """A target connection; its id."""
-        body = target_body(schema, dataset)
-        return str(made(self.api("POST", "/targetConnections", json=body))["id"])
-
-    def prepared(self, table: str = PRODUCTS, **changes: Any) -> dict[str, Any]:
-        """The body of a flow with everything it needs; `dataset` tells where it goes."""
-        schema = self.schema(f"{table} schema")
-        self.dataset_id = self.dataset(schema, f"{table} dataset")
-        body = {
-            "name": "Products to the lake",
-            "flowSpec": spec(CRM),
-            "sourceConnectionIds": [self.source(self.base(), table)],
-            "targetConnectionIds": [self.target(schema, self.dataset_id)],
-            "transformations": [
-                {"name": "Copy", "params": {"deltaColumn": {"name": "Create_Time"}}},
-                {"name": "Mapping", "params": {"mappingId": self.mapping(schema), "mappingVersion": 0}},
-            ],
-            "scheduleParams": {"startTime": self.now(), "frequency": "day", "interval": 1},
-        }
-        return {**body, **changes}
+        """Create a target connection; return its id."""
+        return str(made(self.api("POST", "/targetConnections", json=target_body(schema, dataset)))["id"])
 
     def joined(
         self, source: str, flow_spec: str, columns: Any, *, prefix: str = "", **changes: Any
     ) -> dict[str, Any]:
-        """The body of a flow from any source connection; `prefix` is where its records have the columns."""
+        """Return the body of a flow of a source connection, whose records have the columns below `prefix`.
+
+        Schema, dataset, target connection and mapping set are created; `dataset_id` is the dataset.
+        """
         schema = self.schema(f"{source} schema", columns)
         self.dataset_id = self.dataset(schema, f"{source} dataset")
-        mapping = self.mapping(schema, columns, prefix)
+        mapping = {"mappingId": self.mapping(schema, columns, prefix), "mappingVersion": 0}
         body = {
             "name": "Anything to the lake",
             "flowSpec": spec(flow_spec),
             "sourceConnectionIds": [source],
             "targetConnectionIds": [self.target(schema, self.dataset_id)],
-            "transformations": [{"name": "Mapping", "params": {"mappingId": mapping, "mappingVersion": 0}}],
+            "transformations": [{"name": "Mapping", "params": mapping}],
         }
         return {**body, **changes}
 
-    def once(self, **changes: Any) -> dict[str, Any]:
-        """The body of a one-time flow."""
-        body = self.prepared()
-        body["transformations"] = body["transformations"][1:]
-        return {**body, "scheduleParams": {"startTime": self.now(), "frequency": "once"}, **changes}
+    def once(self, table: str = PRODUCTS, **changes: Any) -> dict[str, Any]:
+        """Return the body of a one-time flow of a PayPal table."""
+        schedule = {"startTime": self.now(), "frequency": "once"}
+        body = self.joined(self.source(self.base(), table), CRM, COLUMNS, scheduleParams=schedule)
+        return {**body, "name": "Products to the lake", **changes}
+
+    def prepared(self, table: str = PRODUCTS, **changes: Any) -> dict[str, Any]:
+        """Return the body of a daily flow of a PayPal table."""
+        body = self.once(table)
+        copy = {"name": "Copy", "params": {"deltaColumn": {"name": "Create_Time"}}}
+        body["transformations"].insert(0, copy)
+        body["scheduleParams"] |= {"frequency": "day", "interval": 1}
+        return {**body, **changes}
 
     def flow(self, body: dict[str, Any], **params: str) -> str:
-        """A flow; its id."""
+        """Create a flow; return its id."""
         return str(made(self.api("POST", "/flows", json=body, params=params))["id"])
 
     def now(self) -> int:
-        """The emulator's time in whole seconds."""
+        """Return the emulator's time in whole seconds."""
         return int(self.emulator.control("GET", "clock")["now"])
 
     def advance(self, seconds: float) -> None:
-        """Move the clock, and get a new token if the old one is past its day."""
+        """Move the clock ahead, and get a new token: the old one may have expired."""
         self.emulator.advance(seconds)
         self.api.http.headers["Authorization"] = f"Bearer {self.emulator.token()}"
 
     def stop_clock(self) -> None:
-        """From here on only `advance` moves it, so that what lasts a second can be looked at."""
+        """Stop the clock, so that a test can observe a short state; `advance` still moves it."""
         self.emulator.control("POST", "clock", {"running": False})
 
     def get(self, kind: str, entity_id: str) -> dict[str, Any]:
-        """One entity of Flow Service."""
+        """Return an entity of Flow Service."""
         (item,) = made(self.api("GET", f"/{kind}/{entity_id}"), 200)["items"]
         return dict(item)
 
     def runs(self, flow: str) -> list[dict[str, Any]]:
-        """The runs of a flow, oldest first."""
+        """Return the runs of a flow, oldest first."""
         query = {"property": f"flowId=={flow}"}
         return list(made(self.api("GET", "/runs", params=query), 200)["items"])
 
     def rows(self, dataset: str | None = None) -> list[dict[str, Any]]:
-        """What is in a dataset."""
+        """Return the records of a dataset."""
         reply = self.emulator.control("GET", f"datasets/{dataset or self.dataset_id}/rows")
         assert reply["count"] == len(reply["items"])
         return list(reply["items"])
 
 
 def target_body(schema: str, dataset: str) -> dict[str, Any]:
-    """The tutorials' target connection."""
+    """Return the body of the tutorials' target connection."""
     return {
         "name": "Target",
         "data": {"schema": {"id": schema, "version": "application/vnd.adobe.xed-full+json;version=1"}},
@@ -197,23 +186,46 @@ def target_body(schema: str, dataset: str) -> dict[str, Any]:
 
 
 def failure(response: requests.Response) -> str:
-    """The code of a refusal, which nothing but a 4xx with the documented envelope has."""
+    """Return the code of an error with the documented envelope, such as `1304-400`."""
     body = response.json()
     assert body["status"] == response.status_code, response.text
     return str(body["type"]).rsplit("FLOW-", 1)[-1]
 
 
 def replaced(path: str, value: Any) -> list[dict[str, Any]]:
-    """A patch that changes one place."""
+    """Return a patch that replaces one value."""
     return [{"op": "replace", "path": path, "value": value}]
 
 
 def made(response: requests.Response, status: int = 201) -> Any:
-    """The body, if the status is the expected one."""
+    """Return the body of a reply with the expected status."""
     assert response.status_code == status, response.text
     return response.json()
 
 
 def spec(spec_id: str = PAYPAL_SPEC) -> dict[str, str]:
-    """A reference to a spec."""
+    """Return a reference to a spec."""
     return {"id": spec_id, "version": "1.0"}
+
+
+def on_demand(path: Path, flow: str, **params: Any) -> requests.Response:
+    """POST a run on demand, by default for all time; a parameter of None is left out."""
+    window = {"startTime": path.now(), "windowStartTime": 0, "windowEndTime": path.now()}
+    params = {**window, "deltaColumn": {"name": "Create_Time"}, **params}
+    given = {name: value for name, value in params.items() if value is not None}
+    return path.api("POST", "/runs", json={"flowId": flow, "params": given})
+
+
+def retrigger(path: Path, run: str, op: str = "re-trigger") -> requests.Response:
+    """POST to the run's `/action`."""
+    return path.api("POST", f"/runs/{run}/action", params={"op": op})
+
+
+def decide(path: Path, run: str, **decision: Any) -> dict[str, Any]:
+    """Decide how a run ends; return the run."""
+    return dict(path.emulator.control("POST", f"runs/{run}", decision))
+
+
+def ids(rows: list[dict[str, Any]]) -> list[str]:
+    """Return the products' ids."""
+    return [row["_emulator"]["Product_Id"] for row in rows]

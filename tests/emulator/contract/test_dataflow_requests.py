@@ -1,4 +1,4 @@
-"""Every request from a base connection to a run that ended is one that Adobe's documents allow."""
+"""Every request from a base connection to a finished run conforms to Adobe's documents."""
 
 from __future__ import annotations
 
@@ -17,12 +17,9 @@ import requests
 
 from tests.harness.contract import openapi
 from tests.harness.contract.openapi import ContractError
-from tests.harness.contract.recording import check, hook, needs_openapi, run, sent
+from tests.harness.contract.recording import check, run
 from tests.harness.emulator import Emulator
 from tests.harness.pipeline import Pipeline
-
-pytestmark = needs_openapi
-__all__ = ["hook", "sent"]
 
 ONCE: dict[str, Any] = {"schedule": {"frequency": "once"}, "delta_column": None}
 OLD, UPDATE = {"description": "Old"}, {"if_exists": "update", "description": "New"}
@@ -35,19 +32,19 @@ QUOTED = 'it\'s, "n" == 日本'
 
 @pytest.fixture
 def pipeline(emulator: Emulator, hook: Any) -> Pipeline:
-    """What the operators stand on is made by other means, and not recorded."""
+    """Return a pipeline that creates its entities by plain requests, which are not recorded."""
     return Pipeline(emulator, hook)
 
 
 def often(pipeline: Pipeline) -> str:
-    """The id of a dataflow that has run several times."""
+    """Return the id of a dataflow that has run several times."""
     flow = pipeline.dataflow(schedule={"frequency": "minute", "interval": 15})
     pipeline.emulator.advance(7200)
     return flow
 
 
 def run_once(pipeline: Pipeline) -> str:
-    """The id of a run on demand."""
+    """Return the id of a run on demand."""
     flow = pipeline.dataflow(**ONCE)
     pipeline.emulator.advance(3600)
     window = {"window_start": 1_700_000_000, "window_end": "2027-01-01", "delta_column": "Create_Time"}
@@ -70,24 +67,24 @@ def wait(pipeline: Pipeline) -> None:
 
 
 def wait_in_a_triggerer(pipeline: Pipeline) -> None:
-    """What the poller asks for many waits: by the runs' ids, and by dataflow with and without a bound."""
+    """Poll as the poller does for many waits: by run ids, and by dataflow with and without a time limit."""
     from airflow_provider_aep.flow_runs.fetch import Fetched, RunFetcher
     from airflow_provider_aep.hooks.aio import AsyncFlowService
 
     flow = often(pipeline)
     runs = [item["id"] for item in pipeline.hook.list_runs(flow)]
 
-    async def look() -> Fetched:
+    async def fetch() -> Fetched:
         seen = Fetched()
         async with AsyncFlowService() as service:
-            looks = RunFetcher(service)
-            await looks.fetch_runs(runs, (), seen)
-            await looks.fetch_runs(runs[:1], (), seen)
-            await looks.fetch_runs_of({flow: time.time() - 60}, (), seen)
-            await looks.fetch_runs_of({flow: None}, (), seen)
+            fetcher = RunFetcher(service)
+            await fetcher.fetch_runs(runs, (), seen)
+            await fetcher.fetch_runs(runs[:1], (), seen)
+            await fetcher.fetch_runs_of({flow: time.time() - 60}, (), seen)
+            await fetcher.fetch_runs_of({flow: None}, (), seen)
         return seen
 
-    seen = asyncio.run(look())
+    seen = asyncio.run(fetch())
     assert (seen.trouble, seen.errors) == (None, {})
     assert len(seen.runs) == len(runs) > 1
 
@@ -134,14 +131,14 @@ ACTIONS: dict[str, tuple[Callable[[Pipeline], Any], set[str]]] = {
 def test_every_request_keeps_to_the_openapi(
     pipeline: Pipeline, sent: list[Any], action: Any, operations: set[str]
 ) -> None:
-    """Paths, query, headers and bodies, by Adobe's own files; and what answers them does."""
+    """Path, query, headers and bodies of both sides conform to Adobe's OpenAPI files."""
     action(pipeline)
     assert operations <= set(check(sent))
 
 
 @pytest.fixture
 def everything(pipeline: Pipeline, sent: list[requests.Response]) -> list[requests.Response]:
-    """What it takes to make a dataflow, to change it, and to run it."""
+    """Create, change and run a dataflow."""
     pipeline.dataflow(**ONCE, **OLD)
     pipeline.dataflow(**ONCE, **UPDATE)
     run_again(pipeline)
@@ -150,11 +147,11 @@ def everything(pipeline: Pipeline, sent: list[requests.Response]) -> list[reques
 
 @pytest.fixture
 def by_operation(everything: list[requests.Response]) -> dict[str, requests.Response]:
-    """The last exchange of each operation."""
+    """Return the last exchange of each operation."""
     return {openapi.operation_of(reply): reply for reply in everything if "/ims/" not in str(reply.url)}
 
 
-PLACES: dict[str, list[list[Any]]] = {
+OBJECTS: dict[str, list[list[Any]]] = {
     f"POST {SOURCES}": [[], ["data"], ["connectionSpec"]],
     f"POST {TARGETS}": [[], ["data"], ["data", "schema"], ["params"], ["connectionSpec"]],
     "POST /flows": [
@@ -170,19 +167,19 @@ PLACES: dict[str, list[list[Any]]] = {
 
 
 def test_a_field_too_many_is_found(by_operation: dict[str, requests.Response]) -> None:
-    """In each body, at each depth: the check is no rubber stamp."""
-    for operation, places in PLACES.items():
+    """The check finds an unknown field in each body, at each depth."""
+    for operation, objects in OBJECTS.items():
         reply = by_operation[operation]
-        for place in places:
+        for steps in objects:
             body = json.loads(reply.request.body or "")
-            functools.reduce(operator.getitem, place, body)["surprise"] = 1
+            functools.reduce(operator.getitem, steps, body)["surprise"] = 1
             planted = with_request(reply, body=json.dumps(body))
             with pytest.raises(ContractError, match="surprise"):
                 openapi.check_response(planted)
 
 
 def test_a_parameter_too_many_is_found(by_operation: dict[str, requests.Response]) -> None:
-    """In each query."""
+    """The check finds an unknown parameter in each query."""
     for reply in by_operation.values():
         joint = "&" if "?" in str(reply.request.url) else "?"
         with pytest.raises(ContractError, match="query parameter surprise"):
@@ -192,7 +189,7 @@ def test_a_parameter_too_many_is_found(by_operation: dict[str, requests.Response
 def test_an_action_without_its_name_or_with_another_is_found(
     by_operation: dict[str, requests.Response],
 ) -> None:
-    """`op` is required, and one of a few."""
+    """The check requires `op`, and one of the documented values."""
     for operation in ("POST /flows/{}/action", "POST /runs/{}/action"):
         url = str(by_operation[operation].request.url).partition("?")[0]
         for query, words in (("", "op is missing"), ("?op=restart", "is not one of")):
@@ -201,14 +198,14 @@ def test_an_action_without_its_name_or_with_another_is_found(
 
 
 def test_a_patch_of_what_is_not_there_is_found(by_operation: dict[str, requests.Response]) -> None:
-    """A path with a typo."""
+    """The check finds a path with a typo."""
     body = [{"op": "replace", "path": "/transformation", "value": []}]
     with pytest.raises(ContractError, match="leads to nothing"):
         openapi.check_response(with_request(by_operation["PATCH /flows/{}"], body=json.dumps(body)))
 
 
 def with_request(reply: requests.Response, **changes: Any) -> requests.Response:
-    """The same exchange with another request."""
+    """Return the same exchange with another request."""
     changed = copy.copy(reply)
     changed.request = reply.request.copy()
     for name, value in changes.items():
@@ -217,7 +214,7 @@ def with_request(reply: requests.Response, **changes: Any) -> requests.Response:
 
 
 def test_each_deviation_is_made(by_operation: dict[str, requests.Response]) -> None:
-    """An exception that nobody needs any more should go."""
+    """The client still makes each deviation; an unused one must be deleted."""
     sent = {name: reply.request for name, reply in by_operation.items()}
     queries = {name: parse_qs(urlsplit(str(request.url)).query) for name, request in sent.items()}
     flow, run_of = (json.loads(sent[name].body or "") for name in ("POST /flows", "POST /runs"))

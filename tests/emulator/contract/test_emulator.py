@@ -1,4 +1,4 @@
-"""Every reply of the emulator keeps to Adobe's OpenAPI, or to the document that contradicts it."""
+"""Every reply of the emulator conforms to Adobe's OpenAPI, or to the document that contradicts it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,7 @@ import pytest
 import requests
 
 from tests.harness.contract import openapi
-from tests.harness.contract.recording import needs_openapi
 from tests.harness.emulator import PAYPAL_SPEC, Emulator, paypal_body
-
-pytestmark = needs_openapi
 
 Call = Callable[..., requests.Response]
 FLOW_CRM = "14518937-270c-4525-bdec-c2ba7cce3860"
@@ -20,7 +17,7 @@ FLOW_CRM = "14518937-270c-4525-bdec-c2ba7cce3860"
 
 @pytest.fixture
 def api(emulator: Emulator) -> Call:
-    """Calls that are checked as they are made; an unexpected status fails at once."""
+    """Return a client that checks each call and its status."""
     plain = emulator.api()
 
     def call(expected: int, method: str, path: str, **options: Any) -> requests.Response:
@@ -34,12 +31,12 @@ def api(emulator: Emulator) -> Call:
 
 @pytest.fixture
 def connection(api: Call) -> str:
-    """The id of a PayPal connection."""
+    """Return the id of a PayPal connection."""
     return str(api(201, "POST", "/connections", json=paypal_body(description="For tests")).json()["id"])
 
 
 def test_connection_life(api: Call, connection: str) -> None:
-    """From POST to DELETE, each step by the book."""
+    """Each step from POST to DELETE conforms."""
     item = api(200, "GET", f"/connections/{connection}").json()["items"][0]
     api(200, "GET", f"/connections/{connection}/test")
     api(200, "GET", f"/connections/{connection}/explore", params={"objectType": "ROOT"})
@@ -54,7 +51,7 @@ def test_connection_life(api: Call, connection: str) -> None:
 
 
 def test_connection_lists(api: Call, connection: str) -> None:
-    """Whole, filtered, counted, a page at a time."""
+    """Lists conform: whole, filtered, counted and paged."""
     api(201, "POST", "/connections", json=paypal_body("Another"))
     api(200, "GET", "/connections")
     api(
@@ -69,7 +66,7 @@ def test_connection_lists(api: Call, connection: str) -> None:
 
 
 def test_source_connections(api: Call, connection: str) -> None:
-    """The part of `/sourceConnections` that there is."""
+    """The operations on source connections conform."""
     body = {
         "name": "Products",
         "baseConnectionId": connection,
@@ -86,7 +83,7 @@ def test_source_connections(api: Call, connection: str) -> None:
 
 
 def test_specs(api: Call) -> None:
-    """What the platform offers."""
+    """Connection specs and flow specs conform."""
     api(200, "GET", "/connectionSpecs")
     api(200, "GET", f"/connectionSpecs/{PAYPAL_SPEC}")
     api(200, "GET", "/flowSpecs", params={"property": 'name=="CRMToAEP"'})
@@ -95,7 +92,7 @@ def test_specs(api: Call) -> None:
 
 @pytest.mark.parametrize("path", ["/", "/sandboxes", "/sandboxes/prod"])
 def test_sandboxes(emulator: Emulator, path: str) -> None:
-    """Sandbox management."""
+    """Sandbox management conforms."""
     url = f"{emulator.url}/data/foundation/sandbox-management{path}"
     response = emulator.api().http.get(url)
     assert response.status_code == 200
@@ -103,7 +100,7 @@ def test_sandboxes(emulator: Emulator, path: str) -> None:
 
 
 def test_errors(api: Call, connection: str) -> None:
-    """Both families of errors, in their documented shapes."""
+    """The errors of gateway and Flow Service conform."""
     path = f"/connections/{connection}"
     api(404, "GET", "/connections/none")
     api(400, "POST", "/connections", json={"name": "No spec"})

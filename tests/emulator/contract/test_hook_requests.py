@@ -1,7 +1,7 @@
-"""Every request that hook and operators send is one that Adobe's documents allow.
+"""Every request of hook and operators conforms to Adobe's documents.
 
-The requests are taken from the hook's own session, as they leave, and each is held against the OpenAPI with
-the emulator's reply. Where the two of Adobe's documents disagree, :data:`DEVIATIONS` says whom we follow.
+The hook's session records each request. The check compares it and the emulator's reply with the OpenAPI.
+If two documents of Adobe's differ, `DEVIATIONS` names the one that the client follows.
 """
 
 from __future__ import annotations
@@ -13,11 +13,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.harness.contract.recording import check, hook, needs_openapi, run, sent
+from tests.harness.contract.recording import check, run
 from tests.harness.emulator import FLOW_SERVICE, PAYPAL_AUTH, PAYPAL_ID, PAYPAL_SECRET, PAYPAL_SPEC
-
-pytestmark = needs_openapi
-__all__ = ["hook", "sent"]
 
 DEVIATIONS = {
     "a PATCH's body is a list": "update tutorial: a list of operations, typed a single one",
@@ -88,13 +85,13 @@ OPERATORS: dict[str, Callable[[Any], Any]] = {
     ids=[*(f"hook: {name}" for name in HOOK), *(f"operator: {name}" for name in OPERATORS)],
 )
 def test_every_request_keeps_to_the_openapi(hook: Any, sent: list[Any], action: Any) -> None:
-    """Paths, query, headers and bodies, by Adobe's own files."""
+    """Path, query, headers and bodies conform to Adobe's OpenAPI files."""
     action(hook)
     check(sent)
 
 
 def test_the_token_request_is_the_documented_one(hook: Any, sent: list[Any]) -> None:
-    """Server-to-server guide: four parameters in a form body, none in the URL, no other headers."""
+    """The request has four parameters in a form body and none in the URL (server-to-server guide)."""
     hook.list_connections()
     request = sent[0].request
     assert urlsplit(request.url).path == "/ims/token/v3"
@@ -104,7 +101,7 @@ def test_the_token_request_is_the_documented_one(hook: Any, sent: list[Any]) -> 
 
 
 def test_each_deviation_is_made_and_justified(hook: Any, sent: list[Any]) -> None:
-    """An exception that nobody needs any more should go."""
+    """The client still makes each deviation; an unused one must be deleted."""
     patch(hook)
     hook.explore(create(hook), object_type="table", object=TABLE, preview=True)
     (patched,) = [reply.request for reply in sent if reply.request.method == "PATCH"]
@@ -121,7 +118,7 @@ def test_each_deviation_is_made_and_justified(hook: Any, sent: list[Any]) -> Non
 
 
 def test_a_create_names_its_spec_with_a_version(hook: Any, sent: list[Any]) -> None:
-    """Documents disagree whether it may be left out, so it is not."""
+    """A create names the version: the documents differ whether it is optional."""
     create(hook)
     body = json.loads(sent[-1].request.body)
     assert body["connectionSpec"] == {"id": PAYPAL_SPEC, "version": "1.0"}
@@ -130,7 +127,7 @@ def test_a_create_names_its_spec_with_a_version(hook: Any, sent: list[Any]) -> N
 
 
 def test_an_etag_goes_back_with_its_quotes(hook: Any, sent: list[Any]) -> None:
-    """Destinations API: "always need to wrap this header in double quotes"."""
+    """The etag keeps its quotes (Destinations API: "always need to wrap this header in double quotes")."""
     patch(hook)
     assert sent[-1].request.headers["If-Match"].startswith('"')
     assert urlsplit(sent[-1].request.url).path.startswith(FLOW_SERVICE)

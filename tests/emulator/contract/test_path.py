@@ -1,4 +1,4 @@
-"""The path from schema to rows keeps to Adobe's OpenAPI files, or to the document that contradicts one."""
+"""The services from schema to records conform to Adobe's OpenAPI, or to the document that contradicts it."""
 
 from __future__ import annotations
 
@@ -6,53 +6,20 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-import requests
 
 from tests.harness.contract import openapi
-from tests.harness.contract.recording import needs_openapi
-from tests.harness.emulator import Emulator
-from tests.harness.emulator_path import FULL, PLAIN, PROFILE, SHORT, Path, target_body
+from tests.harness.contract.recording import CheckedPath, answered
+from tests.harness.emulator_path import FULL, PLAIN, PROFILE, SHORT, target_body
 
-pytestmark = needs_openapi
 SCHEMAS = "/tenant/schemas"
 
 
-class Checked(Path):
-    """Every call is checked as it is made, those of the helpers too."""
-
-    def __init__(self, emulator: Emulator) -> None:
-        super().__init__(emulator)
-        self.seen: set[str] = set()
-        self.api.http.hooks["response"].append(self._check)
-
-    def _check(self, response: requests.Response, **_: Any) -> None:
-        openapi.check_response(response)
-
-    def flows(self, expected: int, method: str, path: str, **options: Any) -> Any:
-        """One call to Flow Service, with the status it must have."""
-        return answered(self.api(method, path, **options), expected)
-
-
-def answered(response: requests.Response, expected: int) -> Any:
-    """The body."""
-    assert response.status_code == expected, response.text
-    return response.json() if response.content else None
-
-
-@pytest.fixture
-def path(emulator: Emulator) -> Checked:
-    """Checked calls; the clock stands."""
-    path = Checked(emulator)
-    path.stop_clock()
-    return path
-
-
-def test_registry(path: Checked) -> None:
-    """Schemas and field groups, listed, looked up, changed."""
+def test_registry(path: CheckedPath) -> None:
+    """Schemas and field groups conform when they are listed, read and changed."""
     schema = path.schema()
-    place = f"{SCHEMAS}/{quote(schema, safe='')}"
+    url = f"{SCHEMAS}/{quote(schema, safe='')}"
     for accept in (PLAIN, FULL):
-        answered(path.registry("GET", place, headers=accept), 200)
+        answered(path.registry("GET", url, headers=accept), 200)
     whole = {"Accept": "application/vnd.adobe.xed+json"}
     for kind in ("schemas", "fieldgroups", "mixins", "classes"):
         for container in ("tenant", "global"):
@@ -60,20 +27,20 @@ def test_registry(path: Checked) -> None:
                 answered(path.registry("GET", f"/{container}/{kind}", headers=accept), 200)
     answered(path.registry("GET", "/stats"), 200)
     patch = [{"op": "replace", "path": "/title", "value": "Renamed"}]
-    answered(path.registry("PATCH", place, json=patch), 200)
+    answered(path.registry("PATCH", url, json=patch), 200)
     body = {"type": "object", "title": "Other", "description": "", "allOf": [{"$ref": PROFILE}]}
-    answered(path.registry("PUT", place, json=body), 200)
-    answered(path.registry("GET", place), 400)
+    answered(path.registry("PUT", url, json=body), 200)
+    answered(path.registry("GET", url), 400)
     answered(path.registry("GET", SCHEMAS), 400)
     answered(path.registry("GET", f"{SCHEMAS}/nothing", headers=PLAIN), 404)
     bad_version = {"Accept": "application/vnd.adobe.xed+json; version=9"}
-    answered(path.registry("GET", place, headers=bad_version), 406)
+    answered(path.registry("GET", url, headers=bad_version), 406)
     answered(path.registry("POST", SCHEMAS, json=body), 400)
-    answered(path.registry("DELETE", place), 204)
+    answered(path.registry("DELETE", url), 204)
 
 
-def test_catalog(path: Checked) -> None:
-    """Datasets and batches."""
+def test_catalog(path: CheckedPath) -> None:
+    """Datasets and batches conform."""
     body = path.prepared()
     path.flow(body)
     path.advance(10)
@@ -89,8 +56,8 @@ def test_catalog(path: Checked) -> None:
     answered(path.catalog("GET", f"/dataSets/{dataset}"), 404)
 
 
-def test_data_prep(path: Checked) -> None:
-    """Mapping sets, by the OpenAPI's body."""
+def test_data_prep(path: CheckedPath) -> None:
+    """Mapping sets conform with the OpenAPI's body."""
     schema = path.schema()
     mapping = {"sourceType": "ATTRIBUTE", "source": "Product_Id", "destination": "_emulator.Product_Id"}
     reference = {"id": schema, "contentType": "application/vnd.adobe.xed-full+json;version=1"}
@@ -107,8 +74,8 @@ def test_data_prep(path: Checked) -> None:
     answered(path.conversion("POST", "/mappingSets", json={**body, "mappings": []}), 400)
 
 
-def test_ends(path: Checked) -> None:
-    """Source and target connections, PATCH and action among them."""
+def test_ends(path: CheckedPath) -> None:
+    """Source and target connections conform, with PATCH and `/action`."""
     schema = path.schema()
     body = target_body(schema, path.dataset(schema))
     target = path.flows(201, "POST", "/targetConnections", json=body, params={"mode": "draft"})["id"]
@@ -124,8 +91,8 @@ def test_ends(path: Checked) -> None:
         path.flows(404, "GET", f"/{kind}/{entity}")
 
 
-def test_flows_and_runs(path: Checked) -> None:
-    """From the body to the rows."""
+def test_flows_and_runs(path: CheckedPath) -> None:
+    """Dataflows and runs conform, from the body to the records."""
     body = path.prepared(description="Every day")
     flow = path.flow(body)
     path.flows(200, "GET", f"/flows/{flow}")
@@ -162,12 +129,12 @@ def test_flows_and_runs(path: Checked) -> None:
 
 
 def test_the_check_sees_into_maps_and_allof() -> None:
-    """Catalog's maps by id, and the registry's definitions, which are Swagger's."""
+    """The check compares maps (Catalog's, by id) and `allOf` (the registry's definitions)."""
     headers = {"Authorization": "x", "x-api-key": "x", "x-gw-ims-org-id": "x", "x-sandbox-name": "x"}
 
     def check(path: str, body: Any) -> None:
-        place = f"/data/foundation{path}"
-        openapi.check_exchange("GET", place, {}, {**headers, "Accept": "x"}, None, 200, {}, body)
+        url = f"/data/foundation{path}"
+        openapi.check_exchange("GET", url, {}, {**headers, "Accept": "x"}, None, 200, {}, body)
 
     check("/catalog/dataSets", {"5e8918669cbbee18ad9771f3": {"name": "x"}})
     for bad in ({"surprise": 1}, {"name": 7}, 7):

@@ -1,4 +1,4 @@
-"""Every request about files, resources and streams is one that Adobe's documents allow."""
+"""Every request about files, resources and streams conforms to Adobe's documents."""
 
 from __future__ import annotations
 
@@ -10,13 +10,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from tests.harness.contract.recording import check, hook, needs_openapi, run, sent
+from tests.harness.contract.recording import check, run
 from tests.harness.emulator import Emulator
 from tests.harness.emulator_path import Path
 from tests.harness.places import LANDING_ZONE, LAVA, base_of
-
-pytestmark = needs_openapi
-__all__ = ["hook", "sent"]
 
 TABBED = {
     "path": "/orders/*.csv",
@@ -37,21 +34,21 @@ COLLECT = "POST /sourceConnections"
 
 @pytest.fixture
 def client(emulator: Emulator, hook: Any) -> Path:
-    """What the operators stand on is made by other means, and not recorded."""
+    """Return a client that creates entities by plain requests, which are not recorded."""
     return Path(emulator)
 
 
-def inspect(client: Path, source: str, **place: Any) -> Any:
-    return run("explore", "PreviewTableOperator", connection_id=base_of(client, source), **place)
+def inspect(client: Path, source: str, **source_object: Any) -> Any:
+    return run("explore", "PreviewTableOperator", connection_id=base_of(client, source), **source_object)
 
 
-def collect(client: Path, base: str | None, **place: Any) -> Any:
+def collect(client: Path, base: str | None, **source_object: Any) -> Any:
     origin = {"connection_id": base_of(client, base)} if base else {}
-    return run("dataflows", "CreateSourceConnectionOperator", name="Any", **origin, **place)
+    return run("dataflows", "CreateSourceConnectionOperator", name="Any", **origin, **source_object)
 
 
 def stream(client: Path) -> None:
-    """From a source without a base connection to the URL that takes its rows."""
+    """Create a dataflow of a source without a base connection, and read its streaming endpoint."""
     schema = client.schema()
     flow = run(
         "dataflows",
@@ -98,13 +95,13 @@ ACTIONS: dict[str, tuple[Callable[[Path], Any], set[str]]] = {
 def test_every_request_keeps_to_the_openapi(
     client: Path, sent: list[Any], action: Any, operations: set[str]
 ) -> None:
-    """Paths, query, headers and bodies, by Adobe's own files; and what answers them does."""
+    """Path, query, headers and bodies of both sides conform to Adobe's OpenAPI files."""
     action(client)
     assert operations <= set(check(sent))
 
 
-def test_how_places_are_explored(client: Path, sent: list[Any]) -> None:
-    """The queries of the tutorials: of a file's form all is said, or nothing."""
+def test_how_source_objects_are_explored(client: Path, sent: list[Any]) -> None:
+    """The query is that of the tutorials: the file's whole format, or none of it."""
     inspect(client, "Amazon S3", file=ZIPPED)
     inspect(client, "Amazon S3", file="/customers.csv")
     inspect(client, "Stripe", resource="charges")
@@ -147,12 +144,12 @@ BODIES: dict[str, tuple[str | None, dict[str, Any], dict[str, Any], dict[str, An
 }
 
 
-@pytest.mark.parametrize(("base", "place", "data", "params"), BODIES.values(), ids=BODIES)
-def test_how_places_are_collected(
-    client: Path, sent: list[Any], base: str | None, place: Any, data: Any, params: Any
+@pytest.mark.parametrize(("base", "source_object", "data", "params"), BODIES.values(), ids=BODIES)
+def test_how_source_objects_are_collected(
+    client: Path, sent: list[Any], base: str | None, source_object: Any, data: Any, params: Any
 ) -> None:
-    """The bodies of the collect tutorials; no base connection where there is none."""
-    collect(client, base, **place)
+    """The bodies are those of the collect tutorials, with a base connection only if the source has one."""
+    collect(client, base, **source_object)
     (body,) = [json.loads(reply.request.body) for reply in sent if reply.request.url.endswith(COLLECT[5:])
                and reply.request.method == "POST"]  # fmt: skip
     assert (body["data"], body["params"]) == (data, params)

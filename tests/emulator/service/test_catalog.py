@@ -1,4 +1,4 @@
-"""Catalog: datasets."""
+"""Test Catalog's datasets."""
 
 from __future__ import annotations
 
@@ -10,14 +10,8 @@ from tests.harness.emulator import Emulator
 from tests.harness.emulator_path import Path, made
 
 
-@pytest.fixture
-def path(emulator: Emulator) -> Path:
-    """The services of sandbox `prod`."""
-    return Path(emulator)
-
-
 def test_dataset(emulator: Emulator, path: Path) -> None:
-    """201 with a reference and a `Location`; a map by id; 200 with a reference when it goes."""
+    """POST returns 201 with a reference and `Location`, GET a map by id, DELETE 200 with a reference."""
     schema = path.schema()
     body = {"name": "Products", "description": "Daily", "schemaRef": {"id": schema}}
     response = path.catalog("POST", "/dataSets", json=body)
@@ -36,13 +30,13 @@ def test_dataset(emulator: Emulator, path: Path) -> None:
 
 
 def test_changing(path: Path) -> None:
-    """By an object of what changes, or by JSON Patch; a schema stays."""
+    """PATCH accepts a partial object or JSON Patch; the schema cannot be changed."""
     dataset = path.dataset(path.schema())
-    place = f"/dataSets/{dataset}"
-    assert made(path.catalog("PATCH", place, json={"description": "Daily"}), 200) == [f"@{place}"]
+    url = f"/dataSets/{dataset}"
+    assert made(path.catalog("PATCH", url, json={"description": "Daily"}), 200) == [f"@{url}"]
     patch = [{"op": "add", "path": "/tags/owner", "value": ["me"]}]
-    made(path.catalog("PATCH", place, json=patch), 200)
-    item = made(path.catalog("GET", place), 200)[dataset]
+    made(path.catalog("PATCH", url, json=patch), 200)
+    item = made(path.catalog("GET", url), 200)[dataset]
     assert (item["name"], item["description"], item["tags"]) == ("Products", "Daily", {"owner": ["me"]})
     assert item["version"] == "1.0.2"
     for bad in (
@@ -55,13 +49,13 @@ def test_changing(path: Path) -> None:
         [{"op": "remove", "path": "/name"}],
         [{"op": "add", "path": "/a/b", "value": 1}],
     ):
-        assert path.catalog("PATCH", place, json=bad).status_code == 400, bad
-    assert made(path.catalog("GET", place), 200)[dataset] == item
+        assert path.catalog("PATCH", url, json=bad).status_code == 400, bad
+    assert made(path.catalog("GET", url), 200)[dataset] == item
     assert path.catalog("PATCH", "/dataSets/nothing", json={"name": "x"}).status_code == 404
 
 
 def test_lists(path: Path) -> None:
-    """By name, by property, in pages, with a choice of fields."""
+    """A list is filtered by name and property, paged, and reduced to some fields."""
     schema = path.schema()
     ids = [path.dataset(schema, name) for name in ("b", "a", "b")]
 
@@ -98,7 +92,7 @@ def test_lists(path: Path) -> None:
     ],
 )
 def test_bad_datasets(path: Path, change: dict[str, Any]) -> None:
-    """Refused, and nothing is left behind."""
+    """An invalid dataset is refused, and nothing is stored."""
     body = {"name": "Products", "schemaRef": {"id": path.schema()}, **change}
     response = path.catalog("POST", "/dataSets", json=body)
     assert response.status_code == 400, response.text

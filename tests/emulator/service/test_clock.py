@@ -1,4 +1,4 @@
-"""The emulator's clock where the computer's goes back."""
+"""Test the emulator's clock when the computer's clock is set back."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ HOUR = 3600.0
 
 @pytest.fixture
 def computer(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The computer's time, as a test sets it."""
+    """Set the computer's time."""
     now = [1_000_000.0]
     monkeypatch.setattr(time, "time", lambda: now[0])
     return now
 
 
-def test_it_goes_on(computer: list[float]) -> None:
-    """From where it stood, as fast as the computer's, and ahead with it."""
+def test_the_clock_continues(computer: list[float]) -> None:
+    """The clock continues from its last time, as fast as the computer's, and follows it ahead."""
     clock = Clock(offset=10)
     computer[0] += 5
     assert clock.now() == 1_000_015
@@ -34,8 +34,8 @@ def test_it_goes_on(computer: list[float]) -> None:
     assert clock.now() == 1_000_022 + HOUR
 
 
-def test_it_stands(computer: list[float]) -> None:
-    """What happens meanwhile does not count."""
+def test_a_stopped_clock(computer: list[float]) -> None:
+    """Changes of the computer's clock do not count while the clock is stopped."""
     clock = Clock()
     clock.stop()
     computer[0] -= HOUR
@@ -47,7 +47,7 @@ def test_it_stands(computer: list[float]) -> None:
 
 
 def test_a_reset(computer: list[float]) -> None:
-    """Real time again, whatever that is."""
+    """A reset returns to real time."""
     clock = Clock()
     computer[0] -= HOUR
     assert clock.now() == 1_000_000
@@ -55,8 +55,8 @@ def test_a_reset(computer: list[float]) -> None:
     assert clock.now() == 1_000_000 - HOUR
 
 
-def test_replies_are_dated_by_it(emulator: Emulator) -> None:
-    """A client that compares clocks sees the platform's, not the computer's."""
+def test_the_date_header(emulator: Emulator) -> None:
+    """The `Date` header has the emulator's time, not the computer's."""
     emulator.advance(HOUR)
     reply = emulator.http.get(f"{emulator.url}/data/foundation/flowservice/connections", timeout=10)
     dated = parsedate_to_datetime(reply.headers["date"]).timestamp()

@@ -1,4 +1,4 @@
-"""Base connections: creating, reading, testing, exploring, changing, deleting."""
+"""Test base connections: create, read, test, explore, change, delete."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 
 from tests.harness import canary
 from tests.harness.emulator import PAYPAL_AUTH, PAYPAL_SECRET, PAYPAL_SPEC, Api, Emulator, paypal_body
+from tests.harness.emulator_path import failure
 
 ETAG = re.compile(r'"[0-9a-f]{8}-0000-0200-0000-[0-9a-f]{8}0000"')
 MYSQL = "26d738e0-8963-47ea-aadf-c60de735468a"
@@ -21,27 +22,16 @@ TABLES = [
 ]
 
 
-@pytest.fixture
-def api(emulator: Emulator) -> Api:
-    """The API of sandbox `prod`."""
-    return emulator.api()
-
-
 def item(api: Api, connection_id: str) -> dict[str, Any]:
-    """The one item of GET."""
+    """Return the one item of a GET."""
     response = api("GET", f"/connections/{connection_id}")
     assert response.status_code == 200, response.text
     (found,) = response.json()["items"]
     return dict(found)
 
 
-def code(response: Any) -> str:
-    """`1415-400` of an error's type."""
-    return str(response.json()["type"].removeprefix("https://ns.adobe.com/aep/errors/FLOW-"))
-
-
 def test_create_and_get(emulator: Emulator, api: Api) -> None:
-    """As in Adobe's PayPal tutorial."""
+    """The exchange is that of Adobe's PayPal tutorial."""
     response = api.create(description="For tests")
     assert response.status_code == 201
     created = response.json()
@@ -59,12 +49,12 @@ def test_create_and_get(emulator: Emulator, api: Api) -> None:
 
 
 def test_names_are_not_unique(api: Api) -> None:
-    """No document says they are."""
+    """Two connections can have the same name: no document forbids it."""
     assert api.create("Same").json()["id"] != api.create("Same").json()["id"]
 
 
 def test_created_at(emulator: Emulator, api: Api) -> None:
-    """Strictly increasing over all kinds of a sandbox, on the emulator's clock."""
+    """`createdAt` increases strictly over all kinds of a sandbox, on the emulator's clock."""
     ids = [api.create(str(n)).json()["id"] for n in range(20)]
     source = api.create_source(ids[0]).json()["id"]
     times = [item(api, connection_id)["createdAt"] for connection_id in ids]
@@ -76,7 +66,7 @@ def test_created_at(emulator: Emulator, api: Api) -> None:
 
 
 def test_defaults(api: Api) -> None:
-    """The spec's version and PayPal's host may be left out."""
+    """The spec's version and PayPal's host are optional."""
     body = paypal_body(connectionSpec={"id": PAYPAL_SPEC})
     del body["auth"]["params"]["host"]
     found = item(api, api("POST", "/connections", json=body).json()["id"])
@@ -85,7 +75,7 @@ def test_defaults(api: Api) -> None:
 
 
 def changed(path: str, value: Any) -> dict[str, Any]:
-    """The tutorial's body with one place changed; `...` removes it."""
+    """Return the tutorial's body with one value replaced; `...` removes it."""
     body: dict[str, Any] = copy.deepcopy(paypal_body())
     *steps, last = path.split(".")
     node = body
@@ -127,22 +117,22 @@ def changed(path: str, value: Any) -> dict[str, Any]:
     ],
 )
 def test_refused_bodies(emulator: Emulator, api: Api, body: Any, expected: str) -> None:
-    """By the auth spec's JSON Schema and the error catalogue; nothing is left behind."""
+    """An invalid body gets the catalogue's error, and nothing is stored."""
     response = api("POST", "/connections", json=body)
     assert response.status_code == 400
-    assert code(response) == expected
+    assert failure(response) == expected
     assert PAYPAL_SECRET not in response.text
     assert emulator.state()["connections"] == 0
 
 
 def test_wrong_credentials(api: Api) -> None:
-    """Taken by default; `/test` tells, and nothing can be explored."""
+    """By default wrong credentials are accepted; `/test` fails, and `/explore` is refused."""
     wrong = api.create(secret=canary.OTHER_SECRET).json()["id"]
     assert item(api, wrong)["state"] == "enabled"
     response = api("GET", f"/connections/{wrong}/test")
     assert (response.status_code, response.json()) == (200, {"result": False})
     response = api("GET", f"/connections/{wrong}/explore", params={"objectType": "root"})
-    assert code(response) == "1308-400"
+    assert failure(response) == "1308-400"
     assert "could not be processed. Error message:" in response.text
     right = api.create().json()["id"]
     assert api("GET", f"/connections/{right}/test").json() == {"result": True}
@@ -150,7 +140,7 @@ def test_wrong_credentials(api: Api) -> None:
 
 @pytest.mark.parametrize("case", [str.lower, str.upper])
 def test_explore(api: Api, case: Any) -> None:
-    """A bare array of tables; columns in the tutorial's words; rows on request."""
+    """The root is an array of tables; a table has the tutorial's columns, and rows on request."""
     path = f"/connections/{api.create().json()['id']}/explore"
     tables = api("GET", path, params={"objectType": case("root")}).json()
     assert [table["path"] for table in tables] == TABLES
@@ -189,19 +179,19 @@ def test_explore(api: Api, case: Any) -> None:
     ],
 )
 def test_explore_refusals(api: Api, query: dict[str, str], expected: str) -> None:
-    """The sources error catalogue."""
+    """Each invalid query gets the sources catalogue's error."""
     response = api("GET", f"/connections/{api.create().json()['id']}/explore", params=query)
-    assert code(response) == expected
+    assert failure(response) == expected
 
 
 def patch(api: Api, connection_id: str, operations: Any, etag: str | None = None) -> Any:
-    """PATCH with the current etag, or another one."""
+    """PATCH with the current etag, or with another one."""
     headers = {"If-Match": etag or item(api, connection_id)["etag"]}
     return api("PATCH", f"/connections/{connection_id}", json=operations, headers=headers)
 
 
 def test_patch(api: Api) -> None:
-    """Operations in any case, a list or one; every time a new etag."""
+    """PATCH accepts operations in any case, a list or a single one; each PATCH sets a new etag."""
     connection = api.create(description="Old").json()["id"]
     before = item(api, connection)
     operations = [
@@ -221,12 +211,12 @@ def test_patch(api: Api) -> None:
 
 
 def test_if_match(api: Api) -> None:
-    """Missing, stale, with quotes and without."""
+    """`If-Match` is required and must be current, with or without quotes."""
     created = api.create().json()
     path, rename = f"/connections/{created['id']}", [{"op": "add", "path": "/name", "value": "x"}]
-    assert code(api("PATCH", path, json=rename)) == "1403-400"
+    assert failure(api("PATCH", path, json=rename)) == "1403-400"
     stale = patch(api, created["id"], rename, '"0400117f-0000-0200-0000-62d9bca50000"')
-    assert (stale.status_code, code(stale)) == (412, "1404-412")
+    assert (stale.status_code, failure(stale)) == (412, "1404-412")
     assert created["etag"].strip('"') in stale.json()["errorMessage"]
     assert patch(api, created["id"], rename, created["etag"].strip('"')).status_code == 200
     assert patch(api, created["id"], rename, created["etag"]).status_code == 412
@@ -259,16 +249,16 @@ def test_if_match(api: Api) -> None:
     ],
 )
 def test_patch_refusals(api: Api, operation: Any, expected: str) -> None:
-    """All or nothing: the good instruction before the bad one has no effect either."""
+    """A PATCH applies all operations or none: a valid one before an invalid one has no effect."""
     connection = api.create().json()["id"]
     before = item(api, connection)
     response = patch(api, connection, [{"op": "replace", "path": "/name", "value": "Good"}, operation])
-    assert (response.status_code, code(response)) == (400, expected)
+    assert (response.status_code, failure(response)) == (400, expected)
     assert item(api, connection) == before
 
 
 def test_patch_state(emulator: Emulator, api: Api) -> None:
-    """The three states of the error catalogue; `initializing` passes, as it does after POST on AWS."""
+    """A PATCH sets the catalogue's three states; `initializing` ends as it does after POST on AWS."""
     connection = api.create().json()["id"]
     for state in ("disabled", "enabled", "initializing"):
         assert patch(api, connection, [{"op": "replace", "path": "/state", "value": state}]).ok
@@ -278,7 +268,7 @@ def test_patch_state(emulator: Emulator, api: Api) -> None:
 
 
 def test_rotation(api: Api) -> None:
-    """All params, or one of them; the id stays."""
+    """A PATCH replaces all params or one of them; the id stays."""
     connection = api.create(secret="old").json()["id"]
     tests = f"/connections/{connection}/test"
     params = paypal_body()["auth"]["params"]
@@ -293,25 +283,25 @@ def test_rotation(api: Api) -> None:
 
 
 def test_delete(emulator: Emulator, api: Api) -> None:
-    """204 and gone; refused while a source connection hangs on it."""
+    """DELETE returns 204; it is refused while a source connection uses the connection."""
     connection = api.create().json()["id"]
     source = api.create_source(connection).json()["id"]
     response = api("DELETE", f"/connections/{connection}")
-    assert (response.status_code, code(response)) == (400, "1418-400")
+    assert (response.status_code, failure(response)) == (400, "1418-400")
     assert connection in response.json()["errorMessage"]
     assert api("DELETE", f"/sourceConnections/{source}").status_code == 204
     response = api("DELETE", f"/connections/{connection}/")
     assert (response.status_code, response.content) == (204, b"")
     for method in ("GET", "DELETE"):
         response = api(method, f"/connections/{connection}")
-        assert (response.status_code, code(response)) == (404, "1439-404")
+        assert (response.status_code, failure(response)) == (404, "1439-404")
         assert response.json()["report"]["id"] == connection
         assert response.json()["report"]["type"] == "connections"
     assert emulator.state()["connections"] == 0
 
 
 def test_other_sandbox(emulator: Emulator, api: Api) -> None:
-    """What is in `prod` does not exist in `dev`."""
+    """An entity of `prod` does not exist in `dev`."""
     created = api.create().json()
     dev = emulator.api(sandbox="dev")
     path = f"/connections/{created['id']}"
@@ -326,7 +316,7 @@ def test_other_sandbox(emulator: Emulator, api: Api) -> None:
 
 
 def test_other_source(api: Api) -> None:
-    """Any documented source can be connected; a value with `wrong` in it is wrong."""
+    """Any documented source can be connected; a value that contains `wrong` is wrong."""
     body = {
         "name": "MySQL",
         "auth": {"specName": "Connection String Based Authentication", "params": {"connectionString": "x"}},
@@ -342,21 +332,18 @@ def test_other_source(api: Api) -> None:
 
 
 def test_drafts(api: Api) -> None:
-    """A draft may lack credentials, cannot be used, and is a connection once it is published."""
+    """A draft can lack credentials, cannot be used, and becomes a connection when it is published."""
     body = {name: part for name, part in paypal_body().items() if name != "auth"}
     draft = api("POST", "/connections?mode=draft", json=body).json()["id"]
-    place = f"/connections/{draft}"
+    url = f"/connections/{draft}"
 
     def item() -> Any:
-        return api("GET", place).json()["items"][0]
-
-    def code(response: Any) -> str:
-        return str(response.json()["type"]).rsplit("FLOW-", 1)[-1]
+        return api("GET", url).json()["items"][0]
 
     assert item()["state"] == "draft"
-    assert api("GET", f"{place}/test").json() == {"result": False}
-    assert code(api.create_source(draft)) == "1100-400"
-    assert code(api("POST", f"{place}/action?op=publish")) == "1304-400"
+    assert api("GET", f"{url}/test").json() == {"result": False}
+    assert failure(api.create_source(draft)) == "1100-400"
+    assert failure(api("POST", f"{url}/action?op=publish")) == "1304-400"
     for path, value, status in (
         ("/state", "enabled", 400),
         ("/auth/params", paypal_body()["auth"]["params"], 400),
@@ -365,13 +352,13 @@ def test_drafts(api: Api) -> None:
         ("/auth", paypal_body()["auth"], 200),
     ):
         patch = [{"op": "add", "path": path, "value": value}]
-        response = api("PATCH", place, json=patch, headers={"If-Match": item()["etag"]})
+        response = api("PATCH", url, json=patch, headers={"If-Match": item()["etag"]})
         assert response.status_code == status, response.text
     etag = item()["etag"]
-    reply = api("POST", f"{place}/action?op=PUBLISH&subOp=APPLY").json()
+    reply = api("POST", f"{url}/action?op=PUBLISH&subOp=APPLY").json()
     assert reply == {"id": draft, "etag": item()["etag"]} != {"id": draft, "etag": etag}
     assert item()["state"] == "enabled"
-    assert api("GET", f"{place}/test").json() == {"result": True}
+    assert api("GET", f"{url}/test").json() == {"result": True}
     assert api.create_source(draft).status_code == 201
-    assert code(api("POST", f"{place}/action?op=publish")) == "1422-400"
-    assert code(api("POST", "/connections?mode=other", json=body)) == "1368-400"
+    assert failure(api("POST", f"{url}/action?op=publish")) == "1422-400"
+    assert failure(api("POST", "/connections?mode=other", json=body)) == "1368-400"

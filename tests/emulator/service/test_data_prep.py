@@ -1,4 +1,4 @@
-"""Data Prep: mapping sets."""
+"""Test Data Prep's mapping sets."""
 
 from __future__ import annotations
 
@@ -10,21 +10,15 @@ from tests.harness.emulator import Emulator
 from tests.harness.emulator_path import Path, made
 
 
-@pytest.fixture
-def path(emulator: Emulator) -> Path:
-    """The services of sandbox `prod`."""
-    return Path(emulator)
-
-
 def openapi_body(schema: str, **change: Any) -> dict[str, Any]:
-    """The OpenAPI's body."""
+    """Return the OpenAPI's body."""
     mapping = {"sourceType": "ATTRIBUTE", "source": "Product_Id", "destination": "_emulator.Product_Id"}
     reference = {"id": schema, "contentType": "application/vnd.adobe.xed-full+json;version=1"}
     return {"outputSchema": {"schemaRef": reference}, "mappings": [{**mapping, **change}]}
 
 
 def test_both_bodies(emulator: Emulator, path: Path) -> None:
-    """The tutorials' and the OpenAPI's: 200 for both, and read back in the same words."""
+    """The tutorials' and the OpenAPI's body both get 200, and GET shows them in the same form."""
     schema = path.schema()
     old = path.mapping(schema)
     assert len(old) == 32
@@ -56,28 +50,28 @@ def test_list(path: Path) -> None:
 
 
 def test_replace(path: Path) -> None:
-    """PUT keeps the id and raises the version; every version can still be read."""
+    """PUT keeps the id and increases the version; GET returns every version."""
     schema = path.schema()
     mapping_set = path.mapping(schema)
     for number, source in enumerate(("Product_Name", "Description"), 1):
         body = {**openapi_body(schema, source=source), "name": f"Version {number}"}
         item = made(path.conversion("PUT", f"/mappingSets/{mapping_set}", json=body), 200)
         assert (item["id"], item["version"]) == (mapping_set, number)
-    place = f"/mappingSets/{mapping_set}"
+    url = f"/mappingSets/{mapping_set}"
     for query, version, name, source in (
         ({}, 2, "Version 2", "Description"),
         ({"version": 2}, 2, "Version 2", "Description"),
         ({"version": 1}, 1, "Version 1", "Product_Name"),
         ({"version": 0}, 0, None, "Product_Id"),
     ):
-        item = made(path.conversion("GET", place, params=query), 200)
+        item = made(path.conversion("GET", url, params=query), 200)
         assert (item["version"], item.get("name"), item["mappings"][0]["source"]) == (version, name, source)
-    assert path.conversion("GET", place, params={"version": 3}).status_code == 404
-    assert path.conversion("GET", place, params={"version": "x"}).status_code == 400
+    assert path.conversion("GET", url, params={"version": 3}).status_code == 404
+    assert path.conversion("GET", url, params={"version": "x"}).status_code == 400
 
 
 def test_found_by_name(path: Path) -> None:
-    """The list's `name`, as the guide has it."""
+    """The list's `name` filters by name, as in the guide."""
     body = openapi_body(path.schema())
     own = made(path.conversion("POST", "/mappingSets", json={**body, "name": "Products"}), 200)["id"]
     made(path.conversion("POST", "/mappingSets", json={**body, "name": "Products, too"}), 200)
@@ -102,7 +96,7 @@ def test_found_by_name(path: Path) -> None:
     ],
 )
 def test_bad_mappings(path: Path, change: dict[str, Any], word: str) -> None:
-    """A 400 that says what is wrong; `/validate` says the same and keeps nothing."""
+    """An invalid mapping gets 400 with the reason; `/validate` reports the same and stores nothing."""
     body = openapi_body(path.schema(), **change)
     response = path.conversion("POST", "/mappingSets", json=body)
     assert response.status_code == 400
@@ -111,7 +105,7 @@ def test_bad_mappings(path: Path, change: dict[str, Any], word: str) -> None:
 
 
 def test_mapped_twice(path: Path) -> None:
-    """A field takes one value."""
+    """Two mappings cannot have the same destination."""
     body = openapi_body(path.schema())
     body["mappings"].append({**body["mappings"][0], "source": "Product_Name"})
     response = path.conversion("POST", "/mappingSets", json=body)
@@ -120,7 +114,7 @@ def test_mapped_twice(path: Path) -> None:
 
 
 def test_validate(path: Path) -> None:
-    """A verdict for each mapping."""
+    """`/validate` reports a status for each mapping."""
     body = openapi_body(path.schema())
     body["mappings"].append({**body["mappings"][0], "destination": "_emulator.Nothing"})
     verdicts = made(path.conversion("POST", "/mappingSets/validate", json=body), 200)["validationResponse"]
@@ -133,7 +127,7 @@ def test_validate(path: Path) -> None:
     "change", [{"mappings": None}, {"mappings": []}, {"mappings": [7]}, {"outputSchema": 7}]
 )
 def test_bad_bodies(path: Path, change: dict[str, Any]) -> None:
-    """Neither of the two bodies."""
+    """A body in neither documented form is refused."""
     body = {**openapi_body(path.schema()), **change}
     assert path.conversion("POST", "/mappingSets", json=body).status_code == 400
     body = openapi_body("https://ns.adobe.com/emulator/schemas/none")

@@ -1,4 +1,4 @@
-"""Every documented source, through every documented way to authenticate."""
+"""Test every documented source with every documented authentication type."""
 
 from __future__ import annotations
 
@@ -10,24 +10,14 @@ import pytest
 from tests.harness import canary, documented
 from tests.harness.documented import Row, is_secret
 from tests.harness.emulator import Api, Emulator
+from tests.harness.emulator_path import failure
 
 ROWS = pytest.mark.parametrize("row", documented.rows(), ids=str)
 
 
-@pytest.fixture
-def api(emulator: Emulator) -> Api:
-    """The API of sandbox `prod`."""
-    return emulator.api()
-
-
-def code(response: Any) -> str:
-    """`1304-400` of an error's type."""
-    return str(response.json()["type"]).rsplit("FLOW-", 1)[-1]
-
-
 @ROWS
 def test_schema(api: Api, row: Row) -> None:
-    """The spec describes the documented parameters, says which are required, and marks the secrets."""
+    """The spec has the documented parameters, which are required, and marks the secrets."""
     (spec,) = api("GET", f"/connectionSpecs/{row.source['id']}").json()["items"]
     assert spec["name"] == row.source["name"]
     (auth,) = (auth for auth in spec["authSpec"] if auth["name"] == row.auth["name"])
@@ -41,7 +31,7 @@ def test_schema(api: Api, row: Row) -> None:
 
 @ROWS
 def test_right_parameters(api: Api, row: Row) -> None:
-    """Created with the documented parameters, with the optional ones too; the credentials are right."""
+    """The documented parameters are accepted, also with the optional ones; the credentials are right."""
     for body in (row.body(), row.body(**row.params(optional=True))):
         response = api("POST", "/connections", json=body)
         assert response.status_code == 201, response.text
@@ -50,31 +40,31 @@ def test_right_parameters(api: Api, row: Row) -> None:
 
 @ROWS
 def test_missing_parameters(emulator: Emulator, api: Api, row: Row) -> None:
-    """Each mandatory one is named when it is missing or empty, and nothing is left behind."""
+    """An error names each required parameter that is missing or empty, and nothing is stored."""
     for name in row.required:
         response = api("POST", "/connections", json=row.body(**{name: None}))
-        assert code(response) == "1304-400"
+        assert failure(response) == "1304-400"
         assert f" {name} " in response.json()["errorMessage"]
         for bad in (7.5, {}, []):
             response = api("POST", "/connections", json=row.body(**{name: bad}))
-            assert code(response) == "1100-400"
+            assert failure(response) == "1100-400"
             assert name in response.json()["errorMessage"]
     assert emulator.state()["connections"] == 0
 
 
 @ROWS
 def test_wrong_parameters(api: Api, row: Row) -> None:
-    """A value with `wrong` in it is a wrong one, whichever parameter it is."""
+    """Any parameter whose value contains `wrong` makes the credentials wrong."""
     name = next((name for name in reversed(row.auth["required"]) if name not in documented.NUMBERS), "")
     base = api("POST", "/connections", json=row.body(**{name: "the wrong one"})).json()["id"]
     assert api("GET", f"/connections/{base}/test").json() == {"result": False}
     response = api("GET", f"/connections/{base}/explore", params={"objectType": "root"})
-    assert code(response) == "1308-400"
+    assert failure(response) == "1308-400"
 
 
 @ROWS
 def test_explore(api: Api, row: Row) -> None:
-    """The root lists something, and its first readable entry has columns and rows."""
+    """The root has entries, and its first readable entry has columns and rows."""
     base = api("POST", "/connections", json=row.body()).json()["id"]
 
     def explore(**query: str) -> Any:
@@ -94,7 +84,7 @@ def test_explore(api: Api, row: Row) -> None:
 
 
 def test_no_secret_is_kept(tmp_path: Path) -> None:
-    """Not in what GET shows; the search at the test's end finds none in the state file, log and output."""
+    """GET shows no secret; the search after the test finds none in state file, log and output."""
     with Emulator("--state", str(tmp_path / "state.db")) as emulator:
         api = emulator.api()
         for row in documented.rows():

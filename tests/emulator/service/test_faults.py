@@ -1,4 +1,4 @@
-"""Ordered failures: what a client sees, and what has happened all the same."""
+"""Test injected faults: the reply that a client gets, and the effect of the request."""
 
 from __future__ import annotations
 
@@ -13,14 +13,8 @@ import requests
 from tests.harness.emulator import Api, Emulator, paypal_body
 
 
-@pytest.fixture
-def api(emulator: Emulator) -> Api:
-    """The API of sandbox `prod`."""
-    return emulator.api()
-
-
 def test_before(emulator: Emulator, api: Api) -> None:
-    """By default the request has no effect, once."""
+    """By default a fault prevents the effect, once."""
     emulator.fault(method="POST", path="/connections", status=503)
     response = api.create()
     assert (response.status_code, response.content) == (503, b"")
@@ -29,7 +23,7 @@ def test_before(emulator: Emulator, api: Api) -> None:
 
 
 def test_after(emulator: Emulator, api: Api) -> None:
-    """The effect stands, the reply does not."""
+    """A fault `after` keeps the effect and replaces the reply."""
     emulator.fault(method="post", path="/connections", when="after", status=500, body={"oops": 1})
     response = api.create()
     assert (response.status_code, response.json()) == (500, {"oops": 1})
@@ -38,7 +32,7 @@ def test_after(emulator: Emulator, api: Api) -> None:
 
 
 def test_spoiled_reply(emulator: Emulator, api: Api) -> None:
-    """Without `status` the reply stands, but for the body."""
+    """Without `status` a fault replaces only the body."""
     emulator.fault(method="POST", path="/connections", when="after", body='{"id": ')
     response = api.create()
     assert (response.status_code, response.text) == (201, '{"id": ')
@@ -48,7 +42,7 @@ def test_spoiled_reply(emulator: Emulator, api: Api) -> None:
 
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_drop(emulator: Emulator, api: Api, when: str) -> None:
-    """The socket closes without a byte; whether there was an effect is as ordered."""
+    """`drop` closes the connection without a byte; `when` decides about the effect."""
     emulator.fault(method="POST", path="/connections", when=when, drop=True)
     with pytest.raises(requests.ConnectionError, match="without response"):
         api.create()
@@ -58,7 +52,7 @@ def test_drop(emulator: Emulator, api: Api, when: str) -> None:
 
 
 def test_headers(emulator: Emulator, api: Api) -> None:
-    """`Retry-After` and the like; also on a reply that stands."""
+    """A fault adds headers, to its own reply and to the real one."""
     emulator.fault(status=429, headers={"Retry-After": "7"}, body="slow down")
     response = api("GET", "/connections")
     assert (response.status_code, response.headers["Retry-After"]) == (429, "7")
@@ -69,7 +63,7 @@ def test_headers(emulator: Emulator, api: Api) -> None:
 
 
 def test_matching(emulator: Emulator, api: Api) -> None:
-    """By method and the path's end, trailing slash or not; IMS too; the control plane never."""
+    """A fault applies by method and end of path, IMS included; the control plane is never hit."""
     connection = api.create().json()["id"]
     emulator.fault(method="DELETE", path="/connections", status=500)
     emulator.fault(path="/test", status=502)
@@ -88,14 +82,14 @@ def test_matching(emulator: Emulator, api: Api) -> None:
 
 
 def test_first_set_first_used(emulator: Emulator, api: Api) -> None:
-    """In the order they were ordered."""
+    """Faults are used in the order in which they were added."""
     emulator.fault(path="/connections", status=500, times=2)
     emulator.fault(path="/connections", status=502)
     assert [api("GET", "/connections").status_code for _ in range(4)] == [500, 500, 502, 200]
 
 
 def test_times_under_concurrency(emulator: Emulator, api: Api) -> None:
-    """Exactly as many as ordered, whoever comes first."""
+    """`times` is exact under concurrency."""
     emulator.fault(method="POST", path="/connections", status=503, times=13)
     with ThreadPoolExecutor(16) as pool:
         statuses = list(pool.map(lambda n: emulator.api(_token(api)).create(str(n)).status_code, range(40)))
@@ -108,7 +102,7 @@ def _token(api: Api) -> str:
 
 
 def test_delay_blocks_nobody(emulator: Emulator, api: Api) -> None:
-    """Others are served while one waits, and the log shows the one that waits."""
+    """A delay blocks no other request, and the log shows the delayed one."""
     emulator.fault(method="POST", path="/connections", delay=1.0)
     results: list[requests.Response] = []
     thread = threading.Thread(target=lambda: results.append(api.create()))
@@ -124,7 +118,7 @@ def test_delay_blocks_nobody(emulator: Emulator, api: Api) -> None:
 
 
 def test_delay_after(emulator: Emulator, api: Api) -> None:
-    """First the effect, then the wait: it stands even when the client gave up."""
+    """With `after` the effect comes before the delay, even if the client gives up."""
     emulator.fault(method="POST", path="/connections", when="after", delay=1.0)
     with pytest.raises(requests.ReadTimeout):
         api("POST", "/connections", json=paypal_body(), timeout=0.3)
@@ -132,7 +126,7 @@ def test_delay_after(emulator: Emulator, api: Api) -> None:
 
 
 def test_held_and_given_up(emulator: Emulator, api: Api) -> None:
-    """Held `before` the effect and given up by the client: it never happens."""
+    """A request delayed `before` its effect has none if the client gives up."""
     emulator.fault(method="POST", path="/connections", delay=0.6)
     with pytest.raises(requests.ReadTimeout):
         api("POST", "/connections", json=paypal_body(), timeout=0.2)
@@ -141,7 +135,7 @@ def test_held_and_given_up(emulator: Emulator, api: Api) -> None:
 
 
 def test_held_over_a_reset(emulator: Emulator) -> None:
-    """What was held before a reset does not act after it."""
+    """A request delayed over a reset has no effect."""
     errors: list[Exception] = []
 
     def create(api: Api) -> None:
@@ -150,7 +144,7 @@ def test_held_over_a_reset(emulator: Emulator) -> None:
         except requests.ConnectionError as error:
             errors.append(error)
 
-    for delay in (0.5, 5, 50):  # until the machine was fast enough to be there before its end
+    for delay in (0.5, 5, 50):  # a slow machine may need a longer delay
         emulator.fault(method="POST", path="/connections", delay=delay)
         thread = threading.Thread(target=create, args=[emulator.api()])
         thread.start()
@@ -197,7 +191,7 @@ def test_held_over_a_reset(emulator: Emulator) -> None:
     ],
 )
 def test_malformed(emulator: Emulator, api: Api, fault: Any) -> None:
-    """Refused with a sentence, and not half taken."""
+    """An invalid fault is refused with a reason, and none is added."""
     response = emulator.http.post(f"{emulator.url}/_emulator/faults", json=fault)
     assert response.status_code == 400
     assert response.json()["detail"]
@@ -207,7 +201,7 @@ def test_malformed(emulator: Emulator, api: Api, fault: Any) -> None:
 
 @pytest.mark.parametrize("advance", ["1", None, True, [], -1, 1e12, pytest.param(10**400, id="huge")])
 def test_clock_refusals(emulator: Emulator, advance: Any) -> None:
-    """Not a number, backwards, or beyond all reason."""
+    """The clock refuses values that are not numbers, negative or too large."""
     before = emulator.control("GET", "clock")["now"]
     response = emulator.http.post(f"{emulator.url}/_emulator/clock", json={"advance": advance})
     assert response.status_code == 400
@@ -217,7 +211,7 @@ def test_clock_refusals(emulator: Emulator, advance: Any) -> None:
 
 
 def test_reset(emulator: Emulator, api: Api) -> None:
-    """Everything as at the start."""
+    """A reset restores the state at the start."""
     api.create_source(api.create().json()["id"])
     emulator.advance(1000)
     emulator.fault(status=500, times=5)

@@ -1,4 +1,4 @@
-"""File sources: folders, files in their forms, and dataflows that read them."""
+"""Test file sources: folders, file formats, and dataflows that read them."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ DAY = 86400
 
 
 def base(path: Path, row: Row = S3) -> str:
-    """A base connection."""
+    """Create a base connection."""
     return str(made(path.api("POST", "/connections", json=row.body()))["id"])
 
 
-def explore(path: Path, place: str, **query: str) -> Any:
-    """What is there, or the code of the refusal."""
-    response = path.api("GET", f"/{place}/explore", params=query)
+def explore(path: Path, url: str, **query: str) -> Any:
+    """Return the reply, or the code of the error."""
+    response = path.api("GET", f"/{url}/explore", params=query)
     return response.json() if response.status_code == 200 else failure(response)
 
 
-def source(path: Path, place: str, *, base_id: str | None = None, **body: Any) -> str:
-    """A source connection for a path; `data` and `params` may say more."""
+def source(path: Path, file: str, *, base_id: str | None = None, **body: Any) -> str:
+    """Create a source connection for a path."""
     sent = {
-        "name": place,
+        "name": file,
         "baseConnectionId": base_id or base(path),
         "data": {"format": "delimited", **body.pop("data", {})},
-        "params": {"path": place, **body.pop("params", {})},
+        "params": {"path": file, **body.pop("params", {})},
         "connectionSpec": spec(S3.source["id"]),
         **body,
     }
@@ -45,82 +45,82 @@ def source(path: Path, place: str, *, base_id: str | None = None, **body: Any) -
 @pytest.mark.parametrize("row", SOURCES, ids=str)
 def test_folders(path: Path, row: Row) -> None:
     """The root has files and folders; each folder has files."""
-    place = f"connections/{base(path, row)}"
-    root = explore(path, place, objectType="root")
-    assert root == explore(path, place, objectType="folder", object="/")
+    url = f"connections/{base(path, row)}"
+    root = explore(path, url, objectType="root")
+    assert root == explore(path, url, objectType="folder", object="/")
     assert {entry["type"] for entry in root} == {"file", "folder"}
     for entry in root:
         assert entry["canPreview"] == entry["canFetchSchema"] == (entry["type"] == "file")
         if entry["type"] == "folder":
-            (first, *_) = explore(path, place, objectType="FOLDER", object=entry["path"].rstrip("/"))
+            (first, *_) = explore(path, url, objectType="FOLDER", object=entry["path"].rstrip("/"))
             assert first["type"] == "file"
             assert first["path"] == entry["path"] + first["name"]
-    assert explore(path, place, objectType="folder", object="/nothing") == "1308-400"
-    assert explore(path, place, objectType="table", object="customers") == "1358-400"
+    assert explore(path, url, objectType="folder", object="/nothing") == "1308-400"
+    assert explore(path, url, objectType="table", object="customers") == "1358-400"
 
 
 def test_a_file(path: Path) -> None:
-    """Columns and rows, by what the file is said to be; delimited files know no types."""
-    place = f"connections/{base(path)}"
+    """The format decides columns and rows; delimited files have no types."""
+    url = f"connections/{base(path)}"
     read = {"objectType": "file", "object": "/customers.csv", "preview": "true"}
-    csv = explore(path, place, **read, fileType="delimited")
+    csv = explore(path, url, **read, fileType="delimited")
     assert csv["format"] == "flat"
     assert csv["properties"] == {"fileType": "delimited", "columnDelimiter": ","}
     assert {column["type"] for column in csv["schema"]["columns"]} == {"string"}
     assert csv["data"][0]["customer_id"] == "C00000"
     assert csv["data"][0]["active"] in ("true", "false")
     for form in ("json", "parquet"):
-        file = explore(path, place, **{**read, "object": f"/customers.{form}"}, FileType=form.upper())
+        file = explore(path, url, **{**read, "object": f"/customers.{form}"}, FileType=form.upper())
         assert file["properties"] == {"fileType": form}
         kinds = {column["name"]: column["type"] for column in file["schema"]["columns"]}
         assert kinds["active"] == "boolean"
         assert isinstance(file["data"][0]["active"], bool)
-    assert "data" not in explore(path, place, **{**read, "preview": "false"}, fileType="delimited")
+    assert "data" not in explore(path, url, **{**read, "preview": "false"}, fileType="delimited")
 
 
 def test_delimiters(path: Path) -> None:
-    """The wrong one leaves a single column, as it would anywhere; `\\t` may be written so."""
-    place = f"connections/{base(path)}"
+    """A wrong delimiter gives a single column; a tab can be written as `\\t`."""
+    url = f"connections/{base(path)}"
     read = {"objectType": "file", "object": "/customers.csv", "fileType": "delimited", "preview": "true"}
     for wrong in (";", "\t", "\\t"):
-        (column,) = explore(path, place, **read, columnDelimiter=wrong)["schema"]["columns"]
+        (column,) = explore(path, url, **read, columnDelimiter=wrong)["schema"]["columns"]
         assert column["name"].startswith("customer_id,first_name,")
-    assert explore(path, place, **read, columnDelimiter="||") == "1331-400"
-    assert explore(path, place, **read, columnDelimiter="") == "1331-400"
+    assert explore(path, url, **read, columnDelimiter="||") == "1331-400"
+    assert explore(path, url, **read, columnDelimiter="") == "1331-400"
     for odd in ("\n", "\r", '"'):
-        assert explore(path, place, **read, columnDelimiter=odd) != "1102-500"
+        assert explore(path, url, **read, columnDelimiter=odd) != "1102-500"
 
 
 def test_determine_properties(path: Path) -> None:
-    """Found out, or given: both together are refused, and so is neither."""
-    place = f"connections/{base(path)}"
+    """The format is given or determined: both together are refused, and so is neither."""
+    url = f"connections/{base(path)}"
     read = {"objectType": "file", "object": "/archive/customers.csv.gz", "preview": "true"}
-    found = explore(path, place, **read, determineProperties="true")
+    found = explore(path, url, **read, determineProperties="true")
     assert found["properties"] == {
         "fileType": "delimited",
         "compressionType": "gzip",
         "columnDelimiter": "~",
     }
     given = found["properties"]
-    assert explore(path, place, **read, **given) == found
-    assert explore(path, place, **read, determineProperties="true", fileType="delimited") == "1374-400"
-    assert explore(path, place, **read) == "1359-400"
-    assert explore(path, place, **read, fileType="delimited") == "1308-400"
-    assert explore(path, place, **read, **{**given, "compressionType": "zip"}) == "1312-400"
-    assert explore(path, place, **read, **{**given, "fileType": "avro"}) == "1312-400"
-    assert explore(path, place, **read, **{**given, "encoding": "UTF-7"}) == "1312-400"
-    assert explore(path, place, **read, **{**given, "encoding": "ISO-8859-1"}) == found
-    assert explore(path, place, **{**read, "object": "/nothing"}, fileType="json") == "1308-400"
-    assert explore(path, place, **{**read, "object": "/customers.csv"}, fileType="json") == "1308-400"
+    assert explore(path, url, **read, **given) == found
+    assert explore(path, url, **read, determineProperties="true", fileType="delimited") == "1374-400"
+    assert explore(path, url, **read) == "1359-400"
+    assert explore(path, url, **read, fileType="delimited") == "1308-400"
+    assert explore(path, url, **read, **{**given, "compressionType": "zip"}) == "1312-400"
+    assert explore(path, url, **read, **{**given, "fileType": "avro"}) == "1312-400"
+    assert explore(path, url, **read, **{**given, "encoding": "UTF-7"}) == "1312-400"
+    assert explore(path, url, **read, **{**given, "encoding": "ISO-8859-1"}) == found
+    assert explore(path, url, **{**read, "object": "/nothing"}, fileType="json") == "1308-400"
+    assert explore(path, url, **{**read, "object": "/customers.csv"}, fileType="json") == "1308-400"
 
 
 def test_landing_zone(path: Path) -> None:
-    """Explored by its spec, collected without a base connection; one that is given is refused."""
-    place = f"connectionSpecs/{LANDING_ZONE}"
-    root = explore(path, place, objectType="root")
+    """It is explored by its spec and collected without a base connection; a base connection is refused."""
+    url = f"connectionSpecs/{LANDING_ZONE}"
+    root = explore(path, url, objectType="root")
     assert root[0]["path"] == "dlz-user-container/customers.csv"
     read = {"objectType": "file", "object": root[0]["path"], "preview": "true"}
-    assert explore(path, place, **read, fileType="delimited")["data"]
+    assert explore(path, url, **read, fileType="delimited")["data"]
     zone = {"connectionSpec": spec(LANDING_ZONE), "name": "Zone", "data": {"format": "delimited"}}
     zone["params"] = {"path": root[0]["path"]}
     made(path.api("POST", "/sourceConnections", json=zone))
@@ -131,7 +131,7 @@ def test_landing_zone(path: Path) -> None:
 
 
 def test_explored_by_spec() -> None:
-    """Only what has no base connection and something to see."""
+    """A spec can be explored only if its source has no base connections."""
     with Emulator() as emulator:
         path = Path(emulator)
         for entry in sources():
@@ -153,7 +153,7 @@ def test_explored_by_spec() -> None:
     ],
 )
 def test_refusals(path: Path, change: dict[str, Any], expected: str) -> None:
-    """In the catalogue's words."""
+    """Each invalid body gets the catalogue's error."""
     body = {
         "name": "Files",
         "baseConnectionId": base(path),
@@ -166,7 +166,7 @@ def test_refusals(path: Path, change: dict[str, Any], expected: str) -> None:
 
 
 def flow(path: Path, source_id: str, *, columns: Any = None, **schedule: Any) -> str:
-    """A dataflow, whose first run is over."""
+    """Create a dataflow and finish its first run."""
     params = {"startTime": path.now(), "frequency": "once", **schedule}
     body = path.joined(source_id, FILES, columns or ORDERS, scheduleParams=params)
     flow_id = path.flow(body)
@@ -175,7 +175,7 @@ def flow(path: Path, source_id: str, *, columns: Any = None, **schedule: Any) ->
 
 
 @pytest.mark.parametrize(
-    ("place", "count", "params"),
+    ("file", "count", "params"),
     [
         ("/orders/001.csv", 100, {}),
         ("/orders", 300, {}),
@@ -186,19 +186,19 @@ def flow(path: Path, source_id: str, *, columns: Any = None, **schedule: Any) ->
         ("/*.csv", 500, {"recursive": "true"}),
     ],
 )
-def test_a_run_reads_files(path: Path, place: str, count: int, params: dict[str, str]) -> None:
-    """One file, a folder or a pattern; the rows are converted to the schema's types."""
-    flow_id = flow(path, source(path, place, params=params))
+def test_a_run_reads_files(path: Path, file: str, count: int, params: dict[str, str]) -> None:
+    """A run reads a file, a folder or a pattern, and converts the rows to the schema's types."""
+    flow_id = flow(path, source(path, file, params=params))
     (run,) = path.runs(flow_id)
     assert run["state"] == "success"
     assert run["metrics"]["recordSummary"]["inputRecordCount"] == count
-    if "orders" in place:
+    if "orders" in file:
         assert isinstance(path.rows()[0]["_emulator"]["amount"], int | float)
         assert len(path.rows()) == count
 
 
 def test_only_new_files(path: Path) -> None:
-    """A run takes what is new since the last one, whole: three files of five rows a day."""
+    """A run reads only files that are new since the last run: three files of five rows a day."""
     start = path.now()
     flow_id = flow(path, source(path, "/orders/"), startTime=start, frequency="day", interval=1)
     assert len(path.rows()) == 300
@@ -216,7 +216,7 @@ def test_only_new_files(path: Path) -> None:
 
 
 def test_no_backfill(path: Path) -> None:
-    """Files that were there before the start are left alone."""
+    """Without backfill, files from before the start are not read."""
     flow(path, source(path, "/orders/"), frequency="day", interval=1, backfill=False)
     assert path.rows() == []
     path.advance(DAY)
@@ -224,25 +224,25 @@ def test_no_backfill(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("place", "data", "complaint"),
+    ("file", "data", "complaint"),
     [
         ("/nothing.csv", {}, "UserErrorFileNotFound"),
         ("/customers.json", {}, "UserErrorInvalidFileFormat"),
         ("/archive/customers.csv.gz", {}, "UserErrorInvalidFileFormat"),
     ],
 )
-def test_what_cannot_be_read(path: Path, place: str, data: dict[str, Any], complaint: str) -> None:
-    """The run fails, and says at which file."""
-    flow_id = flow(path, source(path, place, data=data))
+def test_what_cannot_be_read(path: Path, file: str, data: dict[str, Any], complaint: str) -> None:
+    """The run fails, and its error names the file."""
+    flow_id = flow(path, source(path, file, data=data))
     (run,) = path.runs(flow_id)
     assert run["state"] == "failed"
     detail = run["activities"][0]["statusSummary"]["extensions"]["errorDetail"]
     assert complaint in detail
-    assert place in detail
+    assert file in detail
 
 
 def test_compressed(path: Path) -> None:
-    """With the right properties, in either of the two places that Adobe's pages have for a delimiter."""
+    """A compressed file is read if the delimiter is in either of the two documented fields."""
     columns = {"customer_id": {"type": "string"}, "active": {"type": "boolean"}}
     for data in (
         {"properties": {"compressionType": "gzip", "columnDelimiter": "~"}},
@@ -254,7 +254,7 @@ def test_compressed(path: Path) -> None:
 
 
 def test_withdrawn_while_it_runs(path: Path) -> None:
-    """A dataflow on a source that the platform took away goes on failing."""
+    """The runs of a dataflow fail after its source was withdrawn."""
     flow_id = flow(path, source(path, "/orders/"), frequency="day", interval=1)
     path.emulator.control("DELETE", f"connectionSpecs/{S3.source['id']}")
     path.advance(DAY)

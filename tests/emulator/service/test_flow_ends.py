@@ -1,4 +1,4 @@
-"""Source and target connections: made, found, changed, drafted, deleted in the order the service demands."""
+"""Test source and target connections: create, list, change, draft, and the order of deletion."""
 
 from __future__ import annotations
 
@@ -12,14 +12,8 @@ from tests.harness.emulator_path import LAKE, PRODUCTS, Path, failure, made, spe
 KINDS = ["sourceConnections", "targetConnections"]
 
 
-@pytest.fixture
-def path(emulator: Emulator) -> Path:
-    """The services of sandbox `prod`."""
-    return Path(emulator)
-
-
 def one(path: Path, kind: str) -> str:
-    """An entity of the kind."""
+    """Create an entity of the kind."""
     if kind == "sourceConnections":
         return path.source(path.base())
     schema = path.schema()
@@ -28,7 +22,7 @@ def one(path: Path, kind: str) -> str:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_life(emulator: Emulator, path: Path, kind: str) -> None:
-    """From POST to DELETE; PATCH shows both the OpenAPI's reply and the guides'."""
+    """Each step from POST to DELETE succeeds; PATCH replies in the OpenAPI's and in the guides' form."""
     entity = one(path, kind)
     item = path.get(kind, entity)
     assert item["state"] == "enabled"
@@ -63,7 +57,7 @@ def test_life(emulator: Emulator, path: Path, kind: str) -> None:
     ],
 )
 def test_bad_patches(path: Path, kind: str, patch: dict[str, Any], expected: str) -> None:
-    """All or nothing: the good instruction before the bad one has no effect either."""
+    """A PATCH applies all operations or none: a valid one before an invalid one has no effect."""
     entity = one(path, kind)
     item = path.get(kind, entity)
     good = {"op": "replace", "path": "/name", "value": "Renamed"}
@@ -91,7 +85,7 @@ def test_bad_patches(path: Path, kind: str, patch: dict[str, Any], expected: str
     ],
 )
 def test_bad_targets(path: Path, change: dict[str, Any], expected: str) -> None:
-    """Only the data lake is a target; the payments tutorial's own sample is refused, as it must be."""
+    """Only the data lake is a target; the payments tutorial's own sample is refused."""
     schema = path.schema()
     body = {**target_body(schema, path.dataset(schema)), **change}
     assert failure(path.api("POST", "/targetConnections", json=body)) == expected
@@ -99,7 +93,7 @@ def test_bad_targets(path: Path, change: dict[str, Any], expected: str) -> None:
 
 
 def test_a_dataset_of_another_sandbox(path: Path) -> None:
-    """It is not there."""
+    """A dataset of another sandbox does not exist."""
     dev = Path(path.emulator, "dev")
     schema = dev.schema()
     body = target_body(schema, dev.dataset(schema))
@@ -107,7 +101,7 @@ def test_a_dataset_of_another_sandbox(path: Path) -> None:
 
 
 def test_source_filters(path: Path) -> None:
-    """PayPal's rows cannot be filtered at the source."""
+    """PayPal does not support filters."""
     body = {
         "name": "x",
         "baseConnectionId": path.base(),
@@ -119,36 +113,36 @@ def test_source_filters(path: Path) -> None:
 
 
 def test_deleting_in_order(path: Path) -> None:
-    """What a dataflow joins stays until the dataflow has gone."""
+    """A connection that a dataflow uses cannot be deleted before the dataflow."""
     body = path.prepared()
     flow = path.flow(body)
     source, target = body["sourceConnectionIds"][0], body["targetConnectionIds"][0]
-    for place in (f"/sourceConnections/{source}", f"/targetConnections/{target}"):
-        response = path.api("DELETE", place)
+    for url in (f"/sourceConnections/{source}", f"/targetConnections/{target}"):
+        response = path.api("DELETE", url)
         assert failure(response) == "1447-400"
-        assert place.rsplit("/", 1)[1] in response.text
+        assert url.rsplit("/", 1)[1] in response.text
     assert path.api("DELETE", f"/flows/{flow}").status_code == 204
-    for place in (f"/sourceConnections/{source}", f"/targetConnections/{target}"):
-        assert path.api("DELETE", place).status_code == 204
+    for url in (f"/sourceConnections/{source}", f"/targetConnections/{target}"):
+        assert path.api("DELETE", url).status_code == 204
 
 
 def test_drafts(path: Path) -> None:
-    """A draft may lack what a connection needs; publishing asks for it."""
+    """A draft can lack fields that a connection needs; publishing requires them."""
     body = {"name": "Draft", "connectionSpec": spec(LAKE)}
     draft = made(path.api("POST", "/targetConnections", json=body, params={"mode": "draft"}))["id"]
     assert path.get("targetConnections", draft)["state"] == "draft"
-    place = f"/targetConnections/{draft}"
-    assert failure(path.api("POST", f"{place}/action", params={"op": "publish"})) == "1304-400"
+    url = f"/targetConnections/{draft}"
+    assert failure(path.api("POST", f"{url}/action", params={"op": "publish"})) == "1304-400"
     schema = path.schema()
     whole = target_body(schema, path.dataset(schema))
     patch = [{"op": "add", "path": f"/{name}", "value": whole[name]} for name in ("data", "params")]
     headers = {"If-Match": path.get("targetConnections", draft)["etag"]}
-    made(path.api("PATCH", place, json=patch, headers=headers), 200)
-    reply = made(path.api("POST", f"{place}/action", params={"op": "PUBLISH"}), 200)
+    made(path.api("PATCH", url, json=patch, headers=headers), 200)
+    reply = made(path.api("POST", f"{url}/action", params={"op": "PUBLISH"}), 200)
     item = path.get("targetConnections", draft)
     assert (item["state"], item["etag"]) == ("enabled", reply["etag"])
-    assert failure(path.api("POST", f"{place}/action", params={"op": "publish"})) == "1422-400"
-    assert failure(path.api("POST", f"{place}/action", params={"op": "enable"})) == "1434-400"
-    assert failure(path.api("POST", f"{place}/action")) == "1359-400"
+    assert failure(path.api("POST", f"{url}/action", params={"op": "publish"})) == "1422-400"
+    assert failure(path.api("POST", f"{url}/action", params={"op": "enable"})) == "1434-400"
+    assert failure(path.api("POST", f"{url}/action")) == "1359-400"
     other = path.api("POST", "/targetConnections", json=body, params={"mode": "other"})
     assert failure(other) == "1368-400"

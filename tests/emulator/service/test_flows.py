@@ -1,4 +1,4 @@
-"""Dataflows: what they must be made of, their states, schedules and drafts."""
+"""Test dataflows: their required fields, states, schedules and drafts."""
 
 from __future__ import annotations
 
@@ -14,32 +14,24 @@ FILES = "9753525b-82c7-4dce-8a9b-5ccfce2b9876"
 Body = dict[str, Any]
 
 
-@pytest.fixture
-def path(emulator: Emulator) -> Path:
-    """The services of sandbox `prod`; the clock stands."""
-    path = Path(emulator)
-    path.stop_clock()
-    return path
-
-
 def patch(path: Path, flow: str, *operations: Body) -> Any:
-    """PATCH with the right etag."""
+    """PATCH with the current etag."""
     headers = {"If-Match": path.get("flows", flow)["etag"]}
     return path.api("PATCH", f"/flows/{flow}", json=list(operations), headers=headers)
 
 
 def replace(pointer: str, value: Any) -> Body:
-    """One instruction."""
+    """Return one operation."""
     return {"op": "replace", "path": pointer, "value": value}
 
 
 def action(path: Path, flow: str, op: str) -> Any:
-    """As the guides do it: without subOp, If-Match or a content type."""
+    """POST to `/action` as the guides do: without `subOp`, `If-Match` and content type."""
     return path.api("POST", f"/flows/{flow}/action", params={"op": op})
 
 
 def test_flow(emulator: Emulator, path: Path) -> None:
-    """Made, shown in the OpenAPI's types, found by what it joins, deleted."""
+    """A dataflow is created, shown in the OpenAPI's types, found by its ends, and deleted."""
     body = path.prepared(description="Every night")
     response = path.api("POST", "/flows", json=body)
     flow = made(response)["id"]
@@ -68,7 +60,7 @@ def test_flow(emulator: Emulator, path: Path) -> None:
 
 
 def test_strings_are_fine(path: Path) -> None:
-    """The tutorials send everything as a string."""
+    """All schedule parameters can be strings, as in the tutorials."""
     params = {"startTime": str(path.now()), "frequency": "minute", "interval": "30", "backfill": "true"}
     flow = path.flow(path.prepared(scheduleParams=params))
     shown = path.get("flows", flow)["scheduleParams"]
@@ -76,12 +68,12 @@ def test_strings_are_fine(path: Path) -> None:
 
 
 def changed(name: str, value: Any) -> Callable[[Body], Body]:
-    """A body with one field replaced, or taken out."""
+    """Return a function that replaces a field of a body; None removes it."""
     return lambda body: {k: v for k, v in {**body, name: value}.items() if v is not None}
 
 
 def scheduled(**params: Any) -> Callable[[Body], Body]:
-    """A body with another schedule; a parameter that is None is taken out."""
+    """Return a function that changes the schedule of a body; None removes a parameter."""
 
     def change(body: Body) -> Body:
         new = {**body["scheduleParams"], **params}
@@ -91,7 +83,7 @@ def scheduled(**params: Any) -> Callable[[Body], Body]:
 
 
 def mapped(**params: Any) -> Callable[[Body], Body]:
-    """A body with other params of the mapping."""
+    """Return a function that changes the mapping's params of a body."""
 
     def change(body: Body) -> Body:
         copy, mapping = body["transformations"]
@@ -145,14 +137,14 @@ def mapped(**params: Any) -> Callable[[Body], Body]:
     ],
 )
 def test_refusals(emulator: Emulator, path: Path, change: Callable[[Body], Body], expected: str) -> None:
-    """The catalogue's code for each, and nothing is left behind."""
+    """Each invalid body gets the catalogue's code, and nothing is stored."""
     response = path.api("POST", "/flows", json=change(path.prepared()))
     assert failure(response) == expected, response.text
     assert emulator.state()["flows"] == 0
 
 
 def test_schemas_must_agree(path: Path) -> None:
-    """Dataset, target connection and mapping: one schema."""
+    """Dataset, target connection and mapping set must use the same schema."""
     body = path.prepared()
     other = path.mapping(path.schema("Another"))
     assert failure(path.api("POST", "/flows", json=mapped(mappingId=other)(body))) == "1425-400"
@@ -161,13 +153,13 @@ def test_schemas_must_agree(path: Path) -> None:
 
 
 def test_changing(path: Path) -> None:
-    """By PATCH with `If-Match`; all or nothing."""
+    """A PATCH needs `If-Match`, and applies all operations or none."""
     flow = path.flow(path.prepared())
     before = path.get("flows", flow)
-    place = f"/flows/{flow}"
+    url = f"/flows/{flow}"
     name = replace("/name", "Renamed")
-    assert failure(path.api("PATCH", place, json=[name])) == "1403-400"
-    assert failure(path.api("PATCH", place, json=[name], headers={"If-Match": "old"})) == "1404-412"
+    assert failure(path.api("PATCH", url, json=[name])) == "1403-400"
+    assert failure(path.api("PATCH", url, json=[name], headers={"If-Match": "old"})) == "1404-412"
     for bad, expected in (
         (replace("/state", "disabled"), "1455-400"),
         (replace("/sourceConnectionIds", []), "1455-400"),
@@ -191,7 +183,7 @@ def test_changing(path: Path) -> None:
 
 
 def test_a_changed_schedule_counts(path: Path) -> None:
-    """The next run comes by the new one."""
+    """The next run follows a changed schedule."""
     flow = path.flow(path.prepared())
     path.advance(10)
     assert len(path.runs(flow)) == 1
@@ -201,7 +193,7 @@ def test_a_changed_schedule_counts(path: Path) -> None:
 
 
 def test_start_not_yet_passed(path: Path) -> None:
-    """It may still be moved, but not into the past."""
+    """A start in the future can be changed, but not into the past."""
     start = path.now() + 1000
     flow = path.flow(scheduled(startTime=start)(path.prepared()))
     assert failure(patch(path, flow, replace("/scheduleParams/startTime", start - 5000))) == "1360-400"
@@ -213,7 +205,7 @@ def test_start_not_yet_passed(path: Path) -> None:
 
 
 def test_disabled_flows_do_not_run(path: Path) -> None:
-    """Nor do they make up for it; the first run after brings what came meanwhile."""
+    """A disabled flow does not run; its first run afterwards covers the whole time."""
     flow = path.flow(path.prepared())
     path.advance(10)
     for op, state in (("disable", "disabled"), ("ENABLE", "enabled"), ("DISABLE", "disabled")):
@@ -240,7 +232,7 @@ def test_disabled_flows_do_not_run(path: Path) -> None:
 
 
 def test_a_disabled_one_time_flow(path: Path) -> None:
-    """None of its own while disabled; one once it is enabled, and only one."""
+    """A disabled one-time flow runs once when it is enabled, and only once."""
     body = path.once()
     body["scheduleParams"]["startTime"] += 100
     flow = path.flow(body)
@@ -257,7 +249,7 @@ def test_a_disabled_one_time_flow(path: Path) -> None:
 
 
 def test_drafts(emulator: Emulator, path: Path) -> None:
-    """A draft never runs, may lack things, is refused while its ends are drafts, and runs once published."""
+    """A draft never runs, can lack fields, needs published ends, and runs when it is published."""
     draft = path.flow({"name": "Draft", "flowSpec": spec(CRM)}, mode="draft")
     assert path.get("flows", draft)["state"] == "draft"
     assert failure(action(path, draft, "enable")) == "1422-400"
@@ -287,7 +279,7 @@ def test_drafts(emulator: Emulator, path: Path) -> None:
 
 
 def test_no_drafts() -> None:
-    """`--drafts off`: the flow spec says so, and a draft is refused."""
+    """With `--drafts off` the flow spec reports it, and a draft is refused."""
     with Emulator("--drafts", "off") as emulator:
         path = Path(emulator)
         (crm,) = made(path.api("GET", f"/flowSpecs/{CRM}"), 200)["items"]
@@ -301,7 +293,7 @@ def test_no_drafts() -> None:
 
 
 def test_gradual_states() -> None:
-    """`--flow-states gradual`: each change passes through a state in which no other may begin."""
+    """With `--flow-states gradual` each change has a transitional state that refuses further changes."""
     with Emulator("--flow-states", "gradual") as emulator:
         path = Path(emulator)
         path.stop_clock()
@@ -324,7 +316,7 @@ def test_gradual_states() -> None:
 
 
 def test_on_aws() -> None:
-    """Everything begins asynchronously; rows land all the same."""
+    """On AWS every creation is asynchronous; the records arrive."""
     with Emulator("--cloud", "aws") as emulator:
         path = Path(emulator)
         path.stop_clock()

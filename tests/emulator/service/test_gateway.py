@@ -1,4 +1,4 @@
-"""What Adobe's gateway and the sandbox check refuse, in which order and words."""
+"""Test what Adobe's gateway and the sandbox check refuse, in order, and the texts of their errors."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from tests.harness.emulator import ORG_ID, Emulator
 
-# Each row repairs the row before it: so the order of checks is tested as well.
+# Each row corrects the error of the row before it, which tests the order of the checks.
 GATEWAY = [
     ({"Authorization": None, "x-api-key": None}, 403, "403010", "Oauth token is missing."),
     ({"Authorization": "Bearer nonsense", "x-api-key": None}, 401, "401013", "Oauth token is not valid"),
@@ -23,7 +23,7 @@ GATEWAY = [
 
 @pytest.mark.parametrize(("headers", "status", "code", "message"), GATEWAY)
 def test_gateway(emulator: Emulator, headers: dict[str, Any], status: int, code: str, message: str) -> None:
-    """The troubleshooting guide's bodies."""
+    """Each error has the troubleshooting guide's body."""
     response = emulator.api()("GET", "/connections", headers=headers)
     assert response.status_code == status
     assert response.json() == {"error_code": code, "message": message}
@@ -39,7 +39,7 @@ def test_gateway(emulator: Emulator, headers: dict[str, Any], status: int, code:
     ],
 )
 def test_sandbox(emulator: Emulator, headers: dict[str, Any], code: str) -> None:
-    """Flow Service's envelope."""
+    """Each error has Flow Service's envelope."""
     response = emulator.api()("GET", "/connections", headers=headers)
     body = response.json()
     assert response.status_code == int(code[-3:]) == body["status"]
@@ -49,7 +49,7 @@ def test_sandbox(emulator: Emulator, headers: dict[str, Any], code: str) -> None
 
 
 def test_content_type(emulator: Emulator) -> None:
-    """JSON with or without a charset; nothing else."""
+    """Only JSON is accepted, with or without a charset."""
     api = emulator.api()
     for content_type in ("application/json", "application/json; charset=utf-8", "Application/JSON"):
         response = api("POST", "/connections", data="", headers={"Content-Type": content_type})
@@ -61,7 +61,7 @@ def test_content_type(emulator: Emulator) -> None:
 
 
 def test_unknown_paths(emulator: Emulator) -> None:
-    """JSON everywhere; below the API only past the gateway."""
+    """An unknown path gets JSON; below the API only after the gateway's checks."""
     api = emulator.api()
     for path in ("/nothing", "/connections/x/y", "/connections/x/y/z"):
         response = api("GET", path)
@@ -74,7 +74,7 @@ def test_unknown_paths(emulator: Emulator) -> None:
 
 
 def test_sandboxes(emulator: Emulator) -> None:
-    """Sandbox management knows the two there are, and no third."""
+    """Sandbox management has two sandboxes, and no third."""
     api = emulator.api()
     base = f"{emulator.url}/data/foundation/sandbox-management"
     assert [s["name"] for s in api.http.get(f"{base}/sandboxes").json()["sandboxes"]] == ["prod", "dev"]

@@ -1,4 +1,4 @@
-"""Access tokens, in all the ways that real clients ask for them."""
+"""Test access tokens in each form in which real clients request them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def ask(emulator: Emulator, version: str = "v3", **options: Any) -> requests.Res
     ],
 )
 def test_token(emulator: Emulator, version: str, options: dict[str, Any]) -> None:
-    """Form, query and multipart; the token then opens Flow Service."""
+    """Form, query and multipart get a token, which Flow Service accepts."""
     response = ask(emulator, version, **options)
     assert response.status_code == 200
     reply = response.json()
@@ -49,7 +49,7 @@ def test_token(emulator: Emulator, version: str, options: dict[str, Any]) -> Non
 
 
 def test_token_by_urllib(emulator: Emulator) -> None:
-    """A client that is not `requests`."""
+    """A client without the requests library gets a token."""
     data = urllib.parse.urlencode(FORM).encode()
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with opener.open(f"{emulator.url}/ims/token/v3", data, timeout=10) as reply:
@@ -70,7 +70,7 @@ def test_token_by_urllib(emulator: Emulator) -> None:
     ],
 )
 def test_refusals(emulator: Emulator, change: dict[str, Any], error: tuple[str, str | None]) -> None:
-    """400, with the words that public clients branch on, and without repeating anything."""
+    """Each refusal is a 400 with the text that public clients branch on, and repeats no value."""
     form = {name: value for name, value in {**FORM, **change}.items() if value is not None}
     response = ask(emulator, data=form)
     assert response.status_code == 400
@@ -80,7 +80,7 @@ def test_refusals(emulator: Emulator, change: dict[str, Any], error: tuple[str, 
 
 
 def test_broken_bodies(emulator: Emulator) -> None:
-    """Multipart without a boundary, JSON, bad UTF-8: refused, never a 5xx."""
+    """Multipart without a boundary, JSON and invalid UTF-8 get a 4xx."""
     for content_type in ("multipart/form-data", "multipart/form-data; boundary=", "application/json", ""):
         for body in (b"{}", b"\xff\xfe", b"--x\r\n\r\n", b""):
             response = ask(emulator, data=body, headers={"Content-Type": content_type})
@@ -90,7 +90,7 @@ def test_broken_bodies(emulator: Emulator) -> None:
 
 
 def test_expiry_and_reset(emulator: Emulator) -> None:
-    """A token ends when the clock says so, and at a reset."""
+    """A token expires by the clock, and with a reset."""
     api = emulator.api()
     emulator.advance(86000)
     assert api("GET", "/connections").status_code == 200

@@ -1,4 +1,4 @@
-"""How values become those of a field: the pure part of a run."""
+"""Test how values are converted to the type of a field: the pure part of a run."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ROW = {"A": " x ", "B": None, "N": 7}
     ],
 )
 def test_fits(value: object, field: dict[str, Any], expected: object) -> None:
-    """Converted where it can be."""
+    """A value is converted if possible."""
     assert mapping.fit(value, field) == expected
 
 
@@ -43,7 +43,7 @@ def test_fits(value: object, field: dict[str, Any], expected: object) -> None:
     ],
 )
 def test_does_not_fit(value: object, field: dict[str, Any]) -> None:
-    """Refused where it cannot."""
+    """A value that does not fit is refused."""
     with pytest.raises(mapping.BadValueError):
         mapping.fit(value, field)
 
@@ -61,19 +61,19 @@ def test_does_not_fit(value: object, field: dict[str, Any]) -> None:
     ],
 )
 def test_expressions(text: str, expected: object) -> None:
-    """The few that there are."""
+    """The supported functions are evaluated."""
     assert mapping.evaluate(text, ROW) == expected
 
 
 @pytest.mark.parametrize("text", ["", "(", "A B", "trim()", "trim(A, B)", "magic(A)", "concat(A", "'a", "A,"])
 def test_no_expressions(text: str) -> None:
-    """All else is told apart before it is kept."""
+    """An invalid or unsupported expression is refused before it is stored."""
     with pytest.raises(mapping.BadExpressionError):
         mapping.parse_expression(text)
 
 
 def test_schedule() -> None:
-    """Every 15 days is not every day, and a one-time flow comes due once."""
+    """A flow of every 15 days does not run daily; a one-time flow is due once."""
     daily = {"startTime": 1000, "frequency": "day", "interval": "15"}
     assert schedule.next_due(daily, 0) == 1000
     assert schedule.next_due(daily, 1000) == 1000 + 15 * 86400

@@ -1,4 +1,4 @@
-"""What the platform offers changes: sources go, new ones come, specs differ from what was documented."""
+"""Test changed offers: withdrawn sources, new sources, and specs that differ from the documented ones."""
 
 from __future__ import annotations
 
@@ -34,21 +34,15 @@ NEW = {
 }
 
 
-@pytest.fixture
-def api(emulator: Emulator) -> Api:
-    """The API of sandbox `prod`."""
-    return emulator.api()
-
-
 def create(api: Api, spec_id: str, **params: Any) -> requests.Response:
-    """A connection to the new source."""
+    """Create a connection of the new source."""
     auth = {"specName": "Bead Authentication", "params": params}
     body = {"name": "Abacus", "auth": auth, "connectionSpec": {"id": spec_id, "version": "1.0"}}
     return api("POST", "/connections", json=body)
 
 
 def test_a_spec_nobody_knows(emulator: Emulator, api: Api) -> None:
-    """Offered, validated by its own schema, explored, listed by the flow spec; gone after a reset."""
+    """A new spec is validated by its own schema, explored, and in a flow spec; a reset removes it."""
     spec = emulator.control("POST", "connectionSpecs", NEW)
     assert made(api("GET", f"/connectionSpecs/{spec['id']}"), 200)["items"] == [spec]
     assert made(api("GET", "/connectionSpecs?property=name==Abacus"), 200)["items"] == [spec]
@@ -69,7 +63,7 @@ def test_a_spec_nobody_knows(emulator: Emulator, api: Api) -> None:
 
 
 def test_any_schema(emulator: Emulator, api: Api) -> None:
-    """Whatever JSON Schema a spec has, a refusal names the place and what is wrong with it."""
+    """For any JSON Schema, an error names the field and the failed rule."""
     schema = {
         "properties": {
             "mode": {"enum": ["fast", "slow"]},
@@ -78,8 +72,8 @@ def test_any_schema(emulator: Emulator, api: Api) -> None:
         "additionalProperties": False,
         "anyOf": [{"required": ["mode"]}, {"required": ["tls"]}],
     }
-    order = {"name": "Abacus", "authSpec": [{"name": "Bead Authentication", "spec": schema}]}
-    spec = emulator.control("POST", "connectionSpecs", order)
+    offer = {"name": "Abacus", "authSpec": [{"name": "Bead Authentication", "spec": schema}]}
+    spec = emulator.control("POST", "connectionSpecs", offer)
     for params, complaint, words in (
         ({"mode": "idle"}, "1100-400", "auth.params.mode does not match enum"),
         ({"tls": {}}, "1304-400", "The mandatory field tls.key"),
@@ -93,7 +87,7 @@ def test_any_schema(emulator: Emulator, api: Api) -> None:
 
 
 def test_a_spec_that_changed(emulator: Emulator, api: Api) -> None:
-    """A documented source whose live spec asks for something else."""
+    """A documented source can have a live spec with other parameters."""
     (row,) = (row for row in rows() if row.source["id"] == MYSQL)
     (spec,) = made(api("GET", f"/connectionSpecs/{MYSQL}"), 200)["items"]
     spec["authSpec"][0]["spec"]["required"].append("sslMode")
@@ -104,8 +98,8 @@ def test_a_spec_that_changed(emulator: Emulator, api: Api) -> None:
     made(api("POST", "/connections", json=row.body(sslMode="require")))
 
 
-def test_withdrawn_by_an_order(emulator: Emulator, api: Api) -> None:
-    """As if the platform had never had it; an order or a reset brings it back."""
+def test_withdrawn_by_the_control_plane(emulator: Emulator, api: Api) -> None:
+    """A withdrawn source does not exist until the control plane or a reset restores it."""
     base = made(api.create())["id"]
     emulator.control("DELETE", f"connectionSpecs/{PAYPAL_SPEC}")
     assert failure(api.create()) == "1413-400"
@@ -120,8 +114,8 @@ def test_withdrawn_by_an_order(emulator: Emulator, api: Api) -> None:
     made(emulator.api().create())
 
 
-def test_orders_outlive_a_restart(tmp_path: Path) -> None:
-    """With `--state`, as everything else."""
+def test_offers_survive_a_restart(tmp_path: Path) -> None:
+    """With `--state`, changed offers survive a restart."""
     file = str(tmp_path / "state.db")
     with Emulator("--state", file) as emulator:
         spec = emulator.control("POST", "connectionSpecs", {**NEW, "family": "file"})
@@ -133,7 +127,7 @@ def test_orders_outlive_a_restart(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "order",
+    "offer",
     [
         [],
         {},
@@ -150,15 +144,15 @@ def test_orders_outlive_a_restart(tmp_path: Path) -> None:
     ],
     ids=str,
 )
-def test_bad_orders(emulator: Emulator, order: Any) -> None:
-    """400, and nothing is offered."""
+def test_bad_offers(emulator: Emulator, offer: Any) -> None:
+    """An invalid spec gets 400, and none is offered."""
     with pytest.raises(requests.HTTPError, match="400"):
-        emulator.control("POST", "connectionSpecs", order)
+        emulator.control("POST", "connectionSpecs", offer)
     assert len(emulator.api()("GET", "/connectionSpecs").json()["items"]) == 65
 
 
 def test_withdrawn_from_the_start() -> None:
-    """`--withdrawn` takes names in any spelling, and ids; the option may repeat; a reset changes nothing."""
+    """`--withdrawn` accepts names in any spelling and ids, can repeat, and outlasts a reset."""
     arguments = ("--withdrawn", f"paypal, Salesforce-Marketing-Cloud,{MYSQL}", "--withdrawn", "amazon s3")
     with Emulator(*arguments) as emulator:
         emulator.reset()
@@ -170,7 +164,7 @@ def test_withdrawn_from_the_start() -> None:
 
 
 def test_withdrawn_needs_a_source() -> None:
-    """A typo ends the emulator with a sentence, not with a test that passes for no reason."""
+    """A typo in `--withdrawn` ends the emulator with an error."""
     command = [sys.executable, "-m", "airflow_provider_aep.emulator", "--withdrawn", "paypal,paypall"]
     result = run(command, capture_output=True, text=True, timeout=60, check=False)
     assert result.returncode == 1

@@ -1,4 +1,4 @@
-"""Whatever stands anywhere in a body: an answer in JSON, never a 5xx, and everything can still be read."""
+"""Any value at any path of a body gets JSON and never a 5xx, and everything stays readable."""
 
 from __future__ import annotations
 
@@ -9,46 +9,37 @@ from typing import Any
 
 import pytest
 
-from tests.harness.emulator import Emulator
 from tests.harness.emulator_path import PROFILE, Path, made, spec, target_body
 
 JUNK = (None, -1, 1e300, "x", [None], {"a": {}}, True, "\u0000", 10**30, "9" * 40)
 JSON = {"Content-Type": "application/json"}
 WHOLE = {"Accept": "application/vnd.adobe.xed+json"}
-Place = tuple[Any, ...]
+Steps = tuple[Any, ...]
 
 
-@pytest.fixture
-def path(emulator: Emulator) -> Path:
-    """The services of sandbox `prod`; the clock stands."""
-    path = Path(emulator)
-    path.stop_clock()
-    return path
-
-
-def places(node: Any, place: Place = ()) -> Iterator[Place]:
-    """Every place in a body, the whole of it first."""
-    yield place
+def all_steps(node: Any, steps: Steps = ()) -> Iterator[Steps]:
+    """Yield every path in a body, the whole body first."""
+    yield steps
     for key, part in (
         node.items() if isinstance(node, dict) else enumerate(node if isinstance(node, list) else ())
     ):
-        yield from places(part, (*place, key))
+        yield from all_steps(part, (*steps, key))
 
 
-def spoiled(node: Any, place: Place, value: Any) -> Any:
-    """The body with another value at a place."""
-    if not place:
+def spoiled(node: Any, steps: Steps, value: Any) -> Any:
+    """Return the body with another value at a path."""
+    if not steps:
         return value
     result = copy.deepcopy(node)
     inner = result
-    for step in place[:-1]:
+    for step in steps[:-1]:
         inner = inner[step]
-    inner[place[-1]] = value
+    inner[steps[-1]] = value
     return result
 
 
 def bodies(path: Path) -> dict[str, tuple[Any, str, Any]]:
-    """A good body for each POST."""
+    """Return a valid body for each POST."""
     flow = path.prepared(options={"partialIngestionPercent": 5}, labels=["core/C1"])
     target = path.get("targetConnections", flow["targetConnectionIds"][0])
     schema = target["data"]["schema"]["id"]
@@ -102,13 +93,13 @@ def bodies(path: Path) -> dict[str, tuple[Any, str, Any]]:
     ["flows", "drafts", "runs", "sources", "targets", "schemas", "fieldgroups", "datasets", "mappings"],
 )
 def test_junk(path: Path, name: str) -> None:
-    """At every place of a body; then a day goes by, and every list is whole."""
+    """Junk at every path of a body gets no 5xx; after a day every list is complete."""
     call, url, body = bodies(path)[name]
-    for place in places(body):
+    for steps in all_steps(body):
         for junk in JUNK:
-            data = json.dumps(spoiled(body, place, junk)).encode()
+            data = json.dumps(spoiled(body, steps, junk)).encode()
             response = call("POST", url, data=data, headers=JSON)
-            assert response.status_code < 500, (place, junk)
+            assert response.status_code < 500, (steps, junk)
             response.json()
     path.advance(90_000)
     for kind in ("flows", "runs", "sourceConnections", "targetConnections"):
@@ -121,7 +112,7 @@ def test_junk(path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("kind", ["flows", "sourceConnections", "targetConnections"])
 def test_junk_in_patches(path: Path, kind: str) -> None:
-    """At every place of an entity."""
+    """Junk at every path of an entity gets no 5xx."""
     flow = path.prepared()
     ids = {
         "flows": path.flow(flow),
@@ -129,14 +120,14 @@ def test_junk_in_patches(path: Path, kind: str) -> None:
         "targetConnections": flow["targetConnectionIds"][0],
     }
     item = path.get(kind, ids[kind])
-    for place in places(item):
+    for steps in all_steps(item):
         for junk in JUNK:
-            pointer = "/" + "/".join(map(str, place))
+            pointer = "/" + "/".join(map(str, steps))
             patch = [{"op": "replace", "path": pointer, "value": junk}]
             headers = {**JSON, "If-Match": path.get(kind, ids[kind])["etag"]}
             url = f"/{kind}/{ids[kind]}"
             response = path.api("PATCH", url, data=json.dumps(patch).encode(), headers=headers)
-            assert response.status_code < 500, (place, junk)
+            assert response.status_code < 500, (steps, junk)
     path.advance(90_000)
     made(path.api("GET", "/runs"), 200)
     assert "internal error" not in path.emulator.output()

@@ -1,4 +1,4 @@
-"""The process: starting, ending, its output, its state file, its switches."""
+"""Test the process: start, end, output, state file, switches."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Quiet = tuple[http.client.HTTPConnection, float]
 
 
 def assert_served(client: http.client.HTTPConnection) -> None:
-    """One request on a connection that stays open."""
+    """Send one request on an open connection."""
     client.request("GET", "/")
     assert client.getresponse().read()
     assert client.sock
@@ -43,7 +43,7 @@ def assert_served(client: http.client.HTTPConnection) -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def quiet_connection(emulator_process: Emulator) -> Iterator[Quiet]:
-    """Used at the start and left alone since: the other tests are what it waits through."""
+    """Return a connection that is idle while the other tests run, and since when."""
     client = http.client.HTTPConnection("127.0.0.1", emulator_process.port, timeout=10)
     assert_served(client)
     yield client, time.monotonic()
@@ -51,13 +51,13 @@ def quiet_connection(emulator_process: Emulator) -> Iterator[Quiet]:
 
 
 def run(*args: str) -> subprocess.CompletedProcess[str]:
-    """A start that is expected to fail."""
+    """Run a start that must fail."""
     return subprocess.run([*COMMAND, *args], capture_output=True, text=True, timeout=120, check=False)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_signals(number: signal.Signals) -> None:
-    """Both end it with 0, a kept-alive connection and a held request notwithstanding."""
+    """SIGTERM and SIGINT end the emulator with 0, despite a kept-alive connection and a held request."""
     emulator = Emulator()
     api = emulator.api()
     emulator.fault(method="POST", path="/connections", delay=60)
@@ -78,7 +78,7 @@ def test_signals(number: signal.Signals) -> None:
 
 
 def test_output(tmp_path: Path) -> None:
-    """The ready line once, then a line a request: no query, no secret."""
+    """The output is the ready line and a line per request, without query or secret."""
     with Emulator("--state", str(tmp_path / "state")) as emulator:
         api = emulator.api()
         api.create(secret=CANARY)
@@ -98,7 +98,7 @@ def test_output(tmp_path: Path) -> None:
 
 
 def test_too_many_connections() -> None:
-    """More than the system allows: they wait, nothing is printed, and all is well afterwards."""
+    """More connections than the system allows wait; nothing is printed, and all are served afterwards."""
     with Emulator() as emulator:
         resource.prlimit(emulator.process.pid, resource.RLIMIT_NOFILE, (40, 40))
         with contextlib.ExitStack() as clients:
@@ -110,7 +110,7 @@ def test_too_many_connections() -> None:
 
 
 def test_nobody_reads_the_output() -> None:
-    """A full pipe must not stop it: many read the ready line and nothing else."""
+    """The emulator serves although nobody reads its output after the ready line."""
     process = subprocess.Popen([*COMMAND, "--port", "0"], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     url = process.stdout.readline().removeprefix("listening on ").strip()
@@ -129,7 +129,7 @@ def test_nobody_reads_the_output() -> None:
 
 
 def test_busy_port() -> None:
-    """One sentence, no traceback."""
+    """A busy port gets one line and no traceback."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         result = run("--port", str(taken.getsockname()[1]))
     assert result.returncode == 1
@@ -142,7 +142,7 @@ def test_busy_port() -> None:
 
 @pytest.mark.parametrize("host", ["no.such.host.invalid", "x" * 70, "é" * 70, "::2", ""], ids=range(5))
 def test_impossible_host(host: str) -> None:
-    """One sentence, no traceback."""
+    """An impossible host gets one line and no traceback."""
     result = run("--port", "0", "--host", host)
     assert result.returncode == 1
     assert result.stderr.startswith("emulator: cannot listen on ")
@@ -151,14 +151,14 @@ def test_impossible_host(host: str) -> None:
 
 @pytest.mark.parametrize(("host", "shown"), [("127.0.0.2", "127.0.0.2"), ("::1", "[::1]")])
 def test_other_loopback_addresses(host: str, shown: str) -> None:
-    """The ready line's URL can be used as it stands."""
+    """The ready line's URL can be used unchanged."""
     with Emulator("--host", host) as emulator:
         assert emulator.url == f"http://{shown}:{emulator.port}"
         assert emulator.api().create().status_code == 201
 
 
 def test_bad_state_files(tmp_path: Path) -> None:
-    """Not a database, another program's database, a directory, a place that is not there."""
+    """Anything but a state file is refused: no database, another program's, a directory, a missing folder."""
     (tmp_path / "text").write_text("not a database, and long enough to be sure of it" * 50)
     with sqlite3.connect(tmp_path / "other") as other:
         other.execute("CREATE TABLE things (x)")
@@ -175,7 +175,7 @@ def test_bad_state_files(tmp_path: Path) -> None:
 
 
 def test_state_file_in_use(tmp_path: Path) -> None:
-    """Two emulators on one file would both be wrong."""
+    """Two emulators cannot share a state file."""
     state = str(tmp_path / "state")
     with Emulator("--state", state):
         result = run("--port", "0", "--state", state)
@@ -184,7 +184,7 @@ def test_state_file_in_use(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
 def test_restart(tmp_path: Path, end: str) -> None:
-    """Identical items, etag too; tokens stay good; it still knows which secrets were right."""
+    """After a restart items, etags, tokens and the judgement of secrets are the same."""
     state = str(tmp_path / "state")
     first = Emulator("--state", state)
     first.advance(5000)
@@ -218,7 +218,7 @@ def test_restart(tmp_path: Path, end: str) -> None:
 
 
 def test_no_secret_in_the_state_file(tmp_path: Path) -> None:
-    """Neither a wrong one nor a right one, nor a token: the search at the test's end finds none."""
+    """The search after the test finds no secret and no token in the state file."""
     state = tmp_path / "state"
     emulator = Emulator("--state", str(state))
     api = emulator.api()
@@ -231,12 +231,12 @@ def test_no_secret_in_the_state_file(tmp_path: Path) -> None:
 
 
 def test_full_disk(tmp_path: Path) -> None:
-    """An honest 503, and no half effect: what was refused is not there, before or after a restart."""
+    """A full disk gets a 503, and a refused request has no effect, before or after a restart."""
     state = tmp_path / "state"
     emulator = Emulator("--state", str(state))
     api = emulator.api()
     kept = [api.create(f"n{n}").json()["id"] for n in range(3)]
-    # A limit on the size of files is as good as a full disk, and needs no privilege.
+    # A limit on the size of files has the effect of a full disk, and needs no privilege.
     limit = state.stat().st_size + 4096
     resource.prlimit(emulator.process.pid, resource.RLIMIT_FSIZE, (limit, limit))
     responses = [api.create("x" * 20000) for _ in range(3)]
@@ -252,7 +252,7 @@ def test_full_disk(tmp_path: Path) -> None:
 
 
 def wait_for_state(api: Any, connection: str) -> str:
-    """The state that follows `initializing`."""
+    """Return the state that follows `initializing`."""
     for _ in range(200):
         state = api("GET", f"/connections/{connection}").json()["items"][0]["state"]
         if state != "initializing":
@@ -262,7 +262,7 @@ def wait_for_state(api: Any, connection: str) -> str:
 
 
 def test_sync() -> None:
-    """A wrong secret is a 400 of Flow Service, and nothing is left behind."""
+    """A wrong secret gets a 400 of Flow Service, and nothing is stored."""
     with Emulator("--validate-on-create", "sync") as emulator:
         api = emulator.api()
         response = api.create(secret=CANARY)
@@ -280,7 +280,7 @@ def test_sync() -> None:
 
 
 def test_async() -> None:
-    """Initializing at first, then enabled or disabled; meanwhile neither changed nor deleted."""
+    """A connection is `initializing` first, cannot be changed then, and is later enabled or disabled."""
     with Emulator("--validate-on-create", "async") as emulator:
         api = emulator.api()
         created = [api.create(), api.create(secret=CANARY)]
@@ -301,7 +301,7 @@ def test_async() -> None:
 
 
 def test_aws() -> None:
-    """No etag nor version until enabled; then a UUID in quotes."""
+    """There is no etag or version until the connection is enabled; then they are UUIDs in quotes."""
     with Emulator("--cloud", "aws") as emulator:
         api = emulator.api()
         created = api.create().json()
@@ -316,7 +316,7 @@ def test_aws() -> None:
 
 
 def test_other_switches() -> None:
-    """Each does what its line in the docs says."""
+    """Each switch does what the documentation says."""
     switches = ("--failed-test", "error", "--delete-in-use", "allow", "--shown-secrets", "mask")
     with Emulator(*switches) as emulator:
         api = emulator.api()
@@ -334,7 +334,7 @@ def test_other_switches() -> None:
 
 
 def test_paypal_removed() -> None:
-    """As the platform is after the end of the PayPal source."""
+    """Without the PayPal source the platform refuses its spec."""
     with Emulator("--paypal", "removed") as emulator:
         api = emulator.api()
         assert api.create().json()["type"].endswith("FLOW-1413-400")
@@ -345,14 +345,14 @@ def test_paypal_removed() -> None:
 
 
 def test_start_is_cheap() -> None:
-    """Tests start it often. What it works, not how long that takes where others work, too."""
+    """A start needs little CPU time; the elapsed time depends on other processes."""
     with Emulator() as emulator:
         spent = psutil.Process(emulator.process.pid).cpu_times()
         assert spent.user + spent.system < 5  # about half a second
 
 
 def test_imports_nothing_of_the_client() -> None:
-    """A fake that shares the client's code shares its mistakes."""
+    """The emulator imports nothing of the client: a fake that shares code shares its mistakes."""
     code = (
         "import sys, airflow_provider_aep.emulator.cli; "
         "print([m for m in sys.modules if m.split('.')[0] in ('airflow', 'requests') or "
@@ -363,9 +363,9 @@ def test_imports_nothing_of_the_client() -> None:
 
 
 def test_keep_alive(quiet_connection: Quiet) -> None:
-    """A connection that has been quiet for longer than uvicorn's own five seconds still serves."""
+    """A connection that was idle for longer than uvicorn's default of five seconds is still served."""
     client, since = quiet_connection
-    if time.monotonic() - since > 60:  # a busy machine: its 75 seconds may be over
+    if time.monotonic() - since > 60:  # on a busy machine the 75 seconds may have passed
         client.close()
         assert_served(client)
         since = time.monotonic()
@@ -374,7 +374,7 @@ def test_keep_alive(quiet_connection: Quiet) -> None:
 
 
 def test_keep_alive_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
-    """75, which is too long to wait for."""
+    """The timeout of 75 seconds is checked in the configuration, as it is too long to wait for."""
     seen: list[server.Server] = []
     monkeypatch.setattr(server.Server, "run", lambda self, sockets: seen.append(self))
     server.serve(cast("ASGIApp", None), cast("socket.socket", None), lambda: None)

@@ -1,4 +1,4 @@
-"""Schema Registry: `Accept`, titles, namespaces, versions, and the fields of a schema."""
+"""Test Schema Registry: `Accept`, titles, namespaces, versions, and the fields of a schema."""
 
 from __future__ import annotations
 
@@ -13,19 +13,13 @@ from tests.harness.emulator_path import FULL, PLAIN, PROFILE, SHORT, Path, made
 SCHEMAS = "/tenant/schemas"
 
 
-@pytest.fixture
-def path(emulator: Emulator) -> Path:
-    """The services of sandbox `prod`."""
-    return Path(emulator)
-
-
 def code(response: Any) -> str:
-    """The error's code."""
+    """Return the error's code."""
     return str(response.json()["type"]).rsplit("/", 1)[-1]
 
 
 def test_schema(emulator: Emulator, path: Path) -> None:
-    """Made, looked up by `$id` and by `meta:altId`, with its class and all its fields."""
+    """A schema is found by `$id` and by `meta:altId`, with its class and all its fields."""
     schema_id = path.schema()
     assert schema_id.startswith("https://ns.adobe.com/emulator/schemas/")
     item = made(path.registry("GET", f"{SCHEMAS}/{quote(schema_id, safe='')}", headers=PLAIN), 200)
@@ -54,7 +48,7 @@ def test_schema(emulator: Emulator, path: Path) -> None:
     ],
 )
 def test_accept_of_a_lookup(path: Path, accept: str | None, status: int, expected: str) -> None:
-    """A lookup needs a format and a version that there is."""
+    """A lookup needs a format and an existing version."""
     alt_id = "_emulator.schemas." + path.schema().rsplit("/", 1)[-1]
     response = path.registry("GET", f"{SCHEMAS}/{alt_id}", headers={"Accept": accept})
     assert response.status_code == status, response.text
@@ -64,7 +58,7 @@ def test_accept_of_a_lookup(path: Path, accept: str | None, status: int, expecte
 
 
 def test_notext(path: Path) -> None:
-    """No titles and no descriptions; a field that is called `Description` stays."""
+    """`-notext` removes titles and descriptions, but not a field with the name `Description`."""
     columns = {"description": {"type": "string", "title": "A title", "description": "A text"}}
     schema_id = path.schema(columns=columns)
     headers = {"Accept": "application/vnd.adobe.xed-full-notext+json; version=1"}
@@ -74,7 +68,7 @@ def test_notext(path: Path) -> None:
 
 
 def test_lists(path: Path) -> None:
-    """Short or whole, filtered, a page at a time; a list wants no version."""
+    """A list is short or whole, filtered and paged; it needs no version."""
     ids = [path.schema(title) for title in ("Cherries", "Apples", "Bananas")]
     page = made(path.registry("GET", SCHEMAS, headers=SHORT, params={"limit": 2}), 200)
     assert [set(item) for item in page["results"]] == [{"title", "$id", "meta:altId", "version"}] * 2
@@ -91,7 +85,7 @@ def test_lists(path: Path) -> None:
 
 
 def test_global_resources(path: Path) -> None:
-    """Adobe's classes and field groups can be found and built upon."""
+    """Adobe's classes and field groups exist, and schemas can use them."""
     classes = made(path.registry("GET", "/global/classes", headers=SHORT), 200)["results"]
     assert PROFILE in [item["$id"] for item in classes]
     groups = made(path.registry("GET", "/global/mixins", headers=SHORT), 200)["results"]
@@ -105,7 +99,7 @@ def test_global_resources(path: Path) -> None:
 
 
 def test_titles_are_unique(path: Path) -> None:
-    """Across kinds, as the troubleshooting guide says; each sandbox for itself."""
+    """Titles are unique over all kinds of a sandbox, as in the troubleshooting guide."""
     path.schema("Products")
     body = {"type": "object", "title": "Products fields", "allOf": [{"$ref": PROFILE}]}
     assert code(path.registry("POST", SCHEMAS, json=body)) == "XDM-1521-400"
@@ -129,7 +123,7 @@ def test_titles_are_unique(path: Path) -> None:
     ],
 )
 def test_bad_schemas(path: Path, change: dict[str, Any]) -> None:
-    """Refused, and nothing is left behind."""
+    """An invalid schema is refused, and nothing is stored."""
     body = {"type": "object", "title": "Products", "allOf": [{"$ref": PROFILE}], **change}
     response = path.registry("POST", SCHEMAS, json=body)
     assert response.status_code == 400, response.text
@@ -137,7 +131,7 @@ def test_bad_schemas(path: Path, change: dict[str, Any]) -> None:
 
 
 def test_bad_bodies(path: Path) -> None:
-    """JSON that is none, or no object, is a 400 in JSON."""
+    """Invalid JSON, or JSON that is not an object, gets a 400 in JSON."""
     for data in (b"{", b"[]", b"null", b"NaN", b'"\\ud800"', b"[" * 100_000):
         headers = {"Content-Type": "application/json"}
         response = path.registry("POST", SCHEMAS, data=data, headers=headers)
@@ -146,7 +140,7 @@ def test_bad_bodies(path: Path) -> None:
 
 
 def test_namespace(path: Path) -> None:
-    """Custom fields stand under the tenant's id."""
+    """Custom fields must be under the tenant's id."""
     own = {"definitions": {"x": {"properties": {"Product_Id": {"type": "string"}}}}}
     body = {"type": "object", "title": "x", "meta:intendedToExtend": [PROFILE], **own}
     body["allOf"] = [{"$ref": "#/definitions/x"}]
@@ -157,12 +151,12 @@ def test_namespace(path: Path) -> None:
 
 
 def test_not_found(path: Path) -> None:
-    """In the words of the guide; another sandbox's schema is not there either."""
+    """A 404 has the guide's text; a schema of another sandbox does not exist."""
     schema_id = Path(path.emulator, "dev").schema()
-    for wanted in (schema_id, "https://ns.adobe.com/emulator/schemas/0", "nothing"):
-        response = path.registry("GET", f"{SCHEMAS}/{quote(wanted, safe='')}", headers=PLAIN)
+    for expected in (schema_id, "https://ns.adobe.com/emulator/schemas/0", "nothing"):
+        response = path.registry("GET", f"{SCHEMAS}/{quote(expected, safe='')}", headers=PLAIN)
         assert (response.status_code, code(response)) == (404, "XDM-1010-404")
-        assert wanted in response.json()["detail"]
+        assert expected in response.json()["detail"]
     missing = {"type": "object", "title": "x", "allOf": [{"$ref": "https://ns.adobe.com/xdm/none"}]}
     assert code(path.registry("POST", SCHEMAS, json=missing)) == "XDM-1010-404"
     assert path.registry("GET", "/tenant/nothing", headers=SHORT).status_code == 404
@@ -170,32 +164,32 @@ def test_not_found(path: Path) -> None:
 
 
 def test_changing(path: Path) -> None:
-    """PATCH and PUT raise the minor version and change the etag; DELETE is final."""
+    """PATCH and PUT increase the minor version and change the etag; DELETE is final."""
     schema_id = path.schema()
-    place = f"{SCHEMAS}/{quote(schema_id, safe='')}"
-    before = made(path.registry("GET", place, headers=PLAIN), 200)
+    url = f"{SCHEMAS}/{quote(schema_id, safe='')}"
+    before = made(path.registry("GET", url, headers=PLAIN), 200)
     group = path.field_group("More", {"Price": {"type": "number"}})
     patch = [{"op": "add", "path": "/allOf/-", "value": {"$ref": group}}]
-    after = made(path.registry("PATCH", place, json=patch), 200)
+    after = made(path.registry("PATCH", url, json=patch), 200)
     assert after["version"] == "1.1"
     assert after["meta:registryMetadata"]["eTag"] != before["meta:registryMetadata"]["eTag"]
-    whole = made(path.registry("GET", place, headers=FULL), 200)
+    whole = made(path.registry("GET", url, headers=FULL), 200)
     assert set(whole["properties"]["_emulator"]["properties"]) >= {"Price", "Product_Id"}
     body = {"type": "object", "title": "Renamed", "allOf": [{"$ref": PROFILE}]}
-    assert made(path.registry("PUT", place, json=body), 200)["version"] == "1.2"
+    assert made(path.registry("PUT", url, json=body), 200)["version"] == "1.2"
     for bad in ([{"op": "remove", "path": "/allOf/9"}], [{"op": "replace", "path": "/title"}], "x", 7):
-        assert path.registry("PATCH", place, json=bad).status_code == 400
-    assert path.registry("DELETE", place).status_code == 204
-    assert path.registry("GET", place, headers=PLAIN).status_code == 404
+        assert path.registry("PATCH", url, json=bad).status_code == 400
+    assert path.registry("DELETE", url).status_code == 204
+    assert path.registry("GET", url, headers=PLAIN).status_code == 404
 
 
-def test_endless_data_type(path: Path) -> None:
-    """A type that holds itself has an end."""
+def test_a_recursive_data_type(path: Path) -> None:
+    """A data type that contains itself is resolved once."""
     body = {"type": "object", "title": "Tree", "properties": {"leaf": {"type": "string"}}}
     tree = made(path.registry("POST", "/tenant/datatypes", json=body))["$id"]
     branches = {name: {"$ref": tree} for name in "ab"}
-    place = f"/tenant/datatypes/{quote(tree, safe='')}"
-    made(path.registry("PUT", place, json={**body, "properties": branches}), 200)
+    url = f"/tenant/datatypes/{quote(tree, safe='')}"
+    made(path.registry("PUT", url, json={**body, "properties": branches}), 200)
     schema_id = path.schema(columns={"tree": {"$ref": tree}})
     whole = made(path.registry("GET", f"{SCHEMAS}/{quote(schema_id, safe='')}", headers=FULL), 200)
     assert "tree" in whole["properties"]["_emulator"]["properties"]

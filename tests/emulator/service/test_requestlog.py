@@ -1,4 +1,4 @@
-"""The request log: complete, in order, and without a secret."""
+"""Test the request log: it is complete, in order, and without a secret."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ CANARY = "canary-7f3a"
 
 @pytest.fixture
 def api(emulator: Emulator) -> Api:
-    """The API of sandbox `prod`, with an empty log."""
+    """Return Flow Service of sandbox `prod`, with an empty log."""
     api = emulator.api()
     emulator.forget_requests()
     return api
 
 
 def test_entry(emulator: Emulator, api: Api) -> None:
-    """All that a test may want to know of a request."""
+    """An entry has all parts of a request."""
     api("GET", "/connections?property=name==a&property=state==enabled&limit=2")
     (entry,) = emulator.requests()
     assert entry["method"] == "GET"
@@ -35,8 +35,8 @@ def test_entry(emulator: Emulator, api: Api) -> None:
     assert entry["status"] == 200
 
 
-def test_order_and_forgetting(emulator: Emulator, api: Api) -> None:
-    """Oldest first; refused requests and IMS too; the control plane never."""
+def test_order_and_clearing(emulator: Emulator, api: Api) -> None:
+    """The log is oldest first, with refused requests and IMS, without the control plane."""
     emulator.token()
     api("GET", "/nothing")
     api("GET", "/connections", headers={"Authorization": None})
@@ -47,7 +47,7 @@ def test_order_and_forgetting(emulator: Emulator, api: Api) -> None:
 
 
 def test_connection_number(emulator: Emulator, api: Api) -> None:
-    """The same for requests on one TCP connection, another on the next."""
+    """Requests on one TCP connection have the same number; the next connection has another one."""
     api("GET", "/connections")
     api("GET", "/connections")
     emulator.api(str(api.http.headers["Authorization"]).removeprefix("Bearer "))("GET", "/connections")
@@ -56,7 +56,7 @@ def test_connection_number(emulator: Emulator, api: Api) -> None:
 
 
 def test_body(emulator: Emulator, api: Api) -> None:
-    """What is no secret can be read."""
+    """Fields that are not secret are readable."""
     body = paypal_body("My name", description="mark", secret=CANARY)
     api("POST", "/connections", json=body)
     (entry,) = emulator.requests()
@@ -72,7 +72,7 @@ def test_body(emulator: Emulator, api: Api) -> None:
 
 
 def test_ims(emulator: Emulator, api: Api) -> None:
-    """Id, grant and scope are shown, the secret is not, wherever it comes."""
+    """Id, grant and scope are readable, and the secret never is, wherever it is sent."""
     form = {
         "client_id": CLIENT_ID,
         "client_secret": CANARY,
@@ -98,8 +98,8 @@ def test_ims(emulator: Emulator, api: Api) -> None:
         CANARY,
     ],
 )
-def test_ims_misspelt(emulator: Emulator, body: str) -> None:
-    """What is no form by its look must not come to light as the form's names."""
+def test_a_malformed_ims_form(emulator: Emulator, body: str) -> None:
+    """A malformed form must not show a secret as the name of a field."""
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     url = f"{emulator.url}/ims/token/v3"
     assert emulator.http.post(url, data=body, headers=headers).status_code == 400
@@ -109,7 +109,7 @@ def test_ims_misspelt(emulator: Emulator, body: str) -> None:
 
 @pytest.mark.parametrize("path", ["/sourceConnections/x", "/targetConnections/x", "/flows/x"])
 def test_credentials_in_any_patch(emulator: Emulator, api: Api, path: str) -> None:
-    """Below `/auth`, whatever the parameter is called and whatever is patched; the rest stays readable."""
+    """Values below `/auth` are masked in any patch; others stay readable."""
     operations = [
         {"op": "replace", "path": "/auth/params", "value": {"host": CANARY}},
         {"op": "replace", "path": "/auth/params/host", "value": CANARY},
@@ -146,7 +146,7 @@ BODIES: list[Any] = [
 
 CONTENT_TYPES = (
     "application/json",
-    "application/x-www-form-urlencoded",  # `curl -d` says so of anything
+    "application/x-www-form-urlencoded",  # `curl -d` sends it with any body
     "text/plain",
     "multipart/form-data",
     "",
@@ -156,15 +156,15 @@ CONTENT_TYPES = (
 @pytest.mark.parametrize("path", ["/connections", "/connections/x", "/sourceConnections", "/nothing"])
 @pytest.mark.parametrize("content_type", CONTENT_TYPES)
 def test_canary(emulator: Emulator, api: Api, path: str, content_type: str) -> None:
-    """No secret in the log, in an error, or on standard output, whatever shape it came in."""
+    """No secret is in the log, in an error or in the output, whatever the shape of the body."""
     for method in ("POST", "PATCH", "PUT"):
         for body in BODIES:
             if path in ("/sourceConnections", "/nothing") and body in (BODIES[10], BODIES[11]):
-                continue  # nothing says that a lone string is a secret there
+                continue  # nothing marks a bare string as a secret there
             headers = {"Content-Type": content_type, "If-Match": '"x"'}
             response = api(method, path, data=body, headers=headers)
-            taken = body == BODIES[0] and response.status_code == 201  # the one that is a good request
-            assert taken or 400 <= response.status_code < 500, (method, body)
+            accepted = body == BODIES[0] and response.status_code == 201  # the only valid request
+            assert accepted or 400 <= response.status_code < 500, (method, body)
             if '"auth": "' not in str(body):
                 assert CANARY not in response.text, body
     log = json.dumps(emulator.requests())
@@ -175,7 +175,7 @@ def test_canary(emulator: Emulator, api: Api, path: str, content_type: str) -> N
 
 
 def test_secret_headers_and_queries(emulator: Emulator, api: Api) -> None:
-    """Present, but not readable."""
+    """Secret headers and parameters are present, but masked."""
     headers = {"x-user-token": CANARY, "Cookie": CANARY, "Proxy-Authorization": CANARY, "x-secret": CANARY}
     query = {"client_secret": CANARY, "access_token": CANARY, "continuationToken": "shown"}
     requests.get(f"{api.url}/data/foundation/x", params=query, headers=headers, timeout=10)

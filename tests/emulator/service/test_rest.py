@@ -1,4 +1,4 @@
-"""Self-serve REST sources: resources instead of tables, records in JSON."""
+"""Test self-serve REST sources: resources instead of tables, records in JSON."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ DAY = 86400
 
 
 def base(path: Path, row: Row = STRIPE, **params: Any) -> str:
-    """A base connection."""
+    """Create a base connection."""
     return str(made(path.api("POST", "/connections", json=row.body(**params)))["id"])
 
 
 def encoded(params: object) -> str:
-    """As the tutorials say."""
+    """Encode `sourceParams` as the tutorials do."""
     return base64.b64encode(json.dumps(params).encode()).decode()
 
 
 def explore(path: Path, base_id: str, **query: str) -> Any:
-    """What is there, or the code of the refusal."""
+    """Return the reply, or the code of the error."""
     given = {"objectType": "rest", "object": "json", "fileType": "json", "preview": "true", **query}
     response = path.api("GET", f"/connections/{base_id}/explore", params=given)
     return response.json() if response.status_code == 200 else failure(response)
@@ -39,7 +39,7 @@ def explore(path: Path, base_id: str, **query: str) -> Any:
 
 @pytest.mark.parametrize("row", SOURCES, ids=str)
 def test_explore(path: Path, row: Row) -> None:
-    """Records and their schema, without a word about the resource where there is no choice of one."""
+    """A source with a single resource shows records and their schema without `sourceParams`."""
     found = explore(path, base(path, row), sourceParams="e30")
     assert found["format"] == "hierarchical"
     (record, *_) = found["data"]
@@ -54,7 +54,7 @@ def test_explore(path: Path, row: Row) -> None:
 
 
 def test_resources(path: Path) -> None:
-    """Stripe's, each with records of its own, below `data` as its tutorial shows them."""
+    """Each resource of Stripe has its own records, below `data` as in its tutorial."""
     base_id = base(path)
     assert [entry["path"] for entry in explore(path, base_id, objectType="root")] == PATHS
     keys = set()
@@ -70,7 +70,7 @@ def test_resources(path: Path) -> None:
 
 
 def test_source_params(path: Path) -> None:
-    """Padded or not, percent-encoded or not, with a stray back-tick; anything else is refused."""
+    """`sourceParams` can lack padding, be percent-encoded or have a stray back-tick; the rest is refused."""
     base_id = base(path)
     refunds = encoded({"resourcePath": "refunds"})
     tick = base64.b64encode(b'`{"resourcePath": "refunds"}').decode()
@@ -89,7 +89,7 @@ def test_source_params(path: Path) -> None:
 
 
 def body(base_id: str, row: Row = STRIPE, **params: Any) -> dict[str, Any]:
-    """A source connection."""
+    """Return the body of a source connection."""
     return {
         "name": "Records",
         "baseConnectionId": base_id,
@@ -100,7 +100,7 @@ def body(base_id: str, row: Row = STRIPE, **params: Any) -> dict[str, Any]:
 
 
 def test_dataflow(path: Path) -> None:
-    """Records through the mapping, whose columns are below `data`; then those that are new."""
+    """Records pass the mapping, whose columns are below `data`; the next run reads only new ones."""
     source = made(path.api("POST", "/sourceConnections", json=body(base(path), resourcePath="charges")))["id"]
     schedule = {"startTime": path.now(), "frequency": "day", "interval": 1}
     flow = path.flow(path.joined(source, REST, CHARGE, prefix="data.", scheduleParams=schedule))
@@ -114,7 +114,7 @@ def test_dataflow(path: Path) -> None:
 
 
 def test_an_unknown_resource(path: Path) -> None:
-    """The run says so."""
+    """The run fails and names the unknown resource."""
     source = made(path.api("POST", "/sourceConnections", json=body(base(path), resourcePath="none")))["id"]
     flow = path.flow(path.joined(source, REST, CHARGE))
     path.advance(10)
@@ -124,7 +124,7 @@ def test_an_unknown_resource(path: Path) -> None:
 
 
 def test_format(path: Path) -> None:
-    """JSON only."""
+    """Only the format JSON is accepted."""
     response = path.api(
         "POST", "/sourceConnections", json={**body(base(path)), "data": {"format": "tabular"}}
     )
@@ -132,7 +132,7 @@ def test_format(path: Path) -> None:
 
 
 def test_when_credentials_are_checked(path: Path) -> None:
-    """At once where it is said how, says the Generic REST tutorial; else with the source connection."""
+    """A source with `authorizationTestUrl` checks at once (Generic REST tutorial), others at collection."""
     told = next(row for row in SOURCES if "authorizationTestUrl" in row.auth["optional"])
     url = "https://example.com/me"
     response = path.api("POST", "/connections", json=told.body(accessToken="wrong", authorizationTestUrl=url))

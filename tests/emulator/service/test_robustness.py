@@ -1,4 +1,4 @@
-"""Bad input of every kind gets a 4xx in JSON: never a 5xx, never silence."""
+"""Invalid input of every kind gets a 4xx in JSON, never a 5xx."""
 
 from __future__ import annotations
 
@@ -36,30 +36,24 @@ RAW = [
 ]
 
 
-@pytest.fixture
-def api(emulator: Emulator) -> Api:
-    """The API of sandbox `prod`."""
-    return emulator.api()
-
-
-def places(node: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """Every place in a JSON value."""
+def all_steps(node: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Return every path in a JSON value."""
     found = [path]
     if isinstance(node, dict):
         for name, part in node.items():
-            found += places(part, (*path, name))
+            found += all_steps(part, (*path, name))
     return found
 
 
 def put(node: Any, path: tuple[Any, ...], value: Any) -> Any:
-    """A copy with one place replaced."""
+    """Return a copy with one value replaced."""
     if not path:
         return value
     return {name: put(part, path[1:], value) if name == path[0] else part for name, part in node.items()}
 
 
 def test_wrong_types(api: Api) -> None:
-    """Every wrong type at every place of both creates and of a patch."""
+    """Every wrong type at every path of both creates and of a patch gets a 4xx."""
     base = api.create().json()["id"]
     source = {
         "name": "x",
@@ -71,15 +65,15 @@ def test_wrong_types(api: Api) -> None:
     }
     bodies = (("/connections", paypal_body(description="x")), ("/sourceConnections", source))
     for path, body in bodies:
-        for place in places(body):
+        for steps in all_steps(body):
             for value in WRONG:
-                response = api("POST", path, json=put(body, place, value))
-                assert response.status_code == 201 or 400 <= response.status_code < 500, (place, value)
+                response = api("POST", path, json=put(body, steps, value))
+                assert response.status_code == 201 or 400 <= response.status_code < 500, (steps, value)
                 assert response.json()
     patch = {"op": "add", "path": "/description", "value": "x"}
-    for place in places(patch):
+    for steps in all_steps(patch):
         for value in WRONG:
-            for operations in (put(patch, place, value), [put(patch, place, value)]):
+            for operations in (put(patch, steps, value), [put(patch, steps, value)]):
                 etag = api("GET", f"/connections/{base}").json()["items"][0]["etag"]
                 response = api("PATCH", f"/connections/{base}", json=operations, headers={"If-Match": etag})
                 assert response.status_code < 500, operations
@@ -94,7 +88,7 @@ def test_wrong_types(api: Api) -> None:
 
 @pytest.mark.parametrize("raw", RAW)
 def test_raw_bodies(emulator: Emulator, api: Api, raw: bytes) -> None:
-    """What is no JSON, or none that could be written back."""
+    """Anything but JSON, and JSON that cannot be written back, gets a 4xx."""
     created = api.create().json()
     headers = {"Content-Type": "application/json", "If-Match": created["etag"]}
     calls = (
@@ -114,7 +108,7 @@ def test_raw_bodies(emulator: Emulator, api: Api, raw: bytes) -> None:
 
 
 def test_what_could_not_be_written_back(emulator: Emulator, api: Api) -> None:
-    """Good requests but for one value that no reply could carry, or nested beyond reason."""
+    """A valid request with one value that no reply could contain, or nested too deeply, gets a 4xx."""
     connection = json.dumps(paypal_body("NAME"))
     source = {
         "name": "x",
@@ -134,7 +128,7 @@ def test_what_could_not_be_written_back(emulator: Emulator, api: Api) -> None:
 
 
 def test_long_names_and_ids(api: Api) -> None:
-    """No limit is documented."""
+    """Long names and ids are accepted: no limit is documented."""
     name = "n" * 100_000 + "🙂"
     connection = api.create(name).json()["id"]
     assert api("GET", f"/connections/{connection}").json()["items"][0]["name"] == name
@@ -147,7 +141,7 @@ def test_long_names_and_ids(api: Api) -> None:
 
 
 def test_odd_queries(api: Api) -> None:
-    """Broken percent signs, surrogates, repeated and empty parameters."""
+    """Invalid percent signs, surrogates, repeated and empty parameters get no 5xx."""
     queries = (
         "?", "?&&", "?=", "?property", "?limit=1&limit=x", "?property=%ff", "?property=name==%ED%A0%80",
         "?orderby=", "?orderby=,", "?orderby=%00", "?count=", "?count=TRUE", "?limit=٣", "?limit=1e3",
@@ -163,7 +157,7 @@ def test_odd_queries(api: Api) -> None:
 
 
 def test_odd_headers(api: Api) -> None:
-    """Bytes beyond ASCII, very long ones, empty ones."""
+    """Non-ASCII, very long and empty headers get no 5xx."""
     for name in (
         "Authorization",
         "x-api-key",
@@ -179,7 +173,7 @@ def test_odd_headers(api: Api) -> None:
 
 
 def exchange(emulator: Emulator, data: bytes) -> bytes:
-    """Send bytes and read until the server closes."""
+    """Send bytes, and read until the server closes."""
     with socket.create_connection(("127.0.0.1", emulator.port), timeout=10) as client:
         client.sendall(data)
         answer = b""
@@ -189,7 +183,7 @@ def exchange(emulator: Emulator, data: bytes) -> bytes:
 
 
 def test_raw_sockets(emulator: Emulator) -> None:
-    """What is no HTTP is refused, what breaks off is forgotten, and the next request is served."""
+    """Bytes that are not HTTP are refused, an unfinished request is dropped, the next one is served."""
     for data in (
         b"nonsense\r\n\r\n",
         b"GET\r\n\r\n",
@@ -206,7 +200,7 @@ def test_raw_sockets(emulator: Emulator) -> None:
 
 
 def test_long_url_in_pieces(emulator: Emulator) -> None:
-    """A long filter is served however the network cuts it up."""
+    """A long filter is served in any number of pieces."""
     with socket.create_connection(("127.0.0.1", emulator.port), timeout=10) as client:
         for piece in (b"GET /", b"x" * 30_000, b"x" * 30_000, b" HTTP/1.1\r\nHost: x\r\n\r\n"):
             client.sendall(piece)
@@ -215,7 +209,7 @@ def test_long_url_in_pieces(emulator: Emulator) -> None:
 
 
 def test_too_large(emulator: Emulator, api: Api) -> None:
-    """A body beyond all reason is read and refused."""
+    """A body that is too large is read and refused."""
     response = api(
         "POST", "/connections", data=b"x" * (17 << 20), headers={"Content-Type": "application/json"}
     )
@@ -224,7 +218,7 @@ def test_too_large(emulator: Emulator, api: Api) -> None:
 
 
 def test_plain_http_client(emulator: Emulator, api: Api) -> None:
-    """The standard library's client: chunked bodies, Expect, HEAD, pipelining of a kind."""
+    """The standard library's client is served: chunked bodies, `Expect`, HEAD, reused connections."""
     client = http.client.HTTPConnection("127.0.0.1", emulator.port, timeout=10)
     headers = {str(name): str(value) for name, value in api.http.headers.items()}
     headers["Content-Type"] = "application/json"

@@ -1,13 +1,12 @@
-"""The control plane decides how a run ends, before it does or after."""
+"""The control plane decides how a run ends, before or after its end."""
 
 from __future__ import annotations
 
-from tests.harness.emulator_path import Path
-from tests.harness.emulator_runs import BASE_ROWS, DAY, decide
+from tests.harness.emulator_path import BASE_ROWS, DAY, Path, decide
 
 
 def test_a_decision_before_the_end(path: Path) -> None:
-    """It stands at once and the clock does not undo it; nothing lands from a run that is to fail."""
+    """A decision applies at once and outlasts the run's end; a failed run writes no records."""
     flow = path.flow(path.prepared())
     (run,) = path.runs(flow)
     errors = [{"code": "CONNECTOR-1001-500", "message": "No"}]
@@ -24,7 +23,7 @@ def test_a_decision_before_the_end(path: Path) -> None:
 
 
 def test_a_decision_after_the_end(path: Path) -> None:
-    """Rows go with a success taken back, and return once with one given again."""
+    """A changed decision removes the records of a success, and restores them."""
     flow = path.flow(path.prepared())
     path.advance(10)
     (run,) = path.runs(flow)
@@ -38,7 +37,7 @@ def test_a_decision_after_the_end(path: Path) -> None:
 
 
 def test_a_success_confirmed_moves_nothing(path: Path) -> None:
-    """The rows are those of the time it ran, not of the time of the order."""
+    """A confirmed success keeps the records of the run's own time."""
     flow = path.flow(path.once())
     path.advance(10)
     path.advance(DAY)
@@ -50,7 +49,7 @@ def test_a_success_confirmed_moves_nothing(path: Path) -> None:
 
 
 def test_metrics_alone(path: Path) -> None:
-    """Merged into the tree now and at the end; the rest stays counted."""
+    """Metrics are merged now and at the end; the other counts stay."""
     flow = path.flow(path.prepared())
     (run,) = path.runs(flow)
     decide(path, run["id"], metrics={"recordSummary": {"failedRecordCount": 3}})
@@ -61,8 +60,8 @@ def test_metrics_alone(path: Path) -> None:
     assert (records["failedRecordCount"], records["outputRecordCount"]) == (3, BASE_ROWS)
 
 
-def test_an_odd_order_spoils_nothing_else(path: Path) -> None:
-    """What a test writes over the times is shown, and the next order works all the same."""
+def test_an_invalid_decision_changes_nothing_else(path: Path) -> None:
+    """A decision with invalid times is shown, and the next decision still works."""
     flow = path.flow(path.prepared())
     (run,) = path.runs(flow)
     decide(path, run["id"], metrics={"durationSummary": {"startedAtUTC": "never"}})
@@ -72,7 +71,7 @@ def test_an_odd_order_spoils_nothing_else(path: Path) -> None:
 
 
 def test_held(path: Path) -> None:
-    """A status that is no end holds a run until another decision."""
+    """An unknown or running status holds a run until another decision."""
     flow = path.flow(path.prepared())
     (run,) = path.runs(flow)
     decide(path, run["id"], status="inProgress")
@@ -83,16 +82,16 @@ def test_held(path: Path) -> None:
     assert len(path.rows()) == BASE_ROWS
 
 
-def test_bad_orders(path: Path) -> None:
-    """Unknown runs and datasets are a 404, malformed orders a 400."""
+def test_bad_decisions(path: Path) -> None:
+    """An unknown run or dataset gets 404, a malformed decision 400."""
     flow = path.flow(path.prepared())
     (run,) = path.runs(flow)
     url = f"{path.emulator.url}/_emulator"
     http = path.emulator.http
     assert http.post(f"{url}/runs/nothing", json={"status": "failed"}).status_code == 404
     assert http.get(f"{url}/datasets/nothing/rows").status_code == 404
-    for order in ({}, [], "x", {"stat": "failed"}, {"status": 7}, {"status": ""}, {"metrics": []},
+    for decision in ({}, [], "x", {"stat": "failed"}, {"status": 7}, {"status": ""}, {"metrics": []},
                   {"metrics": {"statusSummary": 7}}):  # fmt: skip
-        assert http.post(f"{url}/runs/{run['id']}", json=order).status_code == 400, order
-    for order in ({"running": "yes"}, {"running": 1}, {"running": True, "advance": "x"}, {}):
-        assert http.post(f"{url}/clock", json=order).status_code == 400, order
+        assert http.post(f"{url}/runs/{run['id']}", json=decision).status_code == 400, decision
+    for decision in ({"running": "yes"}, {"running": 1}, {"running": True, "advance": "x"}, {}):
+        assert http.post(f"{url}/clock", json=decision).status_code == 400, decision

@@ -1,4 +1,4 @@
-"""Which rows a run brings: tables, columns, mappings, records that do not fit."""
+"""Test the records of a run: tables, columns, mappings, and records that do not fit."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.harness.emulator_path import Path, made, replaced
-from tests.harness.emulator_runs import BASE_ROWS
+from tests.harness.emulator_path import BASE_ROWS, Path, made, replaced
 
 
 @pytest.mark.parametrize(
@@ -18,7 +17,7 @@ from tests.harness.emulator_runs import BASE_ROWS
     ],
 )
 def test_other_tables(path: Path, table: str, columns: tuple[str, ...]) -> None:
-    """Columns go by the mapping set, whatever the table; numbers stay numbers."""
+    """The mapping set decides the columns of any table; numbers stay numbers."""
     kinds = {"Amount_Value": {"type": "number"}}
     fields = {name: kinds.get(name, {"type": "string"}) for name in columns}
     schema = path.schema("Plans", fields)
@@ -39,7 +38,7 @@ def test_other_tables(path: Path, table: str, columns: tuple[str, ...]) -> None:
 
 
 def test_chosen_columns(path: Path) -> None:
-    """A source connection that names columns brings no others."""
+    """A source connection that names columns reads no others."""
     columns = [{"name": name, "type": "string"} for name in ("Product_Id", "Description")]
     body = path.once()
     body["sourceConnectionIds"] = [path.source(path.base(), columns=columns)]
@@ -49,7 +48,7 @@ def test_chosen_columns(path: Path) -> None:
 
 
 def run_mapped(path: Path, mappings: list[dict[str, str]], columns: Any = None, **changes: Any) -> Any:
-    """One run through a mapping of its own; the run."""
+    """Return a run with its own mapping."""
     body = path.once(**changes)
     fields = columns or {"Product_Id": {"type": "string"}, "Label": {"type": "string"}}
     schema = path.schema("Labels", fields)
@@ -65,7 +64,7 @@ def run_mapped(path: Path, mappings: list[dict[str, str]], columns: Any = None, 
 
 
 def test_expressions(path: Path) -> None:
-    """Columns, text of one's own, and a few functions; what has no value leaves no trace."""
+    """A mapping has columns, constants and functions; a missing value writes no field."""
     label = "upper(concat('<', Product_Name, \">\"))"
     run_mapped(
         path,
@@ -89,7 +88,7 @@ AS_NUMBER = [
 
 
 def test_records_that_do_not_fit(path: Path) -> None:
-    """Without partial ingestion they fail the run; with it, only themselves."""
+    """Without partial ingestion, records that do not fit fail the run."""
     run = run_mapped(path, AS_NUMBER, NUMBER)
     assert run["state"] == "failed"
     assert run["metrics"]["statusSummary"]["errors"][0]["code"] == "CONNECTOR-2001-500"
@@ -98,7 +97,7 @@ def test_records_that_do_not_fit(path: Path) -> None:
 
 
 def test_partial_ingestion(path: Path) -> None:
-    """`options.partialIngestionPercent`: a success that carries failures."""
+    """With `options.partialIngestionPercent` a run succeeds with failed records."""
     run = run_mapped(path, AS_NUMBER, NUMBER, options={"partialIngestionPercent": "100"})
     assert run["state"] == "success"
     records = run["metrics"]["recordSummary"]
@@ -108,7 +107,7 @@ def test_partial_ingestion(path: Path) -> None:
 
 
 def test_a_dataflow_stays_on_its_version_of_a_mapping_set(path: Path) -> None:
-    """A PUT changes no dataflow; a PATCH of the transformation does, and back again."""
+    """PUT of a mapping set changes no dataflow; PATCH of the transformation does, and back again."""
     body = path.prepared()
     flow = path.flow(body)
     path.advance(10)
@@ -131,7 +130,7 @@ def test_a_dataflow_stays_on_its_version_of_a_mapping_set(path: Path) -> None:
 
 
 def test_changed_ends_do_not_reach_their_dataflow(path: Path) -> None:
-    """ "The changes will not be reflected in their corresponding dataflow", says the update tutorial."""
+    """ "The changes will not be reflected in their corresponding dataflow" (update tutorial)."""
     body = path.once()
     (source,), (target,) = body["sourceConnectionIds"], body["targetConnectionIds"]
     body["scheduleParams"]["startTime"] += 100
@@ -140,12 +139,12 @@ def test_changed_ends_do_not_reach_their_dataflow(path: Path) -> None:
     schema = path.get("targetConnections", target)["data"]["schema"]["id"]
     other = path.dataset(schema, "Another")
     only = [{"name": "Product_Id", "type": "string"}]
-    for kind, entity, place, value in (
+    for kind, entity, pointer, value in (
         ("sourceConnections", source, "/params/columns", only),
         ("targetConnections", target, "/params/dataSetId", other),
     ):
         headers = {"If-Match": path.get(kind, entity)["etag"]}
-        patch = [{"op": "add", "path": place, "value": value}]
+        patch = [{"op": "add", "path": pointer, "value": value}]
         made(path.api("PATCH", f"/{kind}/{entity}", json=patch, headers=headers), 200)
     path.advance(110)
     assert path.rows(other) == []

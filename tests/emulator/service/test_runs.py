@@ -1,4 +1,4 @@
-"""Runs: their life on the emulator's clock, how many there are, and what they leave behind."""
+"""Test runs: their states by the emulator's clock, their number, and their records."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ import pytest
 
 from airflow_provider_aep.emulator.tables import paypal, table
 from tests.harness.emulator import Emulator
-from tests.harness.emulator_path import PRODUCTS, Path, failure, made
-from tests.harness.emulator_runs import BASE_ROWS, DAY, NEW_ROWS, decide, ids
+from tests.harness.emulator_path import BASE_ROWS, DAY, NEW_ROWS, PRODUCTS, Path, decide, failure, ids, made
 
 
 def test_life(path: Path) -> None:
-    """Scheduled, in progress, success; the rows appear with the success, and are all there, mapped."""
+    """A run is scheduled, in progress and successful; then all mapped records exist."""
     body = path.prepared()
     body["scheduleParams"]["startTime"] += 100
     flow = path.flow(body)
@@ -46,7 +45,7 @@ def test_life(path: Path) -> None:
 
 
 def test_metrics_are_counted(path: Path) -> None:
-    """Records, bytes and activities, in the monitoring tutorial's shape."""
+    """Records, bytes and activities have the monitoring tutorial's shape."""
     flow = path.flow(path.prepared())
     path.advance(10)
     (run,) = path.runs(flow)
@@ -69,7 +68,7 @@ def test_metrics_are_counted(path: Path) -> None:
 
 
 def test_only_what_is_new(path: Path) -> None:
-    """Each day's run brings the rows of that day, and no row twice."""
+    """Each day's run writes the records of that day, and none twice."""
     flow = path.flow(path.prepared())
     path.advance(10)
     for day in (1, 2, 3):
@@ -84,7 +83,7 @@ def test_only_what_is_new(path: Path) -> None:
 
 
 def test_a_leap(path: Path) -> None:
-    """Every run that was due in a leap of the clock; beyond two hundred, one for all that lies before."""
+    """A leap of the clock makes every due run; beyond two hundred, the first covers the time before."""
     body = path.prepared()
     body["scheduleParams"] = {"startTime": path.now(), "frequency": "minute", "interval": 15}
     flow = path.flow(body)
@@ -98,7 +97,7 @@ def test_a_leap(path: Path) -> None:
 
 
 def test_new_rows_are_made_once() -> None:
-    """A leap of a year reads the table for each of its runs: made anew each time, that took seconds."""
+    """A leap of a year creates new rows once, although each of its runs reads the table."""
     products = paypal.tables()["PayPal.Catalog_Products"]
     first, second = (table.table_at(products, 0, at) for at in (DAY, 2 * DAY))
     assert len(second.rows) > len(first.rows)
@@ -106,7 +105,7 @@ def test_new_rows_are_made_once() -> None:
 
 
 def test_no_backfill(path: Path) -> None:
-    """Only what comes after the start."""
+    """Without backfill, a run reads only rows from after the start."""
     body = path.prepared()
     body["scheduleParams"]["backfill"] = "false"
     flow = path.flow(body)
@@ -118,7 +117,7 @@ def test_no_backfill(path: Path) -> None:
 
 
 def test_one_time(path: Path) -> None:
-    """Exactly one run of its own, with everything."""
+    """A one-time flow has exactly one run, which reads everything."""
     flow = path.flow(path.once())
     path.emulator.advance(10)
     path.advance(30 * DAY)
@@ -133,7 +132,7 @@ def test_one_time(path: Path) -> None:
     [("secret", "credentials"), ("table", "unknown table"), ("column", "unknown column")],
 )
 def test_failures(path: Path, cause: str, word: str) -> None:
-    """The source's troubles end a run with the copy's code, and nothing lands."""
+    """An error of the source fails the run with the copy's code, and writes no records."""
     body = path.prepared()
     if cause == "column":
         body["transformations"][0]["params"]["deltaColumn"]["name"] = "Nothing"
@@ -154,15 +153,15 @@ def test_failures(path: Path, cause: str, word: str) -> None:
 
 
 def test_nothing_overtakes_what_was_due(path: Path) -> None:
-    """A run due before a change is done by what was true then, whoever looks first."""
+    """A run that is due before a change uses the state before the change, whichever request comes first."""
     body = path.prepared()
     flow = path.flow(body)
     source = path.get("sourceConnections", body["sourceConnectionIds"][0])
     base = path.get("connections", source["baseConnectionId"])
     path.advance(10)
     patch = [{"op": "replace", "path": "/auth/params/clientSecret", "value": "wrong"}]
-    place = f"/connections/{base['id']}"
-    made(path.api("PATCH", place, json=patch, headers={"If-Match": base["etag"]}), 200)
+    url = f"/connections/{base['id']}"
+    made(path.api("PATCH", url, json=patch, headers={"If-Match": base["etag"]}), 200)
     assert [run["state"] for run in path.runs(flow)] == ["success"]
     path.advance(DAY)
     path.advance(10)
@@ -170,7 +169,7 @@ def test_nothing_overtakes_what_was_due(path: Path) -> None:
 
 
 def test_many_at_once(path: Path) -> None:
-    """Lists of ids, states in any case, times, pages, counts."""
+    """Runs are listed by ids, states in any case, times, pages and counts."""
     body = path.prepared()
     flows = [path.flow(body) for _ in range(5)]
     path.advance(10)
@@ -180,8 +179,8 @@ def test_many_at_once(path: Path) -> None:
 
     runs = found(f"flowId=={','.join(flows[:3])}")["items"]
     assert [run["flowId"] for run in runs] == flows[:3]
-    wanted = ",".join(run["id"] for run in runs[1:])
-    assert [run["id"] for run in found(f"id=={wanted}")["items"]] == wanted.split(",")
+    expected = ",".join(run["id"] for run in runs[1:])
+    assert [run["id"] for run in found(f"id=={expected}")["items"]] == expected.split(",")
     decide(path, runs[0]["id"], status="failed")
     for condition in ("metrics.statusSummary.status==Failed", "state==failed"):
         assert [run["id"] for run in found(condition)["items"]] == [runs[0]["id"]]
@@ -196,7 +195,7 @@ def test_many_at_once(path: Path) -> None:
 
 
 def test_sandboxes_apart(path: Path) -> None:
-    """A run is found in its own sandbox only."""
+    """A run exists in its own sandbox only."""
     flow = path.flow(path.prepared())
     (run,) = path.runs(flow)
     dev = Path(path.emulator, "dev")
@@ -205,7 +204,7 @@ def test_sandboxes_apart(path: Path) -> None:
 
 
 def test_deleting_a_dataset(path: Path) -> None:
-    """Its rows go with it, and the next run fails in the second step."""
+    """Deleting a dataset deletes its records, and the next run fails in the second step."""
     flow = path.flow(path.prepared())
     path.advance(10)
     path.catalog("DELETE", f"/dataSets/{path.dataset_id}")
@@ -216,14 +215,14 @@ def test_deleting_a_dataset(path: Path) -> None:
 
 
 def test_restart(tmp_path: File) -> None:
-    """Everything comes back: entities, rows, a run that was under way, and what is due next."""
+    """After a restart entities, records, a run in progress and due times are the same."""
     arguments = ("--state", str(tmp_path / "state"))
     with Emulator(*arguments) as emulator:
         path = Path(emulator)
         flow = path.flow(path.prepared())
         path.advance(10)
         path.advance(DAY - 8)
-        path.runs(flow)  # the second run is under way now, if this machine is not a slow one
+        path.runs(flow)  # the second run is now in progress, unless this machine is slow
         before = path.get("flows", flow)
         counts, dataset = emulator.state(), path.dataset_id
     with Emulator(*arguments) as emulator:

@@ -1,4 +1,4 @@
-"""Runs on demand, for a window of one's own, and failed ones again."""
+"""Test runs on demand for a window, and retries of failed runs."""
 
 from __future__ import annotations
 
@@ -8,20 +8,31 @@ from typing import Any
 import pytest
 
 from tests.harness.emulator import Emulator
-from tests.harness.emulator_path import PRODUCTS, Path, failure, made
-from tests.harness.emulator_runs import BASE_ROWS, DAY, NEW_ROWS, decide, ids, on_demand, retrigger
+from tests.harness.emulator_path import (
+    BASE_ROWS,
+    DAY,
+    NEW_ROWS,
+    PRODUCTS,
+    Path,
+    decide,
+    failure,
+    ids,
+    made,
+    on_demand,
+    retrigger,
+)
 
 
 def test_on_demand(path: Path) -> None:
-    """For a window of a one-time flow; windows that meet share no row; its column becomes the flow's."""
+    """Adjacent windows of a one-time flow share no record; the run's delta column becomes the flow's."""
     body = path.once()
     body["scheduleParams"]["startTime"] += 10 * DAY
     flow = path.flow(body)
     source = path.get("sourceConnections", body["sourceConnectionIds"][0])
     query = {"objectType": "table", "object": PRODUCTS, "preview": "true"}
     explored = path.api("GET", f"/connections/{source['baseConnectionId']}/explore", params=query)
-    moment = datetime.fromisoformat(made(explored, 200)["data"][50]["Create_Time"].replace("Z", "+00:00"))
-    half = int(moment.timestamp())  # where a row stands
+    created = datetime.fromisoformat(made(explored, 200)["data"][50]["Create_Time"].replace("Z", "+00:00"))
+    half = int(created.timestamp())  # exactly the time of a row
     made(on_demand(path, flow, windowEndTime=str(half)))
     path.advance(10)
     early = ids(path.rows())
@@ -36,7 +47,7 @@ def test_on_demand(path: Path) -> None:
 
 
 def test_a_flow_with_a_run_on_demand_can_be_changed(path: Path) -> None:
-    """Its delta column came with the run: a PATCH of something else keeps it, and none brings another."""
+    """A PATCH keeps the delta column of the first run on demand, and cannot set another one."""
     body = path.once()
     flow = path.flow(body)
     made(on_demand(path, flow))
@@ -84,7 +95,7 @@ def test_on_demand_later(path: Path) -> None:
     ],
 )
 def test_on_demand_refusals(path: Path, change: dict[str, Any], expected: str) -> None:
-    """What a run must be told."""
+    """A run on demand needs each of its parameters."""
     flow = path.flow(path.once())
     path.advance(10)
     assert failure(on_demand(path, flow, **change)) == expected
@@ -92,7 +103,7 @@ def test_on_demand_refusals(path: Path, change: dict[str, Any], expected: str) -
 
 
 def test_on_demand_of_which_flow(path: Path) -> None:
-    """One-time, enabled, and there."""
+    """The flow must be one-time, enabled and existing."""
     body = path.once()
     flow = path.flow(body)
     path.advance(10)
@@ -113,7 +124,7 @@ def test_on_demand_of_which_flow(path: Path) -> None:
 
 @pytest.mark.parametrize(("reply", "names"), [("items", {"items"}), ("bare", {"id", "etag"})])
 def test_reply_of_a_run(reply: str, names: set[str]) -> None:
-    """`--run-reply`: as the on-demand tutorial has it, or as the OpenAPI."""
+    """`--run-reply` selects the on-demand tutorial's reply or the OpenAPI's."""
     with Emulator("--run-reply", reply) as emulator:
         path = Path(emulator)
         body = path.once()
@@ -122,7 +133,7 @@ def test_reply_of_a_run(reply: str, names: set[str]) -> None:
 
 
 def test_again(path: Path) -> None:
-    """A failed run is tried again as a new one over its window; the failed one stays."""
+    """A retry is a new run over the window of the failed one, which stays."""
     flow = path.flow(path.prepared())
     path.advance(10)
     path.advance(DAY)
@@ -143,7 +154,7 @@ def test_again(path: Path) -> None:
 
 
 def test_again_refusals(path: Path) -> None:
-    """Only what failed or brought nothing, and only of an enabled flow."""
+    """Only failed or empty runs of an enabled flow can be retried."""
     flow = path.flow(path.prepared())
     path.advance(10)
     (run,) = path.runs(flow)

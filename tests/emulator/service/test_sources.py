@@ -1,4 +1,4 @@
-"""Connection specs, flow specs, and source connections."""
+"""Test connection specs, flow specs and source connections."""
 
 from __future__ import annotations
 
@@ -14,14 +14,8 @@ MYSQL = "26d738e0-8963-47ea-aadf-c60de735468a"
 LANDING_ZONE = "26f526f2-58f4-4712-961d-e41bf1ccc0e8"
 
 
-@pytest.fixture
-def api(emulator: Emulator) -> Api:
-    """The API of sandbox `prod`."""
-    return emulator.api()
-
-
 def test_paypal_spec(api: Api) -> None:
-    """The documented parameters; the secret is marked, the host has its default."""
+    """The spec has the documented parameters; the secret is marked, the host has its default."""
     (spec,) = api("GET", f"/connectionSpecs/{PAYPAL_SPEC}").json()["items"]
     assert (spec["id"], spec["name"], spec["version"]) == (PAYPAL_SPEC, "PayPal", "1.0")
     (auth,) = spec["authSpec"]
@@ -35,7 +29,7 @@ def test_paypal_spec(api: Api) -> None:
 
 
 def test_all_specs(api: Api) -> None:
-    """65 ids; every way to authenticate has a schema with `required`, every secret is marked."""
+    """There are 65 ids; every authentication type has `required` and marks its secrets."""
     specs = api("GET", "/connectionSpecs").json()["items"]
     assert len({spec["id"] for spec in specs}) == len(specs) == 65
     for spec in specs:
@@ -51,7 +45,7 @@ def test_all_specs(api: Api) -> None:
 
 
 def test_flow_specs(api: Api) -> None:
-    """By name and by id."""
+    """Flow specs are found by name and by id."""
     (crm,) = api("GET", "/flowSpecs", params={"property": 'name=="CRMToAEP"'}).json()["items"]
     assert crm == api("GET", f"/flowSpecs/{CRM}").json()["items"][0]
     assert {PAYPAL_SPEC, MYSQL} <= set(crm["sourceConnectionSpecIds"])
@@ -63,7 +57,7 @@ def test_flow_specs(api: Api) -> None:
 
 
 def test_source_connection(emulator: Emulator, api: Api) -> None:
-    """Created upon a base connection and found by it."""
+    """A source connection is created for a base connection, and found by it."""
     base, other = api.create("a").json()["id"], api.create("b").json()["id"]
     response = api.create_source(base)
     assert response.status_code == 201
@@ -106,7 +100,7 @@ def test_source_connection(emulator: Emulator, api: Api) -> None:
     ],
 )
 def test_source_connection_refusals(api: Api, change: dict[str, Any], expected: str) -> None:
-    """What must be there, and of which type."""
+    """Each missing or mistyped field is refused."""
     body = {
         "name": "Products",
         "baseConnectionId": api.create().json()["id"],
@@ -119,7 +113,7 @@ def test_source_connection_refusals(api: Api, change: dict[str, Any], expected: 
 
 
 def test_source_without_base(api: Api) -> None:
-    """A source that has no authentication needs none."""
+    """A source without authentication types needs no base connection."""
     body = {
         "name": "Files",
         "data": {"format": "delimited"},

@@ -1,4 +1,4 @@
-"""What no process does on demand: two effects in a millisecond, a commit that fails half way."""
+"""Test what no process does on request: two effects in a millisecond, a commit that fails halfway."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from airflow_provider_aep.emulator.store import Entity, StateFileError, Store
 
 
 def entity(name: str, created_at: int = 1) -> Entity:
-    """Something to keep."""
+    """Return an entity."""
     return Entity("connections", "prod", name, {"id": name, "createdAt": created_at})
 
 
 def test_one_millisecond(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The clock stands, `createdAt` does not; each sandbox has its own."""
-    world = Platform(Settings(), Store())
-    monkeypatch.setattr(world.clock, "now_ms", lambda: 1000)
+    """`createdAt` increases although the clock does not; each sandbox has its own."""
+    platform = Platform(Settings(), Store())
+    monkeypatch.setattr(platform.clock, "now_ms", lambda: 1000)
     times = []
     for name in "abc":
-        times.append(world.created_at("prod"))
-        world.store.put(entity(name, times[-1]))
+        times.append(platform.created_at("prod"))
+        platform.store.put(entity(name, times[-1]))
     assert times == [1000, 1001, 1002]
-    assert world.created_at("dev") == 1000
+    assert platform.created_at("dev") == 1000
 
 
 def test_a_failed_commit_has_no_effect() -> None:
-    """Neither in memory nor in the database, and the next one succeeds."""
+    """A failed commit changes neither memory nor database, and the next one succeeds."""
     store = Store()
     store.put(entity("a"))
     good, bad = "DELETE FROM entities", "INSERT INTO nowhere VALUES (1)"
@@ -40,7 +40,7 @@ def test_a_failed_commit_has_no_effect() -> None:
 
 
 def test_all_or_none() -> None:
-    """What belongs together is kept together."""
+    """`put_all` stores all entities or none."""
     store = Store()
     store.put_all(entity("a"), entity("b"))
     assert [found.id for found in store.all("connections", "prod")] == ["a", "b"]
@@ -56,7 +56,7 @@ def test_all_or_none() -> None:
 
 
 def test_a_refused_write_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    """First on disk, then visible."""
+    """A change is visible only after it is committed."""
     store = Store()
 
     def refuse(*_: object) -> None:
@@ -70,8 +70,8 @@ def test_a_refused_write_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     assert store.noted("clock") is None
 
 
-def test_other_errors_of_sqlite_are_told() -> None:
-    """As one sentence for the user, whatever SQLite calls it."""
+def test_other_errors_of_sqlite() -> None:
+    """Any error of SQLite becomes one sentence for the user."""
     store = Store()
     store._db.close()
     with pytest.raises(StateFileError, match="cannot write the state file"):

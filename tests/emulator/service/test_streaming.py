@@ -1,4 +1,4 @@
-"""Streaming sources: connections and dataflows with an address, to which rows are sent."""
+"""Test streaming sources: connections and dataflows with a streaming endpoint."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ COLUMNS = {"name": {"type": "string"}, "age": {"type": "integer"}}
 
 
 def base(path: Path, row: Row = HTTP, **params: Any) -> dict[str, Any]:
-    """A base connection, as GET shows it."""
+    """Return a new base connection, as GET shows it."""
     made_id = made(path.api("POST", "/connections", json=row.body(**params)))["id"]
     return path.get("connections", made_id)
 
 
 def source(path: Path, spec_id: str, base_id: str | None = None, **body: Any) -> str:
-    """A source connection; the tutorials of streams leave `data` out."""
+    """Create a source connection; the tutorials of streams omit `data`."""
     sent = {"name": "Stream", "connectionSpec": spec(spec_id), **body}
     if base_id:
         sent["baseConnectionId"] = base_id
@@ -33,17 +33,17 @@ def source(path: Path, spec_id: str, base_id: str | None = None, **body: Any) ->
 
 
 def post(url: str, message: Any, **options: Any) -> requests.Response:
-    """A message, as somebody sends it who has nothing but the address."""
+    """Send a message as a client that has only the URL."""
     return requests.post(url, json=message, timeout=30, **options)
 
 
-def inlet_of(path: Path, flow: str) -> str:
-    """The address that a webhook's dataflow shows."""
+def endpoint_of(path: Path, flow: str) -> str:
+    """Return the streaming endpoint that a dataflow shows."""
     return str(path.get("flows", flow)["options"]["inletUrl"])
 
 
-def test_inlet_of_a_connection(path: Path) -> None:
-    """Shown with the parameters that are no secrets; it stays when these change, and after a restart."""
+def test_endpoint_of_a_connection(path: Path) -> None:
+    """The endpoint is among the visible parameters, and stays the same when these change."""
     item = base(path, dataType="raw")
     params = item["auth"]["params"]
     assert params["inletUrl"].startswith(path.emulator.url + "/collection/")
@@ -61,7 +61,7 @@ def test_inlet_of_a_connection(path: Path) -> None:
 
 
 def test_raw_rows(path: Path) -> None:
-    """Through the mapping into the dataset, at once; a dataflow is named in a header or in the query."""
+    """A message is mapped into the dataset at once; a header or the query can name its dataflow."""
     item = base(path, dataType="raw")
     url = item["auth"]["params"]["inletUrl"]
     source_id = source(path, HTTP.source["id"], item["id"])
@@ -72,7 +72,7 @@ def test_raw_rows(path: Path) -> None:
     assert first["inletId"] == item["auth"]["params"]["inletId"]
     second = made(post(url, {"name": "Bruno", "age": 4}, params={"x-adobe-flow-id": flow}), 200)
     assert second["xactionId"] != first["xactionId"]
-    made(post(url, {"name": "Chidi"}), 200)  # there is but one dataflow
+    made(post(url, {"name": "Chidi"}), 200)  # the only dataflow
     assert path.rows() == [
         {"_emulator": {"name": "Ada", "age": 36}},
         {"_emulator": {"name": "Bruno", "age": 4}},
@@ -82,7 +82,7 @@ def test_raw_rows(path: Path) -> None:
 
 
 def test_a_row_that_does_not_fit(path: Path) -> None:
-    """Taken with 200 all the same; its batch tells that it failed."""
+    """A record that does not fit gets 200; its batch has failed."""
     item = base(path, dataType="raw")
     path.flow(path.joined(source(path, HTTP.source["id"], item["id"]), MAPPED, COLUMNS))
     made(post(item["auth"]["params"]["inletUrl"], {"name": "Ada", "age": "old"}), 200)
@@ -92,7 +92,7 @@ def test_a_row_that_does_not_fit(path: Path) -> None:
 
 
 def test_xdm_rows(path: Path) -> None:
-    """As they are, into the dataset of their header, or the dataflow's."""
+    """An XDM message is written unchanged into the dataset of its header, or of the dataflow."""
     item = base(path, dataType="xdm")
     url = item["auth"]["params"]["inletUrl"]
     body = path.joined(source(path, HTTP.source["id"], item["id"]), UNMAPPED, COLUMNS)
@@ -108,7 +108,7 @@ def test_xdm_rows(path: Path) -> None:
 
 
 def test_authentication(path: Path) -> None:
-    """Where it is required a token is; any other header of the platform is not."""
+    """A token is needed only if `authenticationRequired` is set; no other header is needed."""
     item = base(path, dataType="raw", authenticationRequired=True)
     url = item["auth"]["params"]["inletUrl"]
     path.flow(path.joined(source(path, HTTP.source["id"], item["id"]), MAPPED, COLUMNS))
@@ -121,7 +121,7 @@ def test_authentication(path: Path) -> None:
 
 
 def test_refused_messages(path: Path) -> None:
-    """400 with the inlet's id, and nothing lands; 404 for an inlet that is not there."""
+    """An invalid message gets 400 with the endpoint's id and writes nothing; an unknown endpoint gets 404."""
     item = base(path, dataType="raw")
     url = item["auth"]["params"]["inletUrl"]
     assert post(url, {"name": "Ada"}).status_code == 400  # no dataflow yet
@@ -138,30 +138,30 @@ def test_refused_messages(path: Path) -> None:
     assert post(url, {"name": "Ada"}).status_code == 400
     made(path.api("POST", f"/flows/{flow}/action", params={"op": "enable"}), 200)
     path.flow(body)
-    assert post(url, {"name": "Ada"}).status_code == 400  # which of the two?
+    assert post(url, {"name": "Ada"}).status_code == 400  # ambiguous: there are two dataflows
     assert path.rows() == []
     assert post(url + "0", {"name": "Ada"}).status_code == 404
 
 
 def test_webhooks(path: Path) -> None:
-    """LAVA has no base connection: the dataflow has the address."""
+    """LAVA has no base connection: the dataflow has the streaming endpoint."""
     source_id = source(path, LAVA, data={"format": "json"})
     body = path.joined(source_id, GENERIC, COLUMNS, options={"errorDiagnosticsEnabled": True})
     flow = path.flow(body)
     item = path.get("flows", flow)
     assert item["options"]["errorDiagnosticsEnabled"] is True
-    made(post(inlet_of(path, flow), {"name": "Ada"}), 200)
+    made(post(endpoint_of(path, flow), {"name": "Ada"}), 200)
     assert path.rows() == [{"_emulator": {"name": "Ada"}}]
     change = replaced("/options", {"errorDiagnosticsEnabled": False})
     made(path.api("PATCH", f"/flows/{flow}", json=change, headers={"If-Match": item["etag"]}), 200)
-    assert inlet_of(path, flow) == item["options"]["inletUrl"]
-    assert made(path.api("GET", "/flows"), 200)["items"][0]["options"]["inletUrl"] == inlet_of(path, flow)
+    assert endpoint_of(path, flow) == item["options"]["inletUrl"]
+    assert made(path.api("GET", "/flows"), 200)["items"][0]["options"]["inletUrl"] == endpoint_of(path, flow)
     response = path.api("POST", "/connections", json={"name": "LAVA", "connectionSpec": spec(LAVA)})
     assert failure(response) == "1100-400"
 
 
 def test_a_draft_of_a_webhook(path: Path) -> None:
-    """The address comes with the publishing, if the source came late."""
+    """A draft without a source gets its streaming endpoint when it is published."""
     draft = made(
         path.api("POST", "/flows", json={"name": "x", "flowSpec": spec(GENERIC)}, params={"mode": "draft"})
     )
@@ -173,13 +173,13 @@ def test_a_draft_of_a_webhook(path: Path) -> None:
     headers = {"If-Match": draft["etag"]}
     made(path.api("PATCH", f"/flows/{draft['id']}", json=change, headers=headers), 200)
     made(path.api("POST", f"/flows/{draft['id']}/action", params={"op": "publish"}), 200)
-    made(post(inlet_of(path, draft["id"]), {"name": "Ada"}), 200)
+    made(post(endpoint_of(path, draft["id"]), {"name": "Ada"}), 200)
     assert len(path.rows()) == 1
 
 
 @pytest.mark.parametrize("row", STREAMS, ids=str)
 def test_dataflows(path: Path, row: Row) -> None:
-    """Each streaming source joins a dataflow of a spec of its own; on demand nothing runs."""
+    """Each streaming source has a dataflow of its own flow spec; runs on demand are refused."""
     item = base(path, row)
     specs = made(path.api("GET", "/flowSpecs"), 200)["items"]
     own = [one for one in specs if row.source["id"] in one["sourceConnectionSpecIds"]]
@@ -197,14 +197,14 @@ def test_dataflows(path: Path, row: Row) -> None:
 
 
 def test_no_schedule(path: Path) -> None:
-    """A dataflow that streams takes none."""
+    """A streaming dataflow cannot have a schedule."""
     body = path.joined(source(path, LAVA), GENERIC, COLUMNS)
     schedule = {"startTime": path.now(), "frequency": "once"}
     assert failure(path.api("POST", "/flows", json={**body, "scheduleParams": schedule})) == "1100-400"
 
 
 def test_a_target_without_schema(path: Path) -> None:
-    """The streaming tutorial's target connection has a format instead; the dataset's schema counts."""
+    """A target connection can have a format instead of a schema, which is then the dataset's."""
     body = path.joined(source(path, LAVA), GENERIC, COLUMNS)
     target = {
         "name": "Target",
@@ -213,22 +213,22 @@ def test_a_target_without_schema(path: Path) -> None:
         "connectionSpec": spec("c604ff05-7f1a-43c0-8e18-33bf874cb11c"),
     }
     body["targetConnectionIds"] = [made(path.api("POST", "/targetConnections", json=target))["id"]]
-    made(post(inlet_of(path, path.flow(body)), {"name": "Ada"}), 200)
+    made(post(endpoint_of(path, path.flow(body)), {"name": "Ada"}), 200)
     assert len(path.rows()) == 1
 
 
 def test_explore(path: Path) -> None:
-    """What its rows look like; the Snowflake streaming tutorial alone prints an envelope."""
+    """Its tables have columns; only the Snowflake streaming tutorial prints an envelope."""
     for row in STREAMS:
-        place = f"/connections/{base(path, row)['id']}/explore"
-        root = made(path.api("GET", place, params={"objectType": "root"}), 200)
+        url = f"/connections/{base(path, row)['id']}/explore"
+        root = made(path.api("GET", url, params={"objectType": "root"}), 200)
         tables = root["items"] if row.source["name"] == "Snowflake Streaming" else root
         query = {"objectType": "table", "object": tables[0]["path"]}
-        assert made(path.api("GET", place, params=query), 200)["schema"]["columns"]
+        assert made(path.api("GET", url, params=query), 200)["schema"]["columns"]
 
 
 def test_every_source_has_a_flow_spec(path: Path) -> None:
-    """Whatever its family."""
+    """Every source is in a flow spec."""
     specs = made(path.api("GET", "/flowSpecs"), 200)["items"]
     for entry in sources():
         assert any(entry["id"] in one["sourceConnectionSpecIds"] for one in specs), entry["name"]
