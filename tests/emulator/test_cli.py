@@ -57,7 +57,7 @@ def lines_of(connection: str) -> tuple[str, dict[str, Any]]:
 
 
 def test_the_table_has_every_row(said: Said) -> None:
-    """With category, authentication, parameters and state; who looks for a source looks here."""
+    """Each source has category, authentication, parameters and state."""
     text = said()
     for source in catalogue().values():
         assert source.key[:20] in text
@@ -178,7 +178,7 @@ def test_live_says_why_it_cannot(said: Said, emulator: Emulator, make_hook: Make
 
 
 def test_airflow_is_told_of_the_command() -> None:
-    """By the provider info, from Airflow 3.2 on; before, it is not looked at."""
+    """The provider info names it. Airflow reads that from 3.2 on."""
     assert get_provider_info()["cli"] == ["airflow_provider_aep.cli.commands.get_commands"]
 
 

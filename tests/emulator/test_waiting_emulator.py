@@ -32,7 +32,7 @@ def path(emulator: Emulator) -> Path:
 
 @pytest.fixture
 def flow(path: Path, hook: Any) -> str:
-    """A one-time flow, whose run starts within seconds; the clock stands still."""
+    """A one-time flow, whose run starts within seconds. The clock does not move by itself."""
     flow = path.flow(path.once())
     path.stop_clock()
     return flow
@@ -120,13 +120,13 @@ def test_a_run_for_a_window_is_found_by_it(path: Path, flow: str, hook: Any) -> 
         path.advance(60)
         return str(run_id)
 
-    wanted, _ = run(40), run(3)
+    expected, _ = run(40), run(3)
     interval = {
         "data_interval_start": end - dt.timedelta(days=41),
         "data_interval_end": end - dt.timedelta(days=40),
     }
     result = sensor(flow_id=flow, run_id=None).execute({**context(), **interval})
-    assert result["run_id"] == wanted
+    assert result["run_id"] == expected
 
 
 def test_the_second_manual_run_of_a_daily_dataflow(path: Path, hook: Any) -> None:
@@ -146,7 +146,7 @@ def test_the_second_manual_run_of_a_daily_dataflow(path: Path, hook: Any) -> Non
 def test_a_dataflow_that_stops_while_a_task_waits_for_its_next_run(
     path: Path, hook: Any, op: str, word: str
 ) -> None:
-    """Ends the wait as soon as the triggerer looks; the error names the dataflow by name and id."""
+    """The wait ends at the next poll of the triggerer. The error has name and id of the dataflow."""
     flow = path.flow({**path.prepared(), "name": "Orders to AEP"})
     path.stop_clock()
     finished(path, flow)

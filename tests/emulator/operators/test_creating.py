@@ -124,7 +124,7 @@ def test_update_corrects_credentials_and_keeps_the_mark(emulator: Emulator) -> N
     assert existing(emulator)[0]["description"] == "New [airflow:d.t 01234567]"
 
 
-def test_fail_refuses_what_stands_and_says_whose_it_is(emulator: Emulator) -> None:
+def test_fail_refuses_an_existing_one_and_says_whose_it_is(emulator: Emulator) -> None:
     """With its id and a way out."""
     made = emulator.api().create().json()["id"]
     with unwrapped(errors.EntityExistsError, match=made) as caught:

@@ -81,7 +81,7 @@ def test_template_fields_are_what_users_template(kind: Any, arguments: Any, fiel
 
 
 @pytest.mark.parametrize(("kind", "arguments", "fields"), OPERATORS.values(), ids=OPERATORS.keys())
-def test_an_operator_is_made_without_looking_anything_up(kind: Any, arguments: Any, fields: Any) -> None:
+def test_an_operator_is_made_without_reading_anything(kind: Any, arguments: Any, fields: Any) -> None:
     """DAG files are parsed without connections, and before templates are rendered."""
     wrong = {**arguments, "sandbox": "{{ params.sandbox }}", "aep_conn_id": "{{ params.conn }}"}
     task = kind(task_id="t", **wrong)

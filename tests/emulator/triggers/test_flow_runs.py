@@ -83,7 +83,7 @@ def test_every_page_is_followed(server: RunServer) -> None:
     assert len(server.seen("/runs?")) == 4
 
 
-def test_where_lists_are_refused_runs_are_looked_at_one_by_one(
+def test_if_lists_are_refused_runs_are_read_one_by_one(
     server: RunServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The log says it once."""
