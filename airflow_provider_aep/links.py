@@ -1,4 +1,4 @@
-"""Deep links into AEP's UI. The patterns are those of Adobe's own alert messages."""
+"""Operator links into AEP's UI. The addresses are in :mod:`airflow_provider_aep.flow_service.pages`."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from airflow.sdk import BaseOperatorLink
 
 
 class AepLink(BaseOperatorLink):
-    """Base of the links. The operator pushes the URL itself as soon as the id is known, so that the link
-    works while the task still runs; Airflow would push it only at the end."""
+    """Base of the links.
+
+    The operator pushes the URL itself as soon as it knows the id, so the link works while the task runs.
+    Airflow would push it only at the end.
+    """
 
     xcom_key = ""
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
-        """The URL this task pushed, or nothing yet."""
+        """Return the URL that this task has pushed, or an empty text."""
         from airflow.sdk.execution_time.xcom import XCom
 
         own = getattr(operator, "link_urls", {}).get(self.xcom_key)
@@ -50,39 +53,7 @@ class AepDatasetLink(AepLink):
 
 
 class AepDatasetsLink(AepLink):
-    """The list of datasets, for what no document of Adobe's shows a page of: a schema, a mapping set."""
+    """The list of datasets, for a schema or a mapping set: no document of Adobe's shows a page of these."""
 
     name = "Open the datasets in Adobe Experience Platform"
     xcom_key = "aep_datasets_link"
-
-
-def connection_url(*, org_id: str, tenant: str | None, sandbox: str, connection_id: str) -> str:
-    """``https://experience.adobe.com/#/@{org}/sname:{sandbox}/platform/source/accounts/{id}/activity``."""
-    return f"{_platform(org_id, tenant, sandbox)}/source/accounts/{connection_id}/activity"
-
-
-def dataflow_url(
-    *, org_id: str, tenant: str | None, sandbox: str, flow_id: str, run_id: str | None = None
-) -> str:
-    """``…/platform/source/dataflows/{flow}/activity``, with ``/{run}`` for one run."""
-    run = f"/{run_id}" if run_id else ""
-    return f"{_platform(org_id, tenant, sandbox)}/source/dataflows/{flow_id}/activity{run}"
-
-
-def dataset_url(*, org_id: str, tenant: str | None, sandbox: str, dataset_id: str) -> str:
-    """``…/platform/dataset/browse/{id}``."""
-    return f"{_platform(org_id, tenant, sandbox)}/dataset/browse/{dataset_id}"
-
-
-def datasets_url(*, org_id: str, tenant: str | None, sandbox: str) -> str:
-    """``…/platform/dataset/browse``, the list that the page of a dataset lies below."""
-    return f"{_platform(org_id, tenant, sandbox)}/dataset/browse"
-
-
-def with_id(url: str, key: str, value: str) -> str:
-    """The page nearest to an entity that has none of its own, with the entity's id to be read off."""
-    return f"{url}?{key}={value}"
-
-
-def _platform(org_id: str, tenant: str | None, sandbox: str) -> str:
-    return f"https://experience.adobe.com/#/@{tenant or org_id}/sname:{sandbox}/platform"

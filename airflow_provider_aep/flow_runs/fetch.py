@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_aep.flow_service import replies
+from airflow_provider_aep.flow_service.collections import FLOWS, RUNS
 from airflow_provider_aep.flow_service.errors import (
     AepAuthError,
     AepConnectError,
@@ -25,16 +25,7 @@ from airflow_provider_aep.flow_service.errors import (
     AepRequestError,
     AepThrottledError,
 )
-from airflow_provider_aep.flow_service.requests import (
-    FLOWS,
-    IDS_A_CALL,
-    Call,
-    get_one,
-    get_run,
-    list_runs,
-    list_runs_of,
-    list_some,
-)
+from airflow_provider_aep.flow_service.requests import IDS_A_CALL, list_runs, list_runs_of
 from airflow_provider_aep.flow_service.runs import (
     Dataflow,
     Run,
@@ -185,7 +176,7 @@ class RunFetcher:
 
     async def _single(self, run_id: str, fetched: Fetched) -> None:
         try:
-            fetched.runs[run_id] = read_snapshot(await self._item(get_run(run_id)))
+            fetched.runs[run_id] = read_snapshot(await self._service.get_entity(RUNS, run_id))
         except AepNotFoundError:
             fetched.missing.add(run_id)
 
@@ -214,22 +205,18 @@ class RunFetcher:
 
     async def _dataflows(self, flow_ids: Sequence[str], fetched: Fetched) -> None:
         requested = set(flow_ids)
-        async for page in self._service.pages(
-            list_some(FLOWS, [("id", ",".join(flow_ids))]), most=_PAGES_OF_IDS
-        ):
+        call = FLOWS.list_call([("id", ",".join(flow_ids))])
+        async for page in self._service.pages(call, most=_PAGES_OF_IDS):
             for item in page:
                 if item.get("id") in requested:
                     fetched.dataflows[item["id"]] = read_dataflow(item, item["id"], self._service.scrub)
 
     async def _dataflow(self, flow_id: str, fetched: Fetched) -> None:
         try:
-            item = await self._item(get_one(FLOWS, flow_id, "flow_id"))
+            item = await self._service.get_entity(FLOWS, flow_id)
             fetched.dataflows[flow_id] = read_dataflow(item, flow_id, self._service.scrub)
         except AepNotFoundError:
             fetched.dataflows[flow_id] = deleted(flow_id)
-
-    async def _item(self, call: Call) -> dict[str, Any]:
-        return replies.read_item(await self._service.call(call), f"{call.method} {call.path}")
 
     def _refuse_lists(self, what: str, reason: str) -> None:
         if what not in self._lists_refused:

@@ -24,7 +24,6 @@ from airflow_provider_aep.flow_service.errors import AepError
 from airflow_provider_aep.flow_service.run_selection import choose
 from airflow_provider_aep.flow_service.runs import Dataflow, Run, RunSnapshot, unknown_status
 from airflow_provider_aep.flow_service.validation import is_id
-from airflow_provider_aep.links import dataflow_url
 
 if TYPE_CHECKING:
     from airflow_provider_aep.hooks.aio import AsyncFlowService
@@ -348,19 +347,13 @@ class Poller:
         if choice is not None:
             run = choice.run
             wait.tell(f"Run {run.id} of {wait.dataflow} is selected: {choice.by}.", logging.INFO)
-            wait.found(run.id, self._link(wait.flow_id or "", run.id))
+            wait.found(run.id, self._service.link("run", run.id, wait.flow_id))
             self._evaluate(wait, RunSnapshot(run.ended, run.started_at, run.seconds, run.unknown))
         elif wait.dataflow is not None and wait.dataflow.stopped:
             wait.tell(wait.dataflow.no_run)
             wait.end(ERROR)  # its task polls itself, and fails with the reason or continues to wait
         else:
             self._postpone(wait, None)
-
-    def _link(self, flow_id: str, run_id: str) -> str:
-        at = self._service.settings
-        return dataflow_url(
-            org_id=at.org_id, tenant=at.tenant, sandbox=at.sandbox, flow_id=flow_id, run_id=run_id
-        )
 
     def _evaluate(self, wait: Wait, snapshot: RunSnapshot) -> None:
         if snapshot.ended:

@@ -13,10 +13,36 @@ from airflow_provider_aep.flow_service.datasets import schema_of
 from airflow_provider_aep.flow_service.errors import AepConfigError
 from airflow_provider_aep.flow_service.schedules import Schedule
 from airflow_provider_aep.flow_service.source_objects import SourceObject
-from airflow_provider_aep.flow_service.validation import is_id, whole_number
+from airflow_provider_aep.flow_service.validation import check_id, is_id, whole_number
 
 DATA_LAKE_SPEC = "c604ff05-7f1a-43c0-8e18-33bf874cb11c"
 """The connection spec of every target in the data lake. One tutorial prints the source's (1307-400)."""
+
+
+def base_connection(
+    *,
+    name: str,
+    description: str | None,
+    connection_spec_id: str,
+    connection_spec_version: str,
+    auth_spec_name: str,
+    auth_params: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Return the body of a base connection.
+
+    The version is always sent: documents disagree whether it may be omitted.
+    """
+    return _described(
+        {
+            "name": name,
+            "auth": {"specName": auth_spec_name, "params": dict(auth_params)},
+            "connectionSpec": {
+                "id": check_id(connection_spec_id, "connection_spec_id"),
+                "version": connection_spec_version,
+            },
+        },
+        description,
+    )
 
 
 def source_connection(

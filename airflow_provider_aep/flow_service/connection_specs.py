@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_aep.flow_service.errors import AepConfigError
-from airflow_provider_aep.flow_service.requests import Call
 from airflow_provider_aep.flow_service.sources import (
     AuthSpec,
     Source,
     same_name,
     sources_of_spec,
 )
-from airflow_provider_aep.flow_service.validation import check_id
 
 
 @dataclass(frozen=True)
@@ -24,14 +22,6 @@ class ConnectionSpec:
     id: str
     name: str
     auth: tuple[AuthSpec, ...]
-
-
-def get_connection_spec(connection_spec_id: object) -> Call:
-    """Build ``GET /connectionSpecs/{id}``."""
-    return Call("GET", f"/connectionSpecs/{check_id(connection_spec_id, 'connection_spec_id')}")
-
-
-LIST_CONNECTION_SPECS = Call("GET", "/connectionSpecs")
 
 
 def is_source(item: Mapping[str, Any]) -> bool:

@@ -1,4 +1,4 @@
-"""Calls to Catalog about datasets, and its replies (Adobe's Catalog OpenAPI and guide)."""
+"""Datasets and batches of Catalog: collections, bodies, replies (Adobe's Catalog OpenAPI and guide)."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_provider_aep.flow_service.errors import AepReplyError
-from airflow_provider_aep.flow_service.requests import Call, Query, can_filter_by
-from airflow_provider_aep.flow_service.validation import check_id
+from airflow_provider_aep.flow_service.collections import Collection, Paging, next_offset, parameter
+from airflow_provider_aep.flow_service.errors import AepReplyError, EntityExistsError
 
 CATALOG = "/data/foundation/catalog"
 PAGE_SIZE = 100
@@ -19,42 +18,8 @@ _SHOWN = "created,description,name,schemaRef"
 _REFERENCE = re.compile(r"@/datasets/([A-Za-z0-9]{1,128})", re.IGNORECASE)
 
 
-def list_datasets(name: str | None, start: int) -> Call:
-    """``GET /dataSets``, one page, oldest first, so that what comes meanwhile comes at the end."""
-    query: Query = []
-    if name is not None and can_filter_by(name):
-        query.append(("name", name))
-    query += [("orderBy", "asc:created"), ("properties", _SHOWN)]
-    return Call("GET", "/dataSets", [*query, ("limit", str(PAGE_SIZE)), ("start", str(start))])
-
-
-def get_dataset(dataset_id: object) -> Call:
-    """``GET /dataSets/{id}``."""
-    return Call("GET", f"/dataSets/{check_id(dataset_id, 'dataset_id')}", [("properties", _SHOWN)])
-
-
-def create_dataset(body: Mapping[str, Any]) -> Call:
-    """``POST /dataSets?requestDataSource=true``, as the collect tutorials send it."""
-    return Call("POST", "/dataSets", [("requestDataSource", "true")], dict(body))
-
-
-def patch_dataset(dataset_id: object, fields: Mapping[str, Any]) -> Call:
-    """``PATCH /dataSets/{id}`` with the fields that change (the guide's "Update using fields")."""
-    return Call("PATCH", f"/dataSets/{check_id(dataset_id, 'dataset_id')}", body=dict(fields))
-
-
-def delete_dataset(dataset_id: object) -> Call:
-    """``DELETE /dataSets/{id}``. The rows go, too."""
-    return Call("DELETE", f"/dataSets/{check_id(dataset_id, 'dataset_id')}")
-
-
-def list_batches(dataset_id: object) -> Call:
-    """``GET /batches`` of one dataset; one is enough to know that there are some."""
-    return Call("GET", "/batches", [("dataSet", check_id(dataset_id, "dataset_id")), ("limit", "1")])
-
-
 def dataset_body(name: str, description: str | None, schema_id: str) -> dict[str, Any]:
-    """A dataset of one schema."""
+    """Return the body of a dataset of one schema."""
     body: dict[str, Any] = {"name": name}
     if description:
         body["description"] = description
@@ -62,14 +27,22 @@ def dataset_body(name: str, description: str | None, schema_id: str) -> dict[str
 
 
 def read_by_id(document: object, what: str) -> list[dict[str, Any]]:
-    """Catalog answers with an object by id: its entities, each with its ``id``."""
+    """Return the entities of an object by id, as Catalog answers, each with its ``id``."""
     if isinstance(document, Mapping) and all(isinstance(item, Mapping) for item in document.values()):
         return [{**item, "id": own} for own, item in document.items()]
     raise AepReplyError.with_advice(f"{what} was answered without entities by their ids.")
 
 
+def read_dataset(document: object, what: str) -> dict[str, Any]:
+    """Return the one dataset of a GET by id."""
+    items = read_by_id(document, what)
+    if len(items) != 1:
+        raise AepReplyError.with_advice(f"{what} was answered with {len(items)} datasets.")
+    return items[0]
+
+
 def read_created(document: object, what: str) -> str:
-    """The id out of ``["@/dataSets/ID"]``; Adobe's prose writes ``@/datasets/``."""
+    """Return the id in ``["@/dataSets/ID"]``; Adobe's prose writes ``@/datasets/``."""
     reference = document[0] if isinstance(document, list) and len(document) == 1 else None
     match = _REFERENCE.fullmatch(reference) if isinstance(reference, str) else None
     if match:
@@ -78,7 +51,47 @@ def read_created(document: object, what: str) -> str:
 
 
 def schema_of(item: Mapping[str, Any]) -> str | None:
-    """The ``$id`` of a dataset's schema."""
+    """Return the ``$id`` of a dataset's schema, or None if it is not shown."""
     reference = item.get("schemaRef")
     schema_id = reference.get("id") if isinstance(reference, Mapping) else None
     return schema_id if isinstance(schema_id, str) else None
+
+
+def check_same_schema(item: Mapping[str, Any], name: str, schema_id: str) -> None:
+    """Check that an existing dataset has the schema of the desired one.
+
+    :raises EntityExistsError: it has another schema, which cannot be changed
+    """
+    existing = schema_of(item)
+    if existing != schema_id:
+        raise EntityExistsError(
+            f"The dataset {name!r} exists already, with schema {existing} instead of {schema_id}: "
+            f"{item.get('id')}. A dataset's schema cannot be changed: choose another `name`, or give that "
+            "schema as `schema_id`."
+        )
+
+
+_BY_ID = Paging(read_by_id, next_offset)
+_PAGE = (("limit", str(PAGE_SIZE)), ("start", "0"))
+
+# The oldest first: a dataset that is created while the list is read is on the last page.
+DATASETS = Collection(
+    "dataset",
+    "/dataSets",
+    "dataset_id",
+    paging=_BY_ID,
+    created_key=("created",),
+    state_key="",
+    has_etags=False,
+    filter_by=parameter,
+    list_query=(("orderBy", "asc:created"), ("properties", _SHOWN), *_PAGE),
+    get_query=(("properties", _SHOWN),),
+    create_query=(("requestDataSource", "true"),),  # as the collect tutorials send it
+    read_item=read_dataset,
+    read_created=read_created,
+    json_patch=False,  # the guide's "Update using fields"
+)
+BATCHES = Collection(
+    "batch", "/batches", "batch_id", paging=_BY_ID, filter_by=parameter, list_query=(("limit", "1"),)
+)
+"""Lists one batch at most: it is enough to know that there is one."""

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from airflow_provider_aep.flow_service.collections import Collection, Paging, next_offset, parameter
 from airflow_provider_aep.flow_service.errors import AepConfigError, AepReplyError
 from airflow_provider_aep.flow_service.requests import Call
 from airflow_provider_aep.flow_service.validation import check_id
@@ -34,25 +35,9 @@ class Mapped:
     left_out: dict[str, str] = field(default_factory=dict)
 
 
-def create_mapping_set(body: Mapping[str, Any]) -> Call:
-    """``POST /mappingSets``."""
-    return Call("POST", "/mappingSets", body=dict(body))
-
-
 def replace_mapping_set(mapping_set_id: object, body: Mapping[str, Any]) -> Call:
     """``PUT /mappingSets/{id}``: the whole set; it keeps its id, and its version rises."""
     return Call("PUT", f"/mappingSets/{check_id(mapping_set_id, 'mapping_set_id')}", body=dict(body))
-
-
-def get_mapping_set(mapping_set_id: object, version: int | None = None) -> Call:
-    """``GET /mappingSets/{id}``, as it was at a version."""
-    query = [] if version is None else [("version", str(version))]
-    return Call("GET", f"/mappingSets/{check_id(mapping_set_id, 'mapping_set_id')}", query)
-
-
-def list_mapping_sets(name: str, start: int) -> Call:
-    """``GET /mappingSets``, one page of those of a name. ``limit`` and ``start`` are required."""
-    return Call("GET", "/mappingSets", [("name", name), ("limit", str(PAGE_SIZE)), ("start", str(start))])
 
 
 def read_page(document: object, what: str) -> list[dict[str, Any]]:
@@ -61,6 +46,13 @@ def read_page(document: object, what: str) -> list[dict[str, Any]]:
     if isinstance(data, list) and all(isinstance(item, dict) for item in data):
         return data
     raise AepReplyError.with_advice(f"{what} was answered without a list of mapping sets.")
+
+
+def read_mapping_set(document: object, what: str) -> dict[str, Any]:
+    """Return the mapping set that the request's path names."""
+    if isinstance(document, dict) and what.endswith(f"/mappingSets/{document.get('id')}"):
+        return document
+    raise AepReplyError.with_advice(f"{what} was answered without the mapping set.")
 
 
 def mapping_set_body(schema_id: str, pairs: Mapping[str, str]) -> dict[str, Any]:
@@ -115,6 +107,21 @@ def read_created(document: object, what: str) -> dict[str, Any]:
         if isinstance(own, str) and re.fullmatch(r"[A-Za-z0-9-]{1,128}", own) and isinstance(version, int):
             return {"id": own, "version": version}
     raise AepReplyError.with_advice(f"{what} was answered without a mapping set's id.")
+
+
+MAPPING_SETS = Collection(
+    "mapping set",
+    "/mappingSets",
+    "mapping_set_id",
+    paging=Paging(read_page, next_offset),
+    created_key=("createdDate",),
+    state_key="",
+    has_etags=False,
+    filter_by=parameter,
+    list_query=(("limit", str(PAGE_SIZE)), ("start", "0")),  # both are required
+    read_item=read_mapping_set,
+    read_created=read_created,
+)
 
 
 def check_mapping(mapping: object, columns: Sequence[str] | None, fields: Iterable[str]) -> Mapped:

@@ -10,14 +10,17 @@ are only ever added.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cache
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from airflow_provider_aep.flow_service.collections import Collection, Paging, started_at
 from airflow_provider_aep.flow_service.errors import AepConfigError, AepReplyError, EntityExistsError
-from airflow_provider_aep.flow_service.requests import Call, Query, can_filter_by, equals
+from airflow_provider_aep.flow_service.replies import read_object
+from airflow_provider_aep.flow_service.requests import Call, Query
 from airflow_provider_aep.flow_service.source_objects import check_columns
 
 SCHEMA_REGISTRY = "/data/foundation/schemaregistry"
@@ -31,12 +34,12 @@ LOOKUP = "application/vnd.adobe.xed+json; version=1"
 FULL = "application/vnd.adobe.xed-full+json; version=1"
 
 _RESOURCE_ID = re.compile(r"https://ns\.adobe\.com(/[A-Za-z0-9_-]+){2,6}")
-_IN_IDS = {SCHEMAS: ("schemas",), FIELD_GROUPS: ("mixins", "fieldgroups")}
+_IN_IDS = {"schema": ("schemas",), "field group": ("mixins", "fieldgroups")}
 
 
 def check_resource_id(value: object, parameter: str) -> str:
     """The ``$id`` of a resource, which is a URL such as ``https://ns.adobe.com/xdm/context/profile``."""
-    if isinstance(value, str) and _RESOURCE_ID.fullmatch(value):
+    if isinstance(value, str) and is_resource_id(value):
         return value
     raise AepConfigError(
         f"`{parameter}` is no $id of the Schema Registry. It looks like https://ns.adobe.com/xdm/context/profile.",
@@ -51,7 +54,7 @@ def find_resource_id(text: str) -> str | None:
 
 
 def is_of_kind(resource_id: str, kind: str) -> bool:
-    """Return whether a ``$id`` is one of a schema, or of a field group (once called mixin)."""
+    """Return whether a ``$id`` is that of a ``schema`` or of a ``field group``, once called mixin."""
     return any(f"/{segment}/" in resource_id for segment in _IN_IDS[kind])
 
 
@@ -65,41 +68,12 @@ def stats() -> Call:
     return Call("GET", "/stats")
 
 
-def list_resources(kind: str, title: str | None, start: str | None) -> Call:
-    """``GET /tenant/{kind}``, one page; narrowed by title where the grammar is known to take it."""
-    query: Query = []
-    if title is not None and can_filter_by(title):
-        query.append(equals("title", title))
-    query += [("orderby", "title"), ("limit", str(PAGE_SIZE))]
-    if start is not None:
-        query.append(("start", start))
-    return Call("GET", f"/tenant/{kind}", query, headers={"Accept": LIST})
-
-
-def get_resource(kind: str, resource_id: str, parameter: str, *, accept: str = LOOKUP) -> Call:
-    """``GET /tenant/{kind}/{meta:altId}``."""
-    return Call("GET", _path(kind, resource_id, parameter), headers={"Accept": accept})
-
-
-def create_resource(kind: str, body: Mapping[str, Any]) -> Call:
-    """``POST /tenant/{kind}``."""
-    return Call("POST", f"/tenant/{kind}", body=dict(body))
-
-
-def patch_resource(kind: str, resource_id: str, parameter: str, operations: list[dict[str, Any]]) -> Call:
-    """``PATCH /tenant/{kind}/{meta:altId}``: no document shows an ``If-Match`` here."""
-    return Call("PATCH", _path(kind, resource_id, parameter), body=operations)
-
-
-def delete_resource(kind: str, resource_id: str, parameter: str) -> Call:
-    """``DELETE /tenant/{kind}/{meta:altId}``."""
-    return Call("DELETE", _path(kind, resource_id, parameter))
-
-
-def read_results(document: Mapping[str, Any], what: str) -> list[dict[str, Any]]:
+def read_results(document: object, what: str) -> list[dict[str, Any]]:
     """The resources of one page."""
-    results = document.get("results")
+    results = read_object(document, what).get("results")
     if isinstance(results, list) and all(isinstance(item, dict) for item in results):
+        for item in results:
+            read_resource_id(item, what)
         return results
     raise AepReplyError.with_advice(f"{what} was answered without a list of results.")
 
@@ -119,21 +93,63 @@ def next_start(document: Mapping[str, Any]) -> str | None:
 def read_resource_id(document: object, what: str) -> str:
     """The ``$id`` of what a POST made, or of what a list shows."""
     resource_id = document.get("$id") if isinstance(document, Mapping) else None
-    if isinstance(resource_id, str) and _RESOURCE_ID.fullmatch(resource_id):
-        return resource_id
+    if is_resource_id(resource_id):
+        return str(resource_id)
     raise AepReplyError.with_advice(f"{what} was answered without a resource's $id.")
 
 
-def created_at(item: Mapping[str, Any]) -> float:
-    """When it was made, in milliseconds; never, as far as age goes, where that is not told."""
-    metadata = item.get("meta:registryMetadata")
-    created = metadata.get("repo:createdDate") if isinstance(metadata, Mapping) else None
-    known = isinstance(created, int | float) and not isinstance(created, bool)
-    return float(created) if known else math.inf  # type: ignore[arg-type]
+def is_resource_id(value: object) -> bool:
+    """Return whether a value is the ``$id`` of a resource."""
+    return isinstance(value, str) and _RESOURCE_ID.fullmatch(value) is not None
 
 
-def _path(kind: str, resource_id: str, parameter: str) -> str:
-    return f"/tenant/{kind}/{alt_id(check_resource_id(resource_id, parameter))}"
+def _next_page(call: Call, document: Any, _items: list[dict[str, Any]], _origin: str) -> Query | None:
+    start = next_start(document)
+    return None if start is None else started_at(call, start)
+
+
+@cache
+def resources(kind: str) -> Collection:
+    """Return the collection of the tenant's own resources of a kind, ``schemas`` or ``fieldgroups``."""
+    return Collection(
+        "schema" if kind == SCHEMAS else "field group",
+        f"/tenant/{kind}",
+        "resource_id",
+        paging=Paging(read_results, _next_page, id_key="$id"),
+        name_key="title",
+        created_key=("meta:registryMetadata", "repo:createdDate"),
+        state_key="",
+        has_etags=False,  # no document shows an If-Match here
+        list_query=(("orderby", "title"), ("limit", str(PAGE_SIZE))),
+        list_headers={"Accept": LIST},
+        get_headers={"Accept": LOOKUP},
+        read_item=read_object,
+        read_created=read_resource_id,
+        path_id=lambda value, parameter: alt_id(check_resource_id(value, parameter)),
+        valid_id=is_resource_id,
+        description_required=True,
+    )
+
+
+def get_whole_schema(schema_id: str) -> Call:
+    """``GET /tenant/schemas/{meta:altId}`` with the fields of the class and all field groups."""
+    check_resource_id(schema_id, "schema_id")
+    return replace(resources(SCHEMAS).get_call(schema_id), headers={"Accept": FULL})
+
+
+def check_same_class(item: Mapping[str, Any], collection: Collection, title: str, class_id: str) -> None:
+    """Check that an existing resource is for the class of the desired one.
+
+    :raises EntityExistsError: it is for another class, which cannot be changed
+    """
+    named = item.get("meta:class") or item.get("meta:intendedToExtend") or class_id
+    classes = [named] if isinstance(named, str) else list(named)
+    if class_id not in classes:
+        raise EntityExistsError(
+            f"The {collection.kind} {title!r} exists already, for class {', '.join(map(str, classes))} "
+            f"instead of {class_id}: {item.get('$id')}. A class cannot be changed: choose another `name`, or "
+            "give that class as `class_id`."
+        )
 
 
 PROFILE = "https://ns.adobe.com/xdm/context/profile"
@@ -294,6 +310,16 @@ def own_fields(item: Mapping[str, Any], tenant: str) -> dict[str, Field]:
 def types_of(fields: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     """The type of each field, in words."""
     return {name: _words(field) for name, field in fields.items()}
+
+
+def why_fixed(_item: Mapping[str, Any], field: str, existing: Any) -> str:
+    """Return why a field of a schema or a field group cannot be changed, and the way round; else nothing."""
+    if field.startswith("columns.") and existing:
+        return (
+            "The type of a field cannot be changed. Choose another `name`, or give the column its existing "
+            "type."
+        )
+    return ""
 
 
 def leaves(properties: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Field]]:

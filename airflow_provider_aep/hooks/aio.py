@@ -12,8 +12,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_aep._compat import amask_secret
+from airflow_provider_aep.flow_service.collections import LINKED, Collection, Pager
 from airflow_provider_aep.flow_service.errors import AepError
-from airflow_provider_aep.flow_service.requests import FLOW_SERVICE, Call, Pages
+from airflow_provider_aep.flow_service.pages import page_url
+from airflow_provider_aep.flow_service.requests import FLOW_SERVICE, Call
 from airflow_provider_aep.hooks import request_flow
 from airflow_provider_aep.hooks.connection import Settings, afind_connection, choose_sandbox
 from airflow_provider_aep.hooks.request_flow import Caller, Flow, Step
@@ -95,11 +97,21 @@ class AsyncFlowService:
         """
         return await self.carry_out(request_flow.call(self._caller, call, FLOW_SERVICE))
 
+    async def get_entity(self, collection: Collection, entity_id: str) -> dict[str, Any]:
+        """Get one entity without its envelope."""
+        call = collection.get_call(entity_id)
+        return collection.read_item(await self.call(call), str(call))
+
     async def pages(self, call: Call, *, most: int) -> AsyncIterator[list[dict[str, Any]]]:
-        """Yield the items of a list, page by page. :raises AepReplyError: more pages than that, or no list"""
-        pages = Pages(call, self.settings.base_url, most=most)
-        while pages.call is not None:
-            yield pages.take(await self.call(pages.call))
+        """Yield a list's items page by page. :raises AepReplyError: more pages than ``most``, or no list"""
+        pager = Pager(call, self.settings.base_url, LINKED, most=most)
+        while pager.call is not None:
+            yield pager.take(await self.call(pager.call))
+
+    def link(self, kind: str, id: str, of: str | None = None) -> str:
+        """Return the address of an entity's page in AEP's UI; see :func:`page_url`."""
+        at = self.settings
+        return page_url(kind, id, of, org_id=at.org_id, tenant=at.tenant, sandbox=at.sandbox)
 
     async def carry_out(self, flow: Flow[T]) -> T:
         """Drive a flow to its end and return its result. A cancellation passes through.

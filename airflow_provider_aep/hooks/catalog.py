@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow_provider_aep.flow_service import datasets, explanations
-from airflow_provider_aep.flow_service.errors import AepReplyError
-from airflow_provider_aep.flow_service.replies import endless
-from airflow_provider_aep.flow_service.requests import MAX_PAGES
-from airflow_provider_aep.hooks.base import AepHook
+from airflow_provider_aep.flow_service.collections import TARGET_CONNECTIONS
+from airflow_provider_aep.flow_service.datasets import BATCHES, DATASETS
+from airflow_provider_aep.flow_service.validation import check_id
+from airflow_provider_aep.hooks.collections import CollectionHook
+from airflow_provider_aep.hooks.flow_service import FlowServiceHook
 
 
-class CatalogHook(AepHook):
+class CatalogHook(CollectionHook):
     """Catalog of Adobe Experience Platform.
 
     :param aep_conn_id: an Airflow connection of type ``aep``
@@ -23,45 +24,40 @@ class CatalogHook(AepHook):
     permissions = explanations.FOR_DATASETS
 
     def list_datasets(self, *, name: str | None = None) -> list[dict[str, Any]]:
-        """All datasets of that exact name, oldest first, from every page.
+        """List all datasets of that exact name, oldest first, from every page.
 
         :return: each with ``id``, ``name``, ``description``, ``created`` (milliseconds) and ``schemaRef``
         """
-        found: dict[str, dict[str, Any]] = {}
-        for page in range(MAX_PAGES):
-            call = datasets.list_datasets(name, page * datasets.PAGE_SIZE)
-            items = datasets.read_by_id(self.call(call), f"{call.method} {call.path}")
-            found.update({str(item["id"]): item for item in items})
-            if len(items) < datasets.PAGE_SIZE:
-                return [item for item in found.values() if name is None or item.get("name") == name]
-        raise endless("GET /dataSets")
+        return self.list_entities(DATASETS, name=name)
 
     def get_dataset(self, dataset_id: str) -> dict[str, Any]:
-        """One dataset. :raises AepNotFoundError: gone, or not yours to see"""
-        call = datasets.get_dataset(dataset_id)
-        items = datasets.read_by_id(self.call(call), f"{call.method} {call.path}")
-        if len(items) != 1:
-            raise AepReplyError.with_advice(
-                f"{call.method} {call.path} was answered with {len(items)} datasets."
-            )
-        return items[0]
+        """Get one dataset. :raises AepNotFoundError: it does not exist, or the credential may not see it"""
+        return self.get_entity(DATASETS, dataset_id)
 
     def create_dataset(self, *, name: str, schema_id: str, description: str | None = None) -> str:
-        """Create with one POST and return the id. Nothing is looked up and nothing repeated."""
-        body = datasets.dataset_body(name, description, schema_id)
-        return datasets.read_created(self.call(datasets.create_dataset(body)), "POST /dataSets")
+        """Create a dataset with one POST and return its id. Existing datasets are not listed before."""
+        return str(self.create_entity(DATASETS, datasets.dataset_body(name, description, schema_id)))
 
     def patch_dataset(self, dataset_id: str, fields: Mapping[str, Any]) -> None:
         """Change some fields of a dataset, such as its description."""
-        self.call(datasets.patch_dataset(dataset_id, fields))
+        self.patch_entity(DATASETS, dataset_id, dict(fields))
 
     def delete_dataset(self, dataset_id: str) -> None:
-        """Delete a dataset with its rows. :raises AepNotFoundError: there is none of this id"""
-        self.call(datasets.delete_dataset(dataset_id))
+        """Delete a dataset with its records. :raises AepNotFoundError: it does not exist"""
+        self.delete_entity(DATASETS, dataset_id)
 
     def batches_of(self, dataset_id: str) -> list[str]:
-        """The ids of batches that brought rows into a dataset; one at most, to know whether there are any."""
-        call = datasets.list_batches(dataset_id)
-        return [
-            str(item["id"]) for item in datasets.read_by_id(self.call(call), f"{call.method} {call.path}")
-        ]
+        """Return the id of one batch that added records to a dataset, or nothing if there is none."""
+        call = BATCHES.list_call([("dataSet", check_id(dataset_id, "dataset_id"))])
+        return [str(item["id"]) for item in datasets.read_by_id(self.call(call), str(call))]
+
+    def dependants_of(self, dataset_id: str) -> list[str]:
+        """Return the ids of the target connections of a dataset; without any, of a batch."""
+        targets = self.to(FlowServiceHook).list_entities(TARGET_CONNECTIONS)
+        used_by = [str(item.get("id")) for item in targets if _dataset_of(item) == dataset_id]
+        return used_by or self.batches_of(dataset_id)
+
+
+def _dataset_of(target: Mapping[str, Any]) -> object:
+    params = target.get("params")
+    return params.get("dataSetId") if isinstance(params, Mapping) else None

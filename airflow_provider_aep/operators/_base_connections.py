@@ -10,6 +10,7 @@ from typing import Any
 
 from airflow_provider_aep.exactly_once import DesiredEntity, Entity, find_mark, with_mark, without_mark
 from airflow_provider_aep.flow_service import replies
+from airflow_provider_aep.flow_service.collections import CONNECTIONS
 from airflow_provider_aep.flow_service.differences import Difference, compare
 from airflow_provider_aep.flow_service.errors import AepRequestError, SourceCredentialsError
 from airflow_provider_aep.flow_service.secret_rules import is_secret
@@ -18,8 +19,7 @@ from airflow_provider_aep.flow_service.validation import check_id
 from airflow_provider_aep.hooks.auth_selection import Auth, read_auth_types, select_auth
 from airflow_provider_aep.hooks.credentials import Credentials, read_credentials
 from airflow_provider_aep.hooks.flow_service import FlowServiceHook
-from airflow_provider_aep.links import connection_url
-from airflow_provider_aep.operators._services import read_entity
+from airflow_provider_aep.operators._services import EntityDefinition, EntityService, read_entity
 
 
 @dataclass(frozen=True)
@@ -38,11 +38,20 @@ class ConnectionRequest:
     offline: bool = False
 
 
-class BaseConnections:
-    """The :class:`~airflow_provider_aep.exactly_once.Service` for one desired base connection."""
+class BaseConnectionService(EntityService[FlowServiceHook]):
+    """The service of one desired base connection. Its credentials are sent, and never compared."""
 
     def __init__(self, hook: FlowServiceHook, request: ConnectionRequest) -> None:
-        self._hook = hook
+        described = {"description": request.description} if request.description is not None else {}
+        super().__init__(
+            hook,
+            EntityDefinition(
+                collection=CONNECTIONS,
+                body={"name": request.name, **described},
+                mark=request.mark,
+                dependants=lambda own: [str(item.get("id")) for item in hook.list_source_connections(own)],
+            ),
+        )
         self._request = request
         self._source = request.credentials.source
 
@@ -73,13 +82,11 @@ class BaseConnections:
 
     def list_existing(self) -> Sequence[Entity]:
         spec_id = self._source.connection_spec_id
-        return [
-            read_entity(item)
-            for item in self._hook.read_connections(name=self._request.name, connection_spec_id=spec_id)
-        ]
+        found = self._hook.read_connections(name=self._request.name, connection_spec_id=spec_id)
+        return [self._read(item) for item in found]
 
     def get(self, id: str) -> Entity:
-        return read_entity(self._hook.read_connection(id))
+        return self._read(self._hook.read_connection(id))
 
     def post(self) -> str:
         auth = self.auth
@@ -96,7 +103,7 @@ class BaseConnections:
                 raise withdrawn(self._source, self._hook.sandbox) from error
             raise
 
-    def differences(self, entity: Entity) -> Sequence[Difference]:
+    def _compare(self, entity: Entity) -> Sequence[Difference]:
         """Compare the description, and the parameters that are not secret and that AEP shows."""
         spec_name, shown = replies.auth_of(entity.shown)
         given = self._request.credentials.plain_parameters(spec_name)
@@ -140,24 +147,8 @@ class BaseConnections:
             parameter=credentials.parameter,
         )
 
-    def publish(self, id: str) -> None:
-        """Raise: a base connection is never a draft."""
-        raise NotImplementedError
 
-    def delete(self, id: str) -> None:
-        self._hook.delete_connection(id)
-
-    def dependants(self, id: str) -> Sequence[str]:
-        return [str(item.get("id")) for item in self._hook.list_source_connections(id)]
-
-    def link(self, id: str) -> str:
-        settings = self._hook.settings
-        return connection_url(
-            org_id=settings.org_id, tenant=settings.tenant, sandbox=self._hook.sandbox, connection_id=id
-        )
-
-
-class Rotation(BaseConnections):
+class Rotation(BaseConnectionService):
     """An existing base connection that gets new credentials: all of ``auth.params`` are replaced.
 
     :param item: the base connection as AEP shows it
@@ -179,7 +170,7 @@ class Rotation(BaseConnections):
             offline=source.knows(auth_spec),
         )
         super().__init__(hook, request)
-        self.entity = read_entity(item)
+        self.entity = read_entity(CONNECTIONS, item)
         self.desired = DesiredEntity(
             kind=f"{source.title} base connection",
             name=request.name,

@@ -5,32 +5,25 @@ They import hooks, and thereby HTTP libraries, so no DAG file may import this mo
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from airflow_provider_aep._compat import task_store
 from airflow_provider_aep.exactly_once import Entity, find_mark, with_mark, without_mark
 from airflow_provider_aep.flow_service import differences, mappings, xdm
-from airflow_provider_aep.flow_service.datasets import schema_of
+from airflow_provider_aep.flow_service.collections import Collection
 from airflow_provider_aep.flow_service.differences import DEFAULTS, Difference, Fields, compare
 from airflow_provider_aep.flow_service.errors import (
     AepNotFoundError,
-    AepReplyError,
     AepRequestError,
-    EntityExistsError,
     TaskStoreError,
     TitleTakenError,
 )
-from airflow_provider_aep.flow_service.requests import TARGET_CONNECTIONS
-from airflow_provider_aep.flow_service.validation import is_id
-from airflow_provider_aep.hooks.base import AepHook
-from airflow_provider_aep.hooks.catalog import CatalogHook
+from airflow_provider_aep.hooks.collections import CollectionHook
 from airflow_provider_aep.hooks.data_prep import DataPrepHook
 from airflow_provider_aep.hooks.flow_service import FlowServiceHook
 from airflow_provider_aep.hooks.schema_registry import SchemaRegistryHook
-from airflow_provider_aep.links import dataset_url, datasets_url, with_id
 
 _NOTES = ("id", "version", "since", "ends")
 
@@ -112,236 +105,179 @@ class TaskMemory:
             return None
 
 
-@dataclass(frozen=True)
-class DesiredFlowEntity:
-    """One entity of a collection of Flow Service.
+Item = Mapping[str, Any]
+AnyHook = TypeVar("AnyHook", bound=CollectionHook)
 
-    :param filters: what narrows the list to its kin, its name apart
-    :param body: what is POSTed; its description gets the mark
-    :param fits: raises if the existing entity of the name is a different thing
-    :param said: what of it the caller gave, as fields by the names of the parameters
-    :param shown: the same fields of one that exists
-    :param fixed: why a field cannot be changed, by its name and the item
-    :param operations: what changes the fields of these names, by the item; the description apart
-    :param dependants: the ids of what uses the entity
-    :param check: raises if it cannot be created as desired now; an existing one is fine
-    :param url: the entity's page in AEP's UI
+
+@dataclass(frozen=True)
+class EntityDefinition:
+    """The definition of one desired entity: how it is created, and how an existing one is compared with it.
+
+    :param body: the body of the POST; its description is the caller's own, without the ownership mark
+    :param filters: filters of the list, apart from the name
+    :param of: the id of the entity whose page in AEP's UI shows this one, if it has no page of its own
+    :param dependants: return the ids of what depends on the entity of this id
+    :param fits: raise if an existing entity of the name is a different thing
+    :param check: raise if the entity cannot be created as it is desired now; an existing one is fine
+    :param said: the fields that the caller set, by the names of the parameters
+    :param shown: return the same fields of an existing entity
+    :param fixed: return why a field cannot be changed, given the item, the field's name and its value
+    :param operations: return the patch of the changed fields, given the item and their names; the
+        description is patched apart
+    :param whole: the fields of which a key that exists and is not desired is a difference
     """
 
-    collection: str
-    parameter: str
-    filters: list[tuple[str, str]]
-    body: Mapping[str, Any]
-    mark: str | None
-    url: Callable[[str], str]
-    dependants: Callable[[str], Sequence[str]]
-    fits: Callable[[Mapping[str, Any]], None] = lambda _: None
-    check: Callable[[], None] = lambda: None
+    collection: Collection
+    body: Item
+    mark: str | None = None
+    filters: Sequence[tuple[str, str]] = ()
+    of: str | None = None
     draft: bool = False
+    dependants: Callable[[str], Sequence[str]] = lambda _: ()
+    fits: Callable[[Item], None] = lambda _: None
+    check: Callable[[], None] = lambda: None
     said: Fields = field(default_factory=dict)
-    shown: Callable[[Mapping[str, Any]], Fields] = lambda _: {}
-    fixed: Callable[[Mapping[str, Any], str], str] = lambda _item, _field: ""
-    operations: Callable[[Mapping[str, Any], set[str]], list[dict[str, Any]]] = lambda _item, _fields: []
+    shown: Callable[[Item], Fields] = lambda _: {}
+    fixed: Callable[[Item, str, Any], str] = lambda _item, _field, _value: ""
+    operations: Callable[[Item, set[str]], list[dict[str, Any]]] = lambda _item, _changed: []
+    whole: Sequence[str] = ()
+
+    @property
+    def name(self) -> str:
+        """The exact name."""
+        return str(self.body[self.collection.name_key])
+
+    @property
+    def description(self) -> str | None:
+        """The caller's description, None to leave that of an existing entity as it is."""
+        return self.body.get("description") or None
+
+    def marked_body(self) -> dict[str, Any]:
+        """Return the body with the ownership mark at the end of its description."""
+        description = with_mark(self.description, self.mark)
+        return {**self.body, **({"description": description} if description else {})}
 
 
-class FlowEntities:
-    """The :class:`~airflow_provider_aep.exactly_once.Service` for one desired entity."""
+class EntityService(Generic[AnyHook]):
+    """The :class:`~airflow_provider_aep.exactly_once.Service` for one desired entity of any collection."""
 
-    def __init__(self, hook: FlowServiceHook, desired: DesiredFlowEntity) -> None:
+    def __init__(self, hook: AnyHook, definition: EntityDefinition) -> None:
         self._hook = hook
-        self._desired = desired
+        self._definition = definition
+        self._collection = definition.collection
+        self._compared: tuple[Item, Sequence[Difference]] | None = None
 
     def list_existing(self) -> Sequence[Entity]:
-        name = self._desired.body["name"]
-        found = self._hook.list_entities(self._desired.collection, self._desired.filters, name=name)
+        definition = self._definition
+        found = self._hook.list_entities(self._collection, definition.filters, name=definition.name)
         return [self._read(item) for item in found]
 
     def get(self, id: str) -> Entity:
-        return self._read(self._hook.get_entity(self._desired.collection, id, self._desired.parameter))
+        return self._read(self._hook.get_entity(self._collection, id))
 
     def post(self) -> str:
-        desired = self._desired
-        desired.check()
-        description = with_mark(desired.body.get("description"), desired.mark)
-        body = {**desired.body, **({"description": description} if description else {})}
-        return self._hook.create_entity(desired.collection, body, draft=desired.draft)
+        definition = self._definition
+        definition.check()
+        body = definition.marked_body()
+        return str(self._hook.create_entity(self._collection, body, draft=definition.draft))
 
     def publish(self, id: str) -> None:
-        self._hook.act_on(self._desired.collection, id, self._desired.parameter, "publish")
+        self._hook.act_on(self._collection, id, "publish")
 
     def differences(self, entity: Entity) -> Sequence[Difference]:
-        desired, item = self._desired, entity.shown
+        """Compare an entity once: the comparison may read more of it, and :meth:`update` needs the result."""
+        if self._compared is None or self._compared[0] is not entity.shown:
+            self._compared = entity.shown, self._compare(entity)
+        return self._compared[1]
+
+    def _compare(self, entity: Entity) -> Sequence[Difference]:
+        definition, item = self._definition, entity.shown
         return compare(
-            {"description": desired.body.get("description") or None, **desired.said},
-            {"description": without_mark(entity.description), **desired.shown(item)},
-            fixed=lambda field, _: desired.fixed(item, field),
-            whole=("columns", "mapping"),
+            {"description": definition.description, **definition.said},
+            {"description": without_mark(entity.description), **definition.shown(item)},
+            fixed=lambda field, value: definition.fixed(item, field, value),
+            whole=definition.whole,
             defaults=DEFAULTS,
         )
 
     def update(self, entity: Entity) -> bool:
-        """A new description keeps the mark of whoever made the entity, or none."""
-        desired, changed = self._desired, {one.field for one in self.differences(entity)}
-        operations = desired.operations(entity.shown, changed)
+        """Change what differs. A new description keeps the ownership mark of the existing one."""
+        changed = {one.field for one in self.differences(entity)}
+        operations = self._definition.operations(entity.shown, changed)
         if "description" in changed:
-            marked = with_mark(desired.body["description"], find_mark(entity.description))
-            op = "replace" if entity.description else "add"
-            operations.append({"op": op, "path": "/description", "value": marked})
+            operations.append(self._describe(entity))
         if operations:
-            etag = entity.etag or ""
-            self._hook.patch_entity(desired.collection, entity.id, desired.parameter, etag, operations)
+            body = self._collection.patch_body(operations)
+            self._hook.patch_entity(self._collection, entity.id, body, entity.etag or "")
         return bool(operations)
 
+    def _describe(self, entity: Entity) -> dict[str, Any]:
+        """Return the operation that changes the description."""
+        marked = with_mark(self._definition.description, find_mark(entity.description))
+        exists = entity.description or self._collection.description_required
+        return {"op": "replace" if exists else "add", "path": "/description", "value": marked}
+
     def delete(self, id: str) -> None:
-        self._hook.delete_entity(self._desired.collection, id, self._desired.parameter)
+        self._hook.delete_entity(self._collection, id)
 
     def dependants(self, id: str) -> Sequence[str]:
-        return self._desired.dependants(id)
+        return self._definition.dependants(id)
 
     def link(self, id: str) -> str:
-        return self._desired.url(id)
+        return self._hook.link(self._collection.kind, id, self._definition.of)
 
-    def _read(self, item: Mapping[str, Any]) -> Entity:
-        self._desired.fits(item)
-        return read_entity(item)
+    def _read(self, item: Item) -> Entity:
+        self._definition.fits(item)
+        return read_entity(self._collection, item)
 
 
-def read_entity(item: Mapping[str, Any]) -> Entity:
+def read_entity(collection: Collection, item: Item) -> Entity:
     """Read what the reconciler needs of an entity."""
-    if not is_id(item.get("id")):
-        raise AepReplyError.with_advice("Flow Service listed an entity without an id.")
-    created = item.get("createdAt")
-    known = isinstance(created, int | float) and not isinstance(created, bool)
     etag = item.get("etag")
     return Entity(
-        id=str(item.get("id")),
-        created_at=float(created) if known else math.inf,  # type: ignore[arg-type]
-        state=str(item.get("state") or ""),
-        etag=etag if isinstance(etag, str) and etag else None,
+        id=collection.read_id(item),
+        created_at=collection.created_at(item),
+        state=str(item.get(collection.state_key) or ""),
+        etag=(etag if isinstance(etag, str) and etag else None) if collection.has_etags else "",
         description=str(item.get("description") or ""),
         shown=item,
     )
 
 
-@dataclass(frozen=True)
-class DesiredDataset:
-    """The dataset that shall exist."""
+class MappingSetService(EntityService[DataPrepHook]):
+    """The service of one desired mapping set. It is known by its content, and its dataflow may name it.
 
-    name: str
-    schema_id: str
-    description: str | None
-    mark: str | None
-
-
-class Datasets:
-    """The :class:`~airflow_provider_aep.exactly_once.Service` for one desired dataset."""
-
-    def __init__(self, hook: CatalogHook, desired: DesiredDataset) -> None:
-        self._hook = hook
-        self._desired = desired
-
-    def list_existing(self) -> Sequence[Entity]:
-        return [self._read(item) for item in self._hook.list_datasets(name=self._desired.name)]
-
-    def get(self, id: str) -> Entity:
-        return self._read(self._hook.get_dataset(id))
-
-    def post(self) -> str:
-        description = with_mark(self._desired.description, self._desired.mark)
-        return self._hook.create_dataset(
-            name=self._desired.name, schema_id=self._desired.schema_id, description=description
-        )
-
-    def publish(self, id: str) -> None:
-        """Catalog knows no drafts."""
-        raise NotImplementedError
-
-    def differences(self, entity: Entity) -> Sequence[Difference]:
-        """Another schema is refused before, see :meth:`_read`."""
-        return compare(
-            {"description": self._desired.description}, {"description": without_mark(entity.description)}
-        )
-
-    def update(self, entity: Entity) -> bool:
-        """A new description keeps the mark of whoever made the dataset. The rest cannot be changed."""
-        if not self.differences(entity):
-            return False
-        marked = with_mark(self._desired.description, find_mark(entity.description))
-        self._hook.patch_dataset(entity.id, {"description": marked})
-        return True
-
-    def delete(self, id: str) -> None:
-        self._hook.delete_dataset(id)
-
-    def dependants(self, id: str) -> Sequence[str]:
-        """Batches, which are rows, and target connections, which are dataflows to come."""
-        targets = self._hook.to(FlowServiceHook).list_entities(TARGET_CONNECTIONS)
-        used_by = [str(item.get("id")) for item in targets if _dataset_of(item) == id]
-        return used_by or self._hook.batches_of(id)
-
-    def link(self, id: str) -> str:
-        settings = self._hook.settings
-        return dataset_url(
-            org_id=settings.org_id, tenant=settings.tenant, sandbox=self._hook.sandbox, dataset_id=id
-        )
-
-    def _read(self, item: Mapping[str, Any]) -> Entity:
-        """:raises EntityExistsError: one of the name exists, with another schema"""
-        schema_id = schema_of(item)
-        if schema_id != self._desired.schema_id:
-            raise EntityExistsError(
-                f"The dataset {self._desired.name!r} exists already, with schema {schema_id} instead of "
-                f"{self._desired.schema_id}: {item['id']}. A dataset's schema cannot be changed: choose "
-                "another `name`, or give that schema as `schema_id`."
-            )
-        created = item.get("created")
-        known = isinstance(created, int | float) and not isinstance(created, bool)
-        return Entity(
-            id=str(item["id"]),
-            created_at=float(created) if known else math.inf,  # type: ignore[arg-type]
-            etag="",  # none is sent back, so none is needed
-            description=str(item.get("description") or ""),
-        )
-
-
-def _dataset_of(target: Mapping[str, Any]) -> object:
-    params = target.get("params")
-    return params.get("dataSetId") if isinstance(params, Mapping) else None
-
-
-@dataclass(frozen=True)
-class DesiredMappingSet:
-    """The mapping set that shall exist.
-
-    :param body: what is POSTed
-    :param dataflow: the name of the dataflow that it is for, if it is known
+    :param dataflow: the name of the dataflow that uses the mapping set, None if it is unknown
     """
 
-    body: Mapping[str, Any]
-    dataflow: str | None = None
-
-
-class MappingSets:
-    """The :class:`~airflow_provider_aep.exactly_once.Service` for one desired entity."""
-
-    def __init__(self, hook: DataPrepHook, desired: DesiredMappingSet) -> None:
-        self._hook = hook
-        self._desired = desired
-        self._seen: dict[str, Mapping[str, Any]] = {}
+    def __init__(self, hook: DataPrepHook, body: Item, dataflow: str | None = None) -> None:
+        super().__init__(
+            hook,
+            EntityDefinition(
+                collection=mappings.MAPPING_SETS,
+                body=body,
+                said={"mapping": mappings.fields_of(body)},
+                shown=lambda item: {"mapping": mappings.fields_of(item)},
+                whole=("mapping",),
+            ),
+        )
+        self._body = body
+        self._dataflow = dataflow
+        self._known: dict[str, Item] = {}
 
     def list_existing(self) -> Sequence[Entity]:
-        """The one that the dataflow uses; else those of the name that the content has."""
+        """List the mapping set that the dataflow uses; else those of the same content."""
         of_dataflow = [self._read(item) for item in self._of_dataflow()]
         if of_dataflow:
             return of_dataflow
-        found = self._hook.list_mapping_sets(name=self._desired.body["name"])
-        return [self._read(item) for item in found if mappings.same_content(item, self._desired.body)]
+        found = self._hook.list_mapping_sets(name=self._body["name"])
+        return [self._read(item) for item in found if mappings.same_content(item, self._body)]
 
     def _of_dataflow(self) -> Iterator[dict[str, Any]]:
-        """What the dataflows of that name use, at their version."""
-        if self._desired.dataflow is None:
+        """Yield the mapping sets that the dataflows of that name use, at their version."""
+        if self._dataflow is None:
             return
-        for flow in self._hook.to(FlowServiceHook).list_flows(name=self._desired.dataflow):
+        for flow in self._hook.to(FlowServiceHook).list_flows(name=self._dataflow):
             used = differences.used_mapping_set(flow)
             if used is None:
                 continue
@@ -349,140 +285,59 @@ class MappingSets:
                 item = self._hook.get_mapping_set(used["id"], used["version"])
             except AepNotFoundError:
                 continue
-            if mappings.schema_of(item) == mappings.schema_of(self._desired.body):
+            if mappings.schema_of(item) == mappings.schema_of(self._body):
                 yield {**item, "version": used["version"]}
 
-    def get(self, id: str) -> Entity:
-        return self._read(self._hook.get_mapping_set(id))
-
     def post(self) -> str:
-        made = self._hook.create_mapping_set(self._desired.body)
-        self._seen[made["id"]] = {**self._desired.body, **made}
-        return str(made["id"])
-
-    def publish(self, id: str) -> None:
-        """Data Prep knows no drafts."""
-        raise NotImplementedError
-
-    def differences(self, entity: Entity) -> Sequence[Difference]:
-        """By field of the schema: what goes into it, and what shall."""
-        wanted, existing = (mappings.fields_of(item) for item in (self._desired.body, entity.shown))
-        return compare({"mapping": wanted}, {"mapping": existing}, whole=("mapping",))
+        created = self._hook.create_mapping_set(self._body)
+        self._known[created["id"]] = {**self._body, **created}
+        return str(created["id"])
 
     def update(self, entity: Entity) -> bool:
-        """A new version of the dataflow's own; or the newest, if an earlier try has made it."""
+        """Create a new version, unless an earlier try has created it."""
         if not self.differences(entity):
             return False
         newest = self._hook.get_mapping_set(entity.id)
-        if not mappings.same_content(newest, self._desired.body):
-            newest = self._hook.replace_mapping_set(entity.id, self._desired.body)
-        self._seen[entity.id] = newest
+        if not mappings.same_content(newest, self._body):
+            newest = self._hook.replace_mapping_set(entity.id, self._body)
+        self._known[entity.id] = newest
         return True
 
-    def delete(self, id: str) -> None:
-        """No document shows how a mapping set is deleted."""
-        raise NotImplementedError
-
-    def dependants(self, id: str) -> Sequence[str]:
-        """Asked before something is deleted, and nothing is."""
-        raise NotImplementedError
-
-    def link(self, id: str) -> str:
-        return schema_link(self._hook, "mappingSetId", id)
-
     def result(self, id: str) -> dict[str, Any]:
-        """``{"id", "version"}`` of one that was read or made here."""
-        return mappings.read_created(self._seen[id], f"GET /mappingSets/{id}")
+        """Return ``{"id", "version"}`` of a mapping set that this service has read or created."""
+        return mappings.read_created(self._known[id], f"GET /mappingSets/{id}")
 
     def fields(self, id: str) -> dict[str, str]:
-        """What goes into which field by one that was read or made here."""
-        return mappings.fields_of(self._seen[id])
+        """Return the source of each field of a mapping set that this service has read or created."""
+        return mappings.fields_of(self._known[id])
 
-    def _read(self, item: Mapping[str, Any]) -> Entity:
-        own = mappings.read_created(item, "GET /mappingSets")["id"]
-        self._seen[own] = item
-        created = item.get("createdDate")
-        known = isinstance(created, int | float) and not isinstance(created, bool)
-        return Entity(
-            id=own,
-            created_at=float(created) if known else math.inf,  # type: ignore[arg-type]
-            etag="",  # none is sent back, so none is needed
-            shown=item,
-        )
+    def _read(self, item: Item) -> Entity:
+        entity = super()._read(item)
+        self._known[entity.id] = item
+        return entity
 
 
-Item = Mapping[str, Any]
+class RegistryService(EntityService[SchemaRegistryHook]):
+    """The service of one desired resource of the Schema Registry, which keeps titles unique."""
 
-_TYPE_FIXED = (
-    "The type of a field cannot be changed. Choose another `name`, or give the column its existing type."
-)
-
-
-@dataclass(frozen=True)
-class DesiredResource:
-    """One resource of the registry.
-
-    :param kind: ``schemas`` or ``fieldgroups``
-    :param body: what is POSTed; its description gets the mark
-    :param class_id: the class that an existing one must have too
-    :param description: the user's own, None to leave an existing one as it is
-    :param operations: what ``if_exists="update"`` adds to an existing one
-    :param said: what the caller gave, as fields by the names of the parameters
-    :param shown: the same fields of one that exists
-    """
-
-    kind: str
-    body: Mapping[str, Any]
-    class_id: str
-    description: str | None
-    mark: str | None
-    operations: Callable[[Item], list[dict[str, Any]]] = field(default=lambda _: [])
-    said: Fields = field(default_factory=dict)
-    shown: Callable[[Item], Fields] = field(default=lambda _: {})
-
-    @property
-    def title(self) -> str:
-        return str(self.body["title"])
-
-    @property
-    def words(self) -> str:
-        return "schema" if self.kind == xdm.SCHEMAS else "field group"
-
-
-class RegistryResources:
-    """The :class:`~airflow_provider_aep.exactly_once.Service` for one desired entity."""
-
-    def __init__(self, hook: SchemaRegistryHook, desired: DesiredResource) -> None:
-        self._hook = hook
-        self._desired = desired
-        self._taken_by: str | None = None
-        self._seen: dict[str, Item] = {}
+    _taken_by: str | None = None
 
     def list_existing(self) -> Sequence[Entity]:
-        """By title; with what the registry said has the title, even where its list lags behind."""
-        found = [
-            self._read(item)
-            for item in self._hook.list_resources(self._desired.kind, title=self._desired.title)
-        ]
+        """List by title. Add the resource that the registry named as the title's owner if the list lags."""
+        found = list(super().list_existing())
         if self._taken_by and self._taken_by not in {entity.id for entity in found}:
             try:
-                item = self._hook.get_resource(self._desired.kind, self._taken_by)
+                item = self._hook.get_entity(self._collection, self._taken_by)
             except AepNotFoundError:
                 return found
-            if item.get("title") == self._desired.title:
+            if item.get("title") == self._definition.name:
                 found.append(self._read(item))
         return found
 
-    def get(self, id: str) -> Entity:
-        return self._read(self._hook.get_resource(self._desired.kind, id))
-
     def post(self) -> str:
         """:raises TitleTakenError: another task was faster, as the next list shows, or another kind has it"""
-        description = with_mark(self._desired.description, self._desired.mark) or ""
         try:
-            return self._hook.create_resource(
-                self._desired.kind, {**self._desired.body, "description": description}
-            )
+            return super().post()
         except AepRequestError as error:
             if error.code != "XDM-1521-400":
                 raise
@@ -491,81 +346,15 @@ class RegistryResources:
     def _taken(self, error: AepRequestError) -> TitleTakenError:
         """Leave a title taken by the same kind to the reconciler; raise if it is another kind's."""
         other = xdm.find_resource_id(str(error))
-        ours = other is None or xdm.is_of_kind(other, self._desired.kind)
-        self._taken_by = other if ours else None
+        same_kind = other is None or xdm.is_of_kind(other, self._collection.kind)
+        self._taken_by = other if same_kind else None
         taken = TitleTakenError(
-            f"The {self._desired.words} {self._desired.title!r} cannot be made: the registry has the title "
-            f"already{f', as {other}' if other else ''}. Titles are unique over schemas, field groups, "
+            f"The {self._collection.kind} {self._definition.name!r} cannot be created: the registry has the "
+            f"title already{f', as {other}' if other else ''}. Titles are unique over schemas, field groups, "
             "classes and data types. Choose another `name`.",
             status=error.status,
             code=error.code,
             request_id=error.request_id,
         )
-        taken.may_have_happened = ours
+        taken.may_have_happened = same_kind
         return taken
-
-    def publish(self, id: str) -> None:
-        """The registry knows no drafts."""
-        raise NotImplementedError
-
-    def differences(self, entity: Entity) -> Sequence[Difference]:
-        """What it has besides is no difference: nothing is ever removed."""
-        desired = self._desired
-        return compare(
-            {"description": desired.description, **desired.said},
-            {"description": without_mark(entity.description), **desired.shown(self._seen[entity.id])},
-            fixed=lambda name, existing: _TYPE_FIXED if name.startswith("columns.") and existing else "",
-        )
-
-    def update(self, entity: Entity) -> bool:
-        """Add what is missing; a new description keeps the mark of whoever made it, or none."""
-        operations = self._desired.operations(self._seen[entity.id])
-        if self._desired.description not in (None, without_mark(entity.description)):
-            marked = with_mark(self._desired.description, find_mark(entity.description)) or ""
-            operations.append({"op": "replace", "path": "/description", "value": marked})
-        if operations:
-            self._hook.patch_resource(self._desired.kind, entity.id, operations)
-        return bool(operations)
-
-    def delete(self, id: str) -> None:
-        self._hook.delete_resource(self._desired.kind, id)
-
-    def dependants(self, id: str) -> Sequence[str]:
-        """Datasets of a schema, schemas of a field group."""
-        if self._desired.kind == xdm.SCHEMAS:
-            from airflow_provider_aep.flow_service.datasets import schema_of
-
-            found = self._hook.to(CatalogHook).list_datasets()
-            return [str(item["id"]) for item in found if schema_of(item) == id]
-        schemas = self._hook.list_resources(xdm.SCHEMAS)
-        return [str(item["$id"]) for item in schemas if id in xdm.references(item)]
-
-    def link(self, id: str) -> str:
-        key = "schemaId" if self._desired.kind == xdm.SCHEMAS else "fieldGroupId"
-        return schema_link(self._hook, key, id)
-
-    def _read(self, item: Item) -> Entity:
-        """:raises EntityExistsError: one of the title exists, with another class"""
-        resource_id = xdm.read_resource_id(item, f"GET /tenant/{self._desired.kind}")
-        self._seen[resource_id] = item
-        named = item.get("meta:class") or item.get("meta:intendedToExtend") or self._desired.class_id
-        classes = [named] if isinstance(named, str) else list(named)
-        if self._desired.class_id not in classes:
-            raise EntityExistsError(
-                f"The {self._desired.words} {self._desired.title!r} exists already, for class "
-                f"{', '.join(map(str, classes))} instead of {self._desired.class_id}: {resource_id}. A class "
-                "cannot be changed: choose another `name`, or give that class as `class_id`."
-            )
-        return Entity(
-            id=resource_id,
-            created_at=xdm.created_at(item),
-            etag="",  # none is sent back, so none is needed
-            description=str(item.get("description") or ""),
-        )
-
-
-def schema_link(hook: AepHook, key: str, value: str) -> str:
-    """The list of datasets, with an id: no document shows the address of a schema's or mapping's page."""
-    settings = hook.settings
-    url = datasets_url(org_id=settings.org_id, tenant=settings.tenant, sandbox=hook.sandbox)
-    return with_id(url, key, value)

@@ -85,7 +85,7 @@ class CreateBaseConnectionOperator(CreateOperator):
         from airflow_provider_aep.flow_service.sources import choose_source
         from airflow_provider_aep.flow_service.validation import check_choice, check_description, check_name
         from airflow_provider_aep.hooks.credentials import read_credentials
-        from airflow_provider_aep.operators._base_connections import BaseConnections, ConnectionRequest
+        from airflow_provider_aep.operators._base_connections import BaseConnectionService, ConnectionRequest
 
         source = choose_source(self.source, none_if_blank(self.connection_spec_id))
         if source.uncertain:
@@ -113,7 +113,7 @@ class CreateBaseConnectionOperator(CreateOperator):
             auth_spec=none_if_blank(self.auth_spec),
             offline=check_choice(self.validation, "validation", ("live", "offline")) == "offline",
         )
-        return desired, BaseConnections(self.hook, request)
+        return desired, BaseConnectionService(self.hook, request)
 
 
 class CreatePayPalConnectionOperator(CreateBaseConnectionOperator):

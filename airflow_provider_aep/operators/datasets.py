@@ -42,16 +42,20 @@ class CreateDatasetOperator(CreateOperator):
 
     def plan(self, context: Any) -> tuple[DesiredEntity, Service]:
         """Check the parameters. Catalog checks whether the schema exists."""
+        from airflow_provider_aep.flow_service import datasets
         from airflow_provider_aep.flow_service.validation import check_name, check_schema_id, check_text
         from airflow_provider_aep.hooks.catalog import CatalogHook
-        from airflow_provider_aep.operators._services import Datasets, DesiredDataset
+        from airflow_provider_aep.operators._services import EntityDefinition, EntityService
 
-        name = check_name(self.name)
+        name, schema_id = check_name(self.name), check_schema_id(self.schema_id)
+        description = check_text(none_if_blank(self.description), "description")
         desired = self.desired(context, kind="dataset", name=name, identity={})
-        order = DesiredDataset(
-            name=name,
-            schema_id=check_schema_id(self.schema_id),
-            description=check_text(none_if_blank(self.description), "description"),
+        catalog = self.hook.to(CatalogHook)
+        definition = EntityDefinition(
+            collection=datasets.DATASETS,
+            body=datasets.dataset_body(name, description, schema_id),
             mark=desired.mark,
+            dependants=catalog.dependants_of,
+            fits=lambda item: datasets.check_same_schema(item, name, schema_id),
         )
-        return desired, Datasets(self.hook.to(CatalogHook), order)
+        return desired, EntityService(catalog, definition)

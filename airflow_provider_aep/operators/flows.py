@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_aep.links import AepDataflowLink, dataflow_url
+from airflow_provider_aep.links import AepDataflowLink
 from airflow_provider_aep.operators.base import AepOperator, CreateOperator, none_if_blank, push_link
 
 if TYPE_CHECKING:
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_aep.exactly_once import DesiredEntity, Service
     from airflow_provider_aep.flow_service.schedules import Schedule
-    from airflow_provider_aep.operators._services import DesiredFlowEntity, TaskMemory
+    from airflow_provider_aep.operators._services import EntityDefinition, TaskMemory
 
 
 class CreateDataflowOperator(CreateOperator):
@@ -86,7 +86,7 @@ class CreateDataflowOperator(CreateOperator):
         from airflow_provider_aep.flow_service import bodies, requests
         from airflow_provider_aep.flow_service.schedules import read_schedule
         from airflow_provider_aep.flow_service.validation import check_description, check_id, check_name
-        from airflow_provider_aep.operators._services import FlowEntities
+        from airflow_provider_aep.operators._services import EntityService
 
         name = check_name(self.name)
         source_id = check_id(self.source_connection_id, "source_connection_id")
@@ -121,26 +121,24 @@ class CreateDataflowOperator(CreateOperator):
             schedule=schedule,
             delta_column=delta,
         )
-        order = self._order(body, self._said(body, given, mapping), desired, schedule)
-        return desired, FlowEntities(self.hook, order)
+        definition = self._definition(body, self._said(body, given, mapping), desired, schedule)
+        return desired, EntityService(self.hook, definition)
 
-    def _order(
+    def _definition(
         self, body: dict[str, Any], said: dict[str, Any], desired: DesiredEntity, schedule: Schedule | None
-    ) -> DesiredFlowEntity:
+    ) -> EntityDefinition:
         """Return how to create the dataflow, and how to compare it with an existing one."""
         import time
 
-        from airflow_provider_aep.flow_service import differences, requests
-        from airflow_provider_aep.operators._services import DesiredFlowEntity
+        from airflow_provider_aep.flow_service import differences
+        from airflow_provider_aep.flow_service.collections import FLOWS
+        from airflow_provider_aep.operators._services import EntityDefinition
 
-        return DesiredFlowEntity(
-            collection=requests.FLOWS,
-            parameter="flow_id",
+        return EntityDefinition(
+            collection=FLOWS,
             filters=[("flowSpec.id", str(body["flowSpec"]["id"]))],
             body=body,
             mark=desired.mark,
-            url=lambda own: flow_link(self, own),
-            dependants=lambda _: (),
             fits=lambda item: _same_ends(item, body),
             check=lambda: schedule.check_start(time.time()) if schedule else None,
             draft=desired.drafts,
@@ -149,8 +147,9 @@ class CreateDataflowOperator(CreateOperator):
                 **differences.flow_fields(item),
                 "mapping": self._mapped_by(item, body, said),
             },
-            fixed=lambda item, field: differences.why_fixed(item, body, field, time.time()),
+            fixed=lambda item, field, _value: differences.why_fixed(item, body, field, time.time()),
             operations=lambda item, changed: differences.flow_operations(item, body, changed),
+            whole=("mapping",),
         )
 
     def _said(self, body: Mapping[str, Any], schedule: Any, mapping: dict[str, str]) -> dict[str, Any]:
@@ -223,7 +222,7 @@ class _FlowActionOperator(AepOperator):
         """Enable or disable the dataflow, unless it is so already. So a retry is safe."""
         from airflow_provider_aep.exactly_once import switch_once
 
-        push_link(self, context, AepDataflowLink.xcom_key, flow_link(self, self.flow_id))
+        push_link(self, context, AepDataflowLink.xcom_key, self.hook.link("dataflow", self.flow_id))
         flow: dict[str, Any] = {}
 
         def check() -> bool:
@@ -371,18 +370,6 @@ def _named(flow: Mapping[str, Any]) -> str:
 
 def _named_ends(ends: Sequence[Sequence[str]]) -> str:
     return ", ".join(f"{kind} connection {end}" for kind, end in ends) or "no connections"
-
-
-def flow_link(operator: AepOperator, flow_id: str, run_id: str | None = None) -> str:
-    """Return the URL of the page of a dataflow, or of one of its runs, in AEP."""
-    hook = operator.hook
-    return dataflow_url(
-        org_id=hook.settings.org_id,
-        tenant=hook.settings.tenant,
-        sandbox=hook.sandbox,
-        flow_id=flow_id,
-        run_id=run_id,
-    )
 
 
 def _same_ends(item: Any, body: Mapping[str, Any]) -> None:

@@ -32,10 +32,8 @@ class GetInletOperator(AepOperator):
 
     def act(self, context: Any) -> str | None:
         """Read the endpoint from the dataflow, else from the base connection."""
-        from airflow_provider_aep.operators.flows import flow_link
-
-        endpoint = self.hook.find_inlet(self.flow_id)
-        push_link(self, context, AepDataflowLink.xcom_key, flow_link(self, self.flow_id))
+        endpoint = self.hook.find_streaming_endpoint(self.flow_id)
+        push_link(self, context, AepDataflowLink.xcom_key, self.hook.link("dataflow", self.flow_id))
         if endpoint is None:
             self.log.info("Dataflow %s has no streaming endpoint: AEP reads the stream itself.", self.flow_id)
         return endpoint

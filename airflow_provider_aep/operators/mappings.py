@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_aep.exactly_once import DesiredEntity
     from airflow_provider_aep.flow_service.mappings import Mapped
-    from airflow_provider_aep.operators._services import MappingSets
+    from airflow_provider_aep.operators._services import MappingSetService
 
 
 class CreateMappingSetOperator(CreateOperator):
@@ -74,18 +74,20 @@ class CreateMappingSetOperator(CreateOperator):
         push_link(self, context, self.link_key, service.link(outcome.id))
         return service.result(outcome.id)
 
-    def _planned(self, context: Any, schema_id: str, mapped: Mapped) -> tuple[DesiredEntity, MappingSets]:
+    def _planned(
+        self, context: Any, schema_id: str, mapped: Mapped
+    ) -> tuple[DesiredEntity, MappingSetService]:
         from airflow_provider_aep.flow_service.mappings import mapping_set_body
         from airflow_provider_aep.flow_service.validation import check_name
         from airflow_provider_aep.hooks.data_prep import DataPrepHook
-        from airflow_provider_aep.operators._services import DesiredMappingSet, MappingSets
+        from airflow_provider_aep.operators._services import MappingSetService
 
         dataflow = none_if_blank(self.dataflow)
         if dataflow is not None:
             check_name(dataflow, "dataflow")
         body = mapping_set_body(schema_id, mapped.pairs)
         desired = self.desired(context, kind="mapping set", name=body["name"], identity={}, alike=True)
-        return desired, MappingSets(self.hook.to(DataPrepHook), DesiredMappingSet(body, dataflow))
+        return desired, MappingSetService(self.hook.to(DataPrepHook), body, dataflow)
 
     def _warn_of_left_out(self, mapped: Mapped, fields: dict[str, str]) -> None:
         """Warn of the columns that the mapping set does not map."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_aep.exactly_once import DesiredEntity, Entity
     from airflow_provider_aep.hooks.schema_registry import SchemaRegistryHook
-    from airflow_provider_aep.operators._services import RegistryResources
+    from airflow_provider_aep.operators._services import RegistryService
 
 PROFILE = "https://ns.adobe.com/xdm/context/profile"
 
@@ -116,28 +116,32 @@ class CreateSchemaOperator(CreateOperator):
 
     def _schema(
         self, desired: DesiredEntity, class_id: str, groups: list[str], fields: dict[str, Any]
-    ) -> RegistryResources:
+    ) -> RegistryService:
         """Return the service that creates the schema and compares it with an existing one."""
         from airflow_provider_aep.flow_service import xdm
-        from airflow_provider_aep.operators._services import DesiredResource, RegistryResources
+        from airflow_provider_aep.operators._services import EntityDefinition, RegistryService
 
-        description = none_if_blank(self.description)
-        order = DesiredResource(
-            kind=xdm.SCHEMAS,
+        collection = xdm.resources(xdm.SCHEMAS)
+        definition = EntityDefinition(
+            collection=collection,
             body=xdm.schema_body(
-                title=desired.name, description=description, class_id=class_id, groups=groups
+                title=desired.name,
+                description=none_if_blank(self.description),
+                class_id=class_id,
+                groups=groups,
             ),
-            class_id=class_id,
-            description=description,
             mark=desired.mark,
-            operations=lambda item: xdm.added_references(item, groups),
+            dependants=lambda own: self._registry.dependants_of(xdm.SCHEMAS, own),
+            fits=lambda item: xdm.check_same_class(item, collection, desired.name, class_id),
+            operations=lambda item, _changed: xdm.added_references(item, groups),
             said={"field_groups": dict.fromkeys(groups, "used"), "columns": xdm.types_of(fields)},
             shown=lambda item: {
                 "field_groups": dict.fromkeys(xdm.references(item), "used"),
                 "columns": self._columns_of(item) if fields else {},
             },
+            fixed=xdm.why_fixed,
         )
-        return RegistryResources(self._registry, order)
+        return RegistryService(self._registry, definition)
 
     def _columns_of(self, item: Mapping[str, Any]) -> dict[str, str]:
         """Return the types of a schema's fields in the tenant's namespace, from all field groups."""
@@ -152,21 +156,23 @@ class CreateSchemaOperator(CreateOperator):
     def _group(self, context: Any, desired: DesiredEntity, class_id: str, fields: dict[str, Any]) -> str:
         """Create the field group of the columns exactly once, and return its ``$id``."""
         from airflow_provider_aep.flow_service import xdm
-        from airflow_provider_aep.operators._services import DesiredResource, RegistryResources
+        from airflow_provider_aep.operators._services import EntityDefinition, RegistryService
 
         title, tenant = _group_title(desired.name), self._registry.tenant_id
-        order = DesiredResource(
-            kind=xdm.FIELD_GROUPS,
+        collection = xdm.resources(xdm.FIELD_GROUPS)
+        definition = EntityDefinition(
+            collection=collection,
             body=xdm.group_body(title=title, class_id=class_id, tenant=tenant, fields=fields),
-            class_id=class_id,
-            description=None,
             mark=desired.mark,
-            operations=lambda item: xdm.added_fields(item, tenant, fields),
+            dependants=lambda own: self._registry.dependants_of(xdm.FIELD_GROUPS, own),
+            fits=lambda item: xdm.check_same_class(item, collection, title, class_id),
+            operations=lambda item, _changed: xdm.added_fields(item, tenant, fields),
             said={"columns": xdm.types_of(fields)},
             shown=lambda item: {"columns": xdm.types_of(xdm.own_fields(item, tenant))},
+            fixed=xdm.why_fixed,
         )
         group = self.desired(context, kind="field group", name=title, identity={})
-        return self.ensure(context, group, RegistryResources(self._registry, order)).id
+        return self.ensure(context, group, RegistryService(self._registry, definition)).id
 
     @cached_property
     def _registry(self) -> SchemaRegistryHook:

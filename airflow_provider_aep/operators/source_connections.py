@@ -68,9 +68,10 @@ class CreateSourceConnectionOperator(SourceObjectOperator, CreateOperator):
 
     def plan(self, context: Any) -> tuple[DesiredEntity, Service]:
         """Check the parameters. Read the base connection, and missing columns or formats from the source."""
-        from airflow_provider_aep.flow_service import bodies, differences, requests
+        from airflow_provider_aep.flow_service import bodies, differences
+        from airflow_provider_aep.flow_service.collections import SOURCE_CONNECTIONS
         from airflow_provider_aep.flow_service.validation import check_description, check_name
-        from airflow_provider_aep.operators._services import DesiredFlowEntity, FlowEntities
+        from airflow_provider_aep.operators._services import EntityDefinition, EntityService
 
         name, source_object = check_name(self.name), self.source_object(stream=self.stream)
         description = check_description(none_if_blank(self.description))
@@ -81,9 +82,8 @@ class CreateSourceConnectionOperator(SourceObjectOperator, CreateOperator):
         desired = self.desired(context, kind="source connection", name=name, identity=identity)
         base = self.hook.get_connection_details(base_id) if base_id else {}
         source_object, columns = self._completed(source_object, columns)
-        order = DesiredFlowEntity(
-            collection=requests.SOURCE_CONNECTIONS,
-            parameter="source_connection_id",
+        definition = EntityDefinition(
+            collection=SOURCE_CONNECTIONS,
             filters=[("baseConnectionId", base_id) if base_id else ("connectionSpec.id", str(spec_id))],
             body=bodies.source_connection(
                 name=name,
@@ -94,14 +94,15 @@ class CreateSourceConnectionOperator(SourceObjectOperator, CreateOperator):
                 columns=columns or [],
             ),
             mark=desired.mark,
-            url=lambda own: self._url(base_id, own),
+            of=base_id,
             dependants=lambda own: self.hook.flows_using(source_connection_id=own),
             fits=lambda item: _same_source_object(item, name, source_object),
             said=said,
             shown=lambda item: differences.shown_source_fields(item, source_object.kind, said),
-            fixed=lambda _, field: "" if field == "description" else differences.ENDS_FIXED,
+            fixed=lambda _item, field, _value: "" if field == "description" else differences.ENDS_FIXED,
+            whole=("columns",),
         )
-        return desired, FlowEntities(self.hook, order)
+        return desired, EntityService(self.hook, definition)
 
     def _given_columns(self, source_object: SourceObject) -> list[dict[str, Any]] | None:
         """Return the columns that are given for a table. Other source objects ignore ``columns``."""
@@ -121,19 +122,6 @@ class CreateSourceConnectionOperator(SourceObjectOperator, CreateOperator):
         if source_object.data is None:
             return source_object.with_detected_format(self.explore_object(source_object)), None
         return source_object, columns
-
-    def _url(self, base_id: str | None, own: str) -> str:
-        """Return the URL of the base connection's page, or of the datasets page without a base connection."""
-        from airflow_provider_aep.links import connection_url, datasets_url, with_id
-
-        settings = self.hook.settings
-        where: dict[str, Any] = {
-            "org_id": settings.org_id,
-            "tenant": settings.tenant,
-            "sandbox": self.hook.sandbox,
-        }
-        page = connection_url(**where, connection_id=base_id) if base_id else datasets_url(**where)
-        return with_id(page, "sourceConnectionId", own)
 
 
 def _same_source_object(item: Any, name: str, source_object: SourceObject) -> None:

@@ -49,8 +49,9 @@ class CreateTargetConnectionOperator(CreateOperator):
 
     def plan(self, context: Any) -> tuple[DesiredEntity, Service]:
         """Check the parameters, and read the dataset to check its schema."""
-        from airflow_provider_aep.flow_service import bodies, differences, requests
+        from airflow_provider_aep.flow_service import bodies, differences
         from airflow_provider_aep.flow_service.bodies import check_dataset
+        from airflow_provider_aep.flow_service.collections import TARGET_CONNECTIONS
         from airflow_provider_aep.flow_service.validation import (
             check_description,
             check_id,
@@ -58,36 +59,24 @@ class CreateTargetConnectionOperator(CreateOperator):
             check_schema_id,
         )
         from airflow_provider_aep.hooks.catalog import CatalogHook
-        from airflow_provider_aep.links import dataset_url, with_id
-        from airflow_provider_aep.operators._services import DesiredFlowEntity, FlowEntities
+        from airflow_provider_aep.operators._services import EntityDefinition, EntityService
 
         name, dataset_id = check_name(self.name), check_id(self.dataset_id, "dataset_id")
         schema_id = check_schema_id(self.schema_id)
         description = check_description(none_if_blank(self.description))
         desired = self.desired(context, kind="target connection", name=name, identity={"dataset": dataset_id})
         check_dataset(self.hook.to(CatalogHook).get_dataset(dataset_id), schema_id)
-        settings, sandbox = self.hook.settings, self.hook.sandbox
-        order = DesiredFlowEntity(
-            collection=requests.TARGET_CONNECTIONS,
-            parameter="target_connection_id",
+        definition = EntityDefinition(
+            collection=TARGET_CONNECTIONS,
             filters=[("params.dataSetId", dataset_id)],
             body=bodies.target_connection(
-                name=name,
-                description=description,
-                dataset_id=dataset_id,
-                schema_id=schema_id,
+                name=name, description=description, dataset_id=dataset_id, schema_id=schema_id
             ),
             mark=desired.mark,
-            url=lambda own: with_id(
-                dataset_url(
-                    org_id=settings.org_id, tenant=settings.tenant, sandbox=sandbox, dataset_id=dataset_id
-                ),
-                "targetConnectionId",
-                own,
-            ),
+            of=dataset_id,
             dependants=lambda own: self.hook.flows_using(target_connection_id=own),
             said={"schema_id": schema_id},
             shown=lambda item: {"schema_id": differences.schema_of_target(item) or schema_id},
-            fixed=lambda _, field: "" if field == "description" else differences.ENDS_FIXED,
+            fixed=lambda _item, field, _value: "" if field == "description" else differences.ENDS_FIXED,
         )
-        return desired, FlowEntities(self.hook, order)
+        return desired, EntityService(self.hook, definition)

@@ -20,7 +20,7 @@ from airflow_provider_aep.flow_runs.spec import (
     read_event,
     shown,
 )
-from airflow_provider_aep.links import AepDataflowLink, AepDatasetLink, AepRunLink, dataflow_url, dataset_url
+from airflow_provider_aep.links import AepDataflowLink, AepDatasetLink, AepRunLink
 from airflow_provider_aep.operators.base import AepOperator, push_link
 
 if TYPE_CHECKING:
@@ -359,18 +359,11 @@ class WaitsForRun(AepOperator):
             return
         if self._dataflow is None or self._dataflow.id != wait.flow_id:
             self._read_dataflow(wait, again=False)
-        settings = self.hook.settings
-        where: dict[str, Any] = {
-            "org_id": settings.org_id,
-            "tenant": settings.tenant,
-            "sandbox": self.hook.sandbox,
-        }
-        flow = {**where, "flow_id": wait.flow_id}
-        urls = {AepDataflowLink.xcom_key: dataflow_url(**flow)}
+        urls = {AepDataflowLink.xcom_key: self.hook.link("dataflow", wait.flow_id)}
         if wait.run_id:
-            urls[AepRunLink.xcom_key] = dataflow_url(**flow, run_id=wait.run_id)
+            urls[AepRunLink.xcom_key] = self.hook.link("run", wait.run_id, wait.flow_id)
         if self._dataflow is not None and self._dataflow.dataset_id:
-            urls[AepDatasetLink.xcom_key] = dataset_url(**where, dataset_id=self._dataflow.dataset_id)
+            urls[AepDatasetLink.xcom_key] = self.hook.link("dataset", self._dataflow.dataset_id)
         for key, url in urls.items():
             if self.link_urls.get(key) != url:
                 push_link(self, context, key, url)

@@ -19,16 +19,15 @@ from airflow_provider_aep._compat import CANCELLED_BY_A_USER, apush_xcom, atask_
 from airflow_provider_aep.flow_runs.poller import Wait, wait_with_others
 from airflow_provider_aep.flow_runs.schedule import slowed
 from airflow_provider_aep.flow_runs.spec import WaitSpec
-from airflow_provider_aep.flow_service import replies, requests
+from airflow_provider_aep.flow_service.collections import FLOWS, RUNS
 from airflow_provider_aep.flow_service.errors import AepError
-from airflow_provider_aep.flow_service.requests import get_run
+from airflow_provider_aep.flow_service.requests import is_off
 from airflow_provider_aep.flow_service.runs import read_dataflow, read_snapshot
 from airflow_provider_aep.links import AepRunLink
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine
 
-    from airflow_provider_aep.flow_service.requests import Call
     from airflow_provider_aep.hooks.aio import AsyncFlowService
 
 
@@ -183,15 +182,11 @@ async def _disable(service: AsyncFlowService, flow_id: str, run_id: str | None) 
 
     If the run has ended, another triggerer may have resumed the task, and no user ended it.
     """
-    if run_id is not None and read_snapshot(await _item(service, get_run(run_id))).ended:
+    if run_id is not None and read_snapshot(await service.get_entity(RUNS, run_id)).ended:
         return None
-    flow = await _item(service, requests.get_one(requests.FLOWS, flow_id, "flow_id"))
-    if not requests.is_off(flow):
-        await service.call(requests.act_on(requests.FLOWS, flow_id, "flow_id", "disable"))
+    flow = await service.get_entity(FLOWS, flow_id)
+    if not is_off(flow):
+        await service.call(FLOWS.act_call(flow_id, "disable"))
     return (
         f"Disabled {read_dataflow(flow, flow_id, service.scrub)} (`disable_on_kill`): a user ended the task."
     )
-
-
-async def _item(service: AsyncFlowService, call: Call) -> dict[str, Any]:
-    return replies.read_item(await service.call(call), f"{call.method} {call.path}")

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_aep.flow_service.collections import SOURCE_CONNECTIONS, TARGET_CONNECTIONS
 from airflow_provider_aep.flow_service.errors import (
     AepConfigError,
     AepConflictError,
@@ -134,8 +135,8 @@ def test_deleting_goes_in_order(emulator: Emulator, pipeline: Pipeline) -> None:
 def test_a_retry_deletes_what_an_earlier_try_left(emulator: Emulator, pipeline: Pipeline) -> None:
     """The dataflow that named its connections is gone by then; also where a missing one is an error."""
     flow, task = pipeline.dataflow(), context(Store())
-    for kind in ("source", "target"):
-        listed = pipeline.hook.list_entities(f"{kind}Connections")
+    for collection in (SOURCE_CONNECTIONS, TARGET_CONNECTIONS):
+        listed = pipeline.hook.list_entities(collection)
         emulator.fault(method="DELETE", path=listed[0]["id"], status=403, body={})
     for _ in range(2):
         with unwrapped(AepPermissionError):
@@ -194,8 +195,8 @@ def test_what_could_not_be_deleted_is_named(
 ) -> None:
     """Before Airflow 3.3 no retry knows it."""
     flow = pipeline.dataflow()
-    (source,) = pipeline.hook.list_entities("sourceConnections")
-    (target,) = pipeline.hook.list_entities("targetConnections")
+    (source,) = pipeline.hook.list_entities(SOURCE_CONNECTIONS)
+    (target,) = pipeline.hook.list_entities(TARGET_CONNECTIONS)
     emulator.fault(method="DELETE", path=source["id"], status=403, body={})
     with unwrapped(AepPermissionError):
         pipeline.delete(flow, with_connections=True)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_aep.flow_service import errors
+from airflow_provider_aep.flow_service.collections import SOURCE_CONNECTIONS, TARGET_CONNECTIONS
 from airflow_provider_aep.operators import connections, dataflows
 from tests.harness import all_operators
 from tests.harness.connections import MakeHook
@@ -465,8 +466,8 @@ def test_every_create_knows_the_parameter(emulator: Emulator, pipeline: Pipeline
     known = {
         **all_operators.VALUES,
         "connection_id": pipeline.hook.list_connections()[0]["id"],
-        "source_connection_id": pipeline.hook.list_entities("sourceConnections")[0]["id"],
-        "target_connection_id": pipeline.hook.list_entities("targetConnections")[0]["id"],
+        "source_connection_id": pipeline.hook.list_entities(SOURCE_CONNECTIONS)[0]["id"],
+        "target_connection_id": pipeline.hook.list_entities(TARGET_CONNECTIONS)[0]["id"],
     }
     target = pipeline.hook.get_target_connection(known["target_connection_id"])
     known |= {"schema_id": target["data"]["schema"]["id"], "dataset_id": target["params"]["dataSetId"]}

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_aep.flow_service.requests import Call, list_connections, list_runs_of
+from airflow_provider_aep.flow_service.collections import CONNECTIONS
+from airflow_provider_aep.flow_service.requests import Call, list_runs_of
 from tests.harness.connections import MakeHook
 from tests.harness.emulator import Emulator, paypal_body
 from tests.harness.emulator_path import Path
@@ -120,7 +121,7 @@ def test_the_asynchronous_side(emulator: Emulator, make_hook: MakeHook, way: Any
             await service.call(Call("GET", "/connections", headers=PROD))
             edit()
             await service.reload()
-            await service.call(list_connections(None, None))
+            await service.call(CONNECTIONS.list_call())
             async for _ in service.pages(list_runs_of("flow", None), most=3):
                 pass
 

@@ -116,6 +116,16 @@ def test_source_connections_of_one_base_connection(hook: Any, emulator: Emulator
     assert [one["baseConnectionId"] for one in hook.list_source_connections(mine)] == [mine]
 
 
+@pytest.mark.parametrize("value", ["a/b", "", "..", 5], ids=repr)
+def test_lists_check_the_ids_that_they_filter_by(hook: Any, emulator: Emulator, value: Any) -> None:
+    """A comma in a filter means *or*, so an invalid id would list other entities."""
+    with pytest.raises(errors.AepConfigError, match=r"^`connection_id`"):
+        hook.list_source_connections(value)
+    with pytest.raises(errors.AepConfigError, match=r"^`connection_spec_id`"):
+        hook.list_connections(connection_spec_id=value)
+    assert emulator.requests("GET") == []
+
+
 def test_run_takes_the_method_a_call(hook: Any, emulator: Emulator) -> None:
     """`self.method` does not change: two threads may share a hook."""
     made = create(hook)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from airflow_provider_aep.flow_service.collections import SOURCE_CONNECTIONS
 from airflow_provider_aep.flow_service.errors import AepConfigError
 from airflow_provider_aep.flow_service.validation import check_name
 from airflow_provider_aep.hooks.catalog import CatalogHook
@@ -93,7 +94,7 @@ KINDS: dict[str, tuple[Make, Find]] = {
     "base connections": (base_connection, lambda hook, name: ids(hook.list_connections(name=name))),
     "source connections": (
         source_connection,
-        lambda hook, name: ids(hook.list_entities("sourceConnections", name=name)),
+        lambda hook, name: ids(hook.list_entities(SOURCE_CONNECTIONS, name=name)),
     ),
     "datasets": (dataset, lambda hook, name: ids(hook.to(CatalogHook).list_datasets(name=name))),
     "field groups": (

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 
 from airflow_provider_aep.flow_service import errors, requests
+from airflow_provider_aep.flow_service.collections import FLOWS
 from airflow_provider_aep.flow_service.runs import read_run, read_snapshot
 from airflow_provider_aep.flow_service.source_objects import read_columns, read_rows, read_tables
 from airflow_provider_aep.hooks.aio import AsyncFlowService
@@ -42,8 +43,8 @@ READERS: dict[str, Callable[[Any], Any]] = {
     "a flow spec": lambda hook: hook.find_flow_spec(ID),
     "a source's spec": lambda hook: hook.find_connection_spec(ID),
     "all sources' specs": lambda hook: hook.list_connection_specs(),
-    "the address of a stream": lambda hook: hook.find_inlet(ID),
-    "what shares a name": lambda hook: [read_entity(item) for item in hook.list_flows(name="n")],
+    "the address of a stream": lambda hook: hook.find_streaming_endpoint(ID),
+    "what shares a name": lambda hook: [read_entity(FLOWS, item) for item in hook.list_flows(name="n")],
     "datasets": lambda hook: hook.to(CatalogHook).list_datasets(),
     "a dataset": lambda hook: hook.to(CatalogHook).get_dataset(ID),
     "a created dataset": lambda hook: hook.to(CatalogHook).create_dataset(name="n", schema_id=SCHEMA),

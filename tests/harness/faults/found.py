@@ -71,7 +71,7 @@ def _writes_a_change(function: ast.FunctionDef) -> bool:
 
 
 def hook_methods() -> set[str]:
-    """Every public hook method that leads, by what it names, to a request that changes something."""
+    """Every public hook method that leads, by what it names, to a request that changes something, once."""
     changing = {
         function.name
         for package in (flow_service, hooks)
@@ -85,6 +85,6 @@ def hook_methods() -> set[str]:
     return {
         f"{kind.__name__}.{name}"
         for kind in classes(hooks, AepHook)
-        for name in dir(kind)
+        for name in vars(kind)
         if name in changing and not name.startswith("_")
     }

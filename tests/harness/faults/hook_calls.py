@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from airflow_provider_aep.flow_service import mappings, xdm
+from airflow_provider_aep.flow_service.collections import CONNECTIONS, FLOWS, Collection
 from airflow_provider_aep.hooks.catalog import CatalogHook
 from airflow_provider_aep.hooks.data_prep import DataPrepHook
 from airflow_provider_aep.hooks.flow_service import FlowServiceHook
@@ -33,7 +34,9 @@ def create_connection(world: World) -> Try:
     return Try(lambda: flow_service().create_connection(**order), world.more("connections"))
 
 
-def create(kind: str, method: str, body: Callable[[World], Any], *given: str) -> Callable[[World], Try]:
+def create(
+    kind: str, method: str, body: Callable[[World], Any], *given: Collection
+) -> Callable[[World], Try]:
     """`create_*` of a collection of Flow Service."""
 
     def prepare(world: World) -> Try:
@@ -43,13 +46,14 @@ def create(kind: str, method: str, body: Callable[[World], Any], *given: str) ->
     return prepare
 
 
-def delete(kind: str, method: str, make: Callable[[World], str], *given: str) -> Callable[[World], Try]:
+def delete(
+    kind: str, method: str, make: Callable[[World], str], *given: Collection
+) -> Callable[[World], Try]:
     """`delete_*` of a collection of Flow Service."""
 
     def prepare(world: World) -> Try:
         entity_id = make(world)
-        parameters = [*given, entity_id, *(["id"] if given else [])]
-        return Try(lambda: getattr(flow_service(), method)(*parameters), world.fewer(kind))
+        return Try(lambda: getattr(flow_service(), method)(*given, entity_id), world.fewer(kind))
 
     return prepare
 
@@ -69,8 +73,8 @@ def patch_entity(world: World) -> Try:
 
     def call() -> None:
         hook = flow_service()
-        etag = hook.get_entity("connections", base, "connection_id")["etag"]
-        hook.patch_entity("connections", base, "connection_id", etag, DESCRIBED)
+        etag = hook.get_entity(CONNECTIONS, base)["etag"]
+        hook.patch_entity(CONNECTIONS, base, DESCRIBED, etag)
 
     return Try(call, world.described("connections", base))
 
@@ -88,7 +92,7 @@ def action(make: Callable[[World], str], op: str, *states: str) -> Callable[[Wor
 def act_on(world: World) -> Try:
     flow = world.flow_of()
     done = world.in_state("flows", flow, *OFF)
-    return Try(lambda: flow_service().act_on("flows", flow, "flow_id", "disable"), done)
+    return Try(lambda: flow_service().act_on(FLOWS, flow, "disable"), done)
 
 
 def create_run(world: World) -> Try:

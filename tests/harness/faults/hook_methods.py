@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from airflow_provider_aep.flow_service.collections import CONNECTIONS, SOURCE_CONNECTIONS
 from tests.harness.faults import hook_calls as calls
 from tests.harness.faults.operation import ANOTHER, GONE, ONE, REFUSED, Operation
 from tests.harness.faults.world import OFF, ON, World
@@ -15,9 +16,9 @@ hook_delete = partial(Operation, rule="hook DELETE", twice=GONE)
 HOOK_METHODS = (
     hook_post("FlowServiceHook.create_connection", "POST /connections", calls.create_connection),
     hook_post(
-        "FlowServiceHook.create_entity",
+        "CollectionHook.create_entity",
         "POST /sourceConnections",
-        calls.create("sourceConnections", "create_entity", World.source_body, "sourceConnections"),
+        calls.create("sourceConnections", "create_entity", World.source_body, SOURCE_CONNECTIONS),
     ),
     hook_post(
         "FlowServiceHook.create_source_connection",
@@ -40,7 +41,7 @@ HOOK_METHODS = (
         "SchemaRegistryHook.create_resource", "POST /tenant/schemas", calls.create_resource, twice=REFUSED
     ),
     hook_post("DataPrepHook.create_mapping_set", "POST /mappingSets", calls.create_mapping_set),
-    hook_post("FlowServiceHook.act_on", "POST /action", calls.act_on, twice=REFUSED),
+    hook_post("CollectionHook.act_on", "POST /action", calls.act_on, twice=REFUSED),
     hook_post(
         "FlowServiceHook.act_on_flow, enable",
         "POST /action",
@@ -60,7 +61,7 @@ HOOK_METHODS = (
         twice=REFUSED,
     ),
     hook_patch("FlowServiceHook.patch_connection", f"PATCH /connections{ONE}", calls.patch_connection),
-    hook_patch("FlowServiceHook.patch_entity", f"PATCH /connections{ONE}", calls.patch_entity),
+    hook_patch("CollectionHook.patch_entity", f"PATCH /connections{ONE}", calls.patch_entity),
     hook_patch("CatalogHook.patch_dataset", f"PATCH /dataSets{ONE}", calls.patch_dataset),
     hook_patch("DataPrepHook.replace_mapping_set", f"PUT /mappingSets{ONE}", calls.replace_mapping_set),
     hook_patch("SchemaRegistryHook.patch_resource", f"PATCH /schemas{ONE}", calls.patch_resource),
@@ -70,9 +71,9 @@ HOOK_METHODS = (
         calls.delete("connections", "delete_connection", World.base),
     ),
     hook_delete(
-        "FlowServiceHook.delete_entity",
+        "CollectionHook.delete_entity",
         f"DELETE /connections{ONE}",
-        calls.delete("connections", "delete_entity", World.base, "connections"),
+        calls.delete("connections", "delete_entity", World.base, CONNECTIONS),
     ),
     hook_delete(
         "FlowServiceHook.delete_source_connection",

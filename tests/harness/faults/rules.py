@@ -178,7 +178,7 @@ RULES: dict[str, dict[str, Outcome]] = {
 }
 
 OWN_CHANGE = Means("AepVersionError", False, True)
-BY_ETAG = ("FlowServiceHook.patch_connection", "FlowServiceHook.patch_entity")
+BY_ETAG = ("FlowServiceHook.patch_connection", "CollectionHook.patch_entity")
 SHOWN = (
     "CreateDatasetOperator, update",
     "CreateSourceConnectionOperator, update",

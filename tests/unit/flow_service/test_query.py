@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_aep.flow_service import requests
+from airflow_provider_aep.flow_service import collections, requests
 from airflow_provider_aep.flow_service.errors import AepReplyError
 
 ORIGIN = "https://platform.adobe.io"
@@ -18,7 +18,7 @@ ORIGIN = "https://platform.adobe.io"
 def test_plain_names_are_filtered_on_the_server(name: str) -> None:
     """A tenant has thousands of connections; the server can narrow them."""
     assert requests.can_filter_by(name)
-    assert ("property", f"name=={name}") in requests.connections_query(name, None)
+    assert ("property", f"name=={name}") in collections.CONNECTIONS.list_call(name=name).query
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def test_plain_names_are_filtered_on_the_server(name: str) -> None:
 def test_names_the_grammar_may_take_otherwise_are_not(name: str) -> None:
     """A comma means *or* there: such a filter would find the wrong ones, and a second one would be made."""
     assert not requests.can_filter_by(name)
-    assert requests.connections_query(name, "spec") == [
+    assert collections.CONNECTIONS.list_call([("connectionSpec.id", "spec")], name=name).query == [
         ("property", "connectionSpec.id==spec"),
         ("limit", "100"),
     ]
@@ -39,7 +39,7 @@ def test_names_the_grammar_may_take_otherwise_are_not(name: str) -> None:
                                   {"_links": {"next": {"href": ""}}}, {"_links": []}])  # fmt: skip
 def test_a_last_page_has_no_next(body: dict[str, Any]) -> None:
     """Documents show its absence in several ways."""
-    assert requests.next_page(body, ORIGIN) is None
+    assert collections.next_page(body, ORIGIN) is None
 
 
 @pytest.mark.parametrize(
@@ -58,9 +58,9 @@ def test_links_to_the_same_origin_are_followed(href: str) -> None:
     """Relative in Adobe's documents; a gateway may make them absolute."""
     if href.startswith("//"):
         with pytest.raises(AepReplyError):  # no scheme: refused rather than guessed
-            requests.next_page({"_links": {"next": {"href": href}}}, ORIGIN)
+            collections.next_page({"_links": {"next": {"href": href}}}, ORIGIN)
         return
-    assert requests.next_page({"_links": {"next": {"href": href}}}, ORIGIN) == [
+    assert collections.next_page({"_links": {"next": {"href": href}}}, ORIGIN) == [
         ("continuationToken", "T=="),
         ("limit", "2"),
     ]
@@ -68,7 +68,7 @@ def test_links_to_the_same_origin_are_followed(href: str) -> None:
 
 def test_a_link_that_is_a_bare_text_is_followed() -> None:
     """Some documents print the link without an object around it."""
-    assert requests.next_page({"_links": {"next": "?start=2"}}, ORIGIN) == [("start", "2")]
+    assert collections.next_page({"_links": {"next": "?start=2"}}, ORIGIN) == [("start", "2")]
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_a_link_that_is_a_bare_text_is_followed() -> None:
 def test_links_to_another_origin_are_refused(href: str) -> None:
     """Following one would hand the token to a stranger."""
     with pytest.raises(AepReplyError, match="another host") as caught:
-        requests.next_page({"_links": {"next": {"href": href}}}, ORIGIN)
+        collections.next_page({"_links": {"next": {"href": href}}}, ORIGIN)
     assert not caught.value.retryable
     assert "evil" not in str(caught.value)
 
@@ -101,14 +101,14 @@ def test_links_to_another_origin_are_refused(href: str) -> None:
 def test_links_that_lead_nowhere_are_typed_errors(href: Any) -> None:
     """Half a list taken for a whole one is how a second connection comes to be."""
     with pytest.raises(AepReplyError, match=r"^A list's next-page link "):
-        requests.next_page({"_links": {"next": {"href": href}}}, ORIGIN)
+        collections.next_page({"_links": {"next": {"href": href}}}, ORIGIN)
 
 
 @given(st.text())
 def test_no_link_breaks_the_client_nor_leads_away(href: str) -> None:
     """Whatever text: a query for our own origin, the end, or a typed error."""
     try:
-        found = requests.next_page({"_links": {"next": {"href": href}}}, ORIGIN)
+        found = collections.next_page({"_links": {"next": {"href": href}}}, ORIGIN)
     except AepReplyError:
         return
     assert found is None or all(isinstance(value, str) for pair in found for value in pair)

@@ -61,7 +61,11 @@ def test_a_datasets_id_is_missed_by_name() -> None:
 
 def test_results_of_the_registry() -> None:
     """A page of resources, or a typed error."""
-    assert xdm.read_results({"results": [{"a": 1}]}, "GET") == [{"a": 1}]
+    assert xdm.read_results({"results": [{"$id": GROUP}]}, "GET") == [{"$id": GROUP}]
+    with pytest.raises(AepReplyError, match=r"^GET /x was answered without a resource's \$id"):
+        xdm.read_results({"results": [{"a": 1}]}, "GET /x")
+    with pytest.raises(AepReplyError, match=r"^GET /x was answered with a JSON list"):
+        xdm.read_results([], "GET /x")
     for odd in ({}, {"results": None}, {"results": [1]}, {"results": {}}):
         with pytest.raises(AepReplyError, match=r"^GET /x was answered without a list of results"):
             xdm.read_results(odd, "GET /x")
@@ -72,8 +76,8 @@ def test_results_of_the_registry() -> None:
 )
 def test_when_a_resource_was_made(created: object, at: float) -> None:
     """What does not say it counts as the youngest: the oldest is kept."""
-    assert xdm.created_at({"meta:registryMetadata": {"repo:createdDate": created}}) == at
-    assert xdm.created_at({"meta:registryMetadata": None}) == math.inf
+    assert xdm.resources("schemas").created_at({"meta:registryMetadata": {"repo:createdDate": created}}) == at
+    assert xdm.resources("schemas").created_at({"meta:registryMetadata": None}) == math.inf
 
 
 def test_a_resources_id() -> None:

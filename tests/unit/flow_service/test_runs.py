@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_aep.flow_service.errors import AepConfigError, AepReplyError
-from airflow_provider_aep.flow_service.requests import Call, Pages, get_run, list_runs, list_runs_of
+from airflow_provider_aep.flow_service.collections import RUNS
+from airflow_provider_aep.flow_service.errors import AepConfigError
+from airflow_provider_aep.flow_service.requests import Call, list_runs, list_runs_of
 from airflow_provider_aep.flow_service.run_selection import RunSelector, choose
 from airflow_provider_aep.flow_service.runs import (
     Phase,
@@ -283,7 +284,7 @@ def test_an_unknown_way_to_match_is_refused() -> None:
 
 def test_the_calls() -> None:
     """IN lists and filters in the documented grammar; ids are checked before they enter a URL."""
-    assert get_run("run-1") == Call("GET", "/runs/run-1")
+    assert RUNS.get_call("run-1") == Call("GET", "/runs/run-1")
     assert list_runs(["a", "b"]) == Call("GET", "/runs", [("property", "id==a,b"), ("limit", "100")])
     everything = Call("GET", "/runs", [("property", "flowId==f,g"), ("limit", "100")])
     for unbounded in (None, 0.0, -1.0):
@@ -300,43 +301,7 @@ def test_the_calls() -> None:
                 call(["a", bad])
             assert caught.value.parameter == parameter
     with pytest.raises(AepConfigError, match=r"^`run_id`"):
-        get_run("../a")
-
-
-def test_the_way_through_the_pages() -> None:
-    """Every page is read; the token alone goes on; a foreign host is refused."""
-    first = list_runs(["a"])
-    pages = Pages(first, "https://platform.adobe.io")
-    assert pages.call is first
-    link = {"_links": {"next": {"href": "/runs?continuationToken=t"}}, "items": [{"id": "1"}]}
-    assert pages.take(link) == [{"id": "1"}]
-    assert pages.call == Call("GET", "/runs", [("continuationToken", "t")])
-    assert pages.take({"items": [{"id": "2"}], "_links": {}}) == [{"id": "2"}]
-    assert pages.call is None
-    bare = Pages(first, "https://platform.adobe.io")
-    assert bare.take([{"id": "3"}]) == [{"id": "3"}]
-    assert bare.call is None
-    with pytest.raises(AepReplyError, match=r"^GET /runs was answered without"):
-        Pages(first, "https://platform.adobe.io").take({})
-    with pytest.raises(AepReplyError):
-        Pages(list_runs(["a"]), "https://platform.adobe.io").take(
-            {"items": [], "_links": {"next": {"href": "https://elsewhere.example/runs?a=1"}}}
-        )
-
-
-def test_pages_without_end() -> None:
-    """The same link again, or more pages than can be right, ends in an error, not in a loop."""
-    pages = Pages(list_runs(["a"]), "https://platform.adobe.io", most=5)
-    same = {"_links": {"next": {"href": "/runs?continuationToken=t"}}, "items": []}
-    pages.take(same)
-    with pytest.raises(AepReplyError, match=r"^GET /runs: the pages") as caught:
-        pages.take(same)
-    assert not caught.value.retryable
-    pages = Pages(list_runs(["a"]), "https://platform.adobe.io", most=3)
-    for number in range(2):
-        pages.take({"_links": {"next": {"href": f"/runs?continuationToken={number}"}}, "items": []})
-    with pytest.raises(AepReplyError):
-        pages.take({"_links": {"next": {"href": "/runs?continuationToken=2"}}, "items": []})
+        RUNS.get_call("../a")
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_aep.flow_service import replies, requests, source_objects, validation
+from airflow_provider_aep.flow_service.collections import CONNECTIONS
 from airflow_provider_aep.flow_service.errors import AepConfigError, AepReplyError
 
 ID = "24151d58-ffa7-4960-951d-58ffa7396097"
@@ -33,11 +34,9 @@ def test_what_would_change_the_url_is_no_id(value: Any) -> None:
 
 @pytest.mark.parametrize(
     "call",
-    [requests.get_connection, requests.delete_connection, requests.test_connection,
-     requests.list_source_connections,
-     lambda x: requests.patch_connection(x, "e", []), lambda x: requests.explore(x, "root", None, False),
-     lambda x: requests.list_connections(None, x)],
-    ids=["get", "delete", "test", "sources", "patch", "explore", "list by spec"],
+    [CONNECTIONS.get_call, CONNECTIONS.delete_call, requests.test_connection,
+     lambda x: CONNECTIONS.patch_call(x, [], "e"), lambda x: requests.explore(x, "root", None, False)],
+    ids=["get", "delete", "test", "patch", "explore"],
 )  # fmt: skip
 @pytest.mark.parametrize("value", ["a/b", "", "..", 5], ids=repr)
 def test_every_call_checks_its_id(call: Any, value: Any) -> None:
@@ -147,10 +146,8 @@ def test_explore_wants_a_known_type() -> None:
 
 def test_a_call_hides_its_body() -> None:
     """`repr` ends in logs, and the body holds credentials."""
-    call = requests.create_connection(
-        name="n", connection_spec_id=ID, auth_spec_name="a", auth_params={"k": "s3cret"}, description=None,
-        connection_spec_version="1.0",
-    )  # fmt: skip
+    call = CONNECTIONS.create_call({"auth": {"params": {"k": "s3cret"}}})
+    assert str(call) == "POST /connections"
     assert "s3cret" not in repr(call)
 
 

@@ -185,10 +185,10 @@ def test_where_the_next_page_starts(document: dict[str, Any], start: str | None)
 def test_ids_in_paths() -> None:
     """`meta:altId` has no slashes."""
     assert xdm.alt_id(xdm.PROFILE) == "_xdm.context.profile"
-    assert xdm.get_resource("schemas", GROUP, "x").path == "/tenant/schemas/_acme.mixins.0123abcd"
+    assert xdm.resources("schemas").get_call(GROUP).path == "/tenant/schemas/_acme.mixins.0123abcd"
     assert xdm.find_resource_id(f"An object {GROUP} already exists") == GROUP
-    assert xdm.is_of_kind(GROUP, "fieldgroups")
-    assert not xdm.is_of_kind(GROUP, "schemas")
+    assert xdm.is_of_kind(GROUP, "field group")
+    assert not xdm.is_of_kind(GROUP, "schema")
 
 
 @pytest.mark.parametrize("reference", ["@/dataSets/5e89", "@/datasets/5e89", "@/DATASETS/5e89"])
