@@ -1,10 +1,9 @@
-"""How creation stays exactly once, on a service without idempotency keys and with names that repeat.
+"""Create an entity exactly once on a service that has no idempotency keys and allows duplicate names.
 
 The reconciler is a generator. It decides, and yields the next step: list, post, sleep, delete.
-:func:`carry_out` carries the step out with a hook and sends the result back in. So every decision is pure,
-and tests can drive it through every interleaving of two tasks and their deaths without a network. All of it
-depends on how soon AEP lists a new entity: :mod:`airflow_provider_aep.exactly_once.reconciler` states the
-bound.
+:func:`carry_out` carries the step out with a hook and sends the result back. So every decision is pure, and
+tests can drive it through every interleaving of two tasks and their deaths without a network.
+:mod:`airflow_provider_aep.exactly_once.reconciler` states the bound: how soon AEP must list a new entity.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ MOST_UPDATES = 10
 _POLL = (0.5, 1.0, 2.0, 3.0, 5.0)
 
 
-class Vanished(Exception):  # noqa: N818 - a turn in the reconciliation, not an error
+class Vanished(Exception):  # noqa: N818 - the reconciliation starts again, it is not an error
     """The chosen entity was deleted while this task used it."""
 
 
@@ -73,11 +73,13 @@ def compared(desired: DesiredEntity, entity: Entity) -> Generator[Step, Any, Non
         found = [one for one in found if one.fixed]
     if not found:
         return
-    differs = f"{desired.title} exists and differs from what this task wants ({entity.id}). {listed(found)}."
+    differs = (
+        f"{desired.title} exists and differs from this task's parameters ({entity.id}). {listed(found)}."
+    )
     if update:
         ways = " ".join(dict.fromkeys(one.fixed for one in found))
         raise EntityDiffersError(f"{differs} Nothing was changed. {ways}", differences=found)
-    ways = "Set `if_exists` to 'update' to change what AEP lets one change, or correct the task's parameters."
+    ways = "Set `if_exists` to 'update' to change what AEP can change, or correct the task's parameters."
     if desired.on_difference == "fail":
         raise EntityDiffersError(
             f"{differs} Nothing was changed, since `on_difference` is 'fail'. {ways}", differences=found
@@ -86,12 +88,12 @@ def compared(desired: DesiredEntity, entity: Entity) -> Generator[Step, Any, Non
 
 
 def is_leftover_draft(desired: DesiredEntity, entity: Entity) -> bool:
-    """Return whether this is a draft of this provider: its task died, or is about to publish it."""
+    """Return whether this is a draft of this provider: its task died, or has not published it yet."""
     return desired.drafts and entity.is_draft and entity.mark is not None
 
 
 def published(desired: DesiredEntity, entity: Entity, *, own: bool = False) -> Generator[Step, Any, Entity]:
-    """Publish an entity that is still a draft of ours. A second task finds it published, which is as good."""
+    """Publish an entity that is still a draft of this provider, unless another task publishes it first."""
     if not (is_leftover_draft(desired, entity) or (own and desired.drafts and entity.is_draft)):
         return entity
     failure: AepError | None = None
@@ -130,7 +132,7 @@ def update(
     """
     failure: AepError | None = None
     lost = False
-    for attempt in range(MOST_UPDATES):
+    for number in range(MOST_UPDATES):
         if entity.etag is None or failure is not None:
             fresh = yield Get(entity.id)
             if guard is not None and isinstance(failure, AepVersionError) and not lost:
@@ -145,11 +147,11 @@ def update(
                 raise
         except AepError as error:
             if not (error.may_have_happened and error.retryable) or isinstance(error, AepThrottledError):
-                raise  # a 429 has been waited for by the transport, as far as it may be
+                raise  # the transport has waited after a 429 already, as long as it may
             failure, lost = error, True
         else:
             return changed is not False or lost
-        yield Sleep(min(5.0, 0.1 * 2**attempt), jitter=True)
+        yield Sleep(min(5.0, 0.1 * 2**number), jitter=True)
     assert failure is not None
     raise failure
 
@@ -181,7 +183,7 @@ def wait_longer(
     try:
         yield Sleep(pause)
     except WorkerSlotError:
-        since = f"after {waited:g} s, and a try may not sleep longer in a worker's slot"
+        since = f"after {waited:g} s, and the sleep budget of a try in a worker slot is used up"
         later = min(desired.wait_timeout - waited, LONGEST_WAIT)
         raise state_error(desired, entity, since, retry_after=later) from None
 
@@ -192,7 +194,7 @@ def state_error(
     """Return the error of a state in which the entity cannot be used, with what to do."""
     coming = entity.readiness is not Readiness.REFUSED
     what = (
-        "Run the task again later: it goes on waiting"
+        "Run the task again later: it continues to wait"
         if coming
         else "Enable, publish or delete it in AEP, or choose another `name`"
     )
@@ -229,18 +231,18 @@ def replace_credentials(desired: DesiredEntity, entity: Entity) -> Reconciliatio
 def _check_untouched(desired: DesiredEntity, before: Entity, now: Entity) -> None:
     """Refuse if somebody else may have changed the credentials meanwhile.
 
-    GET shows no secrets, only "a partial view". So they count as untouched if what it shows of ``auth`` is
-    the same and the new etag has another reason that is to be seen: a name, a description, a state. An etag
-    that moved with nothing to be seen moved for what is not shown. (Who changes name and secret at once goes
-    unnoticed; no client of this API could tell.)
+    GET shows no secrets, only "a partial view". Credentials count as untouched if the shown part of ``auth``
+    is the same and the new etag has a visible reason, such as another name, description or state. If the etag
+    changed and nothing visible did, something hidden did. No client of this API can detect a change of name
+    and secret at once.
     """
     same = before.shown.get("auth") == now.shown.get("auth")
     explained = before.etag == now.etag or _rest(before.shown) != _rest(now.shown)
     if not (same and explained):
         raise EntityChangedError(
-            f"Somebody else changed {desired.named} meanwhile, and its credentials, it seems: {now.id}. "
-            "Nothing was overwritten. See in AEP who it was and which credentials are right; to set those of "
-            "this task all the same, clear it."
+            f"Somebody else changed {desired.named} meanwhile, probably its credentials: {now.id}. "
+            "Nothing was overwritten. Find out in AEP who changed it and which credentials are right. To set "
+            "those of this task, clear it."
         )
 
 

@@ -1,4 +1,4 @@
-"""Drives a reconciliation: carries out each step with a hook, and sends the result back in."""
+"""Drive a reconciliation: carry out each step with a hook, and send the result back."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from airflow_provider_aep.flow_service.errors import AepError
 
 
 class Service(Protocol):
-    """What a hook offers for one desired entity. Every method may raise an :class:`AepError`."""
+    """Reads and changes the entities of one identity. Every method may raise an :class:`AepError`."""
 
     def list_existing(self) -> Sequence[Entity]: ...
     def get(self, id: str) -> Entity: ...
@@ -27,7 +27,7 @@ class Service(Protocol):
 
 
 class Memory(Protocol):
-    """What outlives a try."""
+    """Keeps an id between tries."""
 
     def recall(self) -> str | None: ...
     def keep(self, id: str) -> None: ...

@@ -1,4 +1,4 @@
-"""Marks: what this provider writes at the end of a description, so that a leftover is known for its own.
+"""Ownership marks at the end of a description, by which this provider recognizes its own entities.
 
 ``[airflow:{dag_id}.{task_id} {h}]``, ``h`` the first 8 hex digits of sha256 over run id and map index.
 """
@@ -12,28 +12,28 @@ _MARK = re.compile(r"\[airflow:(?P<task>[^\[\]\s]+) [0-9a-f]{8}\]\Z")
 
 
 def make_mark(dag_id: str, task_id: str, run_id: str, map_index: int) -> str:
-    """The mark of one task instance: an AEP admin reads where an entity comes from."""
+    """Return the ownership mark of a task instance. It shows an AEP admin where an entity comes from."""
     digest = hashlib.sha256(f"{run_id}\n{map_index}".encode("utf-8", "surrogatepass")).hexdigest()
     return f"[airflow:{dag_id}.{task_id} {digest[:8]}]"
 
 
 def find_mark(description: str | None) -> str | None:
-    """The mark at the end of a description, whoever's task wrote it."""
+    """Return the ownership mark at the end of a description, of any task."""
     match = _MARK.search(description or "")
     return match.group(0) if match else None
 
 
 def with_mark(description: str | None, mark: str | None) -> str | None:
-    """A description that ends with the mark."""
+    """Return a description that ends with the ownership mark."""
     return " ".join(part for part in (description, mark) if part) or None
 
 
 def without_mark(description: str | None) -> str:
-    """A description without the mark at its end, whoever's task wrote it."""
+    """Return a description without the ownership mark at its end, of any task."""
     return _MARK.sub("", description or "").rstrip()
 
 
 def maker(description: str | None) -> str:
-    """Who made an entity, in words."""
+    """Return in words who created an entity."""
     match = _MARK.search(description or "")
     return f"made by Airflow's {match.group('task')}" if match else "not made by Airflow"

@@ -12,8 +12,8 @@ same entity at the same time end with one if AEP lists each new entity
 - within ``settle`` seconds after its creation, or
 - within ``settle`` + 8 seconds, and entities in the order of their creation.
 
-Beyond the bound two tasks can end with two entities. A list that lags more than ``settle`` draws a warning
-that names the bound. ``docs/reliability.md`` tells users the same.
+Beyond the bound, two tasks can end with two entities. If a list lags more than ``settle``, a warning names
+the bound. ``docs/reliability.md`` says the same to users.
 """
 
 from __future__ import annotations
@@ -148,7 +148,7 @@ def _list_after(desired: DesiredEntity, failure: AepError | None) -> Generator[S
         yield Sleep(pause)
         existing = yield from _list(desired)
         if existing and (desired.mark is None or _own(desired, existing) is not None):
-            break  # somebody else's proves nothing about ours, which may still be on its way
+            break  # another task's entity proves nothing about ours, which may appear later
     rest = wait_for(failure, 1, 0.5).wait - sum(PATIENCE)
     if not existing and 0 < rest <= LONGEST_WAIT:
         yield Sleep(rest)
@@ -182,7 +182,7 @@ def _own(desired: DesiredEntity, existing: list[Entity]) -> Entity | None:
 
 
 def _choose(desired: DesiredEntity, existing: list[Entity]) -> Generator[Step, Any, Entity | None]:
-    """Return the entity to use, None if none exists."""
+    """Return the entity to use, or None if it does not exist."""
     if desired.alike:
         return existing[0] if existing else None
     for pause in SETTLING:
@@ -316,7 +316,7 @@ def _existing_with_own(desired: DesiredEntity, own: str) -> Generator[Step, Any,
             return existing  # a rival has deleted ours
         existing.append(Entity(own, state="draft" if desired.drafts else ""))  # a read can lag as well
     yield _late(
-        desired, own, f"not within {waited:g} s after this task created it. Look in AEP for a second one"
+        desired, own, f"not within {waited:g} s after this task created it. Check in AEP for a second one"
     )
     return existing
 
@@ -325,9 +325,9 @@ def _late(desired: DesiredEntity, own: str, when: str) -> Decided:
     """Warn that the list lags more than ``settle``, and name the bound of this module's docstring."""
     bound = desired.settle + sum(SETTLING)
     return Decided(
-        f"AEP listed {desired.named} {when}. Tasks that create the same one at the same time end with one as "
-        f"long as AEP lists a new one within {bound:g} s. Set `[aep] settle` in Airflow's configuration, now "
-        f"{desired.settle:g}, to more seconds than AEP's list lags",
+        f"AEP listed {desired.named} {when}. Tasks that create the same entity at the same time end with one "
+        f"as long as AEP lists a new one within {bound:g} s. Set `[aep] settle` in Airflow's configuration, "
+        f"now {desired.settle:g}, to more seconds than AEP's list lags",
         own,
         True,
     )

@@ -1,13 +1,13 @@
-"""How a run is started at most once.
+"""Start a run at most once.
 
-A run has no name, and Flow Service has no idempotency key. Two things identify a run: its id, which the
-reply to the POST holds, and the window of source data that it brings in. Nothing else does. A run that shows
-no window yet can be another task's, so it is waited for until it shows one.
+A run has no name, and Flow Service has no idempotency key. Only two things identify a run: its id, which is
+in the reply to the POST, and the window of source data that it ingests. A run that shows no window yet can be
+another task's, so the task waits until the run shows its window.
 
-The intent is written to the notes before the POST: the creation time of the newest run at that moment. If the
-reply is lost, only a younger run of exactly this window is the one that was asked for. If none shows, none is
-started again, since a second run would move the same rows twice. A refusal (401, 429) starts nothing: if no
-such run shows, the POST is sent again, as a create's is.
+The intent is written to the notes before the POST: the creation time of the newest run. If the reply is lost,
+only a younger run of exactly this window is the desired run. If no such run appears, no run is started again,
+since a second run would ingest the same rows twice. A refusal (401, 429) starts nothing: if no such run
+appears, the POST is sent again, like the POST of a create.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ class Notes(Protocol):
 
 @dataclass(frozen=True)
 class DesiredRun:
-    """The run that a task wants. All times in epoch seconds.
+    """The desired run. All times are in epoch seconds.
 
-    :param window: what the run brings in; None if unknown, as after a failed run that shows none
-    :param after: only a run created later can be the one; None for any
+    :param window: the window of source data; None if it is unknown, as after a failed run without a window
+    :param after: only a run created later can be the desired run; None for any
     :param first_try: whether this is the task's first try since it was last cleared, so that no earlier try
         can have started the run
     """
@@ -54,14 +54,14 @@ class DesiredRun:
 
 
 class _Shown(NamedTuple):
-    """The runs that can be the one: those of exactly the window, and those whose window is unknown."""
+    """The runs that can be the desired run: those of its window, and those whose window is unknown."""
 
     own: list[Run]
     unknown: list[Run]
 
     @property
     def undecided(self) -> list[Run]:
-        """Those that can still show a window."""
+        """Return the runs that can still show a window."""
         return [run for run in self.unknown if not run.ended]
 
 
@@ -121,26 +121,26 @@ class _Start:
         floor = next((run.created_at for run in runs if run.id == cleared), self.desired.after)
         if not (own := self._own_of_retry(runs, floor)):
             return None
-        self.log.info("Run %s brings in the same window: an earlier try of this task started it.", own[-1].id)
+        self.log.info("Run %s ingests the same window: an earlier try of this task started it.", own[-1].id)
         return own[-1]
 
     def _still_good(self, run: Run) -> Run | None:
-        """Return the run if it makes another one needless on a first try, else None.
+        """Return the run if a first try needs no other run, else None.
 
-        A run that ended is one of before the clear, or another task's. But below 3.3 Airflow can run a try
-        again from its start under the same number, if it was deferred. Without a store to tell, the rows of a
-        run that succeeded are not moved a second time.
+        A run that ended is older than the clear, or another task's. But below 3.3 Airflow can repeat a
+        deferred try from its start under the same number. Without a store this is unknown, so the rows of a
+        successful run are not ingested a second time.
         """
         if run.phase is Phase.BAD or (run.ended and self.notes.lasts):
             return None
         if run.ended:
             self.log.warning(
-                "Run %s has brought in the same window already, and its result is used. Before Airflow 3.3 "
-                "it is unknown whether this task has started that run.",
+                "Run %s has ingested the same window already, and its result is used. Before Airflow 3.3 it "
+                "is unknown whether this task has started that run.",
                 run.id,
             )
         else:
-            self.log.info("Run %s brings in the same window at this moment, so this task joins it.", run.id)
+            self.log.info("Run %s is ingesting the same window now, so this task joins it.", run.id)
         return run
 
     def _own_of_retry(self, runs: Sequence[Run], floor: float | None) -> list[Run]:
@@ -158,7 +158,7 @@ class _Start:
         return shown.own
 
     def _post(self, since: float) -> str:
-        """POST, and after a refusal POST again unless the desired run shows."""
+        """POST, and after a refusal POST again unless the desired run appears."""
         posts = 0
         while True:
             try:
@@ -188,7 +188,7 @@ class _Start:
         return True
 
     def _find_refused(self, since: float, failure: AepError) -> str | None:
-        """Return the run that was started although its POST was refused. Usually there is none: None."""
+        """Return the run that was started although its POST was refused. Usually it does not exist: None."""
         try:
             shown = self._shown(self.list_runs(), since)
             for pause in PATIENCE:
@@ -243,7 +243,7 @@ class _Start:
         if self.desired.window is None and shown.unknown:
             seen = f"the failed run shows no window to recognize the new one by, and newer runs exist: {ids}"
         elif len(shown.own) > 1:
-            seen = f"several new runs bring in its window: {ids}"
+            seen = f"several new runs ingest its window: {ids}"
         elif shown.undecided:
             return AmbiguousRunError(
                 "It is unknown whether this task has started a run: the dataflow has runs that show no "
@@ -257,7 +257,7 @@ class _Start:
         else:
             seen = "no new run of its window shows"
         return AmbiguousRunError(
-            f"A run may have been started, and which one is unknown: its reply was lost, and {seen}. None "
-            "is started again, since it would move the same rows twice. Look at the dataflow's runs in AEP. "
-            "Clear the task to start a new one."
+            f"A run may have been started, and which one is unknown: its reply was lost, and {seen}. No run "
+            "is started again, since it would ingest the same rows twice. Check the dataflow's runs in AEP. "
+            "Clear the task to start a new run."
         )

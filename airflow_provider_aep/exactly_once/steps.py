@@ -1,4 +1,4 @@
-"""The steps that the reconciler yields, and what it gets."""
+"""The steps that the reconciler yields, and the data that it works on."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from airflow_provider_aep.flow_service.replies import Readiness, readiness
 
 @dataclass(frozen=True)
 class DesiredEntity:
-    """The entity that shall exist exactly once.
+    """The entity that should exist exactly once.
 
     :param kind: in words, such as ``base connection``
-    :param identity: everything that makes two entities the same one, its name included
-    :param on_difference: what to do under ``reuse`` if it differs: ``warn`` or ``fail``
-    :param mark: this task instance's mark, or None to work without
-    :param drafts: created as a draft, which has no effect yet, and published when it is chosen
-    :param alike: all entities of this identity do the same, carry no mark and cannot be deleted: any will do
+    :param identity: everything by which two entities count as the same, its name included
+    :param on_difference: what to do under ``reuse`` if an existing entity differs: ``warn`` or ``fail``
+    :param mark: this task instance's ownership mark, or None for none
+    :param drafts: whether it is created as a draft, which has no effect, and published when it is chosen
+    :param alike: whether all entities of this identity are equivalent, have no ownership mark and cannot be
+        deleted, so that any of them can be used
     :param wait_timeout: seconds to wait for an entity that is still being set up
     :param settle: seconds between an own POST and the list that shows a race; see the reconciler's bound
     """
@@ -49,7 +50,7 @@ class DesiredEntity:
 class Entity:
     """One entity, as the service lists it.
 
-    :param shown: all that was read of it; a secret in it must not leave this object
+    :param shown: the whole item; a secret in it must not leave this object
     """
 
     id: str
@@ -83,7 +84,7 @@ class Entity:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The entity that exists in the end, and whether this try created it."""
+    """The entity to use, and whether this try created it."""
 
     id: str
     created: bool

@@ -1,6 +1,6 @@
-"""Bodies of what comes after a base connection (Adobe's collect tutorials), and whether they fit each other.
+"""Bodies of connections and dataflows (Adobe's collect tutorials), and checks whether they fit each other.
 
-Flow Service accepts much that does not fit: the dataflow exists, and its runs fail or move nothing.
+Flow Service accepts parts that do not fit: the dataflow exists, and its runs fail or ingest nothing.
 """
 
 from __future__ import annotations
@@ -54,7 +54,10 @@ def source_connection(
     source_object: SourceObject,
     columns: list[dict[str, Any]],
 ) -> dict[str, Any]:
-    """A source connection; a source that needs no base connection must not have one (1332-400)."""
+    """Return the body of a source connection.
+
+    A source that needs no base connection must not have one (1332-400).
+    """
     return _described(
         {
             "name": name,
@@ -70,7 +73,7 @@ def source_connection(
 
 
 def source_body(source_object: SourceObject, columns: list[dict[str, Any]]) -> dict[str, Any]:
-    """``data`` and ``params`` of a source connection."""
+    """Return ``data`` and ``params`` of a source connection."""
     sent = [{key: column[key] for key in ("name", "type", "xdm") if column.get(key)} for column in columns]
     return {
         "data": dict(source_object.data or {}),
@@ -81,7 +84,7 @@ def source_body(source_object: SourceObject, columns: list[dict[str, Any]]) -> d
 def target_connection(
     *, name: str, description: str | None, dataset_id: str, schema_id: str
 ) -> dict[str, Any]:
-    """A dataset in the data lake."""
+    """Return the body of a target connection: a dataset in the data lake."""
     return _described(
         {
             "name": name,
@@ -104,7 +107,7 @@ def flow(
     schedule: Schedule | None,
     delta_column: Mapping[str, str] | None,
 ) -> dict[str, Any]:
-    """A dataflow from one source connection to one target connection; one that streams has no schedule."""
+    """Return the body of a dataflow from a source to a target connection. A stream has no schedule."""
     transformations: list[dict[str, Any]] = []
     if delta_column is not None:
         transformations.append({"name": "Copy", "params": {"deltaColumn": dict(delta_column)}})
@@ -127,16 +130,18 @@ def flow(
 def read_delta_column(
     given: object, schedule: Schedule | None, *, tabular: bool = True
 ) -> dict[str, str] | None:
-    """The delta column as a name or ``{"name", "dateFormat", "timezone"}``: needed by what recurs alone.
+    """Read the delta column of a recurring schedule: a name or ``{"name", "dateFormat", "timezone"}``.
 
-    :param tabular: whether rows come from a table; what is new of anything else is told by its time
-    :raises AepConfigError: missing though needed (1367-400), or given with ``once`` (1369-400), or where
-        there is no table
+    :param tabular: whether the source is a table; files and resources are recognized as new by their time
+    :raises AepConfigError: it is missing though needed (1367-400), or given with ``once`` (1369-400), or
+        given for a source that is not a table
     """
     column = {"name": given} if isinstance(given, str) and given.strip() else given
     if not tabular or schedule is None:
         if column:
-            raise _wrong("is given though the source is no table: what is new there is told by its time")
+            raise _wrong(
+                "is given though the source is not a table: new files are recognized by their time"
+            )
         return None
     if schedule.once:
         if column:
@@ -150,16 +155,16 @@ def read_delta_column(
 
 
 def read_mapping_set(given: object) -> dict[str, Any] | None:
-    """A mapping set as its id or as ``{"id", "version"}``; None for a dataflow without one."""
+    """Read a mapping set, an id or ``{"id", "version"}``. Return None for a dataflow without one."""
     if given is None:
         return None
     mapping_set = {"id": given, "version": 0} if isinstance(given, str) else given
     if isinstance(mapping_set, Mapping) and is_id(mapping_set.get("id")):
         version = mapping_set.get("version", 0)
-        number = whole_number(version)  # which XCom may hand on as a text
+        number = whole_number(version)  # XCom may pass it on as a text
         return {"id": mapping_set["id"], "version": version if number is None else number}
     raise AepConfigError(
-        "`mapping_set` is neither a mapping set's id nor what CreateMappingSetOperator returns.",
+        "`mapping_set` is invalid: give a mapping set's id or the result of CreateMappingSetOperator.",
         parameter="mapping_set",
     )
 
@@ -173,7 +178,7 @@ def _wrong(problem: str) -> AepConfigError:
 
 
 def columns_of(source: Mapping[str, Any]) -> list[Any]:
-    """The columns that a source connection names; none if it names none."""
+    """Return the columns that a source connection names; an empty list if it names no columns."""
     columns = (source.get("params") or {}).get("columns")
     return columns if isinstance(columns, list) else []
 
@@ -184,48 +189,48 @@ def is_tabular(source: Mapping[str, Any]) -> bool:
 
 
 def check_no_schedule(schedule: object) -> None:
-    """A source that streams brings rows when they come.
+    """Check that a source that streams has no schedule.
 
-    :raises AepConfigError: there is a schedule all the same
+    :raises AepConfigError: a schedule is given
     """
     if schedule:
         raise AepConfigError(
-            "`schedule` is given though the source streams: its rows come when they come.",
+            "`schedule` is given though the source streams: its records arrive when they are sent.",
             parameter="schedule",
         )
 
 
 def check_delta_column(name: str, columns: Iterable[Any]) -> None:
-    """The table must have the delta column, or each run fails with CONNECTOR-1001-500.
+    """Check that the table has the delta column. Otherwise each run fails with CONNECTOR-1001-500.
 
-    :raises AepConfigError: its columns are known, and this is none of them
+    :raises AepConfigError: the columns are known and do not include the delta column
     """
     names = [one.get("name") for one in columns if isinstance(one, Mapping)]
     if names and name not in names:
         raise AepConfigError(
-            f"`delta_column` {name!r} is no column of the table. It has {', '.join(map(repr, names))}.",
+            f"`delta_column` {name!r} is not a column of the table. It has {', '.join(map(repr, names))}.",
             parameter="delta_column",
         )
 
 
 def check_mapping_set(mapping_set: Mapping[str, Any], target: Mapping[str, Any]) -> None:
-    """A mapping set must lead to the schema that the target connection's dataset has.
+    """Check that a mapping set maps to the schema of the target connection's dataset.
 
-    :raises AepConfigError: it leads to another one
+    :raises AepConfigError: it maps to another schema
     """
     reached = mappings.schema_of(mapping_set)
-    wanted = ((target.get("data") or {}).get("schema") or {}).get("id")
-    if reached and wanted and reached != wanted:
+    desired = ((target.get("data") or {}).get("schema") or {}).get("id")
+    if reached and desired and reached != desired:
         raise AepConfigError(
-            f"`mapping_set` {mapping_set.get('id')} leads to schema {reached}, and the dataset has {wanted}.",
+            f"`mapping_set` {mapping_set.get('id')} maps to schema {reached}, and the dataset has {desired}.",
             parameter="mapping_set",
         )
 
 
 def check_dataset(dataset: Mapping[str, Any], schema_id: str) -> None:
-    """A target connection must name the schema that its dataset has.
+    """Check that a target connection names the schema of its dataset.
 
-    :raises AepConfigError: the dataset has another one
+    :raises AepConfigError: the dataset has another schema
     """
     own = schema_of(dataset)
     if own and own != schema_id:

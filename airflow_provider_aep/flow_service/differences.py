@@ -1,9 +1,8 @@
-"""In which fields an entity that exists differs from the desired one, and the patches that change them.
+"""Compare an existing entity with the desired one field by field, and write the patches that change it.
 
-An entity is compared as its *fields*: a dict whose keys are the parameters of the operators. A field that
-the caller did not set is missing or None, and is no difference, whatever AEP has in its place. The fields
-are read alike from a body that is to be sent and from an entity as AEP shows it. Adobe's "Update dataflows
-using the Flow Service API" says which of them AEP changes.
+A field is named by the operator's parameter. A field that the caller did not set is missing or None. It is
+not compared, whatever AEP shows. The fields of a body to send and of an existing entity are read in the same
+way. Adobe's "Update dataflows using the Flow Service API" says which fields AEP changes.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from airflow_provider_aep.flow_service.validation import is_id, whole_number
 
 Fields = Mapping[str, Any]
 Fixed = Callable[[str, Any], str]
-"""By a field's name and existing value: why it cannot be changed and the way round, empty if it can be."""
+"""Return why a field cannot be changed and the way round, given its name and existing value; else nothing."""
 
 _MOST_TOLD = 30
 _LONGEST_VALUE = 160
@@ -26,33 +25,33 @@ _LONGEST_VALUE = 160
 class Difference:
     """One field. A value that is None is missing.
 
-    :param fixed: why AEP does not change it, and the way round; empty where it can be changed
+    :param fixed: why AEP does not change it, and the way round; empty if it can be changed
     """
 
     field: str
     existing: Any
-    wanted: Any
+    desired: Any
     fixed: str = ""
 
     def __str__(self) -> str:
-        return f"`{self.field}`: existing {_shown(self.existing)}, wanted {_shown(self.wanted)}"
+        return f"`{self.field}`: existing {_shown(self.existing)}, desired {_shown(self.desired)}"
 
 
 def compare(
-    wanted: Fields,
+    desired: Fields,
     existing: Fields,
     *,
     fixed: Fixed = lambda _field, _existing: "",
     whole: Collection[str] = (),
     defaults: Fields | None = None,
 ) -> list[Difference]:
-    """The fields of ``wanted`` that ``existing`` does not have like that; dicts are compared by their keys.
+    """Return the fields of ``desired`` whose existing value differs. Dicts are compared key by key.
 
-    :param whole: dicts of which a key that only exists is a difference, too
-    :param defaults: what AEP means by a field that it does not show
+    :param whole: the dicts of which a key that exists and is not desired is a difference
+    :param defaults: the values of fields that AEP does not show
     """
     found = []
-    for field, here, there in _pairs(wanted, existing, whole):
+    for field, here, there in _pairs(desired, existing, whole):
         if there is None and defaults is not None:
             there = defaults.get(field)
         if normal(here) != normal(there):
@@ -61,14 +60,14 @@ def compare(
 
 
 def listed(differences: Sequence[Difference]) -> str:
-    """Each with both values, for a log or an error."""
+    """Return the differences in words, each with both values, for a log or an error."""
     rest = len(differences) - _MOST_TOLD
     told = [str(one) for one in differences[:_MOST_TOLD]]
     return "; ".join([*told, f"and {rest} more"] if rest > 0 else told)
 
 
 def normal(value: Any) -> Any:
-    """A value as AEP may store it: numbers and booleans as texts, nothing for what is missing in a dict."""
+    """Return a value as AEP may store it: numbers and booleans as texts, dicts without missing values."""
     if isinstance(value, Mapping):
         return {str(key): normal(one) for key, one in value.items() if one is not None}
     if isinstance(value, list | tuple):
@@ -79,8 +78,8 @@ def normal(value: Any) -> Any:
     return text.lower() if text is not None and text.lower() in ("true", "false") else text
 
 
-def _pairs(wanted: Fields, existing: Fields, whole: Collection[str]) -> Iterator[tuple[str, Any, Any]]:
-    for name, here in wanted.items():
+def _pairs(desired: Fields, existing: Fields, whole: Collection[str]) -> Iterator[tuple[str, Any, Any]]:
+    for name, here in desired.items():
         there = existing.get(name)
         if not isinstance(here, Mapping):
             if here is not None:
@@ -104,7 +103,7 @@ DEFAULTS = {
     "schedule.backfill": True,
     "options.errorDiagnosticsEnabled": False,
 }
-"""Defaults of the flow specs, for fields that are not shown."""
+"""Defaults of the flow specs, for fields that AEP does not show."""
 
 _SCHEDULE = {
     "frequency": "frequency",
@@ -113,12 +112,14 @@ _SCHEDULE = {
     "backfill": "backfill",
 }
 _KINDS = {"table": "table", "file": "file", "folder": "file", "rest": "resource", "stream": "stream"}
-_ANEW = (
+_CREATE_ANOTHER = (
     "Choose another `name` (of a task group another `dataflow`), or delete the dataflow first with "
     "DeleteDataflowOperator."
 )
-_STARTED = f"AEP does not change `start` and `backfill` of a dataflow once its start has passed. {_ANEW}"
-_ONCE = f"AEP does not change a dataflow that runs once into one that recurs, nor back. {_ANEW}"
+_STARTED = (
+    f"AEP does not change `start` and `backfill` of a dataflow once its start has passed. {_CREATE_ANOTHER}"
+)
+_ONCE = f"AEP does not change a dataflow that runs once into one that recurs, nor back. {_CREATE_ANOTHER}"
 _MILLISECONDS = 100_000_000_000
 ENDS_FIXED = (
     "A dataflow does not take over changes of its source and target connection. Choose another `name` (of a "
@@ -128,7 +129,7 @@ ENDS_FIXED = (
 
 
 def flow_fields(item: Item) -> dict[str, Any]:
-    """A dataflow's, its description and mapping apart."""
+    """Return the fields of a dataflow, without its description and mapping."""
     schedule = item.get("scheduleParams") or {}
     copy = _transformation(item, "Copy")[1]
     shown = {name: schedule.get(adobes) for name, adobes in _SCHEDULE.items()}
@@ -142,9 +143,9 @@ def flow_fields(item: Item) -> dict[str, Any]:
     }
 
 
-def why_fixed(item: Item, wanted: Item, field: str, now: float) -> str:
-    """Why a field of a dataflow cannot be changed, and the way round; empty where it can be."""
-    existing, fields = flow_fields(item)["schedule"], flow_fields(wanted)["schedule"]
+def why_fixed(item: Item, desired: Item, field: str, now: float) -> str:
+    """Return why a field of a dataflow cannot be changed, and the way round; empty if it can be changed."""
+    existing, fields = flow_fields(item)["schedule"], flow_fields(desired)["schedule"]
     once = {str(one["frequency"] or "once").lower() == "once" for one in (existing, fields)}
     if len(once) > 1 and field.startswith(("schedule.", "delta_column")):
         return _ONCE
@@ -152,35 +153,35 @@ def why_fixed(item: Item, wanted: Item, field: str, now: float) -> str:
     return _STARTED if started and field in ("schedule.start", "schedule.backfill") else ""
 
 
-def flow_operations(item: Item, wanted: Item, changed: Collection[str]) -> list[dict[str, Any]]:
-    """The patch that brings the changed fields of a dataflow to what is wanted."""
+def flow_operations(item: Item, desired: Item, changed: Collection[str]) -> list[dict[str, Any]]:
+    """Return the patch that gives the changed fields of a dataflow their desired values."""
     operations = []
-    schedule, shown = wanted.get("scheduleParams") or {}, item.get("scheduleParams") or {}
+    schedule, shown = desired.get("scheduleParams") or {}, item.get("scheduleParams") or {}
     for name, adobes in _SCHEDULE.items():
         if f"schedule.{name}" in changed:
             operations.append(_put(f"/scheduleParams/{adobes}", schedule[adobes], adobes in shown))
     for name, field in (("Copy", "delta_column"), ("Mapping", "mapping")):
         if any(one.startswith(f"{field}.") for one in changed):
-            index, new = _transformation(item, name)[0], _transformation(wanted, name)[1]
+            index, new = _transformation(item, name)[0], _transformation(desired, name)[1]
             place = "-" if index is None else str(index)
             value = {"name": name, "params": dict(new)}
             operations.append(_put(f"/transformations/{place}", value, index is not None))
     options = {
         one.partition(".")[2]: value
         for one in sorted(changed)
-        if one.startswith("options.") and (value := wanted["options"].get(one.partition(".")[2])) is not None
+        if one.startswith("options.") and (value := desired["options"].get(one.partition(".")[2])) is not None
     }
     if options and not item.get("options"):
         operations.append(_put("/options", options, False))
     elif options:
         operations += [_put(f"/options/{name}", value, False) for name, value in options.items()]
     if "labels" in changed:
-        operations.append(_put("/labels", wanted["labels"], "labels" in item))
+        operations.append(_put("/labels", desired["labels"], "labels" in item))
     return operations
 
 
 def used_mapping_set(item: Item) -> dict[str, Any] | None:
-    """``{"id", "version"}`` of the mapping set that a dataflow uses, None without one."""
+    """Return ``{"id", "version"}`` of the mapping set that a dataflow uses, None without one."""
     params = _transformation(item, "Mapping")[1]
     if not is_id(params.get("mappingId")):
         return None
@@ -188,9 +189,9 @@ def used_mapping_set(item: Item) -> dict[str, Any] | None:
 
 
 def source_fields(item: Item, kind: str) -> dict[str, Any]:
-    """A source connection's, by the parameter that says what of the source is brought in.
+    """Return the fields of a source connection: its source object and its columns.
 
-    :param kind: of the place in the source, such as ``table``
+    :param kind: of the source object, such as ``table``
     """
     params = dict(item.get("params") or {})
     columns = params.pop("columns", None)
@@ -203,14 +204,17 @@ def source_fields(item: Item, kind: str) -> dict[str, Any]:
 
 
 def shown_source_fields(item: Item, kind: str, said: Item) -> dict[str, Any]:
-    """Return the fields of an existing one: without columns it brings in all, and types may be missing."""
-    shown, wanted = source_fields(item, kind), said["columns"]
-    named = {name: known or wanted.get(name) or "unknown" for name, known in shown["columns"].items()}
-    return {**shown, "columns": (named or wanted) if wanted else {}}
+    """Return the fields of an existing source connection.
+
+    Without columns, it ingests all columns. Types may be missing.
+    """
+    shown, desired = source_fields(item, kind), said["columns"]
+    named = {name: known or desired.get(name) or "unknown" for name, known in shown["columns"].items()}
+    return {**shown, "columns": (named or desired) if desired else {}}
 
 
 def schema_of_target(item: Item) -> str | None:
-    """The ``$id`` of a target connection's schema, where it is shown."""
+    """Return the ``$id`` of a target connection's schema, if it is shown."""
     data = item.get("data")
     schema = data.get("schema") if isinstance(data, Mapping) else None
     found = schema.get("id") if isinstance(schema, Mapping) else None

@@ -1,8 +1,8 @@
 """Mapping sets: which column of a table goes to which field of a schema (Adobe's Data Prep OpenAPI).
 
-A mapping is given, or made by name: names are compared without case, blanks, ``_``, ``-`` and ``.``, so that
-``Product_Id``, ``productId`` and ``product id`` are one. Nothing is guessed: a column that fits no field, or
-several alike, is told and left out.
+A mapping is given, or made by name. Names are compared without case, blanks, ``_``, ``-`` and ``.``, so that
+``Product_Id``, ``productId`` and ``product id`` are the same. Nothing is guessed: a column that fits no field
+or several fields equally well is left out, with the reason.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SCHEMA_TYPE = "application/vnd.adobe.xed-full+json;version=1"
 PAGE_SIZE = 100
 _MOST_TOLD = 30
 _COLUMN = ("attribute", "text/x.schema-path")
-"""The name in the OpenAPI and the data prep guide of a mapping that takes a column as it is."""
+"""The type of a mapping that copies a column unchanged, in the OpenAPI and in the data prep guide."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def replace_mapping_set(mapping_set_id: object, body: Mapping[str, Any]) -> Call
 
 
 def read_page(document: object, what: str) -> list[dict[str, Any]]:
-    """The mapping sets of one page, which are whole."""
+    """Return the mapping sets of one page, each with its mappings."""
     data = document.get("data") if isinstance(document, Mapping) else None
     if isinstance(data, list) and all(isinstance(item, dict) for item in data):
         return data
@@ -56,9 +56,9 @@ def read_mapping_set(document: object, what: str) -> dict[str, Any]:
 
 
 def mapping_set_body(schema_id: str, pairs: Mapping[str, str]) -> dict[str, Any]:
-    """The OpenAPI's body. (The collect tutorials print an older one, with ``xdmSchema``.)
+    """Return the OpenAPI's body. (The collect tutorials print an older one, with ``xdmSchema``.)
 
-    The name says what the mapping set does, so that one of the same content is found by it.
+    The name holds a hash of the content, so that a mapping set of the same content is found by its name.
     """
     body: dict[str, Any] = {
         "outputSchema": {"schemaRef": {"id": schema_id, "contentType": SCHEMA_TYPE}},
@@ -71,7 +71,7 @@ def mapping_set_body(schema_id: str, pairs: Mapping[str, str]) -> dict[str, Any]
 
 
 def schema_of(item: Mapping[str, Any]) -> str | None:
-    """The ``$id`` of the schema that a mapping set leads to, in either document's words."""
+    """Return the ``$id`` of the schema that a mapping set maps to, in either document's words."""
     output = item.get("outputSchema")
     reference = output.get("schemaRef") if isinstance(output, Mapping) else None
     found = reference.get("id") if isinstance(reference, Mapping) else item.get("xdmSchema")
@@ -79,7 +79,7 @@ def schema_of(item: Mapping[str, Any]) -> str | None:
 
 
 def fields_of(item: Mapping[str, Any]) -> dict[str, str]:
-    """Read the source of each field, a column or an expression with its kind, in either document's words."""
+    """Return the source of each field, in either document's words: a column or a typed expression."""
     found = {}
     for one in item.get("mappings") or []:
         source = one.get("source", one.get("sourceAttribute"))
@@ -95,13 +95,13 @@ def same_content(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 
 
 def content_hash(body: Mapping[str, Any]) -> str:
-    """sha256 of what a mapping set does, whatever the order of its mappings."""
+    """Return the sha256 of a mapping set's content, independent of the order of its mappings."""
     mappings = sorted(json.dumps(mapping, sort_keys=True) for mapping in body["mappings"])
     return hashlib.sha256(json.dumps([body["outputSchema"], mappings], sort_keys=True).encode()).hexdigest()
 
 
 def read_created(document: object, what: str) -> dict[str, Any]:
-    """``{"id", "version"}`` of a mapping set."""
+    """Return ``{"id", "version"}`` of a mapping set."""
     if isinstance(document, Mapping):
         own, version = document.get("id"), document.get("version", 0)
         if isinstance(own, str) and re.fullmatch(r"[A-Za-z0-9-]{1,128}", own) and isinstance(version, int):
@@ -125,10 +125,10 @@ MAPPING_SETS = Collection(
 
 
 def check_mapping(mapping: object, columns: Sequence[str] | None, fields: Iterable[str]) -> Mapped:
-    """A given mapping, ``{column: field's dotted path}``, against table and schema.
+    """Check a given mapping, ``{column: field's dotted path}``, against table and schema.
 
-    :param columns: the table's columns, None where they are not known
-    :raises AepConfigError: naming every column and every field that there is not
+    :param columns: the table's columns, None if they are unknown
+    :raises AepConfigError: it names columns or fields that do not exist; the error names them
     """
     pairs = dict(mapping) if isinstance(mapping, Mapping) else {}
     if not pairs or not all(
@@ -149,13 +149,13 @@ def check_mapping(mapping: object, columns: Sequence[str] | None, fields: Iterab
 
 
 def map_by_name(columns: Sequence[str], fields: Iterable[str], own: str) -> Mapped:
-    """A mapping made by name.
+    """Map columns to fields by name.
 
-    A field is meant by its last name or by its whole path, with or without the tenant's namespace. The exact
-    name goes before a folded one, the tenant's own field before a standard one.
+    A column names a field by its last name or by its whole path, with or without the tenant's namespace. The
+    exact name has priority over a folded name, the tenant's own field over a standard field.
 
     :param own: the tenant's namespace, such as ``_acme``
-    :raises AepConfigError: nothing maps, naming every column
+    :raises AepConfigError: no column maps; the error names every column
     """
     paths = sorted(fields)
     pairs: dict[str, str] = {}
@@ -180,12 +180,12 @@ def map_by_name(columns: Sequence[str], fields: Iterable[str], own: str) -> Mapp
 
 
 def fold(name: str) -> str:
-    """A name without case and without what separates its words."""
+    """Return a name in lower case and without the characters between its words."""
     return re.sub(r"[\W_]+", "", name).casefold()
 
 
 def told(left_out: Mapping[str, str]) -> str:
-    """Every column left out, with its reason: for the log, so not cut."""
+    """Return every column that was left out with its reason. It is for the log, so it is not shortened."""
     return "; ".join(f"{name!r} ({reason})" for name, reason in left_out.items())
 
 
@@ -196,7 +196,7 @@ def _best(name: str, paths: Sequence[str], own: str) -> list[str]:
 
 
 def _rank(name: str, path: str, own: str) -> int | None:
-    """How well a path fits a column: 0 best, None not at all."""
+    """Return how well a path fits a column: 0 is best, None means not at all."""
     inner = path.removeprefix(f"{own}.")
     ours = inner != path
     last = inner.rpartition(".")[2]

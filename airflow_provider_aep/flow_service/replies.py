@@ -52,7 +52,7 @@ _IMS_ERROR = re.compile(r"[a-z]+(_[a-z]+)+")  # invalid_client; other services p
 
 
 def read_json(body: bytes, content_type: str, what: str) -> Any:
-    """The JSON of a successful reply; anything else is an :class:`AepReplyError` that says what came."""
+    """Return the JSON of a successful reply. :raises AepReplyError: it is not JSON, with what it is"""
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
@@ -71,7 +71,7 @@ def describe(body: bytes, content_type: str) -> str:
         return f"an HTML page ({len(body)} bytes)"
     if _parses(body):
         return "JSON without a message"
-    return f"{len(body)} bytes of broken JSON" if "json" in kind else f"{len(body)} bytes that are no JSON"
+    return f"{len(body)} bytes of broken JSON" if "json" in kind else f"{len(body)} bytes that are not JSON"
 
 
 def _parses(body: bytes) -> bool:
@@ -83,7 +83,7 @@ def _parses(body: bytes) -> bool:
 
 
 def read_object(document: object, what: str) -> dict[str, Any]:
-    """A JSON object."""
+    """Return the reply. :raises AepReplyError: it is not a JSON object"""
     if isinstance(document, dict):
         return document
     raise AepReplyError.with_advice(
@@ -92,7 +92,7 @@ def read_object(document: object, what: str) -> dict[str, Any]:
 
 
 def read_items(document: object, what: str) -> list[dict[str, Any]]:
-    """The entities of a list: ``{"items": [...]}``, or a bare array where some documents print one."""
+    """Return the entities of a list: ``{"items": [...]}``, or a bare array as some documents print it."""
     items = document.get("items") if isinstance(document, dict) else document
     if isinstance(items, list) and all(isinstance(item, dict) for item in items):
         return items
@@ -100,7 +100,7 @@ def read_items(document: object, what: str) -> list[dict[str, Any]]:
 
 
 def read_item(document: object, what: str) -> dict[str, Any]:
-    """The one entity of a look-up by id: an envelope of one even for one id, or bare."""
+    """Return the one entity of a GET by id: alone or in an envelope."""
     if isinstance(document, dict) and "items" not in document and "id" in document:
         return document
     items = read_items(document, what)
@@ -110,7 +110,7 @@ def read_item(document: object, what: str) -> dict[str, Any]:
 
 
 def read_created_id(document: object, what: str) -> str:
-    """The id of what a POST made: ``{"id", "etag"}``, bare or in an envelope."""
+    """Return the id of a new entity: ``{"id", "etag"}``, alone or in an envelope."""
     item = document
     if isinstance(document, dict) and isinstance(document.get("items"), list) and document["items"]:
         item = document["items"][0]
@@ -121,12 +121,12 @@ def read_created_id(document: object, what: str) -> str:
 
 
 def without_secrets(item: Mapping[str, Any]) -> dict[str, Any]:
-    """An entity without its ``auth``: even the partial view of credentials stays out of XCom."""
+    """Return an entity without its ``auth``: even the partial view of credentials stays out of XCom."""
     return {key: value for key, value in item.items() if key != "auth"}
 
 
 def auth_of(item: Mapping[str, Any]) -> tuple[str | None, dict[str, Any]]:
-    """How a base connection authenticates, and what is shown of its parameters."""
+    """Return a base connection's authentication type, and the parameters that AEP shows."""
     auth = item.get("auth")
     name, params = (auth.get("specName"), auth.get("params")) if isinstance(auth, Mapping) else (None, None)
     return name if isinstance(name, str) else None, dict(params) if isinstance(params, Mapping) else {}
@@ -143,10 +143,11 @@ def error_from_reply(
     scrub: Callable[[str], str],
     permissions: str = FOR_SOURCES,
 ) -> AepStatusError | AepReplyError:
-    """The typed error of an error reply; a 4xx in HTML is a proxy's, or some other server's.
+    """Return the typed error of an error reply. A 4xx in HTML comes from a proxy or another server.
 
-    ``scrub`` takes known secrets out of the server's words; ``now`` (epoch seconds) is for a
-    ``Retry-After`` that is a date; ``permissions`` are those that a 403 advises.
+    :param now: epoch seconds, for a ``Retry-After`` that is a date
+    :param scrub: replaces known secrets in the server's words
+    :param permissions: the permissions that the advice of a 403 names
     """
     if status < 500 and status != 429 and "html" in headers.get("content-type", "").lower():
         return AepReplyError(
@@ -178,7 +179,7 @@ def error_from_reply(
 
 
 def _clock_difference(date: str | None, now: float) -> str:
-    """A sentence where the clock of the service (``Date``) is ahead of this worker's, else nothing."""
+    """Return a sentence if the clock of the service (``Date``) is ahead of this worker's, else nothing."""
     answered = epoch_of_http_date(date)
     ahead = 0 if answered is None else round(answered - now)
     if ahead <= _CLOCK_TOLERANCE:
@@ -191,9 +192,9 @@ def _clock_difference(date: str | None, now: float) -> str:
 
 
 def is_missing_spec(error: AepStatusError) -> bool:
-    """Return whether Flow Service does not offer a connection spec: 404, 1413-400, or the older words.
+    """Return whether Flow Service does not offer a connection spec: 404, 1413-400, or the older text.
 
-    A 404 of the sandbox (2100-404 and its kin) says nothing of the spec.
+    A 404 of the sandbox (2100-404 and similar) says nothing about the spec.
     """
     number = (error.code or "").rpartition("FLOW-")[2]
     if isinstance(error, AepNotFoundError):
@@ -222,12 +223,14 @@ def _loads(body: bytes) -> dict[str, Any]:
 
 
 def _code(document: Mapping[str, Any], scrub: Callable[[str], str]) -> str | None:
-    """``FLOW-1404-412`` out of ``type``, ``403025`` (text or number) out of ``error_code``, or IMS's word."""
+    """Return the code in ``type`` (``FLOW-1404-412``), in ``error_code`` (``403025``), or that of IMS."""
     if (code := document.get("error_code")) is not None and isinstance(code, str | int):
         return _scrubbed(_word(str(code)), scrub)
     kind = document.get("type")
     if isinstance(kind, str) and "/errors/" in kind:
-        return _word(scrub(kind).rsplit("/", 1)[1])  # what is cut off a secret would not be known for one
+        return _word(
+            scrub(kind).rsplit("/", 1)[1]
+        )  # scrub before cutting: a part of a secret is not recognized
     return _scrubbed(_word(document.get("error")), scrub)
 
 
@@ -247,7 +250,7 @@ def _scrubbed(value: str | None, scrub: Callable[[str], str]) -> str | None:
 
 
 def _word(value: object) -> str | None:
-    """A short identifier out of a reply, or None: what is long or odd is no identifier."""
+    """Return a short identifier of a reply, or None if the value is long or has odd characters."""
     if isinstance(value, str) and 0 < len(value) <= 100 and value.isprintable() and " " not in value:
         return value
     return None
@@ -258,10 +261,10 @@ MAX_REPLY = 32 * 1024 * 1024
 
 
 def unpacked(content: bytes, encoding: str, what: str) -> bytes:
-    """A body by its ``Content-Encoding``: gzip or zlib, at most :data:`MAX_REPLY` bytes; a bomb stays small.
+    """Return a body unzipped by its ``Content-Encoding``, gzip or zlib, up to :data:`MAX_REPLY` bytes.
 
-    :raises AepReplyError: another encoding, too large, or broken off
-    :raises zlib.error: it is no gzip or zlib
+    :raises AepReplyError: it has another encoding, is too large, or ends too early
+    :raises zlib.error: it is not gzip or zlib
     """
     encoding = encoding.strip().lower()
     if not content or encoding in ("", "identity"):
@@ -278,7 +281,7 @@ def unpacked(content: bytes, encoding: str, what: str) -> bytes:
 
 
 def too_large(what: str) -> AepReplyError:
-    """The error of a body without end."""
+    """Return the error of a body that is too large."""
     return AepReplyError(
         f"{what}: the reply is larger than {MAX_REPLY // 1024 // 1024} MiB and was not read further. "
         "Something else than Adobe may answer: check `host` of the AEP connection.",
@@ -287,7 +290,7 @@ def too_large(what: str) -> AepReplyError:
 
 
 def endless(what: str) -> AepReplyError:
-    """The error of a list whose pages repeat themselves."""
+    """Return the error of a list that has no end."""
     return AepReplyError(
         f"{what}: the pages of the list do not come to an end. Something in front of the service may repeat "
         "one reply: check `host` of the AEP connection and the proxy settings.",
@@ -296,10 +299,10 @@ def endless(what: str) -> AepReplyError:
 
 
 def redirected(what: str, status: int) -> AepReplyError:
-    """The error of a redirect."""
+    """Return the error of a redirect."""
     return AepReplyError(
         f"{what} was answered with a redirect ({status}), which is not followed, so that the access token "
-        "stays home. Set `host` of the AEP connection to the API's own address.",
+        "is not sent elsewhere. Set `host` of the AEP connection to the API's own address.",
         status=status,
         retryable=False,
     )
@@ -319,7 +322,7 @@ _REFUSED = {"disabled", "disabling", "draft", "failed"}
 
 
 def readiness(state: object) -> Readiness:
-    """Sort a state. One that is not known counts as coming: waiting is bounded, guessing is not."""
+    """Return the meaning of a state. An unknown state counts as coming, since the wait has a time limit."""
     text = "" if state is None else str(state).strip().lower()
     if text in _READY:
         return Readiness.READY

@@ -1,11 +1,11 @@
 """Schema Registry: its requests and replies (Adobe's OpenAPI and guide), and the bodies of XDM schemas.
 
-The ``Accept`` header decides what a reply shows, and without one of the registry's own types there is no
-reply: a list takes a type without version, a look-up a type with version.
+The ``Accept`` header decides what a reply shows. It must be one of the registry's own types: without a
+version for a list, with a version for a GET by id.
 
-A schema is one class and some field groups; a table's columns become a field group. Own fields are under the
-tenant's namespace, ``_{TENANT}``. Titles are unique over all kinds of resources. Once data may exist, fields
-are only ever added.
+A schema is one class and some field groups. A table's columns become a field group. The tenant's own fields
+are in its namespace, ``_{TENANT}``. Titles are unique over all kinds of resources. Once data may exist,
+fields can only be added.
 """
 
 from __future__ import annotations
@@ -38,17 +38,17 @@ _IN_IDS = {"schema": ("schemas",), "field group": ("mixins", "fieldgroups")}
 
 
 def check_resource_id(value: object, parameter: str) -> str:
-    """The ``$id`` of a resource, which is a URL such as ``https://ns.adobe.com/xdm/context/profile``."""
+    """Check the ``$id`` of a resource, a URL such as ``https://ns.adobe.com/xdm/context/profile``."""
     if isinstance(value, str) and is_resource_id(value):
         return value
     raise AepConfigError(
-        f"`{parameter}` is no $id of the Schema Registry. It looks like https://ns.adobe.com/xdm/context/profile.",
+        f"`{parameter}` is not a $id of the Schema Registry, such as https://ns.adobe.com/xdm/context/profile.",
         parameter=parameter,
     )
 
 
 def find_resource_id(text: str) -> str | None:
-    """The first ``$id`` in an error's words."""
+    """Return the first ``$id`` in the text of an error."""
     match = _RESOURCE_ID.search(text)
     return match.group(0) if match else None
 
@@ -59,17 +59,17 @@ def is_of_kind(resource_id: str, kind: str) -> bool:
 
 
 def alt_id(resource_id: str) -> str:
-    """``meta:altId`` of a ``$id``. It stands in paths, since proxies take offence at escaped slashes."""
+    """Return ``meta:altId`` of a ``$id``. It is used in paths, since proxies can refuse escaped slashes."""
     return "_" + resource_id.removeprefix("https://ns.adobe.com/").replace("/", ".")
 
 
 def stats() -> Call:
-    """``GET /stats``, which tells the tenant's id."""
+    """``GET /stats``, which shows the tenant's id."""
     return Call("GET", "/stats")
 
 
 def read_results(document: object, what: str) -> list[dict[str, Any]]:
-    """The resources of one page."""
+    """Return the resources of one page."""
     results = read_object(document, what).get("results")
     if isinstance(results, list) and all(isinstance(item, dict) for item in results):
         for item in results:
@@ -91,7 +91,7 @@ def next_start(document: Mapping[str, Any]) -> str | None:
 
 
 def read_resource_id(document: object, what: str) -> str:
-    """The ``$id`` of what a POST made, or of what a list shows."""
+    """Return the ``$id`` of a new resource or of a list's item."""
     resource_id = document.get("$id") if isinstance(document, Mapping) else None
     if is_resource_id(resource_id):
         return str(resource_id)
@@ -155,7 +155,7 @@ def check_same_class(item: Mapping[str, Any], collection: Collection, title: str
 PROFILE = "https://ns.adobe.com/xdm/context/profile"
 EVENT = "https://ns.adobe.com/xdm/context/experienceevent"
 CLASSES = {"record": PROFILE, "profile": PROFILE, "time-series": EVENT, "experienceevent": EVENT}
-"""Words for the two standard classes; a class of one's own is named by its ``$id``."""
+"""Words for the two standard classes. Any other class is named by its ``$id``."""
 
 Field = dict[str, Any]
 
@@ -175,20 +175,20 @@ _BY_TYPE: dict[str, Field] = {
 
 
 def check_class(value: object) -> str:
-    """A class by its ``$id``, or by one of the words of :data:`CLASSES`."""
+    """Check a class: a ``$id``, or one of the words of :data:`CLASSES`."""
     word = value.strip().lower() if isinstance(value, str) else ""
     return CLASSES.get(word) or check_resource_id(value, "class_id")
 
 
 def check_groups(value: object) -> list[str]:
-    """The ``$id`` of field groups that stand."""
+    """Check a list of the ``$id`` of existing field groups."""
     if isinstance(value, list | tuple):
         return [check_resource_id(one, "field_groups") for one in value]
     raise AepConfigError("`field_groups` must be a list of field groups' $ids.", parameter="field_groups")
 
 
 def merge_columns(columns: object) -> list[Field]:
-    """The columns of one table or of several: what ``InspectTableOperator`` returns, or a list of that.
+    """Return the columns of one table or of several: a result of ``InspectTableOperator``, or a list of them.
 
     :raises AepConfigError: two tables have a column of the same name and of different types
     """
@@ -201,7 +201,7 @@ def merge_columns(columns: object) -> list[Field]:
     for column in found:
         name = column["name"]
         if not isinstance(name, str):
-            raise _wrong_columns(f"has a name that is no text: {name!r}")
+            raise _wrong_columns(f"has a name that is not a text: {name!r}")
         known = by_name.setdefault(name, column)
         if field_of(known) != field_of(column):
             raise _wrong_columns(
@@ -211,12 +211,12 @@ def merge_columns(columns: object) -> list[Field]:
 
 
 def field_name(column: str) -> str:
-    """Name the field of a column: dots, blanks and the like become ``_``, none at the beginning."""
+    """Name the field of a column: dots, blanks and the like become ``_``, but not at the beginning."""
     return re.sub(r"[^A-Za-z0-9_-]+", "_", column).lstrip("_-").rstrip("_") or "field"
 
 
 def field_of(column: Mapping[str, Any]) -> Field:
-    """A column's XDM type: what the source says, else told by its own type, else a text."""
+    """Return a column's XDM type: the one that the source shows, else that of its own type, else a text."""
     xdm = column.get("xdm")
     if isinstance(xdm, Mapping) and isinstance(xdm.get("type"), str):
         field = {key: xdm[key] for key in _KEPT if key in xdm}
@@ -225,7 +225,7 @@ def field_of(column: Mapping[str, Any]) -> Field:
 
 
 def fields_of(columns: Sequence[Mapping[str, Any]]) -> dict[str, Field]:
-    """The fields that hold the columns, by name.
+    """Return the fields that hold the columns, by name.
 
     :raises AepConfigError: two columns would become the same field
     """
@@ -241,17 +241,17 @@ def fields_of(columns: Sequence[Mapping[str, Any]]) -> dict[str, Field]:
 
 
 def namespace(tenant: str) -> str:
-    """The field under which all fields of a tenant stand."""
+    """Return the field that holds all fields of a tenant."""
     return f"_{tenant}"
 
 
 def namespace_of(schema_id: str) -> str:
-    """The namespace of the tenant whose schema it is: the first step of its ``$id``."""
+    """Return the namespace of a schema's tenant: the first step of its ``$id``."""
     return namespace(schema_id.removeprefix("https://ns.adobe.com/").partition("/")[0])
 
 
 def group_body(*, title: str, class_id: str, tenant: str, fields: Mapping[str, Field]) -> Field:
-    """A field group for a class, with fields of the tenant's."""
+    """Return the body of a field group for a class, with fields of the tenant."""
     own = {namespace(tenant): {"type": "object", "properties": dict(fields)}}
     return {
         "type": "object",
@@ -264,7 +264,7 @@ def group_body(*, title: str, class_id: str, tenant: str, fields: Mapping[str, F
 
 
 def schema_body(*, title: str, description: str | None, class_id: str, groups: Sequence[str]) -> Field:
-    """A schema of a class and field groups. The description is required, so it may be empty."""
+    """Return the body of a schema of a class and field groups. The description is required."""
     return {
         "type": "object",
         "title": title,
@@ -279,36 +279,39 @@ def references(item: Mapping[str, Any]) -> list[str]:
     return [str(ref) for part in parts if (ref := part.get("$ref", part.get("$ref ")))]
 
 
-def added_references(item: Mapping[str, Any], wanted: Sequence[str]) -> list[Field]:
-    """The patch that adds what a schema lacks; what it has besides stays."""
-    missing = [reference for reference in wanted if reference not in references(item)]
+def added_references(item: Mapping[str, Any], desired: Sequence[str]) -> list[Field]:
+    """Return the patch that adds missing references to a schema. Nothing is removed."""
+    missing = [reference for reference in desired if reference not in references(item)]
     return [{"op": "add", "path": "/allOf/-", "value": {"$ref": reference}} for reference in missing]
 
 
-def added_fields(item: Mapping[str, Any], tenant: str, wanted: Mapping[str, Field]) -> list[Field]:
-    """The patch that adds the fields a field group lacks.
+def added_fields(item: Mapping[str, Any], tenant: str, desired: Mapping[str, Field]) -> list[Field]:
+    """Return the patch that adds missing fields to a field group.
 
-    :raises EntityExistsError: a field stands with another type, which the registry does not let change
+    :raises EntityExistsError: a field exists with another type, which the registry does not change
     """
     path, own = _tenant_fields(item, tenant)
-    for name, field in wanted.items():
+    for name, field in desired.items():
         if name in own and own[name].get("type") != field["type"]:
             raise EntityExistsError(
                 f"The field group {item.get('title')!r} ({item.get('$id')}) has field {name!r} as "
                 f"{_words(own[name])}, the column is {_words(field)}. A field's type cannot be changed: "
                 "choose another `name`."
             )
-    missing = {name: field for name, field in wanted.items() if name not in own}
+    missing = {name: field for name, field in desired.items() if name not in own}
     return [{"op": "add", "path": f"{path}/{name}", "value": field} for name, field in missing.items()]
 
 
 def own_fields(item: Mapping[str, Any], tenant: str) -> dict[str, Field]:
-    """The tenant's own fields of a field group. :raises EntityExistsError: it was not made for columns"""
+    """Return the tenant's own fields of a field group.
+
+    :raises EntityExistsError: the field group was not created for columns
+    """
     return _tenant_fields(item, tenant)[1]
 
 
 def types_of(fields: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    """The type of each field, in words."""
+    """Return the type of each field, in words."""
     return {name: _words(field) for name, field in fields.items()}
 
 
@@ -323,7 +326,7 @@ def why_fixed(_item: Mapping[str, Any], field: str, existing: Any) -> str:
 
 
 def leaves(properties: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Field]]:
-    """Every field that holds a value, by its dotted path; an array counts as one."""
+    """Yield every field that holds a value, by its dotted path. An array counts as one field."""
     for name, node in properties.items():
         here = f"{above}.{name}" if above else str(name)
         if isinstance(node, Mapping) and isinstance(node.get("properties"), Mapping):
@@ -346,7 +349,7 @@ def _tenant_fields(item: Mapping[str, Any], tenant: str) -> tuple[str, dict[str,
             return place, dict(own.get("properties") or {})
     raise EntityExistsError(
         f"The field group {item.get('title')!r} ({item.get('$id')}) has no fields under {namespace(tenant)}: "
-        "it was not made for columns. Choose another `name`."
+        "it was not created for columns. Choose another `name`."
     )
 
 

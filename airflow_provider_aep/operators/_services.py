@@ -1,6 +1,6 @@
-"""Services of the reconciler for each kind of entity, and a task's memory: imported when a task executes.
+"""The service of the reconciler for entities of any collection, and a task's memory.
 
-They import hooks, and thereby HTTP libraries, so no DAG file may import this module when it is parsed.
+This module imports hooks and thereby HTTP libraries, so it is imported only when a task executes.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ _NOTES = ("id", "version", "since", "ends")
 
 
 class TaskMemory:
-    """Airflow 3.3's task state store, as far as there is one.
+    """A task's record in the task state store of Airflow 3.3. Earlier versions have no store.
 
-    A record counts only for the same identity and the same ``max_tries``: that number grows when a task is
-    cleared, and a cleared task starts fresh where a retried one goes on.
+    A record counts only for the same identity and the same ``max_tries``. That number grows when a task is
+    cleared: a cleared task starts fresh, a retried task continues.
 
-    :param decides: whether a store that fails is an error (:class:`TaskStoreError`). A create finds what
-        exists without the store; a run does not
-    :param for_good: whether a record counts after a clear, too
+    :param decides: whether a failure of the store is an error (:class:`TaskStoreError`). A create lists what
+        exists and needs no store; a run needs it
+    :param for_good: whether a record counts after a clear as well
     """
 
     def __init__(
@@ -58,11 +58,11 @@ class TaskMemory:
 
     @property
     def lasts(self) -> bool:
-        """Whether there is a memory at all."""
+        """Whether Airflow has a task state store."""
         return self._store is not None
 
     def recall(self) -> str | None:
-        """The id that an earlier try kept."""
+        """Return the id that an earlier try kept, or None."""
         known = self.read().get("id")
         return known if isinstance(known, str) else None
 
@@ -71,7 +71,7 @@ class TaskMemory:
         self.write({"id": id})
 
     def read(self) -> dict[str, Any]:
-        """What an earlier try wrote, if it was about the same; else nothing.
+        """Return what an earlier try wrote for the same identity; else an empty dict.
 
         :return: after a clear ``{"cleared": id}``, the id that a try before the clear kept
         """
@@ -85,11 +85,11 @@ class TaskMemory:
         return {"cleared": notes["id"]} if same and "id" in notes else {}
 
     def write(self, notes: Mapping[str, Any]) -> None:
-        """Write notes, in place of earlier ones. No tuples: the store takes JSON. No secrets."""
+        """Replace the record's notes. They must be JSON, so no tuples, and hold no secrets."""
         self._try("write", lambda store: store.set(self._key, {**notes, **self._facts}))
 
     def forget(self) -> None:
-        """Leave nothing for later tries. A store that fails is only warned of: the try's own error counts."""
+        """Delete the record. A failure of the store is only logged: the try's own error is more important."""
         self._try("clear", lambda store: store.delete(self._key), decides=False)
 
     def _try(self, verb: str, action: Any, *, decides: bool | None = None) -> Any:
@@ -101,7 +101,7 @@ class TaskMemory:
             happened = f"Could not {verb} Airflow's task state store ({type(error).__name__})."
             if self._decides if decides is None else decides:
                 raise TaskStoreError.with_advice(happened) from error
-            self._log.warning("%s The task goes on without it.", happened)
+            self._log.warning("%s The task continues without it.", happened)
             return None
 
 

@@ -1,4 +1,4 @@
-"""What exists under the same name and differs from what is wanted: told, refused, or changed."""
+"""What exists under the same name and differs from what is desired: told, refused, or changed."""
 
 from __future__ import annotations
 
@@ -54,31 +54,31 @@ def changed(emulator: Emulator) -> list[tuple[str, str]]:
 
 
 DIFFERENT: dict[str, tuple[dict[str, Any], list[str], str]] = {
-    "interval": ({"schedule": {"frequency": "day", "interval": 2}}, ["schedule.interval"], "'1', wanted 2"),
+    "interval": ({"schedule": {"frequency": "day", "interval": 2}}, ["schedule.interval"], "'1', desired 2"),
     "frequency": (
         {"schedule": {"frequency": "hour", "interval": 1}},
         ["schedule.frequency"],
-        "'day', wanted 'hour'",
+        "'day', desired 'hour'",
     ),
     "delta column": (
         {"delta_column": "Product_Id"},
         ["delta_column.name"],
-        "'Create_Time', wanted 'Product_Id'",
+        "'Create_Time', desired 'Product_Id'",
     ),
     "date format": (
         {"delta_column": {"name": "Create_Time", "timezone": "UTC"}},
         ["delta_column.timezone"],
-        "none, wanted 'UTC'",
+        "none, desired 'UTC'",
     ),
-    "description": ({"description": "Each day"}, ["description"], "'Every day', wanted 'Each day'"),
+    "description": ({"description": "Each day"}, ["description"], "'Every day', desired 'Each day'"),
 }
 FIXED: dict[str, tuple[dict[str, Any], list[str], str]] = {
-    "start": ({"schedule": {**DAILY, "start": "2099-01-01"}}, ["schedule.start"], "wanted 4070908800"),
-    "backfill": ({"schedule": {**DAILY, "backfill": False}}, ["schedule.backfill"], "True, wanted False"),
+    "start": ({"schedule": {**DAILY, "start": "2099-01-01"}}, ["schedule.start"], "desired 4070908800"),
+    "backfill": ({"schedule": {**DAILY, "backfill": False}}, ["schedule.backfill"], "True, desired False"),
     "once": (
         {"schedule": {"frequency": "once"}, "delta_column": None},
         ["schedule.frequency"],
-        "'day', wanted 'once'",
+        "'day', desired 'once'",
     ),
 }
 EVERY = {**DIFFERENT, **FIXED}
@@ -88,7 +88,7 @@ EVERY = {**DIFFERENT, **FIXED}
 def test_reuse_tells_each_difference(
     pipeline: Pipeline, logged: Logged, options: dict[str, Any], fields: list[str], said: str
 ) -> None:
-    """In one warning, with field, existing and wanted value; nothing is changed."""
+    """In one warning, with field, existing and desired value; nothing is changed."""
     own = pipeline.dataflow(**PLAN)
     before = pipeline.hook.get_flow(own)
     logged()
@@ -163,7 +163,7 @@ def test_update_changes_what_can_be_changed(
     fields: list[str],
     said: str,
 ) -> None:
-    """By one PATCH; from then on it is as wanted, and nothing more is sent."""
+    """By one PATCH; from then on it is as desired, and nothing more is sent."""
     own = pipeline.dataflow(**PLAN)
     before = pipeline.hook.get_flow(own)
     emulator.forget_requests()
@@ -234,7 +234,7 @@ def test_a_dataflow_with_another_mapping_set(
     assert pipeline.dataflow(**{**PLAN, "mapping_set": other}) == own
     (line,) = warnings(logged())
     assert told(line) == ["mapping._emulator.Create_Time", "mapping._emulator.Description"]
-    assert "existing 'Create_Time', wanted 'Description'" in line
+    assert "existing 'Create_Time', desired 'Description'" in line
     assert pipeline.dataflow(if_exists="update", **{**PLAN, "mapping_set": other}) == own
     (params,) = [
         one["params"] for one in pipeline.hook.get_flow(own)["transformations"] if one["name"] == "Mapping"
@@ -281,7 +281,7 @@ class TestOfADataflow:
         log = logged()
         (line,) = warnings(log)
         assert told(line) == ["mapping._emulator.Description", "mapping._emulator.Create_Time"]
-        assert "existing 'Description', wanted none" in line
+        assert "existing 'Description', desired none" in line
         assert "not ingested" not in log
         assert changed(emulator) == []
 
@@ -353,7 +353,7 @@ def test_a_stream_s_parameters(emulator: Emulator, make_hook: MakeHook, path: Pa
     assert create("views") == own
     (line,) = warnings(logged())
     assert told(line) == ["stream.eventHubName"]
-    with unwrapped(errors.EntityDiffersError, match="'clicks', wanted 'views'"):
+    with unwrapped(errors.EntityDiffersError, match="'clicks', desired 'views'"):
         create("views", if_exists="update")
 
 
@@ -404,9 +404,9 @@ def test_a_schema(emulator: Emulator, make_hook: MakeHook, path: Path, logged: L
     assert create(columns=[some[0], {"name": "c", "type": "date"}], field_groups=[details]) == own
     (line,) = warnings(logged())
     assert f"`field_groups.{details}`: existing none" in line
-    assert "`columns.c`: existing none, wanted 'string (date)'" in line
+    assert "`columns.c`: existing none, desired 'string (date)'" in line
     assert "columns.b" not in line
-    with unwrapped(errors.EntityDiffersError, match=r"`columns\.b`: existing 'integer', wanted 'boolean'"):
+    with unwrapped(errors.EntityDiffersError, match=r"`columns\.b`: existing 'integer', desired 'boolean'"):
         create(columns=[{"name": "b", "type": "boolean"}], on_difference="fail")
     emulator.forget_requests()
     with unwrapped(errors.EntityDiffersError, match="type of a field cannot be changed"):
@@ -429,8 +429,8 @@ def test_a_dataset(emulator: Emulator, make_hook: MakeHook, path: Path, logged: 
     logged()
     assert create(description="New") == own
     (line,) = warnings(logged())
-    assert "`description`: existing 'Old', wanted 'New'" in line
-    with unwrapped(errors.EntityDiffersError, match="'Old', wanted 'New'"):
+    assert "`description`: existing 'Old', desired 'New'" in line
+    with unwrapped(errors.EntityDiffersError, match="'Old', desired 'New'"):
         create(description="New", on_difference="fail")
     assert create(description="New", if_exists="update") == own
     assert create(description="New", on_difference="fail") == own
@@ -452,7 +452,7 @@ def test_a_base_connection(
     assert create(description="New", auth_params={"host": "api.paypal.com"}) == own
     (line,) = warnings(logged())
     assert told(line) == ["description", "auth_params.host"]
-    assert "'api.sandbox.paypal.com', wanted 'api.paypal.com'" in line
+    assert "'api.sandbox.paypal.com', desired 'api.paypal.com'" in line
     with unwrapped(errors.EntityDiffersError, match="api.paypal.com"):
         create(auth_params={"host": "api.paypal.com"}, on_difference="fail")
     assert create(description="New", auth_params={"host": "api.paypal.com"}, if_exists="update") == own

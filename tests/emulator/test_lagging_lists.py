@@ -102,7 +102,7 @@ def test_two_tasks_and_a_list_that_lags(
     warnings = [r.getMessage() for r in caplog.records if "AEP listed" in r.getMessage()]
     assert len(warnings) == (2 if lag > SETTLE else 0)
     assert all(f"within {BOUND:g} s. Set `[aep] settle`" in text for text in warnings)
-    assert all(("Look in AEP for a second one" in text) == (not within) for text in warnings)
+    assert all(("Check in AEP for a second one" in text) == (not within) for text in warnings)
 
 
 def test_a_longer_settle_moves_the_bound(

@@ -99,7 +99,7 @@ def test_reuse_takes_a_schema_as_it_is_and_says_what_it_lacks(path: Path, logged
     """No field group is made that nothing would use."""
     made = path.schema()
     assert create(columns=MORE) == made
-    assert "`columns.Price`: existing none, wanted 'number'" in logged()
+    assert "`columns.Price`: existing none, desired 'number'" in logged()
     assert [group["title"] for group in listed(path, "fieldgroups")] == ["Products fields"]
     path.emulator.forget_requests()
     assert create(name="Products", columns=COLUMNS[:1]) == made

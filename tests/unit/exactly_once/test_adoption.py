@@ -77,17 +77,17 @@ def test_an_update_says_whether_it_changed_anything(changed: bool | None, done: 
 
 OPEN = Difference("schedule.interval", "1", 2)
 FIXED = Difference("schedule.start", 1, 2, "Choose another `name`.")
-BOTH = "`schedule.interval`: existing '1', wanted 2; `schedule.start`: existing 1, wanted 2"
+BOTH = "`schedule.interval`: existing '1', desired 2; `schedule.start`: existing 1, desired 2"
 
 
 @pytest.mark.parametrize("mark", [MARK, OTHER, None])
 def test_differences_are_one_warning(mark: str | None) -> None:
-    """Each with field, existing and wanted value; the entity is used as it is."""
+    """Each with field, existing and desired value; the entity is used as it is."""
     outcome, stage = adopted(wanted(), entity(mark=mark), compare=[[OPEN, FIXED]])
     assert outcome == Outcome("a", created=False)
     text, about, warned = stage.told[0]
     assert (about, warned) == ("a", True)
-    assert text.startswith("The flow 'Payments' exists and differs from what this task wants")
+    assert text.startswith("The flow 'Payments' exists and differs from this task's parameters")
     assert BOTH in text
     assert "`if_exists`" in text
     assert len(stage.told) == 2
@@ -96,7 +96,7 @@ def test_differences_are_one_warning(mark: str | None) -> None:
 def test_differences_are_refused_on_demand() -> None:
     """Before anything is published or changed; the error carries them."""
     stage = Stage(compare=[[OPEN]])
-    with pytest.raises(EntityDiffersError, match=r"'1', wanted 2.*`on_difference`.*E510") as caught:
+    with pytest.raises(EntityDiffersError, match=r"'1', desired 2.*`on_difference`.*E510") as caught:
         stage.play(adopt(wanted(on_difference="fail", drafts=True), entity("draft", MARK), "Step 2 (look)"))
     assert caught.value.differences == (OPEN,)
     assert not caught.value.retryable
@@ -260,9 +260,9 @@ def test_a_wait_past_the_slot_goes_on_in_a_retry(timeout: float, later: float) -
     with pytest.raises(EntityStateError) as caught:
         stage.play(until_ready(order, entity("initializing")))
     assert caught.value.message == (
-        "The flow 'Payments' is 'initializing' after 0.5 s, and a try may not sleep longer in a worker's "
-        "slot: a, made by Airflow's dag.other. It cannot be used like that. Run the task again later: "
-        "it goes on waiting."
+        "The flow 'Payments' is 'initializing' after 0.5 s, and the sleep budget of a try in a worker "
+        "slot is used up: a, made by Airflow's dag.other. It cannot be used like that. Run the task again "
+        "later: it continues to wait."
     )
     assert (caught.value.retryable, caught.value.retry_after) == (True, later)
     assert caught.value.__suppress_context__

@@ -256,8 +256,8 @@ def test_what_is_leaving_past_the_slot_is_for_a_retry() -> None:
     stage = Stage(look=[[leaving]], sleep=[None, WorkerSlotError("enough")])
     with pytest.raises(EntityStateError) as caught:
         stage.play(create_once(wanted(wait_timeout=10.0)))
-    start = "The flow 'n' is 'delete-finalizing' after 0.5 s, and a try may not sleep longer"
-    assert caught.value.message.startswith(f"{start} in a worker's slot: a")
+    start = "The flow 'n' is 'delete-finalizing' after 0.5 s, and the sleep budget"
+    assert caught.value.message.startswith(f"{start} of a try in a worker slot is used up: a")
     assert caught.value.retry_after == 9.5
 
 

@@ -104,7 +104,7 @@ def test_a_list_that_lags_beyond_the_bound_is_told() -> None:
         _, stage = create(wanted(settle=1.0), look=[[]], post=["own"], get=[get])
         [(text, about, warning)] = [told for told in stage.told if "AEP listed" in told[0]]
         assert (about, warning) == ("own", True)
-        assert "not within 9 s after this task created it. Look in AEP for a second one." in text
+        assert "not within 9 s after this task created it. Check in AEP for a second one." in text
 
 
 def test_a_list_that_does_not_lag_is_not_told() -> None:

@@ -195,7 +195,7 @@ def test_an_intent_that_is_remembered_starts_nothing() -> None:
         ([], "no new run of its window"),
         ([run("a", None, WINDOW)], "no new run of its window"),
         ([run("a", 1.0)], "ended without showing a window: a"),
-        ([run("a", 1.0, WINDOW), run("b", 2.0, WINDOW)], "several new runs bring in its window: a, b"),
+        ([run("a", 1.0, WINDOW), run("b", 2.0, WINDOW)], "several new runs ingest its window: a, b"),
     ],
     ids=["none", "no time", "no window", "two"],
 )
@@ -320,7 +320,7 @@ def test_a_retry_looks_for_the_window(lasts: bool, caplog: pytest.LogCaptureFixt
     with caplog.at_level(logging.INFO, "test"):
         assert order.start() == "z"
     assert order.posts == ["never"]
-    assert "Run z brings in the same window: an earlier try of this task started it." in caplog.text
+    assert "Run z ingests the same window: an earlier try of this task started it." in caplog.text
 
 
 @pytest.mark.parametrize("lasts", [True, False], ids=["with a store", "without"])
@@ -339,7 +339,7 @@ def test_a_cleared_task_whose_run_succeeded(caplog: pytest.LogCaptureFixture) ->
     order = Order(looks=[runs], posts=["never"], lasts=False, first_try=True)
     with caplog.at_level(logging.WARNING, "test"):
         assert order.start() == "b"
-    assert "Run b has brought in the same window already" in caplog.text
+    assert "Run b has ingested the same window already" in caplog.text
 
 
 @pytest.mark.parametrize("lasts", [True, False], ids=["with a store", "without"])
@@ -349,7 +349,7 @@ def test_a_run_of_the_window_that_goes_on_is_joined(lasts: bool, caplog: pytest.
     order = Order(looks=[runs], posts=["never"], lasts=lasts, first_try=True)
     with caplog.at_level(logging.INFO, "test"):
         assert order.start() == "a"
-    assert "Run a brings in the same window at this moment, so this task joins it." in caplog.text
+    assert "Run a is ingesting the same window now, so this task joins it." in caplog.text
 
 
 def test_a_retry_after_a_clear_does_not_take_the_run_of_before() -> None:

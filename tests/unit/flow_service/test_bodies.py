@@ -146,8 +146,8 @@ def test_a_delta_column(given: object, schedule: Any, tabular: bool, column: Any
         (["u"], DAILY, True, "is missing"),
         ({"name": "u", "zone": 1, "format": 2}, DAILY, True, "unknown keys: format, zone"),
         ("u", ONCE, True, "'once', which copies everything"),
-        ("u", DAILY, False, "is no table"),
-        ("u", None, True, "is no table"),
+        ("u", DAILY, False, "is not a table"),
+        ("u", None, True, "is not a table"),
     ],
 )
 def test_no_delta_column(given: object, schedule: Any, tabular: bool, said: str) -> None:
@@ -179,7 +179,7 @@ def test_a_mapping_set(given: object, mapping_set: Any) -> None:
 @pytest.mark.parametrize("given", ["", "a/b", 5, {}, {"id": None}, [ID]], ids=repr)
 def test_no_mapping_set(given: object) -> None:
     """It would end in a path."""
-    with pytest.raises(AepConfigError, match=r"^`mapping_set` is neither") as caught:
+    with pytest.raises(AepConfigError, match=r"^`mapping_set` is invalid") as caught:
         bodies.read_mapping_set(given)
     assert caught.value.parameter == "mapping_set"
 
@@ -237,7 +237,7 @@ def test_the_mapping_leads_to_the_datasets_schema(
     if agrees:
         bodies.check_mapping_set(mapping_set, target)
         return
-    with pytest.raises(AepConfigError, match=r"^`mapping_set` m leads to schema s, .* has t") as caught:
+    with pytest.raises(AepConfigError, match=r"^`mapping_set` m maps to schema s, .* has t") as caught:
         bodies.check_mapping_set(mapping_set, target)
     assert caught.value.parameter == "mapping_set"
 

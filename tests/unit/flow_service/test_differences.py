@@ -10,7 +10,7 @@ from airflow_provider_aep.flow_service.differences import Difference, compare, l
 
 
 @pytest.mark.parametrize(
-    ("wanted", "existing"),
+    ("desired", "existing"),
     [
         ({}, {"a": 1}),
         ({"a": None}, {"a": 1}),
@@ -26,13 +26,13 @@ from airflow_provider_aep.flow_service.differences import Difference, compare, l
         ({"a": {"b": 1}}, {"a": {"b": "1", "c": 2}}),
     ],
 )
-def test_no_difference(wanted: dict[str, Any], existing: dict[str, Any]) -> None:
+def test_no_difference(desired: dict[str, Any], existing: dict[str, Any]) -> None:
     """What was not said, what AEP has besides, and what it writes in another way."""
-    assert compare(wanted, existing) == []
+    assert compare(desired, existing) == []
 
 
 @pytest.mark.parametrize(
-    ("wanted", "existing", "found"),
+    ("desired", "existing", "found"),
     [
         ({"a": 1}, {}, [("a", None, 1)]),
         ({"a": 1, "b": 2}, {"a": 2, "b": 2}, [("a", 2, 1)]),
@@ -43,18 +43,18 @@ def test_no_difference(wanted: dict[str, Any], existing: dict[str, Any]) -> None
         ({"a": ["x"]}, {"a": ["x", "y"]}, [("a", ["x", "y"], ["x"])]),
     ],
 )
-def test_differences(wanted: dict[str, Any], existing: dict[str, Any], found: list[Any]) -> None:
+def test_differences(desired: dict[str, Any], existing: dict[str, Any], found: list[Any]) -> None:
     """Each with its field; dicts by their keys."""
-    assert compare(wanted, existing) == [Difference(*one) for one in found]
+    assert compare(desired, existing) == [Difference(*one) for one in found]
 
 
 def test_a_whole_dict() -> None:
     """A key that only exists is a difference as well."""
-    wanted, existing = (
+    desired, existing = (
         {"map": {"a": "x"}, "other": {"a": "x"}},
         {"map": {"a": "x", "b": "y"}, "other": {"b": "y"}},
     )
-    found = compare(wanted, existing, whole=("map",))
+    found = compare(desired, existing, whole=("map",))
     assert found == [Difference("map.b", "y", None), Difference("other.a", None, "x")]
     assert compare({"map": {}}, {"map": {"a": "x"}}, whole=("map",)) == [Difference("map.a", "x", None)]
 
@@ -80,7 +80,7 @@ def test_what_cannot_be_changed_says_the_way_round() -> None:
 def test_how_they_are_told() -> None:
     """With both values, none of them endless, and not too many."""
     assert listed([Difference("a.b", None, "x"), Difference("c", 1, None)]) == (
-        "`a.b`: existing none, wanted 'x'; `c`: existing 1, wanted none"
+        "`a.b`: existing none, desired 'x'; `c`: existing 1, desired none"
     )
     assert len(str(Difference("a", "x" * 500, "y" * 500))) < 380
     many = [Difference(f"f{number}", 1, 2) for number in range(33)]

@@ -14,7 +14,7 @@ SHOWN = {
     "scheduleParams": {"startTime": "1567411548", "frequency": "day", "interval": "1"},
     "transformations": [COPY, MAPPING],
 }
-WANTED = {
+DESIRED = {
     "scheduleParams": {"startTime": 2000000000, "frequency": "hour", "interval": 2, "backfill": False},
     "transformations": [
         {"name": "Copy", "params": {"deltaColumn": {"name": "New"}}},
@@ -49,8 +49,8 @@ def test_the_fields_of_a_dataflow() -> None:
             [("replace", "/scheduleParams/frequency", "hour"), ("add", "/scheduleParams/backfill", False)],
         ),
         ({"schedule.start"}, [("replace", "/scheduleParams/startTime", 2000000000)]),
-        ({"delta_column.name"}, [("replace", "/transformations/0", WANTED["transformations"][0])]),
-        ({"mapping.x", "mapping.y"}, [("replace", "/transformations/1", WANTED["transformations"][1])]),
+        ({"delta_column.name"}, [("replace", "/transformations/0", DESIRED["transformations"][0])]),
+        ({"mapping.x", "mapping.y"}, [("replace", "/transformations/1", DESIRED["transformations"][1])]),
         (
             {"options.partialIngestionPercent"},
             [("add", "/options", {"partialIngestionPercent": 10})],
@@ -61,14 +61,14 @@ def test_the_fields_of_a_dataflow() -> None:
 def test_the_patch_of_a_dataflow(changed: set[str], operations: list[Any]) -> None:
     """Only what changed, and each transformation where it stands."""
     expected = [{"op": op, "path": path, "value": value} for op, path, value in operations]
-    assert differences.flow_operations(SHOWN, WANTED, changed) == expected
+    assert differences.flow_operations(SHOWN, DESIRED, changed) == expected
 
 
 def test_options_that_stand_stay() -> None:
     """Each changed one for itself; AEP's own, such as an inlet's URL, are left alone."""
     shown = {"options": {"inletUrl": "https://x"}}
     changed = {"options.partialIngestionPercent", "options.errorDiagnosticsEnabled"}
-    assert differences.flow_operations(shown, WANTED, changed) == [
+    assert differences.flow_operations(shown, DESIRED, changed) == [
         {"op": "add", "path": "/options/errorDiagnosticsEnabled", "value": True},
         {"op": "add", "path": "/options/partialIngestionPercent", "value": 10},
     ]
@@ -76,12 +76,12 @@ def test_options_that_stand_stay() -> None:
 
 def test_a_transformation_that_is_missing_is_added() -> None:
     """At the end."""
-    (operation,) = differences.flow_operations({"transformations": [COPY]}, WANTED, {"mapping.x"})
+    (operation,) = differences.flow_operations({"transformations": [COPY]}, DESIRED, {"mapping.x"})
     assert (operation["op"], operation["path"]) == ("add", "/transformations/-")
 
 
 @pytest.mark.parametrize(
-    ("shown", "wanted", "field", "now", "fixed"),
+    ("shown", "desired", "field", "now", "fixed"),
     [
         ("day", "hour", "schedule.frequency", 2e9, None),
         ("day", "hour", "schedule.interval", 2e9, None),
@@ -96,10 +96,10 @@ def test_a_transformation_that_is_missing_is_added() -> None:
     ],
 )
 def test_what_of_a_dataflow_cannot_be_changed(
-    shown: str, wanted: str, field: str, now: float, fixed: str | None
+    shown: str, desired: str, field: str, now: float, fixed: str | None
 ) -> None:
     """A start that has passed, and whether it recurs; the way round is named."""
-    item, body = ({"scheduleParams": {"startTime": 1567411548, "frequency": one}} for one in (shown, wanted))
+    item, body = ({"scheduleParams": {"startTime": 1567411548, "frequency": one}} for one in (shown, desired))
     why = differences.why_fixed(item, body, field, now)
     if fixed is None:
         assert why == ""

@@ -125,7 +125,7 @@ def test_a_page_of_a_busy_gateway_is_its_status(status: int, kind: type) -> None
         (b"busy", "text/html", "an HTML page (4 bytes)"),
         (b" <busy", "", "an HTML page (6 bytes)"),
         (b"{", "application/json; charset=html", "1 bytes of broken JSON"),
-        (b"{", "text/plain", "1 bytes that are no JSON"),
+        (b"{", "text/plain", "1 bytes that are not JSON"),
         (b"{}", "text/plain", "JSON without a message"),
     ],
 )

@@ -328,7 +328,7 @@ def test_any_reply_is_a_value_or_a_typed_error(body: bytes, kind: str) -> None:
         (b"", "application/json", "an empty body"),
         (b"<!doctype html><p>", "text/html", "an HTML page"),
         (b'{"id": "1', "application/json", "broken JSON"),
-        (b"OK", "text/plain", "no JSON"),
+        (b"OK", "text/plain", "not JSON"),
         (b"[" * 100_000, "application/json", "broken JSON"),
         (b"\xff\xfe\xff", "application/json", "broken JSON"),
         (b"9" * 10_000, "application/json", "broken JSON"),

@@ -68,7 +68,7 @@ def test_several_tables_are_merged() -> None:
     assert xdm.merge_columns(tuple(one)) == one
     with pytest.raises(AepConfigError, match=r"'id' has two types: integer, string \(date\)\."):
         xdm.merge_columns([one, [{"name": "id", "type": "date"}]])
-    with pytest.raises(AepConfigError, match="has a name that is no text: 5"):
+    with pytest.raises(AepConfigError, match="has a name that is not a text: 5"):
         xdm.merge_columns([{"name": 5}])
 
 
