@@ -139,9 +139,7 @@ def read_delta_column(
     column = {"name": given} if isinstance(given, str) and given.strip() else given
     if not tabular or schedule is None:
         if column:
-            raise _wrong(
-                "is given though the source is not a table: new files are recognized by their time"
-            )
+            raise _wrong("is given though the source is not a table: new files are recognized by their time")
         return None
     if schedule.once:
         if column:
