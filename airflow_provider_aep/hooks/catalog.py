@@ -47,7 +47,7 @@ class CatalogHook(CollectionHook):
         self.delete_entity(DATASETS, dataset_id)
 
     def batches_of(self, dataset_id: str) -> list[str]:
-        """Return the id of one batch that added records to a dataset, or nothing if there is none."""
+        """Return the id of one batch that added records to a dataset, or an empty list."""
         call = BATCHES.list_call([("dataSet", check_id(dataset_id, "dataset_id"))])
         return [str(item["id"]) for item in datasets.read_by_id(self.call(call), str(call))]
 

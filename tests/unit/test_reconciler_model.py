@@ -1,8 +1,8 @@
-"""The recipe of creation in every interleaving of two tasks, their deaths, lost replies and a later run.
+"""The reconciler in every interleaving of two tasks, their deaths, lost replies and a later run.
 
-A small exhaustive model: the real recipe decides, a world of a few entities stands in for the service, and
-a search tries every order in which the steps of two tasks can reach it. A POST is two moves, its effect
-and its reply, so that a task can die, or a reply be lost, in between.
+A small exhaustive model: the real reconciler decides, and a service of a few entities answers. A search tries
+every order in which the steps of two tasks can reach the service. A POST is two moves, its effect and its
+reply, so that a task can die, or a reply can be lost, between them.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Choose = Callable[[int], int]
 
 
 @dataclass
-class World:
+class ModelService:
     """The service: entities in the order of their creation."""
 
     entities: dict[str, Entity] = field(default_factory=dict)
@@ -78,9 +78,9 @@ class World:
 class Task:
     """One try of one task instance, driven step by step."""
 
-    def __init__(self, wanted: DesiredEntity, world: World, memory: dict[str, str]) -> None:
-        self.wanted, self.world, self.memory = wanted, world, memory
-        self.recipe = create_once(wanted)
+    def __init__(self, desired: DesiredEntity, service: ModelService, memory: dict[str, str]) -> None:
+        self.desired, self.service, self.memory = desired, service, memory
+        self.reconciliation = create_once(desired)
         self.returned: str | None = None
         self.error: AepError | None = None
         self.in_flight = False
@@ -101,14 +101,14 @@ class Task:
                 self._go(None, AepServerError("unavailable", status=503))
             elif not self.in_flight:
                 self.in_flight = True
-                state = "draft" if self.wanted.drafts else "enabled"
-                self.posted = self.world.create(self.wanted.mark or "by hand", state)
+                state = "draft" if self.desired.drafts else "enabled"
+                self.posted = self.service.create(self.desired.mark or "by hand", state)
             else:
                 self.in_flight = False
                 self._go(self.posted, AepTimeoutError("lost") if lose == "after" else None)
             return
         try:
-            reply = self.world.perform(self.step)
+            reply = self.service.perform(self.step)
         except AepError as error:
             self._go(None, error)
         else:
@@ -117,12 +117,12 @@ class Task:
     def _go(self, reply: Any, error: AepError | None) -> None:
         """To the next step that touches the service; what only touches this task is done on the way."""
         try:
-            self.step = self.recipe.throw(error) if error else self.recipe.send(reply)
+            self.step = self.reconciliation.throw(error) if error else self.reconciliation.send(reply)
             while isinstance(self.step, s.Sleep | s.Decided | s.Recall | s.Keep):
                 answer = self.memory.get("id") if isinstance(self.step, s.Recall) else None
                 if isinstance(self.step, s.Keep):
                     self.memory["id"] = self.step.id
-                self.step = self.recipe.send(answer)
+                self.step = self.reconciliation.send(answer)
         except StopIteration as done:
             self.returned = done.value.id
         except AepError as failure:
@@ -154,7 +154,7 @@ def every_path(run: Callable[[Choose], None]) -> int:
         path[-1] = (path[-1][0] + 1, path[-1][1])
 
 
-def wanted(
+def desired(
     task: str, *, if_exists: str = "reuse", mark: bool = True, run: str = "r1", drafts: bool = False
 ) -> DesiredEntity:
     return DesiredEntity(
@@ -210,7 +210,7 @@ def finished(tasks: list[Task], dead: set[int]) -> Iterator[Task]:
     yield from (task for i, task in enumerate(tasks) if i not in dead)
 
 
-@pytest.mark.parametrize("foreign", [0, 1], ids=["nothing stands", "one made in the UI stands"])
+@pytest.mark.parametrize("foreign", [0, 1], ids=["nothing exists", "one made in the UI exists"])
 @pytest.mark.parametrize("if_exists", ["reuse", "update"])
 @pytest.mark.parametrize(
     ("kills", "losses"),
@@ -223,22 +223,22 @@ def finished(tasks: list[Task], dead: set[int]) -> Iterator[Task]:
     ],
 )
 def test_two_tasks_end_with_one(kills: int, losses: int, if_exists: str, foreign: int) -> None:
-    """Whatever the order: one stands in the end, everybody returns it, and nobody's id is deleted later."""
+    """In every order: one exists in the end, both tasks return it, and no returned id is deleted later."""
 
     def run(choose: Choose) -> None:
-        world = World()
+        service = ModelService()
         for _ in range(foreign):
-            world.create("made in the UI")
-        tasks = [Task(wanted(name, if_exists=if_exists), world, {}) for name in ("a", "b")]
+            service.create("made in the UI")
+        tasks = [Task(desired(name, if_exists=if_exists), service, {}) for name in ("a", "b")]
         dead = interleave(tasks, choose, kills=kills, losses=losses)
         if not dead:
-            assert len(world.entities) == 1
+            assert len(service.entities) == 1
         returned = set()
         for task in finished(tasks, dead):
             assert task.error is None, task.error
             returned.add(task.returned)
-        returned.add(run_alone(Task(wanted("c", if_exists=if_exists, run="r2"), world, {})))
-        assert returned == set(world.entities)
+        returned.add(run_alone(Task(desired("c", if_exists=if_exists, run="r2"), service, {})))
+        assert returned == set(service.entities)
 
     assert every_path(run) > 1
 
@@ -246,11 +246,11 @@ def test_two_tasks_end_with_one(kills: int, losses: int, if_exists: str, foreign
 @pytest.mark.parametrize("remembers", [False, True], ids=["without memory", "with the state store"])
 @pytest.mark.parametrize("if_exists", ["reuse", "update", "fail"])
 def test_a_killed_try_and_its_retry(if_exists: str, remembers: bool) -> None:
-    """A try dies anywhere, its POST may land late, the retry runs: one stands, and the retry returns it."""
+    """A try dies anywhere, its POST may land late, the retry runs: one exists, and the retry returns it."""
 
     def run(choose: Choose) -> None:
-        world, memory = World(), {}
-        first = Task(wanted("a", if_exists=if_exists), world, memory)
+        service, memory = ModelService(), {}
+        first = Task(desired("a", if_exists=if_exists), service, memory)
         late = False
         while not first.over:
             options = ["move", "kill"]
@@ -261,7 +261,7 @@ def test_a_killed_try_and_its_retry(if_exists: str, remembers: bool) -> None:
                 late = what == "late"
                 break
             first.move()
-        retry = Task(wanted("a", if_exists=if_exists), world, memory if remembers else {})
+        retry = Task(desired("a", if_exists=if_exists), service, memory if remembers else {})
         while not retry.over:
             if late and choose(2):
                 first.move()
@@ -271,8 +271,8 @@ def test_a_killed_try_and_its_retry(if_exists: str, remembers: bool) -> None:
             first.move()
         assert retry.error is None, retry.error
         if not late:
-            later = run_alone(Task(wanted("a", if_exists=if_exists), world, {}))
-            assert {retry.returned, later} == set(world.entities)
+            later = run_alone(Task(desired("a", if_exists=if_exists), service, {}))
+            assert {retry.returned, later} == set(service.entities)
 
     assert every_path(run) > 1
 
@@ -287,18 +287,18 @@ def test_a_killed_try_and_its_retry(if_exists: str, remembers: bool) -> None:
     ],
 )
 def test_of_drafts_only_the_survivor_is_published(kills: int, losses: int) -> None:
-    """A dataflow ingests from the moment it is published: never are two at work, whatever the order."""
+    """A dataflow ingests as soon as it is published: in no order are two published."""
 
     def run(choose: Choose) -> None:
-        world = World()
-        tasks = [Task(wanted(name, drafts=True), world, {}) for name in ("a", "b")]
+        service = ModelService()
+        tasks = [Task(desired(name, drafts=True), service, {}) for name in ("a", "b")]
         dead = interleave(tasks, choose, kills=kills, losses=losses)
         for task in finished(tasks, dead):
             assert task.error is None, task.error
         returned = {task.returned for task in finished(tasks, dead)}
-        returned.add(run_alone(Task(wanted("c", drafts=True, run="r2"), world, {})))
-        assert returned == set(world.entities)
-        assert world.at_work() == 1
+        returned.add(run_alone(Task(desired("c", drafts=True, run="r2"), service, {})))
+        assert returned == set(service.entities)
+        assert service.at_work() == 1
 
     assert every_path(run) > 1
 
@@ -308,16 +308,16 @@ def test_under_fail_one_wins(kills: int) -> None:
     """Of two tasks with ``if_exists="fail"`` one returns the connection and the other says that it exists."""
 
     def run(choose: Choose) -> None:
-        world = World()
-        tasks = [Task(wanted(name, if_exists="fail"), world, {}) for name in ("a", "b")]
+        service = ModelService()
+        tasks = [Task(desired(name, if_exists="fail"), service, {}) for name in ("a", "b")]
         dead = interleave(tasks, choose, kills=kills)
         alive = list(finished(tasks, dead))
         winners = [task.returned for task in alive if task.returned]
         assert len(winners) <= 1
-        assert set(winners) <= set(world.entities)
+        assert set(winners) <= set(service.entities)
         assert all(isinstance(task.error, EntityExistsError) for task in alive if task.error)
         if not dead:
-            assert winners == list(world.entities)
+            assert winners == list(service.entities)
 
     assert every_path(run) > 1
 
@@ -326,25 +326,25 @@ def test_without_marks_a_race_still_ends_with_one() -> None:
     """Who made another knows its id, so a race needs no mark; only a dead task's leftover does."""
 
     def run(choose: Choose) -> None:
-        world = World()
-        tasks = [Task(wanted(name, mark=False), world, {}) for name in ("a", "b")]
+        service = ModelService()
+        tasks = [Task(desired(name, mark=False), service, {}) for name in ("a", "b")]
         interleave(tasks, choose)
-        assert {task.returned for task in tasks} == set(world.entities)
-        assert len(world.entities) == 1
+        assert {task.returned for task in tasks} == set(service.entities)
+        assert len(service.entities) == 1
 
     assert every_path(run) > 1
 
 
 def test_what_others_made_is_never_deleted() -> None:
     """Two made in the UI: the task names both and touches neither."""
-    world = World()
-    ids = [world.create("made in the UI"), world.create("made in the UI")]
-    task = Task(wanted("a"), world, {})
+    service = ModelService()
+    ids = [service.create("made in the UI"), service.create("made in the UI")]
+    task = Task(desired("a"), service, {})
     while not task.over:
         task.move()
     assert isinstance(task.error, AmbiguousEntityError)
     assert all(made in str(task.error) for made in ids)
-    assert ids == list(world.entities)
+    assert ids == list(service.entities)
 
 
 @pytest.mark.nightly
@@ -352,11 +352,11 @@ def test_three_tasks_race() -> None:
     """A third task changes nothing: everybody agrees on the oldest."""
 
     def run(choose: Choose) -> None:
-        world = World()
-        tasks = [Task(wanted(name), world, {}) for name in ("a", "b", "c")]
+        service = ModelService()
+        tasks = [Task(desired(name), service, {}) for name in ("a", "b", "c")]
         for task in tasks:
-            task.move()  # everybody looked and saw none
+            task.move()  # both have listed, and nothing exists
         interleave(tasks, choose)
-        assert {task.returned for task in tasks} == set(world.entities)
+        assert {task.returned for task in tasks} == set(service.entities)
 
     assert every_path(run) > 100

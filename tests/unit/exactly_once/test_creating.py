@@ -1,4 +1,4 @@
-"""The recipe of creation, turn by turn: what is asked for, in which order, and what is concluded."""
+"""The reconciliation of creation, turn by turn: what is asked for, in which order, and what is concluded."""
 
 from __future__ import annotations
 
@@ -20,16 +20,27 @@ from airflow_provider_aep.flow_service.errors import (
     EntityStateError,
     WorkerSlotError,
 )
-from tests.harness.exactly_once import GONE, LOST, MARK, NO, OTHER, TOKEN, create, entity, wanted, words
-from tests.harness.stage import Stage
+from tests.harness.exactly_once import (
+    GONE,
+    LOST,
+    MARK,
+    NO,
+    OTHER,
+    TOKEN,
+    ScriptedDriver,
+    create,
+    desired,
+    entity,
+    words,
+)
 
 
-def test_nothing_stands() -> None:
-    """Remember, look, post once, look for a race, keep: in this order."""
-    outcome, stage = create(wanted(settle=1.5), look=[[], [entity("own")]], post=["own"])
+def test_nothing_exists() -> None:
+    """Recall, list, post once, list for a race, keep: in this order."""
+    outcome, driver = create(desired(settle=1.5), listed=[[], [entity("own")]], post=["own"])
     assert outcome == Outcome("own", created=True)
     text = "Created the flow 'n'"
-    assert stage.steps == [
+    assert driver.steps == [
         s.Recall(), s.ListExisting(), s.Post(), s.Sleep(1.5), s.ListExisting(),
         s.Decided(text, "own"), s.Keep("own"),
     ]  # fmt: skip
@@ -38,12 +49,12 @@ def test_nothing_stands() -> None:
 @pytest.mark.parametrize("state", ["enabled", "initializing"])
 def test_what_an_earlier_try_made_is_remembered(state: str) -> None:
     """It is read, waited for where it is still coming up, and that is the answer."""
-    outcome, stage = create(wanted(), recall=["a"], get=[entity("a", state=state), entity("a")])
+    outcome, driver = create(desired(), recall=["a"], get=[entity("a", state=state), entity("a")])
     assert outcome == Outcome("a", created=False)
-    assert not stage.asked(s.ListExisting)
-    assert set(stage.asked(s.Get)) == {s.Get("a")}
-    assert stage.told[-1] == ("Reused the flow 'n', which an earlier try of this task created", "a", False)
-    assert stage.steps[-1] == s.Keep("a")
+    assert not driver.asked(s.ListExisting)
+    assert set(driver.asked(s.Get)) == {s.Get("a")}
+    assert driver.told[-1] == ("Reused the flow 'n', which an earlier try of this task created", "a", False)
+    assert driver.steps[-1] == s.Keep("a")
 
 
 @pytest.mark.parametrize(
@@ -53,54 +64,54 @@ def test_what_an_earlier_try_made_is_remembered(state: str) -> None:
     ids=["gone", "disabled", "leaving", "gone while it came up"],
 )  # fmt: skip
 def test_a_memory_that_no_longer_holds_is_no_answer(gets: list[Any]) -> None:
-    """The recipe looks, as if there were none."""
-    outcome, stage = create(wanted(), recall=["a"], get=gets, look=[[entity("b")]])
+    """The reconciliation lists, as if no id was kept."""
+    outcome, driver = create(desired(), recall=["a"], get=gets, listed=[[entity("b")]])
     assert outcome.id == "b"
-    assert "an earlier try" not in words(stage)
+    assert "an earlier try" not in words(driver)
 
 
-def test_what_vanishes_sends_back_to_the_look_once() -> None:
-    """A second time somebody is at work who must be found."""
-    order = wanted(if_exists="update")
-    outcome, stage = create(order, look=[[entity("a")], []], update=[GONE], post=["b"], get=[entity("b")])
+def test_after_an_entity_vanishes_the_list_is_repeated_once() -> None:
+    """If it vanishes twice, somebody else deletes it and must be found."""
+    order = desired(if_exists="update")
+    outcome, driver = create(order, listed=[[entity("a")], []], update=[GONE], post=["b"], get=[entity("b")])
     assert outcome == Outcome("b", created=True)
-    assert "The flow 'n' was deleted while this task used it. Listing what exists again" in words(stage)
-    stage = Stage(look=[[entity("a")]], update=[GONE])
+    assert "The flow 'n' was deleted while this task used it. Listing what exists again" in words(driver)
+    driver = ScriptedDriver(listed=[[entity("a")]], update=[GONE])
     with pytest.raises(EntityStateError, match=r"^The flow 'n' was deleted twice.*See who") as caught:
-        stage.play(create_once(order))
+        driver.play(create_once(order))
     assert caught.value.retryable
-    assert len(stage.asked(s.Update)) == 2
+    assert len(driver.asked(s.Update)) == 2
 
 
-def test_a_lost_reply_is_looked_for_with_patience() -> None:
+def test_a_lost_reply_is_polled_for_with_patience() -> None:
     """Its effect can take a while to show; by the mark it is known as ours, also under `fail`."""
     own = entity("own")
-    outcome, stage = create(wanted(if_exists="fail"), look=[[], [], [], [own]], post=[LOST])
+    outcome, driver = create(desired(if_exists="fail"), listed=[[], [], [], [own]], post=[LOST])
     assert outcome == Outcome("own", created=True)
-    assert stage.slept == list(PATIENCE[:3])
-    assert len(stage.asked(s.Post)) == 1
+    assert driver.slept == list(PATIENCE[:3])
+    assert len(driver.asked(s.Post)) == 1
     text = "Created the flow 'n'. The create had failed or its reply was lost, but it took effect"
-    assert text in words(stage)
+    assert text in words(driver)
 
 
-def test_without_a_mark_whatever_stands_after_a_lost_reply_is_taken() -> None:
-    """It cannot be told from somebody else's."""
-    outcome, stage = create(wanted(mark=None), look=[[], [entity("a", mark=None)]], post=[LOST])
+def test_without_a_mark_any_entity_after_a_lost_reply_is_used() -> None:
+    """Nothing distinguishes it from another task's."""
+    outcome, driver = create(desired(mark=None), listed=[[], [entity("a", mark=None)]], post=[LOST])
     assert outcome == Outcome("a", created=False)
-    assert stage.slept == [PATIENCE[0]]
+    assert driver.slept == [PATIENCE[0]]
 
 
 def test_posts_are_few() -> None:
     """Each after all the patience; then the failure goes up as it is."""
-    stage = Stage(look=[[]], post=[LOST])
+    driver = ScriptedDriver(listed=[[]], post=[LOST])
     with pytest.raises(AepServerError):
-        stage.play(create_once(wanted()))
-    assert len(stage.asked(s.Post)) == MOST_POSTS
-    assert stage.slept == [*PATIENCE] * MOST_POSTS
+        driver.play(create_once(desired()))
+    assert len(driver.asked(s.Post)) == MOST_POSTS
+    assert driver.slept == [*PATIENCE] * MOST_POSTS
 
 
 @pytest.mark.parametrize(
-    ("error", "posts", "looks"),
+    ("error", "posts", "lists"),
     [
         (NO, 1, 1),
         (TOKEN, 2, 3),
@@ -111,185 +122,185 @@ def test_posts_are_few() -> None:
     ],
     ids=["400", "401", "403", "not sent", "429", "429 for long"],
 )
-def test_what_may_be_posted_again(error: Exception, posts: int, looks: int) -> None:
+def test_what_may_be_posted_again(error: Exception, posts: int, lists: int) -> None:
     """A refused token once, since it is renewed; what never happened or is throttled; nothing else."""
-    stage = Stage(look=[[]], post=[error])
+    driver = ScriptedDriver(listed=[[]], post=[error])
     with pytest.raises(type(error)):
-        stage.play(create_once(wanted()))
-    assert (len(stage.asked(s.Post)), len(stage.asked(s.ListExisting))) == (posts, looks)
-    assert f"The create failed with {error.brief}. Listing what exists" in words(stage)
-    assert error.message not in words(stage), "the task's log has it already"
+        driver.play(create_once(desired()))
+    assert (len(driver.asked(s.Post)), len(driver.asked(s.ListExisting))) == (posts, lists)
+    assert f"The create failed with {error.brief}. Listing what exists" in words(driver)
+    assert error.message not in words(driver), "the task's log has it already"
 
 
 def test_what_was_never_sent_needs_no_patience() -> None:
-    """A look after a short wait is enough."""
-    stage = Stage(look=[[]], post=[AepConnectError("no")])
+    """One list after a short wait is enough."""
+    driver = ScriptedDriver(listed=[[]], post=[AepConnectError("no")])
     with pytest.raises(AepConnectError):
-        stage.play(create_once(wanted()))
-    assert stage.slept == [0.5] * MOST_POSTS
-    stage = Stage(look=[[]], post=[TOKEN, "own"], get=[entity("own")])
-    stage.play(create_once(wanted()))
-    assert stage.slept == list(SETTLING)
+        driver.play(create_once(desired()))
+    assert driver.slept == [0.5] * MOST_POSTS
+    driver = ScriptedDriver(listed=[[]], post=[TOKEN, "own"], get=[entity("own")])
+    driver.play(create_once(desired()))
+    assert driver.slept == list(SETTLING)
 
 
 def test_somebody_else_was_faster() -> None:
-    """After a lost reply that was none, theirs is what stands."""
+    """The POST had no effect: the entity of the other task is used."""
     with pytest.raises(EntityExistsError):
-        create(wanted(if_exists="fail"), look=[[], [entity("a", mark=OTHER)]], post=[LOST])
-    outcome, stage = create(wanted(), look=[[], [entity("a", mark=OTHER)]], post=[LOST])
+        create(desired(if_exists="fail"), listed=[[], [entity("a", mark=OTHER)]], post=[LOST])
+    outcome, driver = create(desired(), listed=[[], [entity("a", mark=OTHER)]], post=[LOST])
     assert outcome == Outcome("a", created=False)
-    assert stage.slept == list(PATIENCE)
+    assert driver.slept == list(PATIENCE)
 
 
 def test_what_is_leaving_is_waited_for() -> None:
     """Longer each time; then it is told, and a retry may find it gone."""
     leaving = entity("a", state="delete-finalizing")
-    outcome, stage = create(wanted(), look=[[leaving], [leaving], [], [entity("b")]], post=["b"])
+    outcome, driver = create(desired(), listed=[[leaving], [leaving], [], [entity("b")]], post=["b"])
     assert outcome.id == "b"
-    assert stage.slept == [0.5, 1.0]
-    stage = Stage(look=[[leaving]])
+    assert driver.slept == [0.5, 1.0]
+    driver = ScriptedDriver(listed=[[leaving]])
     with pytest.raises(EntityStateError, match=r"'delete-finalizing' for more than 22\.5 s: a") as caught:
-        stage.play(create_once(wanted(wait_timeout=22.5)))
+        driver.play(create_once(desired(wait_timeout=22.5)))
     assert caught.value.retryable
-    assert stage.slept == [0.5, 1.0, 2.0, 4.0, 5.0, 5.0, 5.0]
+    assert driver.slept == [0.5, 1.0, 2.0, 4.0, 5.0, 5.0, 5.0]
 
 
 def test_several_are_given_time_to_settle() -> None:
-    """A race leaves two for a moment."""
+    """A race leaves two entities for a short time."""
     two = [entity("a", 1), entity("b", 2)]
-    outcome, stage = create(wanted(), look=[two, two, two[:1]])
+    outcome, driver = create(desired(), listed=[two, two, two[:1]])
     assert outcome.id == "a"
-    assert stage.slept == list(SETTLING[:2])
-    assert not stage.asked(s.Delete)
+    assert driver.slept == list(SETTLING[:2])
+    assert not driver.asked(s.Delete)
 
 
 def test_leftovers_of_ours_are_removed() -> None:
     """The oldest is kept; each removal is told."""
     three = [entity("c", 3), entity("a", 1, None), entity("b", 2, OTHER)]
-    outcome, stage = create(wanted(), look=[three])
+    outcome, driver = create(desired(), listed=[three])
     assert outcome.id == "a"
-    assert stage.slept == list(SETTLING)
-    assert stage.asked(s.Dependants) == [s.Dependants("b"), s.Dependants("c")]
-    assert stage.asked(s.Delete) == [s.Delete("b"), s.Delete("c")]
+    assert driver.slept == list(SETTLING)
+    assert driver.asked(s.Dependants) == [s.Dependants("b"), s.Dependants("c")]
+    assert driver.asked(s.Delete) == [s.Delete("b"), s.Delete("c")]
     text = "Deleted b, a duplicate made by Airflow's dag.other, and kept the flow 'n'"
-    assert (text, "a", False) in stage.told
+    assert (text, "a", False) in driver.told
 
 
 @pytest.mark.parametrize(
     "answers",
     [{"dependants": [["x"]]}, {"dependants": [NO]}, {"delete": [NO]}],
-    ids=["in use", "cannot be told", "cannot be deleted"],
+    ids=["in use", "unknown", "cannot be deleted"],
 )
 @pytest.mark.parametrize("mark", [MARK, None], ids=["ours", "by hand"])
 def test_leftovers_that_stay(answers: dict[str, list[Any]], mark: str | None) -> None:
     """If the oldest is ours it is the answer, with a warning; else nobody guesses."""
     two = [entity("a", 1, mark), entity("b", 2)]
-    stage = Stage(look=[two], **answers)
+    driver = ScriptedDriver(listed=[two], **answers)
     if mark is None:
         with pytest.raises(
             AmbiguousEntityError, match=r"^Several entities exist as the flow 'n': a, b\. This task may not"
         ):
-            stage.play(create_once(wanted()))
+            driver.play(create_once(desired()))
         return
-    assert stage.play(create_once(wanted())).id == "a"
+    assert driver.play(create_once(desired())).id == "a"
     text = "Several entities exist as the flow 'n': a, b. The oldest is used"
-    assert (text, "a", True) in stage.told
+    assert (text, "a", True) in driver.told
 
 
 def test_only_what_stays_is_named() -> None:
     """What was removed is nobody's to delete any more; what is gone already counts as removed."""
     three = [entity("a", 1, None), entity("b", 2), entity("c", 3, None)]
     with pytest.raises(AmbiguousEntityError, match=": a, c\\. "):
-        create(wanted(), look=[three], delete=[GONE])
+        create(desired(), listed=[three], delete=[GONE])
 
 
 @pytest.mark.parametrize("state", ["disabled", "draft"])
 def test_what_cannot_be_used(state: str) -> None:
     """A younger one of ours is removed; anybody else's, or the oldest, is a human's to see to."""
-    standing = [entity("a"), entity("b", 2, OTHER, state)]
-    assert create(wanted(), look=[standing])[0].id == "a"
+    existing = [entity("a"), entity("b", 2, OTHER, state)]
+    assert create(desired(), listed=[existing])[0].id == "a"
     for bad in ([entity("a", 1, MARK, state)], [entity("a"), entity("b", 2, None, state)]):
         with pytest.raises(EntityStateError, match=f"'{state}'"):
-            create(wanted(), look=[bad])
+            create(desired(), listed=[bad])
     late = [[entity("a"), entity("b", 2)]] * len(SETTLING) + [[entity("a"), entity("b", 2, None, state)]]
     with pytest.raises(EntityStateError, match=f"'{state}': b"):
-        create(wanted(), look=late)
+        create(desired(), listed=late)
 
 
 def test_a_leftover_draft_is_published() -> None:
     """Its maker died before; the same order goes on with it."""
     draft = entity("a", 1, OTHER, "draft")
-    outcome, stage = create(wanted(drafts=True), look=[[draft]], get=[entity("a", 1, OTHER)])
+    outcome, driver = create(desired(drafts=True), listed=[[draft]], get=[entity("a", 1, OTHER)])
     assert outcome.id == "a"
-    assert stage.asked(s.Publish) == [s.Publish("a")]
+    assert driver.asked(s.Publish) == [s.Publish("a")]
 
 
 @pytest.mark.parametrize(("wish", "slept"), [(60.0, 60.0), (60.5, 0.0)])
 def test_a_wish_is_done_up_to_a_minute(wish: float, slept: float) -> None:
     """Beyond that it is for Airflow's own retry to wait."""
-    stage = Stage(look=[[]], post=[AepThrottledError("slow", status=429, retry_after=wish), NO])
+    driver = ScriptedDriver(listed=[[]], post=[AepThrottledError("slow", status=429, retry_after=wish), NO])
     with pytest.raises((AepThrottledError, AepRequestError)):
-        stage.play(create_once(wanted()))
-    assert stage.slept == ([slept] if slept else [])
+        driver.play(create_once(desired()))
+    assert driver.slept == ([slept] if slept else [])
 
 
 @pytest.mark.parametrize("error", [TOKEN, AepConnectError("no"), LOST], ids=["401", "not sent", "lost"])
 def test_what_is_leaving_after_a_failed_post_is_waited_for(error: Exception) -> None:
     """Within the same bound as at any other time."""
     leaving = entity("a", state="delete-finalizing")
-    stage = Stage(look=[[], [leaving]], post=[error])
+    driver = ScriptedDriver(listed=[[], [leaving]], post=[error])
     with pytest.raises(EntityStateError, match="for more than 1 s: a"):
-        stage.play(create_once(wanted(wait_timeout=1.0)))
+        driver.play(create_once(desired(wait_timeout=1.0)))
 
 
 def test_what_is_left_of_a_wish_is_slept_after_the_patience() -> None:
-    """The server asked for ten and a half seconds, and ten were spent looking."""
-    stage = Stage(look=[[]], post=[AepServerError("busy", status=503, retry_after=10.5), NO])
+    """The server asked for ten and a half seconds, and ten were spent polling."""
+    driver = ScriptedDriver(listed=[[]], post=[AepServerError("busy", status=503, retry_after=10.5), NO])
     with pytest.raises(AepRequestError):
-        stage.play(create_once(wanted()))
-    assert stage.slept == [*PATIENCE, 0.5]
+        driver.play(create_once(desired()))
+    assert driver.slept == [*PATIENCE, 0.5]
 
 
 def test_what_is_leaving_past_the_slot_is_for_a_retry() -> None:
     """Here as well as where something comes up: the error says since when, and what to come back for."""
     leaving = entity("a", state="delete-finalizing")
-    stage = Stage(look=[[leaving]], sleep=[None, WorkerSlotError("enough")])
+    driver = ScriptedDriver(listed=[[leaving]], sleep=[None, WorkerSlotError("enough")])
     with pytest.raises(EntityStateError) as caught:
-        stage.play(create_once(wanted(wait_timeout=10.0)))
+        driver.play(create_once(desired(wait_timeout=10.0)))
     start = "The flow 'n' is 'delete-finalizing' after 0.5 s, and the sleep budget"
     assert caught.value.message.startswith(f"{start} of a try in a worker slot is used up: a")
     assert caught.value.retry_after == 9.5
 
 
-def test_what_is_looked_at_again_is_waited_for_where_it_leaves() -> None:
-    """Of several one may be on its way out by the second look."""
+def test_an_entity_that_is_being_removed_is_waited_for_in_each_list() -> None:
+    """Of several entities, one can be in removal in the second list."""
     pair, leaving = [entity("a", 1.0), entity("b", 2.0)], entity("b", 2.0, state="delete-finalizing")
-    outcome, stage = create(wanted(), look=[pair, [entity("a", 1.0), leaving], [entity("a", 1.0)]])
+    outcome, driver = create(desired(), listed=[pair, [entity("a", 1.0), leaving], [entity("a", 1.0)]])
     assert outcome == Outcome("a", created=False)
-    assert len(stage.asked(s.ListExisting)) == 3
+    assert len(driver.asked(s.ListExisting)) == 3
 
 
-def test_what_stands_is_told_as_found_by_the_look() -> None:
+def test_an_existing_entity_is_logged_as_found() -> None:
     """The log says which step decided."""
-    _, stage = create(wanted(), look=[[entity("a")]])
-    assert words(stage).startswith("Found an existing one: reused the flow 'n'")
+    _, driver = create(desired(), listed=[[entity("a")]])
+    assert words(driver).startswith("Found an existing one: reused the flow 'n'")
 
 
 def test_of_entities_that_are_alike_any_will_do() -> None:
     """None carries a mark and none can be deleted: the oldest is used at once, whatever `if_exists` says."""
     two = [entity("b", 2, None), entity("a", 1, None)]
     for if_exists in ("reuse", "fail"):
-        outcome, stage = create(wanted(alike=True, mark=None, if_exists=if_exists), look=[two])
+        outcome, driver = create(desired(alike=True, mark=None, if_exists=if_exists), listed=[two])
         assert outcome == Outcome("a", created=False)
-        assert stage.slept == stage.asked(s.Delete) == []
-        assert stage.told == [("Found an existing one: reused the flow 'n'", "a", False)]
+        assert driver.slept == driver.asked(s.Delete) == []
+        assert driver.told == [("Found an existing one: reused the flow 'n'", "a", False)]
 
 
 def test_what_is_alike_is_not_raced_for() -> None:
-    """Two made at the same moment do no harm, so nobody looks once more."""
-    outcome, stage = create(wanted(alike=True, mark=None, settle=1.0), look=[[]], post=["own"])
+    """Two that are created at the same time do no harm, so there is no second list."""
+    outcome, driver = create(desired(alike=True, mark=None, settle=1.0), listed=[[]], post=["own"])
     assert outcome == Outcome("own", created=True)
-    assert (len(stage.asked(s.ListExisting)), stage.slept) == (1, [])
-    outcome, stage = create(wanted(alike=True, mark=None), look=[[], [entity("a", 1, None)]], post=[LOST])
+    assert (len(driver.asked(s.ListExisting)), driver.slept) == (1, [])
+    outcome, driver = create(desired(alike=True, mark=None), listed=[[], [entity("a", 1, None)]], post=[LOST])
     assert outcome == Outcome("a", created=False)
-    assert len(stage.asked(s.Post)) == 1
+    assert len(driver.asked(s.Post)) == 1

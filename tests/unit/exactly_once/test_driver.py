@@ -1,4 +1,4 @@
-"""How a recipe is carried out: each step by its own call, each result and each failure back in."""
+"""How a reconciliation is carried out: each step by its own call, each result and each failure back in."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class Noted:
         return call
 
 
-def carry(recipe: s.Reconciliation) -> tuple[Outcome, Noted]:
+def carry(reconciliation: s.Reconciliation) -> tuple[Outcome, Noted]:
     noted = Noted()
     return carry_out(
-        recipe, noted, noted, logging.getLogger("test"), lambda x: noted.calls.append(("sleep", x))
+        reconciliation, noted, noted, logging.getLogger("test"), lambda x: noted.calls.append(("sleep", x))
     ), noted
 
 
@@ -57,21 +57,21 @@ def test_a_step_is_one_call(step: s.Step, call: tuple[Any, ...]) -> None:
     """And its result goes back in; nothing else is sent."""
     replies = []
 
-    def recipe() -> s.Reconciliation:
+    def reconciliation() -> s.Reconciliation:
         replies.append((yield step))
         return DONE
 
-    outcome, noted = carry(recipe())
+    outcome, noted = carry(reconciliation())
     assert outcome == DONE
     assert noted.calls == [call]
     assert replies == [call[0]]
 
 
-def test_a_failure_is_the_recipes_to_decide() -> None:
-    """It is raised where the step was asked for, once, and the recipe goes on."""
+def test_a_failure_is_the_reconciliations_to_decide() -> None:
+    """It is raised where the step was asked for, once, and the reconciliation goes on."""
     replies = []
 
-    def recipe() -> s.Reconciliation:
+    def reconciliation() -> s.Reconciliation:
         try:
             yield s.Get("gone")
         except AepNotFoundError as error:
@@ -79,56 +79,56 @@ def test_a_failure_is_the_recipes_to_decide() -> None:
         replies.append((yield s.Get("a")))
         return DONE
 
-    outcome, noted = carry(recipe())
+    outcome, noted = carry(reconciliation())
     assert outcome == DONE
     assert replies == ["gone", "get"]
     assert noted.calls == [("get", "gone"), ("get", "a")]
 
 
 def test_what_is_no_error_of_ours_ends_it() -> None:
-    """A signal, or Airflow's time-out, is not the recipe's to handle."""
+    """A signal, or Airflow's time-out, is not the reconciliation's to handle."""
 
-    def recipe() -> s.Reconciliation:
+    def reconciliation() -> s.Reconciliation:
         try:
             yield s.Sleep(1)
         except Exception:
-            pytest.fail("the recipe got it")
+            pytest.fail("the reconciliation got it")
         return DONE
 
     def interrupted(seconds: float) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        carry_out(recipe(), Noted(), Noted(), logging.getLogger("test"), interrupted)
+        carry_out(reconciliation(), Noted(), Noted(), logging.getLogger("test"), interrupted)
 
 
 def test_a_sleep_is_as_long_as_asked() -> None:
     """With jitter anything from half to all of it, so that two that met do not meet again."""
 
-    def recipe(jitter: bool) -> s.Reconciliation:
+    def reconciliation(jitter: bool) -> s.Reconciliation:
         for _ in range(100):
             yield s.Sleep(4.0, jitter)
         return DONE
 
-    assert {seconds for _, seconds in carry(recipe(False))[1].calls} == {4.0}
-    slept = {seconds for _, seconds in carry(recipe(True))[1].calls}
+    assert {seconds for _, seconds in carry(reconciliation(False))[1].calls} == {4.0}
+    slept = {seconds for _, seconds in carry(reconciliation(True))[1].calls}
     assert len(slept) > 1
     assert all(2.0 <= seconds <= 4.0 for seconds in slept)
 
 
 def test_decisions_are_logged(caplog: pytest.LogCaptureFixture) -> None:
-    """With the id and the link of whom they are about; a warning where somebody should look."""
+    """With the id and the link of whom they are about; a warning if somebody should act."""
 
-    def recipe() -> s.Reconciliation:
-        yield s.Decided("Looked")
+    def reconciliation() -> s.Reconciliation:
+        yield s.Decided("Listed")
         yield s.Decided("Reused it", "a")
         yield s.Decided("Several stand", "b", True)
         return DONE
 
     with caplog.at_level(logging.INFO, "test"):
-        _, noted = carry(recipe())
+        _, noted = carry(reconciliation())
     assert caplog.record_tuples == [
-        ("test", logging.INFO, "Looked"),
+        ("test", logging.INFO, "Listed"),
         ("test", logging.INFO, "Reused it: a link"),
         ("test", logging.WARNING, "Several stand: b link"),
     ]

@@ -16,9 +16,9 @@ from airflow_provider_aep.flow_service.errors import (
     EntityChangedError,
     EntityStateError,
 )
-from tests.harness.stage import Stage
+from tests.harness.exactly_once import ScriptedDriver
 
-WANTED = DesiredEntity("base connection", "PayPal", {}, "update", None)
+DESIRED = DesiredEntity("base connection", "PayPal", {}, "update", None)
 TAKEN = AepVersionError("taken", status=412)
 LOST = AepServerError("lost", status=503)
 
@@ -29,9 +29,9 @@ def shown(etag: str = "1", state: str = "enabled", **changes: Any) -> Entity:
 
 
 def run(entity: Entity, updates: list[AepError | None], gets: list[Any]) -> tuple[Outcome, list[s.Step]]:
-    """Answer the recipe's PATCHes and GETs in turn; its outcome and its steps."""
-    stage = Stage(update=updates or [None], get=gets or [None])
-    return stage.play(replace_credentials(WANTED, entity)), stage.steps
+    """Answer the reconciliation's PATCHes and GETs in turn; its outcome and its steps."""
+    driver = ScriptedDriver(update=updates or [None], get=gets or [None])
+    return driver.play(replace_credentials(DESIRED, entity)), driver.steps
 
 
 def updated(steps: list[s.Step]) -> list[Any]:
@@ -50,13 +50,13 @@ def test_one_patch_as_of_what_was_read(state: str) -> None:
 
 
 def test_what_is_still_coming_up_is_waited_for() -> None:
-    """A PATCH would be refused until it stands."""
+    """A PATCH would be refused until it is set up."""
     _, steps = run(shown(state="initializing"), [None], [shown("2")])
     assert updated(steps) == ["2"]
 
 
 def test_what_vanishes_while_it_comes_up_is_told() -> None:
-    """By name and id, not as a turn of the recipe."""
+    """By name and id, not as a turn of the reconciliation."""
     with pytest.raises(EntityStateError, match=r"^The base connection 'PayPal' was deleted meanwhile: a"):
         run(shown(state="initializing"), [], [AepNotFoundError("gone", status=404)])
 

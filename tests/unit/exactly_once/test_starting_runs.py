@@ -40,13 +40,13 @@ def waiting(id: str, at: float) -> Run:
     return run(id, at, ended=False)
 
 
-class Order:
-    """One order of a run, with what the notes hold, what the looks show and how the POSTs end."""
+class Start:
+    """One start of a run, with its notes, its lists and the ends of its POSTs."""
 
     def __init__(
         self,
         *,
-        looks: list[list[Run] | AepError],
+        lists: list[list[Run] | AepError],
         posts: list[str | AepError] | None = None,
         notes: dict[str, Any] | None = None,
         lasts: bool = True,
@@ -55,11 +55,11 @@ class Order:
         first_try: bool = False,
         broken: tuple[str, ...] = (),
     ) -> None:
-        self.looks, self.posts, self.notes = list(looks), list(posts or []), dict(notes or {})
+        self.lists, self.posts, self.notes = list(lists), list(posts or []), dict(notes or {})
         self.lasts, self.broken = lasts, broken
-        self.order = DesiredRun(window, after, first_try)
+        self.desired = DesiredRun(window, after, first_try)
         self.slept: list[float] = []
-        self.looked = 0
+        self.listed = 0
         self.forgotten = False
 
     def read(self) -> dict[str, Any]:
@@ -76,9 +76,9 @@ class Order:
     def forget(self) -> None:
         self.notes, self.forgotten = {}, True
 
-    def look(self) -> list[Run]:
-        self.looked += 1
-        answer = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
+    def list_runs(self) -> list[Run]:
+        self.listed += 1
+        answer = self.lists.pop(0) if len(self.lists) > 1 else self.lists[0]
         if isinstance(answer, AepError):
             raise answer
         return answer
@@ -91,9 +91,9 @@ class Order:
 
     def start(self) -> str:
         return start_once(
-            desired=self.order,
+            desired=self.desired,
             notes=self,
-            list_runs=self.look,
+            list_runs=self.list_runs,
             post=self.post,
             log=logging.getLogger("test"),
             sleep=self.slept.append,
@@ -102,91 +102,91 @@ class Order:
 
 def test_a_run_that_is_remembered_is_the_answer(caplog: pytest.LogCaptureFixture) -> None:
     """Not a request is sent."""
-    order = Order(looks=[[]], notes={"id": "a", "since": 5})
+    start = Start(lists=[[]], notes={"id": "a", "since": 5})
     with caplog.at_level(logging.INFO, "test"):
-        assert order.start() == "a"
-    assert order.looked == 0
+        assert start.start() == "a"
+    assert start.listed == 0
     assert "An earlier try of this task started run a." in caplog.text
 
 
 def test_the_intent_is_kept_before_the_post() -> None:
-    """The newest run of that moment: only a younger one can be this task's. Then the id is kept."""
+    """The newest run before the POST: only a younger one can be this task's. Then the id is kept."""
     seen = []
-    order = Order(looks=[[run("x", 7.0), run("y", 9.0), run("z", None)]], posts=["a"])
-    post = order.post
-    order.post = lambda: (seen.append(dict(order.notes)), post())[1]  # type: ignore[method-assign]
-    assert order.start() == "a"
+    start = Start(lists=[[run("x", 7.0), run("y", 9.0), run("z", None)]], posts=["a"])
+    post = start.post
+    start.post = lambda: (seen.append(dict(start.notes)), post())[1]  # type: ignore[method-assign]
+    assert start.start() == "a"
     assert seen == [{"since": 9.0}]
-    assert order.notes == {"id": "a"}
-    assert order.slept == []
+    assert start.notes == {"id": "a"}
+    assert start.slept == []
 
 
 def test_the_first_run_of_a_dataflow() -> None:
     """No run existed, so any run is younger; a run without a creation time never is."""
-    order = Order(looks=[[], [run("a", 0.5, WINDOW)]], posts=[LOST])
-    assert order.start() == "a"
+    start = Start(lists=[[], [run("a", 0.5, WINDOW)]], posts=[LOST])
+    assert start.start() == "a"
     old = run("old", None, OTHER)
-    order = Order(looks=[[old], [old, run("a", 0.5, WINDOW)]], posts=[LOST])
-    assert order.start() == "a"
+    start = Start(lists=[[old], [old, run("a", 0.5, WINDOW)]], posts=[LOST])
+    assert start.start() == "a"
 
 
 def test_a_lost_reply_whose_run_exists(caplog: pytest.LogCaptureFixture) -> None:
     """Polled for as long as the patience lasts; older runs and runs of another window are not ours."""
     before = [run("old", 5.0, OTHER)]
     late = [*before, run("other", 6.0, OTHER), run("a", 7.0, WINDOW)]
-    order = Order(looks=[before, before, before, late], posts=[LOST])
+    start = Start(lists=[before, before, before, late], posts=[LOST])
     with caplog.at_level(logging.INFO, "test"):
-        assert order.start() == "a"
-    assert order.slept == list(PATIENCE[:3])
-    assert order.notes == {"id": "a"}
+        assert start.start() == "a"
+    assert start.slept == list(PATIENCE[:3])
+    assert start.notes == {"id": "a"}
     assert "The reply was lost. Run a was started by it." in caplog.text
 
 
 def test_a_run_that_shows_no_window_is_no_evidence() -> None:
     """It can be another task's, so it is polled until its window shows; another one's window is refused."""
-    order = Order(looks=[[], [waiting("a", 1.0)], [run("a", 1.0, WINDOW, ended=False)]], posts=[LOST])
-    assert order.start() == "a"
-    assert order.slept == list(PATIENCE[:2])
-    order = Order(looks=[[], [waiting("b", 1.0), run("a", 2.0, WINDOW)]], posts=[LOST])
-    assert order.start() == "a"
-    order = Order(looks=[[], [waiting("x", 1.0)], [run("x", 1.0, OTHER)]], posts=[LOST, "never"])
+    start = Start(lists=[[], [waiting("a", 1.0)], [run("a", 1.0, WINDOW, ended=False)]], posts=[LOST])
+    assert start.start() == "a"
+    assert start.slept == list(PATIENCE[:2])
+    start = Start(lists=[[], [waiting("b", 1.0), run("a", 2.0, WINDOW)]], posts=[LOST])
+    assert start.start() == "a"
+    start = Start(lists=[[], [waiting("x", 1.0)], [run("x", 1.0, OTHER)]], posts=[LOST, "never"])
     with pytest.raises(AmbiguousRunError, match="no new run of its window shows") as caught:
-        order.start()
+        start.start()
     assert not caught.value.retryable
-    assert order.posts == ["never"]
+    assert start.posts == ["never"]
 
 
 @pytest.mark.parametrize("notes", [{}, {"since": 0}], ids=["this try's POST", "an earlier try's"])
 def test_a_run_that_goes_on_without_a_window_leaves_it_to_a_retry(notes: dict[str, Any]) -> None:
     """The retry finds the intent, and by then the window."""
-    order = Order(looks=[[], [waiting("a", 1.0)]], posts=[LOST, "never"], notes=notes)
+    start = Start(lists=[[], [waiting("a", 1.0)]], posts=[LOST, "never"], notes=notes)
     if notes:
-        order.looks.pop(0)
+        start.lists.pop(0)
     with pytest.raises(AmbiguousRunError, match="no window yet: a") as caught:
-        order.start()
+        start.start()
     assert caught.value.retryable
     assert caught.value.retry_after == 60
-    assert order.slept == list(PATIENCE)
-    order.looks = [[run("a", 1.0, WINDOW)]]
-    assert order.start() == "a"
+    assert start.slept == list(PATIENCE)
+    start.lists = [[run("a", 1.0, WINDOW)]]
+    assert start.start() == "a"
 
 
 def test_without_a_window_no_run_is_ours() -> None:
     """The failed run showed none, so nothing identifies its successor; a scheduled run is a stranger's."""
-    order = Order(looks=[[], [run("a", 1.0, OTHER)]], posts=[LOST, "never"], window=None)
+    start = Start(lists=[[], [run("a", 1.0, OTHER)]], posts=[LOST, "never"], window=None)
     with pytest.raises(AmbiguousRunError, match="shows no window to recognize the new one by") as caught:
-        order.start()
+        start.start()
     assert not caught.value.retryable
-    assert order.posts == ["never"]
+    assert start.posts == ["never"]
 
 
 def test_an_intent_that_is_remembered_starts_nothing() -> None:
     """An earlier try may have started the run: this one only polls."""
-    order = Order(looks=[[run("old", 5.0), run("a", 6.0, WINDOW)]], notes={"since": 5.0})
-    assert order.start() == "a"
-    assert order.posts == []
-    order = Order(looks=[[run("a", 6.0, WINDOW)]], notes={"since": 0})
-    assert order.start() == "a"
+    start = Start(lists=[[run("old", 5.0), run("a", 6.0, WINDOW)]], notes={"since": 5.0})
+    assert start.start() == "a"
+    assert start.posts == []
+    start = Start(lists=[[run("a", 6.0, WINDOW)]], notes={"since": 0})
+    assert start.start() == "a"
 
 
 @pytest.mark.parametrize(
@@ -200,126 +200,126 @@ def test_an_intent_that_is_remembered_starts_nothing() -> None:
     ids=["none", "no time", "no window", "two"],
 )
 def test_none_is_started_again(shown: list[Run], said: str) -> None:
-    """It would move the same rows twice: a human looks, and the error says where the doubt comes from."""
-    order = Order(looks=[[], shown], posts=[LOST, "never"])
+    """It would ingest the same rows twice. A human decides, and the error gives the reason."""
+    start = Start(lists=[[], shown], posts=[LOST, "never"])
     with pytest.raises(AmbiguousRunError, match=rf"^A run may have been started.*{said}") as caught:
-        order.start()
+        start.start()
     assert caught.value.__cause__ is LOST
     assert not caught.value.retryable
-    assert order.slept == list(PATIENCE)
-    assert order.posts == ["never"]
+    assert start.slept == list(PATIENCE)
+    assert start.posts == ["never"]
 
 
 def test_a_refusal_is_forgotten() -> None:
     """Nothing was started, so the next try starts afresh."""
-    order = Order(looks=[[]], posts=[REFUSED])
+    start = Start(lists=[[]], posts=[REFUSED])
     with pytest.raises(AepRequestError):
-        order.start()
-    assert order.forgotten
-    assert order.notes == {}
+        start.start()
+    assert start.forgotten
+    assert start.notes == {}
 
 
 def test_a_token_that_was_refused_is_renewed_once() -> None:
     """The gateway let nothing through; a second time it is the credential that is refused, not its age."""
-    order = Order(looks=[[]], posts=[TOKEN, "a"])
-    assert order.start() == "a"
-    order = Order(looks=[[], [run("other", 1.0, OTHER)]], posts=[TOKEN, "a"])
-    assert order.start() == "a"
-    order = Order(looks=[[], [], [run("a", 1.0, WINDOW)]], posts=[TOKEN, LOST])
-    assert order.start() == "a"
-    order = Order(looks=[[]], posts=[TOKEN, TOKEN, "never"])
+    start = Start(lists=[[]], posts=[TOKEN, "a"])
+    assert start.start() == "a"
+    start = Start(lists=[[], [run("other", 1.0, OTHER)]], posts=[TOKEN, "a"])
+    assert start.start() == "a"
+    start = Start(lists=[[], [], [run("a", 1.0, WINDOW)]], posts=[TOKEN, LOST])
+    assert start.start() == "a"
+    start = Start(lists=[[]], posts=[TOKEN, TOKEN, "never"])
     with pytest.raises(AepAuthError) as caught:
-        order.start()
+        start.start()
     assert caught.value is TOKEN
-    assert order.forgotten
-    order = Order(looks=[[]], posts=[AepAuthError("no", status=403)])
+    assert start.forgotten
+    start = Start(lists=[[]], posts=[AepAuthError("no", status=403)])
     with pytest.raises(AepAuthError):
-        order.start()
+        start.start()
 
 
 def test_a_throttled_post_is_sent_again() -> None:
     """A 429 is a refusal: wait as asked, and if no run of this window shows, POST again, as creates do."""
     stranger = [run("x", 1.0, OTHER)]
-    order = Order(looks=[[], stranger], posts=[THROTTLED, THROTTLED, "a"])
-    assert order.start() == "a"
-    assert order.slept == [7, 7]
-    order = Order(looks=[[]], posts=[THROTTLED, THROTTLED, THROTTLED, "never"])
+    start = Start(lists=[[], stranger], posts=[THROTTLED, THROTTLED, "a"])
+    assert start.start() == "a"
+    assert start.slept == [7, 7]
+    start = Start(lists=[[]], posts=[THROTTLED, THROTTLED, THROTTLED, "never"])
     with pytest.raises(AepThrottledError):
-        order.start()
-    assert order.posts == ["never"]
-    assert order.forgotten
+        start.start()
+    assert start.posts == ["never"]
+    assert start.forgotten
 
 
 def test_a_throttled_post_that_had_its_effect() -> None:
     """Though Flow Service said 429, the run shows: it is used, and none is started."""
-    order = Order(
-        looks=[[], [waiting("a", 1.0)], [run("a", 1.0, WINDOW, ended=False)]], posts=[THROTTLED, "never"]
+    start = Start(
+        lists=[[], [waiting("a", 1.0)], [run("a", 1.0, WINDOW, ended=False)]], posts=[THROTTLED, "never"]
     )
-    assert order.start() == "a"
-    assert order.posts == ["never"]
+    assert start.start() == "a"
+    assert start.posts == ["never"]
 
 
 @pytest.mark.parametrize("retry_after", [61.0, 7.0], ids=["longer than a try may", "longer than is left"])
 def test_a_throttled_post_whose_wait_is_too_long(retry_after: float) -> None:
     """The intent is forgotten, so that the retry that Airflow makes later starts the run."""
     error = AepThrottledError("slower", status=429, retry_after=retry_after)
-    order = Order(looks=[[]], posts=[error, "a"])
+    start = Start(lists=[[]], posts=[error, "a"])
 
     def sleep(seconds: float) -> None:
         raise WorkerSlotError("enough")
 
-    order.slept = type("Slept", (list,), {"append": lambda _self, seconds: sleep(seconds)})()
+    start.slept = type("Slept", (list,), {"append": lambda _self, seconds: sleep(seconds)})()
     with pytest.raises(AepThrottledError) as caught:
-        order.start()
+        start.start()
     assert caught.value.retry_after == retry_after
-    assert order.notes == {}
-    order.slept = []
-    assert order.start() == "a"
+    assert start.notes == {}
+    start.slept = []
+    assert start.start() == "a"
 
 
 def test_a_refusal_after_which_the_list_fails() -> None:
     """Nothing was started, so the next try starts afresh."""
-    order = Order(looks=[[], LOST, []], posts=[THROTTLED, "a"])
+    start = Start(lists=[[], LOST, []], posts=[THROTTLED, "a"])
     with pytest.raises(AepServerError):
-        order.start()
-    assert order.notes == {}
-    assert order.start() == "a"
+        start.start()
+    assert start.notes == {}
+    assert start.start() == "a"
 
 
 def test_a_refusal_beside_runs_of_unknown_windows() -> None:
     """They may be another task's or this one's: polled, and left to a retry if they stay unknown."""
-    order = Order(looks=[[], [waiting("x", 1.0)], [run("x", 1.0, OTHER)]], posts=[THROTTLED, "a"])
-    assert order.start() == "a"
-    order = Order(looks=[[], [waiting("x", 1.0)]], posts=[THROTTLED, "never"])
+    start = Start(lists=[[], [waiting("x", 1.0)], [run("x", 1.0, OTHER)]], posts=[THROTTLED, "a"])
+    assert start.start() == "a"
+    start = Start(lists=[[], [waiting("x", 1.0)]], posts=[THROTTLED, "never"])
     with pytest.raises(AmbiguousRunError) as caught:
-        order.start()
+        start.start()
     assert caught.value.retryable
-    assert order.notes == {"since": 0.0}
-    assert order.posts == ["never"]
+    assert start.notes == {"since": 0.0}
+    assert start.posts == ["never"]
 
 
 def test_a_token_that_was_refused_after_the_effect() -> None:
     """The list is read before the second POST."""
-    order = Order(looks=[[], [run("a", 1.0, WINDOW)]], posts=[TOKEN, "never"])
-    assert order.start() == "a"
-    assert order.posts == ["never"]
+    start = Start(lists=[[], [run("a", 1.0, WINDOW)]], posts=[TOKEN, "never"])
+    assert start.start() == "a"
+    assert start.posts == ["never"]
 
 
 def test_a_lost_reply_is_no_refusal() -> None:
     """No second POST, though nothing shows at first."""
-    order = Order(looks=[[], [], [run("a", 1.0, WINDOW)]], posts=[LOST, "never"])
-    assert order.start() == "a"
-    assert order.posts == ["never"]
+    start = Start(lists=[[], [], [run("a", 1.0, WINDOW)]], posts=[LOST, "never"])
+    assert start.start() == "a"
+    assert start.posts == ["never"]
 
 
 @pytest.mark.parametrize("lasts", [True, False], ids=["with a store", "without"])
-def test_a_retry_looks_for_the_window(lasts: bool, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_retry_finds_the_run_by_its_window(lasts: bool, caplog: pytest.LogCaptureFixture) -> None:
     """A run of this very window is this task's own, the newest of several, whatever the store says."""
     runs = [run("z", 2.5, WINDOW), run("x", 1.0, OTHER), run("a", 2.0, WINDOW), run("b", 3.0, OTHER)]
-    order = Order(looks=[runs], posts=["never"], lasts=lasts)
+    start = Start(lists=[runs], posts=["never"], lasts=lasts)
     with caplog.at_level(logging.INFO, "test"):
-        assert order.start() == "z"
-    assert order.posts == ["never"]
+        assert start.start() == "z"
+    assert start.posts == ["never"]
     assert "Run z ingests the same window: an earlier try of this task started it." in caplog.text
 
 
@@ -327,18 +327,18 @@ def test_a_retry_looks_for_the_window(lasts: bool, caplog: pytest.LogCaptureFixt
 def test_a_cleared_task_starts_a_new_run(lasts: bool) -> None:
     """The first try since the clear brings the window in again, on purpose, without a wait."""
     runs = [run("failed", 2.0, WINDOW), waiting("x", 3.0)]
-    order = Order(looks=[runs], posts=["a"], lasts=lasts, first_try=True)
-    assert order.start() == "a"
-    assert order.slept == []
+    start = Start(lists=[runs], posts=["a"], lasts=lasts, first_try=True)
+    assert start.start() == "a"
+    assert start.slept == []
 
 
 def test_a_cleared_task_whose_run_succeeded(caplog: pytest.LogCaptureFixture) -> None:
     """With a store it starts a new run. Without one, Airflow may have run the try twice."""
     runs = [run("b", 3.0, WINDOW), run("a", 2.0, WINDOW)]
-    assert Order(looks=[runs], posts=["c"], first_try=True).start() == "c"
-    order = Order(looks=[runs], posts=["never"], lasts=False, first_try=True)
+    assert Start(lists=[runs], posts=["c"], first_try=True).start() == "c"
+    start = Start(lists=[runs], posts=["never"], lasts=False, first_try=True)
     with caplog.at_level(logging.WARNING, "test"):
-        assert order.start() == "b"
+        assert start.start() == "b"
     assert "Run b has ingested the same window already" in caplog.text
 
 
@@ -346,88 +346,88 @@ def test_a_cleared_task_whose_run_succeeded(caplog: pytest.LogCaptureFixture) ->
 def test_a_run_of_the_window_that_goes_on_is_joined(lasts: bool, caplog: pytest.LogCaptureFixture) -> None:
     """A second one beside it would move the same rows twice, cleared or not."""
     runs = [run("failed", 2.0, WINDOW), run("a", 3.0, WINDOW, ended=False)]
-    order = Order(looks=[runs], posts=["never"], lasts=lasts, first_try=True)
+    start = Start(lists=[runs], posts=["never"], lasts=lasts, first_try=True)
     with caplog.at_level(logging.INFO, "test"):
-        assert order.start() == "a"
+        assert start.start() == "a"
     assert "Run a is ingesting the same window now, so this task joins it." in caplog.text
 
 
 def test_a_retry_after_a_clear_does_not_take_the_run_of_before() -> None:
     """The first try since the clear ended before it could write; the store still knows the old run."""
     runs = [run("failed", 2.0, WINDOW)]
-    order = Order(looks=[runs], posts=["a"], notes={"cleared": "failed"})
-    assert order.start() == "a"
-    order = Order(looks=[[*runs, run("b", 3.0, WINDOW)]], posts=["never"], notes={"cleared": "failed"})
-    assert order.start() == "b"
+    start = Start(lists=[runs], posts=["a"], notes={"cleared": "failed"})
+    assert start.start() == "a"
+    start = Start(lists=[[*runs, run("b", 3.0, WINDOW)]], posts=["never"], notes={"cleared": "failed"})
+    assert start.start() == "b"
 
 
 @pytest.mark.parametrize("lasts", [True, False], ids=["with a store", "without"])
-def test_a_retry_of_a_failed_run_looks_for_younger_ones(lasts: bool) -> None:
+def test_a_retry_of_a_failed_run_finds_younger_runs(lasts: bool) -> None:
     """The failed run itself has the same window."""
     failed = run("failed", 2.0, WINDOW)
-    order = Order(looks=[[failed]], posts=["a"], lasts=lasts, after=2.0)
-    assert order.start() == "a"
-    order = Order(looks=[[failed, run("a", 3.0, WINDOW)]], posts=["never"], lasts=lasts, after=2.0)
-    assert order.start() == "a"
+    start = Start(lists=[[failed]], posts=["a"], lasts=lasts, after=2.0)
+    assert start.start() == "a"
+    start = Start(lists=[[failed, run("a", 3.0, WINDOW)]], posts=["never"], lasts=lasts, after=2.0)
+    assert start.start() == "a"
 
 
 def test_a_retry_without_a_store_waits_for_what_may_show() -> None:
     """The POST of a try that was killed may just have left."""
-    order = Order(looks=[[], [], [run("a", 2.0, WINDOW)]], posts=["never"], lasts=False)
-    assert order.start() == "a"
-    assert order.slept == list(PATIENCE[:2])
-    order = Order(looks=[[run("x", 2.0, OTHER)]], posts=["a"], lasts=False)
-    assert order.start() == "a"
-    assert order.slept == list(PATIENCE)
+    start = Start(lists=[[], [], [run("a", 2.0, WINDOW)]], posts=["never"], lasts=False)
+    assert start.start() == "a"
+    assert start.slept == list(PATIENCE[:2])
+    start = Start(lists=[[run("x", 2.0, OTHER)]], posts=["a"], lasts=False)
+    assert start.start() == "a"
+    assert start.slept == list(PATIENCE)
 
 
 def test_a_retry_without_a_store_waits_until_every_window_is_known() -> None:
     """Whether a run is ours is unknown before; a run that ended without a window brought nothing in."""
     shown = [waiting("q", 1.0), run("done", 0.5)]
     known = [run("q", 1.0, WINDOW, ended=False)]
-    order = Order(looks=[shown, shown, known], posts=["never"], lasts=False)
-    assert order.start() == "q"
-    assert order.slept == list(PATIENCE[:2])
-    order = Order(looks=[shown], posts=["never"], lasts=False)
+    start = Start(lists=[shown, shown, known], posts=["never"], lasts=False)
+    assert start.start() == "q"
+    assert start.slept == list(PATIENCE[:2])
+    start = Start(lists=[shown], posts=["never"], lasts=False)
     with pytest.raises(AmbiguousRunError, match=r"no window yet: q\.") as caught:
-        order.start()
+        start.start()
     assert caught.value.retryable
-    assert order.slept == list(PATIENCE)
-    assert order.posts == ["never"]
+    assert start.slept == list(PATIENCE)
+    assert start.posts == ["never"]
 
 
 def test_a_retry_without_store_and_window() -> None:
-    """Any run that is younger than the failed one may be ours; if there is none, none was started."""
+    """Any run that is younger than the failed one can be ours. If no run is younger, no run was started."""
     failed = run("failed", 2.0)
-    order = Order(looks=[[failed]], posts=["a"], lasts=False, window=None, after=2.0)
-    assert order.start() == "a"
-    order = Order(
-        looks=[[failed, run("x", 3.0, OTHER)]], posts=["never"], lasts=False, window=None, after=2.0
+    start = Start(lists=[[failed]], posts=["a"], lasts=False, window=None, after=2.0)
+    assert start.start() == "a"
+    start = Start(
+        lists=[[failed, run("x", 3.0, OTHER)]], posts=["never"], lasts=False, window=None, after=2.0
     )
     with pytest.raises(AmbiguousRunError) as caught:
-        order.start()
+        start.start()
     assert not caught.value.retryable
 
 
 @pytest.mark.parametrize("broken", ["read", "write", "since"])
 def test_a_store_that_fails_stops_before_the_post(broken: str) -> None:
     """What it holds, or cannot take, decides whether a retry starts a second run."""
-    order = Order(looks=[[]], posts=["never"], broken=(broken,))
+    start = Start(lists=[[]], posts=["never"], broken=(broken,))
     with pytest.raises(TaskStoreError) as caught:
-        order.start()
+        start.start()
     assert caught.value.retryable
-    assert order.posts == ["never"]
+    assert start.posts == ["never"]
 
 
 def test_a_store_that_fails_after_the_post(caplog: pytest.LogCaptureFixture) -> None:
     """The run is used; the retry has the intent and finds the run by its window."""
-    order = Order(looks=[[]], posts=["a", "never"], broken=("id",))
+    start = Start(lists=[[]], posts=["a", "never"], broken=("id",))
     with caplog.at_level(logging.WARNING, "test"):
-        assert order.start() == "a"
+        assert start.start() == "a"
     assert "Run a was started and is used all the same" in caplog.text
-    order.looks = [[run("x", 0.5, OTHER), run("a", 1.0, WINDOW)]]
-    assert order.start() == "a"
-    assert order.posts == ["never"]
+    start.lists = [[run("x", 0.5, OTHER), run("a", 1.0, WINDOW)]]
+    assert start.start() == "a"
+    assert start.posts == ["never"]
 
 
 @pytest.mark.parametrize(
@@ -443,15 +443,15 @@ def test_a_list_that_fails_after_a_lost_reply(
     lasts: bool, window: tuple[float, float] | None, kind: type
 ) -> None:
     """A retry finds the run by its memory or its window; where it has neither, it must not start another."""
-    order = Order(looks=[[], LOST], posts=[LOST], lasts=lasts, window=window, first_try=True)
+    start = Start(lists=[[], LOST], posts=[LOST], lasts=lasts, window=window, first_try=True)
     with pytest.raises(kind):
-        order.start()
+        start.start()
 
 
 def test_a_strangers_run_is_no_answer_to_a_refused_credential() -> None:
     """Though one of another window began meanwhile."""
     stranger = [run("x", 1.0, OTHER)]
-    order = Order(looks=[[], stranger, stranger], posts=[TOKEN, TOKEN, "never"])
+    start = Start(lists=[[], stranger, stranger], posts=[TOKEN, TOKEN, "never"])
     with pytest.raises(AepAuthError):
-        order.start()
-    assert order.posts == ["never"]
+        start.start()
+    assert start.posts == ["never"]

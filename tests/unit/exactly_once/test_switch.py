@@ -1,4 +1,4 @@
-"""Bringing a dataflow into a state: it acts once, and looks before and after."""
+"""Switch a dataflow: act once, and read its state before and after."""
 
 from __future__ import annotations
 
