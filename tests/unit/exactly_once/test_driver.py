@@ -45,6 +45,7 @@ def carry(reconciliation: s.Reconciliation) -> tuple[Outcome, Noted]:
         (s.Get("a"), ("get", "a")),
         (s.Post(), ("post",)),
         (s.Publish("a"), ("publish", "a")),
+        (s.Compare(ENTITY), ("differences", ENTITY)),
         (s.Update(ENTITY), ("update", ENTITY)),
         (s.Delete("a"), ("delete", "a")),
         (s.Dependants("a"), ("dependants", "a")),

@@ -6,7 +6,7 @@ import hashlib
 
 import pytest
 
-from airflow_provider_aep.exactly_once import Entity, find_mark, make_mark, with_mark
+from airflow_provider_aep.exactly_once import Entity, find_mark, make_mark, with_mark, without_mark
 
 
 def test_a_mark_says_where_an_entity_comes_from() -> None:
@@ -43,6 +43,18 @@ def test_a_mark_is_found_at_the_end_alone() -> None:
 def test_a_description_with_a_mark(description: str | None, mark: str | None, written: str | None) -> None:
     """One blank between; nothing at all where there is neither."""
     assert with_mark(description, mark) == written
+
+
+def test_a_description_without_its_mark() -> None:
+    """A comparison ignores the mark of any task; the rest of the text stays."""
+    mark = make_mark("dag", "task", "run", -1)
+    for description, text in (
+        (f"a b {mark}", "a b"),
+        (mark, ""),
+        (f"{mark} copied", f"{mark} copied"),
+        (None, ""),
+    ):
+        assert without_mark(description) == text
 
 
 def test_who_made_it() -> None:
