@@ -205,7 +205,7 @@ def _refuse_unusable(desired: DesiredEntity, existing: list[Entity]) -> None:
 
 
 def _remove_leftovers(desired: DesiredEntity, existing: list[Entity]) -> Generator[Step, Any, Entity]:
-    """Keep the oldest; delete a younger one only if this provider made it and nothing depends on it."""
+    """Keep the oldest; delete a younger one only if this provider created it and nothing depends on it."""
     oldest, *younger = existing
     left = list(younger)
     for entity in (yield from _removable(younger)):
@@ -226,7 +226,7 @@ def _remove_leftovers(desired: DesiredEntity, existing: list[Entity]) -> Generat
 
 
 def _removable(entities: list[Entity]) -> Generator[Step, Any, list[Entity]]:
-    """Return those that this provider made and nothing depends on; none if that is unknown."""
+    """Return those that this provider created and nothing depends on; an empty list if that is unknown."""
     removable = []
     try:
         for entity in entities:

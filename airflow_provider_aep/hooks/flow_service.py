@@ -46,7 +46,7 @@ class FlowServiceHook(CollectionHook):
 
     service_path = requests.FLOW_SERVICE
 
-    # Airflow 3.1 looks for these two methods in this class only, not in its bases.
+    # Airflow 3.1 finds these two methods only in this class, not in its bases.
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def test_a_bomb_stays_small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_redirect_is_not_followed() -> None:
-    """The token stays home, and the engineer on call is told which setting to look at."""
+    """The token is not sent elsewhere, and the error names the setting to check."""
     error = replies.redirected("GET /flows", 302)
     assert (error.status, error.retryable) == (302, False)
     assert str(error).startswith("GET /flows was answered with a redirect (302)")

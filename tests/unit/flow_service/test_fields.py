@@ -59,13 +59,13 @@ def test_the_fields_of_a_dataflow() -> None:
     ],
 )
 def test_the_patch_of_a_dataflow(changed: set[str], operations: list[Any]) -> None:
-    """Only what changed, and each transformation where it stands."""
+    """Only what changed, and each transformation at its index."""
     expected = [{"op": op, "path": path, "value": value} for op, path, value in operations]
     assert differences.flow_operations(SHOWN, DESIRED, changed) == expected
 
 
 def test_options_that_stand_stay() -> None:
-    """Each changed one for itself; AEP's own, such as an inlet's URL, are left alone."""
+    """Each changed option by itself. AEP's own options, such as a streaming endpoint, are not touched."""
     shown = {"options": {"inletUrl": "https://x"}}
     changed = {"options.partialIngestionPercent", "options.errorDiagnosticsEnabled"}
     assert differences.flow_operations(shown, DESIRED, changed) == [

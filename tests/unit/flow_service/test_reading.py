@@ -30,7 +30,7 @@ GROUP = "https://ns.adobe.com/acme/mixins/0123abcd"
 
 
 def test_entities_by_their_ids() -> None:
-    """Catalog's way; an id inside does not go before the one it stands under."""
+    """Catalog's way; the key has priority over an id inside."""
     document = {"a": {"name": "x"}, "b": {"id": "other"}}
     assert datasets.read_by_id(document, "GET") == [{"name": "x", "id": "a"}, {"id": "b"}]
     assert datasets.read_by_id({}, "GET") == []
@@ -159,7 +159,7 @@ def test_a_spec_that_is_not_offered(error: Any, missing: bool) -> None:
 
 
 def test_entries_of_a_source() -> None:
-    """A name or a path is enough for an entry, and stands for the other; the type is a table's."""
+    """A name or a path is enough for an entry, and is used for the other. The type is that of a table."""
     assert source_objects.read_tables(
         [{"name": "n", "path": "p", "type": "FILE", "canPreview": 1, "canFetchSchema": True}, {"name": "a"},
          {"path": "b", "type": None}, {"type": "table"}]
@@ -171,7 +171,7 @@ def test_entries_of_a_source() -> None:
 
 
 def test_what_is_no_table_no_column_and_no_row_is_named() -> None:
-    """By the parameter, or by what was looked at."""
+    """By the parameter, or by the object that was explored."""
     with pytest.raises(AepConfigError, match=r"^`table` is neither") as caught:
         source_objects.table_path({})
     assert caught.value.parameter == "table"
@@ -185,7 +185,7 @@ def test_what_is_no_table_no_column_and_no_row_is_named() -> None:
 
 
 def test_a_table_by_its_entry() -> None:
-    """Its path; its name where there is none."""
+    """Its path, or its name if the path is missing."""
     assert source_objects.table_path({"path": "p", "name": "n"}) == "p"
     assert source_objects.table_path({"name": "n"}) == "n"
     assert source_objects.table_path("T") == "T"
@@ -208,7 +208,7 @@ def test_columns_and_rows() -> None:
 
 
 @pytest.mark.parametrize(
-    ("duration", "status", "glance"),
+    ("duration", "status", "snapshot"),
     [
         ({"startedAtUTC": 2_000, "completedAtUTC": 5_000}, "success", (True, 2_000.0, 3_000.0)),
         ({"startedAtUTC": 2_000, "completedAtUTC": 5_000}, "inProgress", (False, 2_000.0, None)),
@@ -217,10 +217,10 @@ def test_columns_and_rows() -> None:
         ({}, "pending", (False, None, None)),
     ],
 )
-def test_a_glance(duration: dict[str, Any], status: str, glance: tuple[Any, ...]) -> None:
+def test_a_snapshot(duration: dict[str, Any], status: str, snapshot: tuple[Any, ...]) -> None:
     """The little a poller keeps: ended, since when, how long."""
     item = {"metrics": {"durationSummary": duration, "statusSummary": {"status": status}}}
-    assert runs.read_snapshot(item) == (*glance, None)
+    assert runs.read_snapshot(item) == (*snapshot, None)
 
 
 def test_a_mapping_sets_id() -> None:
@@ -257,7 +257,7 @@ def test_parameters_of_a_dag_hold_no_secret() -> None:
 
 
 def test_a_connection_spec() -> None:
-    """Id, name and every way to authenticate; what is none is passed over."""
+    """Id, name and every authentication type. An invalid type is skipped."""
     ways = [{"name": "Basic", "spec": {"required": ["a"]}}, "odd", {"spec": {}}, {"name": "Bare"}]
     read = connection_specs.read_connection_spec
     spec = read({"id": "i", "name": "n", "authSpec": ways})

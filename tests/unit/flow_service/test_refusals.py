@@ -94,7 +94,7 @@ def test_words_are_found(document: dict[str, Any]) -> None:
     ],
 )
 def test_a_code_is_one_word(document: dict[str, Any], code: str | None) -> None:
-    """What is none is not taken for one."""
+    """An invalid value is not used."""
     assert refused(document).code == code
 
 
@@ -114,7 +114,7 @@ def test_an_error_of_ims_is_the_credentials(status: int, kind: type) -> None:
 
 @pytest.mark.parametrize(("status", "kind"), [(429, AepThrottledError), (500, AepServerError)])
 def test_a_page_of_a_busy_gateway_is_its_status(status: int, kind: type) -> None:
-    """A retry helps, whatever the page looks like."""
+    """A retry helps, whatever the page shows."""
     assert type(refused(None, status, b"<html>", content_type="text/html")) is kind
 
 

@@ -29,7 +29,7 @@ def error(status: int, body: Any, scrub: Any = str, **headers: str) -> errors.Ae
 
 @pytest.mark.parametrize("body", [{}, [], {"title": ""}, None], ids=str)
 def test_json_that_says_nothing_is_not_called_broken(body: Any) -> None:
-    """Whoever reads the log would look for a proxy that cuts replies off."""
+    """A reader of the log would suspect a proxy that cuts replies off."""
     assert "and JSON without a message" in str(error(403, body, content_type="application/json"))
 
 
@@ -208,7 +208,7 @@ def test_an_odd_request_id_is_left_out() -> None:
     assert error(400, {}, x_request_id="a b").request_id is None
 
 
-def test_the_sandbox_stands_in_the_message() -> None:
+def test_the_sandbox_is_in_the_message() -> None:
     """Who has five sandboxes wants to know which."""
     assert "'prod'" in str(error(403, envelope("FLOW-2121-403", 403)))
 
@@ -275,7 +275,7 @@ VALUES = {
     ],
 )
 def test_replies_are_read_in_every_documented_shape(read: Any, document: Any, good: bool) -> None:
-    """Documents disagree on envelopes; what is none of theirs is a typed error, never a KeyError."""
+    """Documents disagree on envelopes. Any other shape is a typed error, never a KeyError."""
     if good:
         assert read(document, "GET /x") is not None
     else:

@@ -110,7 +110,7 @@ def group(**fields: Any) -> dict[str, Any]:
 
 
 def test_only_missing_fields_are_added() -> None:
-    """What stands besides stays: the registry lets nothing be removed."""
+    """Other references stay: the registry removes nothing."""
     patch = xdm.added_fields(
         group(a={"type": "string"}, z={}), "acme", {"a": {"type": "string"}, "b": {"type": "number"}}
     )
@@ -141,7 +141,7 @@ def test_references() -> None:
 
 
 def test_fields_keep_their_columns_names() -> None:
-    """As titles: that is what a person looks for."""
+    """As titles: a person searches for them."""
     fields = xdm.fields_of([{"name": "a b", "type": "int"}, {"name": "c"}])
     assert fields == {"a_b": {"title": "a b", "type": "integer"}, "c": {"title": "c", "type": "string"}}
 
