@@ -83,12 +83,12 @@ def read_settings(connection: Any) -> Settings:
         )
     else:
         if settings.unknown:
-            log.warning("Connection %r: %s", conn_id, words_of_unknown(settings.unknown))
+            log.warning("Connection %r: %s", conn_id, describe_unknown(settings.unknown))
         return settings
     raise problem
 
 
-def words_of_unknown(keys: Sequence[str]) -> str:
+def describe_unknown(keys: Sequence[str]) -> str:
     """Return a sentence that names the unknown keys of an extra."""
     named = ", ".join(f"`{key:.60}`" for key in keys)
     return f"The extra's {named} {'is' if len(keys) == 1 else 'are'} unknown and not used."
@@ -381,7 +381,7 @@ _SANDBOX_BY_ID = "x-sandbox-id"
 """This header also selects a sandbox. Callers cannot set it."""
 
 
-def with_ours(given: Mapping[str, str], settings: Settings, sandbox: str, token: str) -> dict[str, str]:
+def request_headers(given: Mapping[str, str], settings: Settings, sandbox: str, token: str) -> dict[str, str]:
     """Return the headers of a request. Callers can add headers. Only ``Accept`` can be overridden."""
     ours = {
         **FIXED_HEADERS,

@@ -18,7 +18,7 @@ from airflow_provider_aep.flow_service.errors import (
     AepTransportError,
 )
 from airflow_provider_aep.flow_service.requests import Call
-from airflow_provider_aep.hooks.connection import words_of_unknown
+from airflow_provider_aep.hooks.connection import describe_unknown
 
 if TYPE_CHECKING:
     from airflow_provider_aep.hooks.base import AepHook
@@ -57,7 +57,7 @@ def _diagnose(hook: AepHook) -> tuple[bool, str]:
     except AepError as error:
         return False, _refused(error, sandbox)
     message = f"Connected to {settings.base_url}, organization {settings.org_id}, sandbox '{sandbox}'."
-    return True, f"{message} {words_of_unknown(settings.unknown)}" if settings.unknown else message
+    return True, f"{message} {describe_unknown(settings.unknown)}" if settings.unknown else message
 
 
 def _host_problem(hook: AepHook) -> str | None:

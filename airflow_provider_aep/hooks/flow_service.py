@@ -210,11 +210,15 @@ class FlowServiceHook(CollectionHook):
 
     @property
     def secrets(self) -> Secrets:
-        """The secrets that this hook knows. What is added is masked in Airflow's logs, too."""
+        """The secrets that this hook scrubs from its messages. ``add`` masks them in Airflow's logs, too."""
         return self._aep_session.secrets
 
     def _mask_auth(self, value: object) -> None:
-        """Mask ``auth.params`` that AEP gets or shows, or one value of them."""
+        """Mask the secrets of ``auth.params`` that AEP gets or shows, or of one value of them.
+
+        The secrets of an Airflow connection are masked when it is read. New are only values that are composed
+        of them, such as a connection string, and values that a caller passes to this hook.
+        """
         self.secrets.add(secrets_of_params(value) if isinstance(value, Mapping) else [value])
 
     def create_source_connection(self, body: Mapping[str, Any]) -> str:

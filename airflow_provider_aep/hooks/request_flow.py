@@ -27,7 +27,7 @@ from airflow_provider_aep.flow_service.explanations import FOR_SOURCES
 from airflow_provider_aep.flow_service.requests import Call
 from airflow_provider_aep.flow_service.retry import MAX_REQUESTS, decide
 from airflow_provider_aep.hooks import ims
-from airflow_provider_aep.hooks.connection import FIXED_HEADERS, Settings, read_settings, with_ours
+from airflow_provider_aep.hooks.connection import FIXED_HEADERS, Settings, read_settings, request_headers
 
 T = TypeVar("T")
 Flow = Generator["Step", Any, T]
@@ -207,7 +207,7 @@ def send(
     repeats = _Repeats(caller, method, words)
     while True:
         token = yield from token_in_hand(caller)
-        own_headers = with_ours(headers, settings, caller.sandbox, token)
+        own_headers = request_headers(headers, settings, caller.sandbox, token)
         if body is not None:
             own_headers["content-type"] = "application/json"
         request = Request(method, url, own_headers, body, words, caller.host, timeout or settings.timeout)
