@@ -1,0 +1,168 @@
+"""Decide what a secret is: by a parameter's name, by a field's name and value, and inside a text."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from airflow_provider_aep.flow_service import secret_rules
+
+PEM_LINES = ("KanaryLine1aB3/dE6+", "KanaryLine2aB3/dE6+")
+PEM = "-----BEGIN KEY-----\n{}\n{}\n-----END KEY-----\n".format(*PEM_LINES)
+PEM_PARTS = {*PEM_LINES, "".join(PEM_LINES), PEM.strip()}
+
+
+def test_a_parameter_is_secret_unless_it_is_listed_as_plain() -> None:
+    """The platform's schema can mark another parameter as a password."""
+    assert secret_rules.is_secret("clientSecret")
+    assert secret_rules.is_secret("unheardOf", {"format": "uri"})
+    assert not secret_rules.is_secret("host")
+    assert not secret_rules.is_secret("host", {"type": "string"})
+    assert not secret_rules.is_secret("host", "password")
+    assert secret_rules.is_secret("host", {"format": "password"})
+
+
+@pytest.mark.parametrize(
+    ("params", "secrets"),
+    [
+        ({"clientSecret": "a secret", "host": "a host"}, ["a secret"]),
+        ({"useProxy": "false", "enabled": " TRUE "}, []),
+        ({"username": "Postgres", "clientId": "postgres"}, ["postgres"]),
+        ({"username": "somebody"}, ["somebody"]),
+        ({"serviceUrl": "https://h/x?sig=a/signature&sv=2022"}, ["a/signature"] * 3),
+        ({"host": {"token": "a token", "port": "22"}}, ["a token"]),
+        ({"key": {"deep": ["one", {"er": ("two", 1234, 123, 1.25, True, None, "")}]}},
+         ["one", "two", "1234", "1.25"]),
+        ({"key": {"a set"}}, ["a set"]),
+    ],
+    ids=repr,
+)  # fmt: skip
+def test_the_secrets_of_parameters(params: dict[str, Any], secrets: list[str]) -> None:
+    """Every text of a secret parameter, and the secrets inside a plain one. No flags and short numbers."""
+    assert list(secret_rules.secrets_of_params(params)) == secrets
+
+
+@pytest.mark.parametrize("name", ["login", "uid", "user", "userId", "user_name", "UserName", "username"])
+def test_a_common_user_name_is_not_a_secret(name: str) -> None:
+    """Masked, `root` would be missing in every log."""
+    assert secret_rules.is_common(name, "Root")
+    assert not secret_rules.is_common(name, "rooted")
+    assert not secret_rules.is_common("clientId", "root")
+    assert not secret_rules.is_common(f"{name}s", "root")
+    assert secret_rules.is_common("clientId", "off")
+
+
+SECRET = [
+    ("password", "kitten"),
+    ("password", "1234"),
+    ("db_password", "/odd.but/true"),
+    ("passphrase", "kitten"),
+    ("apiKey", "abcdefgh"),
+    ("sharedKey", "abcdefgh"),
+    ("privateKeyContent", "abcdefgh"),
+    ("sig", "abcdefgh"),
+    ("db_pass", "abcdefgh"),
+    ("sasUri", "abcdefgh"),
+    ("connection_string", "abcdefgh"),
+    ("keyContents", "KanaryG7-h8i9"),
+    ("client_secret_value", "KanaryD4e5f6"),
+    ("key", "-----x"),
+    ("key_file", "  -----BEGIN"),
+    ("key_file", '{"a": 1}'),
+    ("token_url", "https://user:pass@h/x"),
+    ("token_url", "https://h/x?sig=1"),
+    ("partition_key", "a word that is longer than any"),
+]
+HARMLESS = [
+    ("host", "KanaryG7-h8i9"),
+    ("password", ""),
+    ("password", "  "),
+    ("password", " False "),
+    ("key_size", "2048"),
+    ("key_type", "rsa"),
+    ("key", "ab.12"),
+    ("key_file", "KanaryG7-h8i9"),
+    ("keyPath", "KanaryG7-h8i9"),
+    ("secretsDir", "KanaryG7-h8i9"),
+    ("sslkey", "/certs/client-key.pem"),
+    ("sslkey", "C:\\certs\\client.pem"),
+    ("sslkey", "~/certs/client.pem"),
+    ("token_uri", "https://oauth2.example.com/token"),
+    ("tokenEndpoint", "http://oauth2.example.com/token"),
+    ("auth_host", "https://h"),
+    ("partition_key", "customer_id"),
+    ("authentication", "basic"),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), SECRET, ids=repr)
+def test_a_field_may_be_secret(name: str, value: str) -> None:
+    """By its name alone, or by its name and value."""
+    assert secret_rules.may_be_secret(name, value)
+    assert list(secret_rules.secrets_in({"deep": [{name: value}]})) == [value]
+
+
+@pytest.mark.parametrize(("name", "value"), HARMLESS, ids=repr)
+def test_a_field_is_harmless(name: str, value: str) -> None:
+    """Flags, paths, plain URLs, numbers and words, and each value under a name that suggests no secret."""
+    assert not secret_rules.may_be_secret(name, value)
+    assert list(secret_rules.secrets_in({name: value})) == []
+
+
+def test_secrets_in_an_object() -> None:
+    """The members of a list have the list's name. Other values than texts are skipped."""
+    value = {"tokens": "x", "token": ["a token", ("another", 5)], "a": None, "b": "Server=h;PWD=a password"}
+    assert list(secret_rules.secrets_in(value)) == [
+        "a token",
+        "another",
+        "a password",
+        "a password",
+        "a password",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("nothing of the kind", set()),
+        ("a=b", set()),
+        (PEM, PEM_PARTS),
+        (PEM.replace("\n", "\\n"), {*PEM_LINES, "".join(PEM_LINES)}),
+        (PEM.replace("\n", "\r\n"), {*PEM_LINES, "".join(PEM_LINES), PEM.replace("\n", "\r\n").strip()}),
+        (f"{PEM}abc", {*PEM_LINES, "".join(PEM_LINES) + "abc"}),
+        (base64.b64encode(PEM.encode()).decode(), {PEM, *PEM_PARTS}),
+        (base64.urlsafe_b64encode(PEM.encode()).decode().rstrip("="), {PEM, *PEM_PARTS}),
+        (base64.b64encode(b'{"token": "a token"}').decode(), {'{"token": "a token"}', "a token"}),
+        (base64.b64encode(b"plain text, and more of it").decode(), set()),
+        (base64.b64encode(b"\xff" * 20).decode(), set()),
+        ('  {"token": "a token", "project": "p"}', {"a token"}),
+        ('[{"token": "a token"}]', {"a token"}),
+        ('{"token": "a tok', set()),
+        ("Server=h;Port=22;UID=somebody;PWD={abc;d}", {"somebody", "{abc;d}", "abc;d"}),
+        ("Server=h;User Id=root;Password='a pass'", {"'a pass'", "a pass"}),
+        ("Server=h; Password = ab&cd ;", {"ab&cd"}),
+        ("Server=h;CredString=[{\"user\": \"u\", \"pass\": \"a pass\"}];", {"a pass"}),
+        ("h?user=somebody&password=ab%26cd#top", {"somebody", "ab%26cd", "ab&cd"}),
+        ("sv=2022&sig=abc%3D", {"abc%3D", "abc="}),
+        ("sv=2022&sig=abc", set()),
+        ("https://somebody:ab%40cd@h/x", {"somebody", "ab%40cd", "ab@cd"}),
+        ("https://root:ab%40cd@h/x", {"ab%40cd", "ab@cd"}),
+        ("https://somebody@h/x", {"somebody"}),
+    ],
+    ids=repr,
+)  # fmt: skip
+def test_the_secrets_inside_a_text(text: str, parts: set[str]) -> None:
+    """Without the text itself, and without parts of less than four characters."""
+    assert set(secret_rules.parts_of(text)) == parts
+
+
+def test_a_text_is_searched_to_a_depth() -> None:
+    """A text that encodes itself again and again ends the search."""
+    text = "a token of some length"
+    for _ in range(5):
+        text = json.dumps({"token": text})
+    assert "a token of some length" in set(secret_rules.parts_of(text))
+    assert "a token of some length" not in set(secret_rules.parts_of(json.dumps({"token": text})))
