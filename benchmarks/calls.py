@@ -25,7 +25,7 @@ Turns of {CALLS} calls ({FRESH} where each call makes a hook), median of {ROUNDS
 requests.Session of its own round. A keep-alive server in its own process answers {SIZE} bytes of JSON,
 which every side decodes. Over https every side checks a certificate made for this run; its authority is
 appended to the usual bundle, as a company's is. The environment sets no proxy and no bundle; a bare session
-looks for them at each call all the same, unless its trust_env is off.
+reads the environment at each call all the same, unless its trust_env is off.
 """
 
 

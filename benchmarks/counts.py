@@ -12,8 +12,8 @@ from tests.harness import emulator as support
 TITLE = "Requests and connections"
 METHOD = """
 The emulator's /_emulator/requests after one execute() in a fresh process with an empty token cache: a
-create is token, look, the source's spec, POST, look; a reuse is token, look. Beside: the same without the
-spec as four HttpOperator tasks, which remember nothing between them.
+create is token, list, the source's spec, POST, list; a reuse is token, list. Next to it: the same without
+the spec as four HttpOperator tasks, which share nothing.
 """
 NAME = "Benchmark"
 

@@ -20,7 +20,7 @@ ROUNDS, CALLS = 15, 20
 TITLE = "execute(), warm (one POST = 1)"
 METHOD = f"""
 Turns of {CALLS} executions, median of {ROUNDS}, each set against the HttpOperator POST of its own round:
-the same body to the same server, without token and look. Every execution has a new operator, so a new hook
+the same body to the same server, without token and list. Every execution has a new operator, so a new hook
 and a new TCP connection; it is built before the clock starts. Logging is off, `settle` 0. The server is the
 light one of the calls above, not the emulator, and always hands out the same token: Airflow's masker slows
 down with every new secret, which would count against whoever runs later.

@@ -65,7 +65,7 @@ def measure() -> Block:
 def _lookup() -> Row:
     taken = [process.run("benchmarks.lookup_probe") for _ in range(PROCESSES)]
     figure = 1000 * statistics.median(taken)
-    what = "first look-up of a source"
+    what = "first search of a source"
     return Row(what, f"{figure:.1f} ms", f"at most {MOST_LOOKUP_MS:g} ms", "", figure <= MOST_LOOKUP_MS)
 
 

@@ -1,4 +1,4 @@
-"""How long the first look-up in the catalogue of sources takes, in seconds; it is not loaded before."""
+"""Measure the seconds that the first search of the catalogue of sources takes, which loads it."""
 
 from __future__ import annotations
 

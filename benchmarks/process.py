@@ -1,7 +1,7 @@
-"""A process of its own for everything that is measured, in an environment that changes nothing.
+"""Measure each thing in a process of its own, in an environment that changes nothing.
 
-Proxies and CA bundles of the caller's environment would be looked up by some sides and not by others, and
-settings of the caller's Airflow would come along.
+Some sides read proxies and CA bundles from the caller's environment, and others do not. The settings of
+the caller's Airflow would apply too.
 """
 
 from __future__ import annotations

@@ -67,8 +67,8 @@ class FlowService:
             kept = {key: sent[key] for key in ("name", "description", "connectionSpec") if key in sent}
             self._by_name[sent["name"]] = _item(**kept)
             return 201, json.dumps({"id": ITEM_ID, "etag": '"1"'}).encode()
-        wanted = dict(text.split("==", 1) for key, text in parse_qsl(parts.query) if key == "property")
-        found = self._by_name.get(wanted["name"])
+        filters = dict(text.split("==", 1) for key, text in parse_qsl(parts.query) if key == "property")
+        found = self._by_name.get(filters["name"])
         return 200, json.dumps({"items": [found] if found else []}).encode()
 
 

@@ -1,4 +1,4 @@
-"""Clocks. Sides take turns in short blocks, so that a busy moment of the machine hits all of them alike."""
+"""Clocks. Sides take turns in short blocks, so that other load of the machine slows all of them alike."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def test_what_is_uncertain_is_said(source: Source) -> None:
 
 
 def test_a_bar_ends_no_cell() -> None:
-    """`{sas_token|uri}` stands in a table."""
+    """The table shows the template `{sas_token|uri}`."""
     page = source_docs.page(find_source("azure-blob-storage"))
     assert r"`{sas_token\|uri}`" in page
 
