@@ -38,7 +38,7 @@ def test_a_parameter_is_secret_unless_it_is_listed_as_plain() -> None:
          ["one", "two", "1234", "1.25"]),
         ({"key": {"a set"}}, ["a set"]),
     ],
-    ids=repr,
+    ids=["secret and plain", "flags", "a common user", "a user", "in a URL", "in an object", "deep", "a set"],
 )  # fmt: skip
 def test_the_secrets_of_parameters(params: dict[str, Any], secrets: list[str]) -> None:
     """Every text of a secret parameter, and the secrets inside a plain one. No flags and short numbers."""
@@ -98,14 +98,14 @@ HARMLESS = [
 ]
 
 
-@pytest.mark.parametrize(("name", "value"), SECRET, ids=repr)
+@pytest.mark.parametrize(("name", "value"), SECRET, ids=[name for name, _ in SECRET])
 def test_a_field_may_be_secret(name: str, value: str) -> None:
     """By its name alone, or by its name and value."""
     assert secret_rules.may_be_secret(name, value)
     assert list(secret_rules.secrets_in({"deep": [{name: value}]})) == [value]
 
 
-@pytest.mark.parametrize(("name", "value"), HARMLESS, ids=repr)
+@pytest.mark.parametrize(("name", "value"), HARMLESS, ids=[name for name, _ in HARMLESS])
 def test_a_field_is_harmless(name: str, value: str) -> None:
     """Flags, paths, plain URLs, numbers and words, and each value under a name that suggests no secret."""
     assert not secret_rules.may_be_secret(name, value)
@@ -124,36 +124,44 @@ def test_secrets_in_an_object() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("text", "parts"),
-    [
-        ("nothing of the kind", set()),
-        ("a=b", set()),
-        (PEM, PEM_PARTS),
-        (PEM.replace("\n", "\\n"), {*PEM_LINES, "".join(PEM_LINES)}),
-        (PEM.replace("\n", "\r\n"), {*PEM_LINES, "".join(PEM_LINES), PEM.replace("\n", "\r\n").strip()}),
-        (f"{PEM}abc", {*PEM_LINES, "".join(PEM_LINES) + "abc"}),
-        (base64.b64encode(PEM.encode()).decode(), {PEM, *PEM_PARTS}),
-        (base64.urlsafe_b64encode(PEM.encode()).decode().rstrip("="), {PEM, *PEM_PARTS}),
-        (base64.b64encode(b'{"token": "a token"}').decode(), {'{"token": "a token"}', "a token"}),
-        (base64.b64encode(b"plain text, and more of it").decode(), set()),
-        (base64.b64encode(b"\xff" * 20).decode(), set()),
-        ('  {"token": "a token", "project": "p"}', {"a token"}),
-        ('[{"token": "a token"}]', {"a token"}),
-        ('{"token": "a tok', set()),
-        ("Server=h;Port=22;UID=somebody;PWD={abc;d}", {"somebody", "{abc;d}", "abc;d"}),
-        ("Server=h;User Id=root;Password='a pass'", {"'a pass'", "a pass"}),
-        ("Server=h; Password = ab&cd ;", {"ab&cd"}),
-        ("Server=h;CredString=[{\"user\": \"u\", \"pass\": \"a pass\"}];", {"a pass"}),
-        ("h?user=somebody&password=ab%26cd#top", {"somebody", "ab%26cd", "ab&cd"}),
-        ("sv=2022&sig=abc%3D", {"abc%3D", "abc="}),
-        ("sv=2022&sig=abc", set()),
-        ("https://somebody:ab%40cd@h/x", {"somebody", "ab%40cd", "ab@cd"}),
-        ("https://root:ab%40cd@h/x", {"ab%40cd", "ab@cd"}),
-        ("https://somebody@h/x", {"somebody"}),
-    ],
-    ids=repr,
-)  # fmt: skip
+TEXTS: dict[str, tuple[str, set[str]]] = {
+    "harmless text": ("nothing of the kind", set()),
+    "a pair alone": ("a=b", set()),
+    "a PEM": (PEM, PEM_PARTS),
+    "a PEM in one line": (PEM.replace("\n", "\\n"), {*PEM_LINES, "".join(PEM_LINES)}),
+    "a PEM with other line ends": (
+        PEM.replace("\n", "\r\n"),
+        {*PEM_LINES, "".join(PEM_LINES), PEM.replace("\n", "\r\n").strip()},
+    ),
+    "a PEM and text": (f"{PEM}abc", {*PEM_LINES, "".join(PEM_LINES) + "abc"}),
+    "a PEM in base64": (base64.b64encode(PEM.encode()).decode(), {PEM, *PEM_PARTS}),
+    "a PEM in URL-safe base64": (
+        base64.urlsafe_b64encode(PEM.encode()).decode().rstrip("="),
+        {PEM, *PEM_PARTS},
+    ),
+    "JSON in base64": (
+        base64.b64encode(b'{"token": "a token"}').decode(),
+        {'{"token": "a token"}', "a token"},
+    ),
+    "text in base64": (base64.b64encode(b"plain text, and more of it").decode(), set()),
+    "bytes in base64": (base64.b64encode(b"\xff" * 20).decode(), set()),
+    "an object": ('  {"token": "a token", "project": "p"}', {"a token"}),
+    "a list": ('[{"token": "a token"}]', {"a token"}),
+    "broken JSON": ('{"token": "a tok', set()),
+    "a connection string": ("Server=h;Port=22;UID=somebody;PWD={abc;d}", {"somebody", "{abc;d}", "abc;d"}),
+    "a quoted password": ("Server=h;User Id=root;Password='a pass'", {"'a pass'", "a pass"}),
+    "blanks in a connection string": ("Server=h; Password = ab&cd ;", {"ab&cd"}),
+    "accounts in a list": ('Server=h;CredString=[{"user": "u", "pass": "a pass"}];', {"a pass"}),
+    "a query": ("h?user=somebody&password=ab%26cd#top", {"somebody", "ab%26cd", "ab&cd"}),
+    "a SAS token": ("sv=2022&sig=abc%3D", {"abc%3D", "abc="}),
+    "a short signature": ("sv=2022&sig=abc", set()),
+    "a URL with a login": ("https://somebody:ab%40cd@h/x", {"somebody", "ab%40cd", "ab@cd"}),
+    "a URL with a common user": ("https://root:ab%40cd@h/x", {"ab%40cd", "ab@cd"}),
+    "a URL with a user": ("https://somebody@h/x", {"somebody"}),
+}
+
+
+@pytest.mark.parametrize(("text", "parts"), TEXTS.values(), ids=TEXTS)
 def test_the_secrets_inside_a_text(text: str, parts: set[str]) -> None:
     """Without the text itself, and without parts of less than four characters."""
     assert set(secret_rules.parts_of(text)) == parts
