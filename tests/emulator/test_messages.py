@@ -64,7 +64,7 @@ def test_a_missing_folder_is_not_put_down_to_credentials(emulator: Emulator, hoo
     base = base_of(Path(emulator), "Amazon S3")
     with unwrapped(AepRequestError, match="there is no folder /nothing") as caught:
         ListFilesOperator(task_id="t", connection_id=base, folder="/nothing/").execute(context())
-    assert "If the message names a table, file or folder, check that it exists. Else check" in str(caught.value)
+    assert "If the message names a table, file or folder, check that it exists. Else" in str(caught.value)
     assert "refused the credentials" not in str(caught.value)
 
 
