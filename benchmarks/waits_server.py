@@ -21,7 +21,7 @@ _DATABRICKS = {"run_id": 1, "state": {"life_cycle_state": "RUNNING", "state_mess
 class WaitsServer(run_server.RunServer):
     """`/jobs/{id}` is Airbyte's, `/api/2.2/jobs/runs/get` Databricks's."""
 
-    def _answer(self, method: str, target: str, body: bytes) -> tuple[int, Any]:
+    def _answer(self, target: str, body: bytes) -> tuple[int, Any]:
         path = urlsplit(target).path
         if path.endswith("/jobs/runs/get"):
             self.log.append(target)
@@ -29,7 +29,7 @@ class WaitsServer(run_server.RunServer):
         if "/jobs/" in path:
             self.log.append(target)
             return 200, _AIRBYTE
-        return super()._answer(method, target, body)
+        return super()._answer(target, body)
 
 
 if __name__ == "__main__":

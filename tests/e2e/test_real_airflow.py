@@ -15,7 +15,7 @@ from scripts.local_airflow import LocalAirflow
 from tests.harness import canary
 from tests.harness.airflow_processes import tasks_talking_to
 from tests.harness.emulator import CLIENT_ID, ORG_ID
-from tests.harness.wiretap import PublishedAccounts
+from tests.harness.wiretap import PUBLISHED, Wiretap
 from tests.harness.workers import wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -156,7 +156,7 @@ def test_mapped_tables_are_shown_by_their_paths(real: Installation) -> None:
 def test_no_secret_in_any_file(real: Installation) -> None:
     """Everything a real run writes, at DEBUG: task logs, service logs, the database."""
     host = real.airflow.emulator_url.removeprefix("http://")
-    with PublishedAccounts(host) as tap:
+    with Wiretap(host, PUBLISHED) as tap:
         extra = {"org_id": ORG_ID, "ims_host": tap.url}
         aep = {"conn_type": "aep", "host": tap.url, "login": CLIENT_ID, "password": canary.AEP_SECRET}
         paypal = {"conn_type": "paypal", "login": canary.PAYPAL_ID, "password": canary.PAYPAL_SECRET}

@@ -18,7 +18,7 @@ from tests.harness.airflow_processes import kill_triggerer, start_triggerer, tas
 from tests.harness.emulator import CLIENT_ID, ORG_ID
 from tests.harness.figures import KeepFigure
 from tests.harness.source import source_rows
-from tests.harness.wiretap import PublishedAccounts
+from tests.harness.wiretap import PUBLISHED, Wiretap
 from tests.harness.workers import wait_until
 
 LONG = 400.0
@@ -57,7 +57,7 @@ with DAG("ingestion", schedule=None, default_args={"retries": 5, "retry_delay": 
 class Installation:
     """A real Airflow whose connections hold secrets that can be told from anything else."""
 
-    def __init__(self, airflow: LocalAirflow, tap: PublishedAccounts) -> None:
+    def __init__(self, airflow: LocalAirflow, tap: Wiretap) -> None:
         self.airflow, self.tap = airflow, tap
         extra = {"org_id": ORG_ID, "ims_host": tap.url}
         aep = {"conn_type": "aep", "host": tap.url, "login": CLIENT_ID, "password": canary.AEP_SECRET}
@@ -121,7 +121,7 @@ def real(tmp_path: Path) -> Iterator[Installation]:
     settings = {"AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG", "AIRFLOW__AEP__SETTLE": "0.2"}
     with LocalAirflow(tmp_path / "airflow", dags=dags, environment=settings) as airflow:
         airflow.start()
-        with PublishedAccounts(airflow.emulator_url.removeprefix("http://")) as tap:
+        with Wiretap(airflow.emulator_url.removeprefix("http://"), PUBLISHED) as tap:
             yield Installation(airflow, tap)
 
 

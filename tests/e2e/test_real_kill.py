@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from pathlib import Path as File
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -15,7 +15,7 @@ from scripts.processes import Service, stop
 from tests.harness.airflow_database import select
 from tests.harness.airflow_processes import start_triggerer
 from tests.harness.emulator import CLIENT_ID, CLIENT_SECRET, ORG_ID, Emulator
-from tests.harness.emulator_path import Path
+from tests.harness.platform import Platform
 from tests.harness.workers import wait_until
 
 LONG = 400.0
@@ -44,7 +44,7 @@ with DAG("in_a_slot", schedule=None):
 class Waits:
     """The four waits of one DAG run, and what can be done to them."""
 
-    def __init__(self, airflow: LocalAirflow, path: Path, flows: list[str]) -> None:
+    def __init__(self, airflow: LocalAirflow, path: Platform, flows: list[str]) -> None:
         self.airflow, self.path, self.flows = airflow, path, flows
         airflow.api.wait_for_dag("killing", "", seconds=LONG, watch=airflow.check)
         self.run_id = airflow.api.trigger("killing", {})
@@ -119,9 +119,9 @@ def reassignment(waits: Waits, first: Service) -> Service:
 
 @pytest.mark.nightly
 @pytest.mark.skipif(not hasattr(BaseTrigger, "on_kill"), reason="before 3.3 nobody tells a triggerer")
-def test_users_and_triggerers(tmp_path: File, emulator: Emulator) -> None:
+def test_users_and_triggerers(tmp_path: Path, emulator: Emulator) -> None:
     """A user's end disables; clearing, a take-over and a shutdown do not; the order outlives them all."""
-    path = Path(emulator)
+    path = Platform(emulator)
     path.stop_clock()
     body = path.prepared()
     flows = [path.flow({**body, "name": f"Flow {number}"}) for number in range(4)]
@@ -160,9 +160,9 @@ def test_users_and_triggerers(tmp_path: File, emulator: Emulator) -> None:
 @pytest.mark.parametrize(
     ("method", "reply"), [("POST", "/ims/token/v3"), ("GET", "/runs")], ids=["token", "look"]
 )
-def test_a_user_ends_a_wait_in_a_slot(tmp_path: File, emulator: Emulator, method: str, reply: str) -> None:
+def test_a_user_ends_a_wait_in_a_slot(tmp_path: Path, emulator: Emulator, method: str, reply: str) -> None:
     """In the middle of a request. Airflow's supervisor ends the process 5 s after SIGTERM."""
-    path = Path(emulator)
+    path = Platform(emulator)
     path.stop_clock()
     flow = path.flow(path.prepared())
     path.advance(3)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import suppress
-from pathlib import Path as File
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -16,8 +16,8 @@ from scripts.local_airflow import LocalAirflow
 from tests.harness.airflow_database import select
 from tests.harness.airflow_processes import kill_triggerer, start_triggerer, tasks_talking_to
 from tests.harness.emulator import CLIENT_ID, CLIENT_SECRET, ORG_ID, Emulator
-from tests.harness.emulator_path import Path
 from tests.harness.figures import KeepFigure
+from tests.harness.platform import Platform
 from tests.harness.workers import wait_until
 
 LONG = 400.0
@@ -46,7 +46,7 @@ with DAG("windows", schedule=None, max_active_tasks={count}):
 class Windows:
     """The DAG run, and the runs of its dataflow."""
 
-    def __init__(self, airflow: LocalAirflow, path: Path, flow: str) -> None:
+    def __init__(self, airflow: LocalAirflow, path: Platform, flow: str) -> None:
         self.airflow, self.path, self.flow = airflow, path, flow
         airflow.api.wait_for_dag("windows", "", seconds=LONG, watch=airflow.check)
         self.run_id = airflow.api.trigger("windows", {})
@@ -116,9 +116,9 @@ def installed(airflow: LocalAirflow, emulator: Emulator) -> None:
 
 
 @pytest.mark.nightly
-def test_twenty_windows(tmp_path: File, emulator: Emulator, figure: KeepFigure) -> None:
+def test_twenty_windows(tmp_path: Path, emulator: Emulator, figure: KeepFigure) -> None:
     """Lost before and after the effect, killed in the POST, and a triggerer killed: no window twice."""
-    path = Path(emulator)
+    path = Platform(emulator)
     flow = path.flow(path.once())
     path.advance(3600)
     assert path.runs(flow)

@@ -6,23 +6,36 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.harness.canary_plugin import (
-    _what_is_read_is_searched,
+from tests.harness.connections import SetConnection
+from tests.harness.emulator import CLIENT_ID, CLIENT_SECRET, ORG_ID
+from tests.harness.raw_server import Authority, make_authority
+from tests.harness.run_server import RunServer
+from tests.harness.secret_search import (
+    _search_what_is_read,
     pytest_runtest_makereport,
     pytest_runtest_setup,
     pytest_unconfigure,
 )
-from tests.harness.connections import SetConnection
-from tests.harness.emulator import CLIENT_ID, CLIENT_SECRET, ORG_ID
-from tests.harness.run_server import RunServer
 from tests.harness.workers import Workers
 
 __all__ = [
-    "_what_is_read_is_searched",
+    "_search_what_is_read",
     "pytest_runtest_makereport",
     "pytest_runtest_setup",
     "pytest_unconfigure",
 ]
+
+
+@pytest.fixture(autouse=True)
+def _short_settle_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The emulator's lists do not lag unless a test makes them; such a test sets its own settle time."""
+    monkeypatch.setenv("AIRFLOW__AEP__SETTLE", "0.02")
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """Make the authority that servers are certified by."""
+    return make_authority(tmp_path_factory.mktemp("authority"))
 
 
 @pytest.fixture(scope="session")

@@ -15,10 +15,10 @@ import pytest
 
 from airflow_provider_aep.flow_service import errors
 from tests.harness import raw_server as raw
-from tests.harness.certificates import Authority, make_authority
-from tests.harness.connections import MakeHook, all_of, chain
+from tests.harness.connections import MakeHook, chain
 from tests.harness.emulator import Emulator
-from tests.harness.raw_server import RawServer, reply, unused_port
+from tests.harness.raw_server import Authority, RawServer, reply, unused_port
+from tests.harness.secret_search import all_of
 
 EMPTY = reply(200, {"items": []})
 
@@ -31,11 +31,6 @@ def refused(hook: Any) -> errors.AepConnectError:
     assert not error.may_have_happened
     assert all(isinstance(one, errors.AepError) for one in chain(error))
     return error
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return make_authority(tmp_path_factory.mktemp("authority"))
 
 
 @pytest.fixture
@@ -126,7 +121,7 @@ def test_http_to_a_tls_port_is_told(make_hook: MakeHook, waits: Any, tls_server:
 def test_a_tls_error_after_the_request_left_may_have_happened(
     make_hook: MakeHook, authority: Authority
 ) -> None:
-    """Told as "never left", a create would be sent again without a look."""
+    """If this counted as "never sent", a create would be sent again without listing first."""
 
     def garble(peer: raw.Peer) -> None:
         with socket.socket(fileno=peer.sock.detach()) as plain:
@@ -141,7 +136,7 @@ def test_a_tls_error_after_the_request_left_may_have_happened(
 
 
 def test_a_port_nobody_listens_at(make_hook: MakeHook, waits: Any) -> None:
-    """Retried, since services restart; then told with the setting to look at."""
+    """The client retries, since services restart; then the error names the setting to check."""
     error = refused(make_hook(f"http://127.0.0.1:{unused_port()}"))
     assert error.culprit == "host"
     assert error.retryable

@@ -1,6 +1,6 @@
 """A server that repeats everything it was sent, in every spelling: none of it comes back out of us.
 
-What comes out, each test's end searches: see :mod:`tests.harness.canary_plugin`.
+What comes out, each test's end searches: see :mod:`tests.harness.secret_search`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ import pytest
 from airflow_provider_aep.flow_service import errors
 from tests.harness import canary
 from tests.harness import raw_server as raw
-from tests.harness.connections import MakeHook, all_of, chain
+from tests.harness.connections import MakeHook, chain
 from tests.harness.raw_server import RawServer, reply
+from tests.harness.secret_search import all_of
 
 ID = "24151d58-ffa7-4960-951d-58ffa7396097"
 PARAMS = {
@@ -74,7 +75,7 @@ def test_an_echo_of_a_part_is_scrubbed(make_hook: MakeHook, whole: str, parts: t
                 hook.create_connection(
                     name="n", connection_spec_id=ID, auth_spec_name="a", auth_params={"any": whole}
                 )
-            assert canary.sightings(all_of(caught.value)) == []
+            assert canary.find_any(all_of(caught.value)) == []
 
 
 def test_a_body_that_is_no_json_is_not_repeated(make_hook: MakeHook) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.harness import canary
-from tests.harness.canary_dags import ROOT, aep_connection, ended_well, run_plan
+from tests.harness.dag_plans import ROOT, aep_connection, run_plan
 from tests.harness.emulator import Emulator
 from tests.harness.wiretap import Sent, Wiretap
 
@@ -70,8 +70,10 @@ def fault(method: str, path: str, **more: Any) -> dict[str, Any]:
     return {"times": 100, "method": method, "path": path, **more}
 
 
-def run(words: str, *faults: dict[str, Any], dag: str = "paypal_connection", **conf: Any) -> dict[str, Any]:
-    return {"words": words, "dag": dag, "conf": conf, "faults": faults}
+def run(
+    run_name: str, /, *faults: dict[str, Any], dag: str = "paypal_connection", **conf: Any
+) -> dict[str, Any]:
+    return {"name": run_name, "dag": dag, "conf": conf, "faults": faults}
 
 
 def echo(status: int, text: str = TO_CREATE) -> dict[str, Any]:
@@ -94,7 +96,7 @@ PLAN = [
     run("the rotation echoes", fault("PATCH", "", **echo(400, TO_ROTATE)), **TO_OTHER),
     run("the rotation is overtaken", fault("PATCH", "", **echo(412, TO_ROTATE)), **TO_OTHER),
     run("the test of the rotation echoes", fault("GET", "/test", **echo(500, TO_ROTATE)), **TO_OTHER),
-    run("an update of what stands", fault("DELETE", "", **echo(400, TO_USE)), dag="updating"),
+    run("an update of an existing connection", fault("DELETE", "", **echo(400, TO_USE)), dag="updating"),
     run("a connection the source refuses", paypal_conn_id="paypal_other", name="refused"),
     run("IMS echoes", fault("POST", "/v3", **echo(400, TO_IMS))),
     run("IMS breaks", fault("POST", "/v3", status=200, body="{" + TO_IMS)),
@@ -125,10 +127,11 @@ PLAN = [
 
 @dataclass
 class Traces:
-    """What the runs said and sent; the search at the end of the first test looks through all they left."""
+    """What the runs logged and sent; the search at the end of the first test reads everything else."""
 
     database: Path
     log: str
+    succeeded: list[str]
     sent: list[Sent]
 
 
@@ -136,18 +139,17 @@ class Traces:
 def traces(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Traces]:
     """Every path of the client, by way of Airflow itself; its secrets live in the metadata database."""
     directory = tmp_path_factory.mktemp("canary")
-    dags, home, state = directory / "dags", directory / "home", directory / "state"
-    dags.mkdir()
-    text = (ROOT / "dags" / "paypal_connection.py").read_text()
-    (dags / "paypal_connection.py").write_text(text.replace('"retries": 2', '"retries": 0'))
-    (dags / "updating.py").write_text(UPDATING_DAG)
-    (dags / "rotating.py").write_text(ROTATING_DAG)
-    (dags / "key_file.py").write_text(KEY_FILE_DAG)
-    with Emulator("--state", str(state)) as emulator, Wiretap(emulator.host) as tap:
-        plan = {"control": emulator.url, "runs": PLAN, "connections": _connections(tap.url)}
-        log = run_plan(plan, home, dags)
+    text = (ROOT / "dags" / "paypal_connection.py").read_text().replace('"retries": 2', '"retries": 0')
+    dags = {
+        "paypal_connection": text,
+        "updating": UPDATING_DAG,
+        "rotating": ROTATING_DAG,
+        "key_file": KEY_FILE_DAG,
+    }
+    with Emulator("--state", str(directory / "state")) as emulator, Wiretap(emulator.host) as tap:
+        log, succeeded = run_plan(emulator.url, PLAN, _connections(tap.url), directory, **dags)
         emulator.stop()
-        yield Traces(home / "airflow.db", log, tap.sent)
+        yield Traces(directory / "home" / "airflow.db", log, succeeded, tap.sent)
 
 
 def _connections(url: str) -> dict[str, Any]:
@@ -161,9 +163,8 @@ def _connections(url: str) -> dict[str, Any]:
 
 def test_the_runs_went_as_planned(traces: Traces) -> None:
     """A search in runs that never came to the secrets would prove nothing."""
-    well = ended_well(traces.log)
-    assert well == [*GOOD, "the POST is lost"]
-    assert traces.log.count("=== failed: ") + len(well) == len(PLAN)
+    assert traces.succeeded == [*GOOD, "the POST is lost"]
+    assert traces.log.count("=== failed: ") + len(traces.succeeded) == len(PLAN)
     bodies = "".join(sent.body for sent in traces.sent)
     for secret in (canary.PAYPAL_ID, canary.PAYPAL_SECRET, canary.OTHER_SECRET, A_LINE):
         assert json.dumps(secret)[1:-1] in bodies, "it was never sent"
@@ -183,14 +184,14 @@ def test_the_connections_are_encrypted(traces: Traces) -> None:
 def test_the_token(traces: Traces) -> None:
     """It goes to the platform in one header, and not to IMS; no other secret goes into that header."""
     for sent in traces.sent:
-        token = f"Bearer {canary.TOKEN}" if sent.service == "platform" else None
+        token = None if sent.to_ims else f"Bearer {canary.TOKEN}"
         assert sent.headers.get("authorization") == token
 
 
 def test_bodies(traces: Traces) -> None:
     """The client secret goes to IMS alone, the source's to Flow Service alone, the token into no body."""
-    ims = "".join(sent.body for sent in traces.sent if sent.service == "ims")
-    rest = "".join(sent.body for sent in traces.sent if sent.service != "ims")
+    ims = "".join(sent.body for sent in traces.sent if sent.to_ims)
+    rest = "".join(sent.body for sent in traces.sent if not sent.to_ims)
     assert canary.find(ims, tuple(set(canary.CANARIES) - {canary.AEP_SECRET})) == []
     assert canary.find(rest, (canary.AEP_SECRET, canary.TOKEN)) == []
     assert canary.find(ims, (canary.AEP_SECRET,))

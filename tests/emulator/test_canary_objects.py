@@ -1,6 +1,6 @@
 """No secret in what Python shows of our objects: errors with all that hangs on them, `repr`, what is pushed.
 
-What they show, each test's end searches: see :mod:`tests.harness.canary_objects`.
+What they show, each test's end searches: see :mod:`tests.harness.object_search`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ FAULTS = {
     "failed with an echo": {"status": 500, "body": ECHO},
     "unauthorized with an echo": {"status": 401, "body": {"message": ECHO}},
     "broken JSON": {"status": 201, "body": '{"id": ' + ECHO},
-    "an id that is none": {"status": 201, "body": {"id": ECHO}},
+    "an invalid id": {"status": 201, "body": {"id": ECHO}},
     "an id that is a secret": {"status": 201, "body": {"id": canary.PAYPAL_SECRET}},
     "a redirect": {"status": 302, "headers": {"location": "https://elsewhere/?a=" + canary.TOKEN}},
     "dropped": {"drop": True},

@@ -6,7 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path as File
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,9 +14,9 @@ import pytest
 from airflow_provider_aep._compat import AirflowSensorTimeout
 from airflow_provider_aep.flow_service.errors import RunTimeoutError
 from tests.harness.emulator import Emulator
-from tests.harness.emulator_path import Path
 from tests.harness.figures import KeepFigure
 from tests.harness.operators import context
+from tests.harness.platform import Platform
 from tests.harness.run_server import RunServer
 from tests.harness.stories import FOREIGN_MARK, NOTHING_STANDS
 from tests.harness.waits import deferred, events, resumed, sensor, trigger
@@ -28,7 +28,7 @@ SHORT = 2.0
 
 
 @pytest.fixture
-def clock(tmp_path: File) -> File:
+def clock(tmp_path: Path) -> Path:
     """What makes a clock wrong; it is right until a test sets it back."""
     file = tmp_path / "clock"
     file.touch()
@@ -47,16 +47,16 @@ def back_at_the_first_look(server: RunServer, monkeypatch: pytest.MonkeyPatch) -
     late.cancel()
 
 
-def statuses(path: Path, flow: str) -> list[str]:
+def statuses(platform: Platform, flow: str) -> list[str]:
     """Of a flow's runs."""
-    return [run["metrics"]["statusSummary"]["status"] for run in path.runs(flow)]
+    return [run["metrics"]["statusSummary"]["status"] for run in platform.runs(flow)]
 
 
 # The worker
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
-def test_a_create(emulator: Emulator, workers: Workers, clock: File, moment: str, figure: KeepFigure) -> None:
+def test_a_create(emulator: Emulator, workers: Workers, clock: Path, moment: str, figure: KeepFigure) -> None:
     """One stands, as ever, and its token is not asked for anew with each request."""
     worker = workers.start(emulator.url, pause=(moment, 3), clock=clock)
     worker.wait_stopped()
@@ -68,7 +68,7 @@ def test_a_create(emulator: Emulator, workers: Workers, clock: File, moment: str
     figure("a worker's clock set back in a create: connections", len(standing(emulator)))
 
 
-def test_no_token_is_used_past_its_end(emulator: Emulator, workers: Workers, clock: File) -> None:
+def test_no_token_is_used_past_its_end(emulator: Emulator, workers: Workers, clock: Path) -> None:
     """An hour more on the clock is none for the token."""
     short = {"access_token": emulator.token(), "token_type": "bearer", "expires_in": SHORT}
     emulator.fault(method="POST", path="/ims/token/v3", status=200, body=short)
@@ -110,15 +110,15 @@ def test_a_deferred_wait_goes_on(
     emulator: Emulator, hook: Any, monkeypatch: pytest.MonkeyPatch, figure: KeepFigure
 ) -> None:
     """Its run ends, and the task that resumes an hour before it began has the result."""
-    path = Path(emulator)
-    flow = path.flow(path.once())
-    path.stop_clock()
+    platform = Platform(emulator)
+    flow = platform.flow(platform.once())
+    platform.stop_clock()
     left = deferred(sensor(flow_id=flow, run_id=None))
     right = time.time
     monkeypatch.setattr(time, "time", lambda: right() - HOUR)
-    path.advance(60)
+    platform.advance(60)
     result = resumed(sensor(flow_id=flow, run_id=None), left)
-    (run,) = path.runs(flow)
+    (run,) = platform.runs(flow)
     assert (result["run_id"], result["status"]) == (run["id"], "success")
     figure("a clock set back in a wait: runs waited for to their end", 1)
 
@@ -126,11 +126,11 @@ def test_a_deferred_wait_goes_on(
 # The platform
 
 
-def test_the_platform_goes_on(tmp_path: File, clock: File) -> None:
+def test_the_platform_goes_on(tmp_path: Path, clock: Path) -> None:
     """What is made later has a later `createdAt`, also after a restart; a run ends, and a token."""
     state = str(tmp_path / "state")
     with Emulator("--state", state, clock=clock) as emulator:
-        path = Path(emulator)
+        path = Platform(emulator)
         flow = path.flow(path.once())
         set_back(clock)
         wait_until(lambda: statuses(path, flow) == ["success"], "the end of the run")
@@ -145,7 +145,7 @@ def test_the_platform_goes_on(tmp_path: File, clock: File) -> None:
     assert made[before] < made[after]
 
 
-def test_the_oldest_stands(workers: Workers, clock: File) -> None:
+def test_the_oldest_stands(workers: Workers, clock: Path) -> None:
     """Two tasks race while the platform's clock goes back: the one that came first is kept."""
     with Emulator(clock=clock) as emulator:
         rival = emulator.api().create(NAME, description=f"Somebody's {FOREIGN_MARK}").json()["id"]

@@ -55,7 +55,7 @@ def test_a_target_connection_is_made_once(emulator: Emulator, pipeline: Pipeline
 
 
 def test_a_dataflow_is_published_once(emulator: Emulator, pipeline: Pipeline) -> None:
-    """It is made as a draft, and stands enabled; run twice, there is one."""
+    """It is created as a draft and ends enabled; a second run creates no second one."""
     made = pipeline.dataflow()
     assert pipeline.dataflow() == made
     assert emulator.state()["flows"] == 1
@@ -117,14 +117,14 @@ def test_a_default_start_after_the_emulators_clock_was_moved(emulator: Emulator,
     assert pipeline.dataflow(schedule={"frequency": "day", "interval": 1, "start": start})
 
 
-def test_a_start_that_has_passed_is_fine_where_the_dataflow_stands(pipeline: Pipeline) -> None:
+def test_a_start_that_has_passed_is_fine_if_the_dataflow_exists(pipeline: Pipeline) -> None:
     """A DAG with a fixed start runs every day, and the start lies in the past from the second day on."""
     made = pipeline.dataflow()
     assert pipeline.dataflow(schedule={"frequency": "day", "interval": 1, "start": "2020-01-01"}) == made
 
 
 def test_deleting_goes_in_order(emulator: Emulator, pipeline: Pipeline) -> None:
-    """The flow first, then what it stood on; again, it is fine that there is none."""
+    """The flow is deleted first, then its connections; a second delete succeeds, too."""
     flow = pipeline.dataflow()
     pipeline.delete(flow, with_connections=True)
     state = emulator.state()

@@ -11,8 +11,8 @@ from airflow_provider_aep.flow_service import errors
 from airflow_provider_aep.operators.datasets import CreateDatasetOperator
 from tests.harness.connections import MakeHook
 from tests.harness.emulator import Emulator
-from tests.harness.emulator_path import Path, made, target_body
 from tests.harness.operators import Store, context, unwrapped
+from tests.harness.platform import Platform, made, target_body
 
 FOREIGN = "Somebody's [airflow:other_dag.create 0123abcd]"
 
@@ -25,15 +25,15 @@ def right_connection(make_hook: MakeHook, emulator: Emulator, monkeypatch: Any) 
 
 
 @pytest.fixture
-def path(emulator: Emulator) -> Path:
+def platform(emulator: Emulator) -> Platform:
     """A client that knows nothing of this project."""
-    return Path(emulator)
+    return Platform(emulator)
 
 
 @pytest.fixture
-def schema(path: Path) -> str:
+def schema(platform: Platform) -> str:
     """A schema's `$id`."""
-    return path.schema()
+    return platform.schema()
 
 
 def create(schema: str, run: dict[str, Any] | None = None, **arguments: Any) -> str:
@@ -41,22 +41,22 @@ def create(schema: str, run: dict[str, Any] | None = None, **arguments: Any) -> 
     return str(task.execute(run or context()))
 
 
-def listed(path: Path) -> dict[str, Any]:
-    return dict(made(path.catalog("GET", "/dataSets"), 200))
+def listed(platform: Platform) -> dict[str, Any]:
+    return dict(made(platform.catalog("GET", "/dataSets"), 200))
 
 
-def post(path: Path, schema: str, description: str, name: str = "Products") -> str:
+def post(platform: Platform, schema: str, description: str, name: str = "Products") -> str:
     reference = {"id": schema, "contentType": "application/vnd.adobe.xed+json;version=1"}
     body = {"name": name, "description": description, "schemaRef": reference}
-    (text,) = made(path.catalog("POST", "/dataSets", json=body))
+    (text,) = made(platform.catalog("POST", "/dataSets", json=body))
     return str(text).rpartition("/")[2]
 
 
-def test_a_dataset_of_a_schema(path: Path, schema: str) -> None:
+def test_a_dataset_of_a_schema(platform: Platform, schema: str) -> None:
     """With its mark, and a link to its page."""
     run = context()
     own = create(schema, run, description="From PayPal")
-    ((found, item),) = listed(path).items()
+    ((found, item),) = listed(platform).items()
     assert (found, item["name"], item["schemaRef"]["id"]) == (own, "Products", schema)
     assert item["description"].startswith("From PayPal [airflow:")
     (link,) = run["ti"].pushed.values()
@@ -64,27 +64,27 @@ def test_a_dataset_of_a_schema(path: Path, schema: str) -> None:
     assert link.endswith(f"/sname:prod/platform/dataset/browse/{own}")
 
 
-def test_a_second_run_finds_the_first_ones(path: Path, schema: str) -> None:
+def test_a_second_run_finds_the_first_ones(platform: Platform, schema: str) -> None:
     """Of the exact name: another case is another dataset."""
     first = create(schema)
     assert create(schema, context(run_id="another")) == first
     assert create(schema, name="products") != first
-    assert len(listed(path)) == 2
+    assert len(listed(platform)) == 2
 
 
 @pytest.mark.parametrize("if_exists", ["reuse", "update", "fail"])
-def test_another_schema_is_an_error_that_names_both(path: Path, schema: str, if_exists: str) -> None:
+def test_another_schema_is_an_error_that_names_both(platform: Platform, schema: str, if_exists: str) -> None:
     """Rows of one shape do not belong among those of another."""
-    other = path.schema("Other")
+    other = platform.schema("Other")
     own = create(other)
     with unwrapped(errors.EntityExistsError, match=own) as caught:
         create(schema, if_exists=if_exists)
     assert schema in str(caught.value)
     assert other in str(caught.value)
-    assert list(listed(path)) == [own]
+    assert list(listed(platform)) == [own]
 
 
-def test_fail_refuses_what_stands(path: Path, schema: str) -> None:
+def test_fail_refuses_an_existing_one(platform: Platform, schema: str) -> None:
     """But knows its own."""
     own = create(schema, if_exists="fail")
     assert create(schema, if_exists="fail") == own
@@ -92,79 +92,79 @@ def test_fail_refuses_what_stands(path: Path, schema: str) -> None:
         create(schema, context(run_id="another"), if_exists="fail")
 
 
-def test_update_changes_the_description_alone_and_keeps_the_mark(path: Path, schema: str) -> None:
+def test_update_changes_the_description_alone_and_keeps_the_mark(platform: Platform, schema: str) -> None:
     """One PATCH of fields; none where it says so already."""
-    own = post(path, schema, f"Old {FOREIGN.partition(' ')[2]}")
-    path.emulator.fault(method="PATCH", path=own, status=200, body=json.dumps([f"@/dataSets/{own}"]))
+    own = post(platform, schema, f"Old {FOREIGN.partition(' ')[2]}")
+    platform.emulator.fault(method="PATCH", path=own, status=200, body=json.dumps([f"@/dataSets/{own}"]))
     assert create(schema, description="New", if_exists="update") == own
-    (patch,) = path.emulator.requests("PATCH")
+    (patch,) = platform.emulator.requests("PATCH")
     assert patch["body"] == {"description": f"New {FOREIGN.partition(' ')[2]}"}
-    path.emulator.forget_requests()
+    platform.emulator.forget_requests()
     assert create(schema, description="Old", if_exists="update") == own
     assert create(schema, if_exists="update") == own
 
 
-def test_an_unknown_schema_is_refused(path: Path, schema: str) -> None:
+def test_an_unknown_schema_is_refused(platform: Platform, schema: str) -> None:
     """By Catalog, in its own words."""
     with unwrapped(errors.AepRequestError, match="no schema"):
         create(schema[:-2] + "00")
-    assert listed(path) == {}
+    assert listed(platform) == {}
 
 
 HEALED = {
     "reply lost": {"when": "after", "drop": True},
     "503 after the effect": {"when": "after", "status": 503},
     "no id": {"when": "after", "status": 201, "body": "[]"},
-    "an id that is none": {"when": "after", "status": 201, "body": '["@/dataSets/a b"]'},
+    "an invalid id": {"when": "after", "status": 201, "body": '["@/dataSets/a b"]'},
     "429": {"status": 429, "headers": {"Retry-After": "1"}},
     "401": {"status": 401, "body": {"error_code": "401013", "message": "Oauth token is not valid"}},
 }
 
 
 @pytest.mark.parametrize("fault", HEALED.values(), ids=HEALED)
-def test_a_post_that_fails_is_healed(path: Path, schema: str, fault: dict[str, Any]) -> None:
-    """In the same try: one stands, and it is the answer."""
-    path.emulator.fault(method="POST", path="/dataSets", **fault)
-    assert create(schema) == next(iter(listed(path)))
-    assert len(listed(path)) == 1
+def test_a_post_that_fails_is_healed(platform: Platform, schema: str, fault: dict[str, Any]) -> None:
+    """In the same try: one dataset exists, and the operator returns its id."""
+    platform.emulator.fault(method="POST", path="/dataSets", **fault)
+    assert create(schema) == next(iter(listed(platform)))
+    assert len(listed(platform)) == 1
 
 
-def test_a_lost_race_removes_its_own(path: Path, schema: str) -> None:
-    """The look was answered as of before the rival: both stand, and all agree on the oldest."""
-    rival = post(path, schema, FOREIGN)
-    path.emulator.fault(method="GET", path="/dataSets", status=200, body={})
+def test_a_lost_race_removes_its_own(platform: Platform, schema: str) -> None:
+    """The list was read before the rival's POST: both exist, and all agree on the oldest."""
+    rival = post(platform, schema, FOREIGN)
+    platform.emulator.fault(method="GET", path="/dataSets", status=200, body={})
     assert create(schema) == rival
-    assert list(listed(path)) == [rival]
+    assert list(listed(platform)) == [rival]
 
 
-def test_a_leftover_with_rows_or_a_target_is_kept(path: Path, schema: str, logged: Any) -> None:
+def test_a_leftover_with_rows_or_a_target_is_kept(platform: Platform, schema: str, logged: Any) -> None:
     """Only what nothing hangs on is removed, by whoever comes later."""
-    oldest, used, idle = (post(path, schema, FOREIGN) for _ in range(3))
-    made(path.api("POST", "/targetConnections", json=target_body(schema, used)))
+    oldest, used, idle = (post(platform, schema, FOREIGN) for _ in range(3))
+    made(platform.api("POST", "/targetConnections", json=target_body(schema, used)))
     assert create(schema) == oldest
-    assert set(listed(path)) == {oldest, used}
-    assert idle not in listed(path)
+    assert set(listed(platform)) == {oldest, used}
+    assert idle not in listed(platform)
     assert used in logged()
 
 
-def test_every_page_is_read(path: Path, schema: str) -> None:
+def test_every_page_is_read(platform: Platform, schema: str) -> None:
     """A name that the server cannot be asked for, on the second page."""
     for number in range(100):
-        post(path, schema, "", f"Other {number}")
-    wanted = post(path, schema, "", "Zürich")
-    path.emulator.forget_requests()
-    assert create(schema, name="Zürich") == wanted
-    assert path.emulator.requests("POST", "/dataSets") == []
+        post(platform, schema, "", f"Other {number}")
+    expected = post(platform, schema, "", "Zürich")
+    platform.emulator.forget_requests()
+    assert create(schema, name="Zürich") == expected
+    assert platform.emulator.requests("POST", "/dataSets") == []
 
 
-def test_a_retry_answers_from_memory(path: Path, schema: str) -> None:
-    """One GET, no look; what is gone since is made again."""
+def test_a_retry_answers_from_memory(platform: Platform, schema: str) -> None:
+    """One GET, no list; a dataset that was deleted since is created again."""
     store = Store()
     own = create(schema, context(store))
-    path.emulator.forget_requests()
+    platform.emulator.forget_requests()
     assert create(schema, context(store)) == own
-    assert [one["path"].rpartition("/")[2] for one in path.emulator.requests("GET")] == [own]
-    made(path.catalog("DELETE", f"/dataSets/{own}"), 200)
+    assert [one["path"].rpartition("/")[2] for one in platform.emulator.requests("GET")] == [own]
+    made(platform.catalog("DELETE", f"/dataSets/{own}"), 200)
     assert create(schema, context(store)) != own
 
 

@@ -1,9 +1,9 @@
-"""What exists under the same name and differs from what is desired: told, refused, or changed."""
+"""An entity of the same name that differs: the client warns, refuses, or updates it."""
 
 from __future__ import annotations
 
 import re
-from pathlib import Path as File
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,11 +14,11 @@ from airflow_provider_aep.operators import connections, dataflows
 from tests.harness import all_operators
 from tests.harness.connections import MakeHook
 from tests.harness.dag_runs import DagRun, changes
+from tests.harness.documented_sources import DAILY, base_of
 from tests.harness.emulator import Emulator
-from tests.harness.emulator_path import Path, made
 from tests.harness.operators import Logged, context, unwrapped
 from tests.harness.pipeline import Pipeline
-from tests.harness.places import DAILY, base_of
+from tests.harness.platform import Platform, made
 from tests.harness.workers import Workers
 
 NAMES = {"Product_Id": "_emulator.Product_Id", "Product_Name": "_emulator.Product_Name"}
@@ -32,9 +32,9 @@ def pipeline(emulator: Emulator, hook: Any) -> Pipeline:
 
 
 @pytest.fixture
-def path(emulator: Emulator) -> Path:
+def platform(emulator: Emulator) -> Platform:
     """A client that knows nothing of this project."""
-    return Path(emulator)
+    return Platform(emulator)
 
 
 def warnings(log: str) -> list[str]:
@@ -88,7 +88,7 @@ EVERY = {**DIFFERENT, **FIXED}
 def test_reuse_tells_each_difference(
     pipeline: Pipeline, logged: Logged, options: dict[str, Any], fields: list[str], said: str
 ) -> None:
-    """In one warning, with field, existing and desired value; nothing is changed."""
+    """One warning names field, existing and new value; nothing is changed."""
     own = pipeline.dataflow(**PLAN)
     before = pipeline.hook.get_flow(own)
     logged()
@@ -163,7 +163,7 @@ def test_update_changes_what_can_be_changed(
     fields: list[str],
     said: str,
 ) -> None:
-    """By one PATCH; from then on it is as desired, and nothing more is sent."""
+    """By one PATCH; from then on nothing differs, and nothing more is sent."""
     own = pipeline.dataflow(**PLAN)
     before = pipeline.hook.get_flow(own)
     emulator.forget_requests()
@@ -180,13 +180,13 @@ def test_update_changes_what_can_be_changed(
 
 @pytest.mark.parametrize(("options", "fields", "said"), FIXED.values(), ids=FIXED)
 def test_update_refuses_what_cannot_be_changed(
-    path: Path, pipeline: Pipeline, options: dict[str, Any], fields: list[str], said: str
+    platform: Platform, pipeline: Pipeline, options: dict[str, Any], fields: list[str], said: str
 ) -> None:
     """Naming the way round; what could be changed besides is not, either."""
     own = pipeline.dataflow(**{**PLAN, "schedule": {**DAILY, "start": "2099-01-01"}})
-    patch = [{"op": "replace", "path": "/scheduleParams/startTime", "value": path.now() - 1}]
-    headers = {"If-Match": path.get("flows", own)["etag"]}
-    made(path.api("PATCH", f"/flows/{own}", json=patch, headers=headers), 200)
+    patch = [{"op": "replace", "path": "/scheduleParams/startTime", "value": platform.now() - 1}]
+    headers = {"If-Match": platform.get("flows", own)["etag"]}
+    made(platform.api("PATCH", f"/flows/{own}", json=patch, headers=headers), 200)
     before = pipeline.hook.get_flow(own)
     with unwrapped(errors.EntityDiffersError, match="another `name`") as caught:
         pipeline.dataflow(if_exists="update", **{**PLAN, **options, "description": "New"})
@@ -221,11 +221,11 @@ def mapping_set(schema: str, **order: Any) -> dict[str, Any]:
 
 
 def test_a_dataflow_with_another_mapping_set(
-    emulator: Emulator, pipeline: Pipeline, path: Path, logged: Logged
+    emulator: Emulator, pipeline: Pipeline, platform: Platform, logged: Logged
 ) -> None:
     """Its content is what counts: the fields are told, and an update takes the other one."""
     own = pipeline.dataflow(**PLAN)
-    (schema,) = {one["schemaRef"]["id"] for one in made(path.catalog("GET", "/dataSets"), 200).values()}
+    (schema,) = {one["schemaRef"]["id"] for one in made(platform.catalog("GET", "/dataSets"), 200).values()}
     columns = [{"name": name} for name in ("Product_Id", "Product_Name", "Description", "Create_Time")]
     same = mapping_set(schema, columns=columns)
     logged()
@@ -243,10 +243,10 @@ def test_a_dataflow_with_another_mapping_set(
     assert [one["name"] for one in pipeline.hook.get_flow(own)["transformations"]] == ["Copy", "Mapping"]
 
 
-def test_a_mapping_set_by_its_id_alone(pipeline: Pipeline, path: Path) -> None:
+def test_a_mapping_set_by_its_id_alone(pipeline: Pipeline, platform: Platform) -> None:
     """Says nothing of its version."""
     own = pipeline.dataflow(**PLAN)
-    (schema,) = {one["schemaRef"]["id"] for one in made(path.catalog("GET", "/dataSets"), 200).values()}
+    (schema,) = {one["schemaRef"]["id"] for one in made(platform.catalog("GET", "/dataSets"), 200).values()}
     changed_set = mapping_set(schema, mapping=NAMES, dataflow="Products flow", if_exists="update")
     assert changed_set["version"] == 1
     assert pipeline.dataflow(if_exists="update", **{**PLAN, "mapping_set": changed_set}) == own
@@ -260,12 +260,12 @@ class TestOfADataflow:
     COLUMNS = [{"name": name} for name in ("Product_Id", "Product_Name", "Description")]  # noqa: RUF012
 
     @pytest.fixture
-    def schema(self, path: Path) -> str:
+    def schema(self, platform: Platform) -> str:
         """Of the dataset of a dataflow `Products` that brings all columns in."""
-        body = path.prepared(name="Products")
-        path.flow(body)
+        body = platform.prepared(name="Products")
+        platform.flow(body)
         self.own = body["transformations"][1]["params"]["mappingId"]
-        target = path.get("targetConnections", body["targetConnectionIds"][0])
+        target = platform.get("targetConnections", body["targetConnectionIds"][0])
         return str(target["data"]["schema"]["id"])
 
     @pytest.fixture(autouse=True)
@@ -291,7 +291,7 @@ class TestOfADataflow:
             mapping_set(schema, mapping=NAMES, dataflow="Products", on_difference="fail")
         assert emulator.state()["mappingSets"] == 1
 
-    def test_update(self, emulator: Emulator, path: Path, schema: str, logged: Logged) -> None:
+    def test_update(self, emulator: Emulator, platform: Platform, schema: str, logged: Logged) -> None:
         """A new version of the same set, which a second try finds; the dataflow's version stays as it was."""
         emulator.forget_requests()
         for _ in range(2):
@@ -302,7 +302,7 @@ class TestOfADataflow:
         assert "'Description' (not in `mapping`)" in logged()
         assert emulator.state()["mappingSets"] == 1
         shown = [
-            made(path.conversion("GET", f"/mappingSets/{self.own}", params={"version": version}), 200)
+            made(platform.conversion("GET", f"/mappingSets/{self.own}", params={"version": version}), 200)
             for version in (0, 1)
         ]
         assert [len(one["mappings"]) for one in shown] == [4, 2]
@@ -338,10 +338,12 @@ def test_a_source_connection(emulator: Emulator, pipeline: Pipeline, logged: Log
     assert warnings(logged()) == []
 
 
-def test_a_stream_s_parameters(emulator: Emulator, make_hook: MakeHook, path: Path, logged: Logged) -> None:
+def test_a_stream_s_parameters(
+    emulator: Emulator, make_hook: MakeHook, platform: Platform, logged: Logged
+) -> None:
     """By the names that the author gave."""
     make_hook(emulator.url)
-    base = base_of(path, "Azure Event Hubs")
+    base = base_of(platform, "Azure Event Hubs")
 
     def create(hub: str, **options: Any) -> Any:
         stream = {"eventHubName": hub, "dataType": "raw"}
@@ -357,10 +359,10 @@ def test_a_stream_s_parameters(emulator: Emulator, make_hook: MakeHook, path: Pa
         create("views", if_exists="update")
 
 
-def test_files(emulator: Emulator, make_hook: MakeHook, path: Path, logged: Logged) -> None:
+def test_files(emulator: Emulator, make_hook: MakeHook, platform: Platform, logged: Logged) -> None:
     """What was found out of the files is not what the author said."""
     make_hook(emulator.url)
-    base = base_of(path, "Amazon S3")
+    base = base_of(platform, "Amazon S3")
 
     def create(**file: Any) -> Any:
         order = {"name": "Orders", "connection_id": base, "file": {"path": "/orders/", **file}}
@@ -375,13 +377,15 @@ def test_files(emulator: Emulator, make_hook: MakeHook, path: Path, logged: Logg
     assert told(line) == ["file.recursive", "file.format"]
 
 
-def test_a_target_connection(emulator: Emulator, pipeline: Pipeline, path: Path, logged: Logged) -> None:
+def test_a_target_connection(
+    emulator: Emulator, pipeline: Pipeline, platform: Platform, logged: Logged
+) -> None:
     """Whose schema is not the dataset's."""
     own = pipeline.target_connection()
-    other = path.schema("Another")
+    other = platform.schema("Another")
     patch = [{"op": "replace", "path": "/data/schema/id", "value": other}]
-    headers = {"If-Match": path.get("targetConnections", own)["etag"]}
-    made(path.api("PATCH", f"/targetConnections/{own}", json=patch, headers=headers), 200)
+    headers = {"If-Match": platform.get("targetConnections", own)["etag"]}
+    made(platform.api("PATCH", f"/targetConnections/{own}", json=patch, headers=headers), 200)
     logged()
     assert pipeline.target_connection() == own
     (line,) = warnings(logged())
@@ -390,7 +394,7 @@ def test_a_target_connection(emulator: Emulator, pipeline: Pipeline, path: Path,
         pipeline.target_connection(if_exists="update")
 
 
-def test_a_schema(emulator: Emulator, make_hook: MakeHook, path: Path, logged: Logged) -> None:
+def test_a_schema(emulator: Emulator, make_hook: MakeHook, platform: Platform, logged: Logged) -> None:
     """Fields and field groups that it lacks, and a type, which cannot be changed."""
     make_hook(emulator.url)
     details = "https://ns.adobe.com/xdm/context/profile-person-details"
@@ -416,10 +420,10 @@ def test_a_schema(emulator: Emulator, make_hook: MakeHook, path: Path, logged: L
     assert create(columns=some, description="New", on_difference="fail") == own
 
 
-def test_a_dataset(emulator: Emulator, make_hook: MakeHook, path: Path, logged: Logged) -> None:
+def test_a_dataset(emulator: Emulator, make_hook: MakeHook, platform: Platform, logged: Logged) -> None:
     """Its description; another schema is an error of its own."""
     make_hook(emulator.url)
-    schema = path.schema()
+    schema = platform.schema()
 
     def create(**order: Any) -> Any:
         task = dataflows.CreateDatasetOperator(task_id="dataset", name="Rows", schema_id=schema, **order)
@@ -487,8 +491,8 @@ def test_every_create_knows_the_parameter(emulator: Emulator, pipeline: Pipeline
 class Group:
     """`source_ingestion` run again and again, with another order each time."""
 
-    def __init__(self, emulator: Emulator, workers: Workers, directory: File) -> None:
-        self.client = Path(emulator)
+    def __init__(self, emulator: Emulator, workers: Workers, directory: Path) -> None:
+        self.client = Platform(emulator)
         self.emulator = emulator
         self._workers = workers
         self._directory = directory
@@ -515,7 +519,7 @@ class Group:
 
 
 @pytest.fixture
-def group(emulator: Emulator, workers: Workers, tmp_path: File) -> Group:
+def group(emulator: Emulator, workers: Workers, tmp_path: Path) -> Group:
     """On an emulator as new."""
     return Group(emulator, workers, tmp_path)
 

@@ -16,34 +16,34 @@ from airflow_provider_aep.sensors.flow_runs import FlowRunSensor
 from airflow_provider_aep.triggers import flow_runs
 from airflow_provider_aep.triggers.flow_runs import FlowRunTrigger
 from tests.harness.emulator import Emulator
-from tests.harness.emulator_path import Path
 from tests.harness.operators import Logged, context
+from tests.harness.platform import Platform
 
 TASK = SimpleNamespace(dag_id="dag", task_id="wait", run_id="by hand", map_index=-1)
 
 
 @pytest.fixture
-def path(emulator: Emulator, hook: Any) -> Path:
-    """The emulator, known as `aep_default`, with a clock that stands."""
-    path = Path(emulator)
-    path.stop_clock()
+def platform(emulator: Emulator, hook: Any) -> Platform:
+    """The emulator, known as `aep_default`, with a stopped clock."""
+    path = Platform(emulator)
+    platform.stop_clock()
     return path
 
 
 @pytest.fixture
-def flow(path: Path) -> str:
+def flow(platform: Platform) -> str:
     """An enabled dataflow whose run goes on."""
-    flow = path.flow(path.prepared())
-    path.advance(3)
-    path.runs(flow)
-    assert path.get("flows", flow)["state"] == "enabled"
-    path.emulator.forget_requests()
+    flow = platform.flow(platform.prepared())
+    platform.advance(3)
+    platform.runs(flow)
+    assert platform.get("flows", flow)["state"] == "enabled"
+    platform.emulator.forget_requests()
     return flow
 
 
-def off(path: Path, flow: str) -> bool:
+def off(platform: Platform, flow: str) -> bool:
     """Whether it was disabled."""
-    return str(path.get("flows", flow)["state"]) in ("disabled", "disabling")
+    return str(platform.get("flows", flow)["state"]) in ("disabled", "disabling")
 
 
 def kill(
@@ -84,11 +84,11 @@ async def killing(trigger: FlowRunTrigger) -> None:
 
 @pytest.mark.parametrize("state", ["failed", "success"])
 def test_marked_by_a_user(
-    path: Path, flow: str, monkeypatch: pytest.MonkeyPatch, logged: Logged, state: str
+    platform: Platform, flow: str, monkeypatch: pytest.MonkeyPatch, logged: Logged, state: str
 ) -> None:
     """The deferred task is ended for good, while its run goes on."""
-    kill(monkeypatch, state, flow, path.runs(flow)[0]["id"])
-    assert off(path, flow)
+    kill(monkeypatch, state, flow, platform.runs(flow)[0]["id"])
+    assert off(platform, flow)
     said = logged()
     assert "cannot cancel a run" in said
     assert f"({flow}) (`disable_on_kill`)" in said
@@ -99,114 +99,118 @@ def test_marked_by_a_user(
     [None, "deferred", "scheduled", "queued", "running", "up_for_retry", "skipped", "removed", "restarting"],
 )
 def test_not_certainly_by_a_user(
-    path: Path, flow: str, monkeypatch: pytest.MonkeyPatch, logged: Logged, state: str | None
+    platform: Platform, flow: str, monkeypatch: pytest.MonkeyPatch, logged: Logged, state: str | None
 ) -> None:
     """Cleared, taken over by another triggerer, resumed by it, or ended by a rule of the DAG's."""
-    path.emulator.forget_requests()
+    platform.emulator.forget_requests()
     kill(monkeypatch, state, flow)
-    assert path.emulator.requests() == []
-    assert not off(path, flow)
+    assert platform.emulator.requests() == []
+    assert not off(platform, flow)
     assert f"the task is {state or 'cleared'}, so it is not certain" in logged()
 
 
 def test_resumed_elsewhere_and_over(
-    path: Path, flow: str, monkeypatch: pytest.MonkeyPatch, logged: Logged
+    platform: Platform, flow: str, monkeypatch: pytest.MonkeyPatch, logged: Logged
 ) -> None:
     """Another triggerer resumed the task, which failed with its run: no user was there."""
-    (run,) = path.runs(flow)
-    path.emulator.control("POST", f"runs/{run['id']}", {"status": "failed"})
-    path.advance(600)
+    (run,) = platform.runs(flow)
+    platform.emulator.control("POST", f"runs/{run['id']}", {"status": "failed"})
+    platform.advance(600)
     kill(monkeypatch, "failed", flow, run["id"])
     assert "the run ended" in logged()
     kill(monkeypatch, "failed", flow, None, deadline=time.time() - 1)
     assert "the deadline of the wait has passed" in logged()
-    assert not off(path, flow)
+    assert not off(platform, flow)
 
 
-def test_only_where_it_was_asked_for(path: Path, flow: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_where_it_was_asked_for(platform: Platform, flow: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The run goes on, and so does its dataflow."""
     kill(monkeypatch, "failed", flow, disable_on_kill=False)
-    assert not off(path, flow)
+    assert not off(platform, flow)
 
 
 def test_a_dataflow_that_is_off_already(
-    path: Path, flow: str, monkeypatch: pytest.MonkeyPatch, logged: Logged
+    platform: Platform, flow: str, monkeypatch: pytest.MonkeyPatch, logged: Logged
 ) -> None:
     """A hundred mapped waits for one dataflow may be ended at a time: no second action, no complaint."""
     kill(monkeypatch, "failed", flow)
     kill(monkeypatch, "failed", flow)
-    assert len(path.emulator.requests("POST", "/action")) == 1
+    assert len(platform.emulator.requests("POST", "/action")) == 1
     assert logged().count(f"({flow}) (`disable_on_kill`)") >= 2
 
 
-def test_a_service_in_trouble_is_asked_again(path: Path, flow: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_service_in_trouble_is_asked_again(
+    platform: Platform, flow: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Until Airflow's own limit; a lost reply is no second action."""
     monkeypatch.setattr(flow_runs, "slowed", lambda *_: 0.0)
-    path.emulator.fault(path=f"/flows/{flow}", method="GET", status=503, times=2)
-    path.emulator.fault(path="/action", when="after", drop=True)
+    platform.emulator.fault(path=f"/flows/{flow}", method="GET", status=503, times=2)
+    platform.emulator.fault(path="/action", when="after", drop=True)
     kill(monkeypatch, "failed", flow)
-    assert off(path, flow)
-    assert len(path.emulator.requests("POST", "/action")) == 1
+    assert off(platform, flow)
+    assert len(platform.emulator.requests("POST", "/action")) == 1
 
 
 def test_a_slow_service_has_its_time(
-    path: Path, flow: str, monkeypatch: pytest.MonkeyPatch, logged: Logged
+    platform: Platform, flow: str, monkeypatch: pytest.MonkeyPatch, logged: Logged
 ) -> None:
     """Each reply takes longer than the triggerer's pause between two cancels."""
-    path.emulator.fault(path=f"/flows/{flow}", delay=0.3, times=2)
+    platform.emulator.fault(path=f"/flows/{flow}", delay=0.3, times=2)
     kill(monkeypatch, "failed", flow)
-    assert off(path, flow)
+    assert off(platform, flow)
     assert f"({flow}) (`disable_on_kill`)" in logged()
 
 
 def test_a_triggerer_that_ends_is_not_held(
-    path: Path, flow: str, monkeypatch: pytest.MonkeyPatch, logged: Logged
+    platform: Platform, flow: str, monkeypatch: pytest.MonkeyPatch, logged: Logged
 ) -> None:
     """It cancels without the word of a user; what is under way goes on as long as the triggerer does."""
 
     async def under_way(_task_instance: Any) -> str:
-        looking.set()
+        polling.set()
         await let_go.wait()
         return "failed"
 
     async def ending() -> None:
         on_kill = asyncio.create_task(made_again(flow).on_kill())
-        await looking.wait()
+        await polling.wait()
         on_kill.cancel("the triggerer ends")
         with pytest.raises(asyncio.CancelledError):
             await on_kill
-        assert not off(path, flow)
+        assert not off(platform, flow)
         let_go.set()
         await asyncio.wait(asyncio.all_tasks() - {asyncio.current_task()})
 
-    looking, let_go = asyncio.Event(), asyncio.Event()
+    polling, let_go = asyncio.Event(), asyncio.Event()
     monkeypatch.setattr(flow_runs, "atask_state", under_way)
     asyncio.run(ending())
-    assert off(path, flow)
+    assert off(platform, flow)
     assert f"({flow}) (`disable_on_kill`)" in logged()
 
 
 def test_it_does_not_try_for_ever(
-    path: Path, flow: str, monkeypatch: pytest.MonkeyPatch, logged: Logged
+    platform: Platform, flow: str, monkeypatch: pytest.MonkeyPatch, logged: Logged
 ) -> None:
     """Airflow's own limit for it holds, and what is left to do is said."""
     monkeypatch.setenv("AIRFLOW__TRIGGERER__ON_KILL_TIMEOUT", "1")
-    path.emulator.fault(path=f"/flows/{flow}", delay=600)
+    platform.emulator.fault(path=f"/flows/{flow}", delay=600)
     kill(monkeypatch, "failed", flow)
     assert "could not be disabled (`disable_on_kill`) within 1 s" in logged()
-    path.emulator.clear_faults()
-    assert not off(path, flow)
+    platform.emulator.clear_faults()
+    assert not off(platform, flow)
 
 
-def test_a_refusal_is_told(path: Path, flow: str, monkeypatch: pytest.MonkeyPatch, logged: Logged) -> None:
-    """And what is still at work is named."""
-    path.emulator.fault(path="/action", status=403, body={"error_code": "403027", "message": "no"})
+def test_a_refusal_is_told(
+    platform: Platform, flow: str, monkeypatch: pytest.MonkeyPatch, logged: Logged
+) -> None:
+    """The error names what is still running."""
+    platform.emulator.fault(path="/action", status=403, body={"error_code": "403027", "message": "no"})
     kill(monkeypatch, "failed", flow)
     assert f"Dataflow {flow} could not be disabled" in logged()
-    assert not off(path, flow)
+    assert not off(platform, flow)
 
 
-def test_what_is_stored(path: Path) -> None:
+def test_what_is_stored(platform: Platform) -> None:
     """A trigger that does not need the option is stored without it, as versions without it knew it."""
     plain = FlowRunTrigger(aep_conn_id="aep_default", flow_id="flow-1", deadline=1.0)
     assert "disable_on_kill" not in plain.serialize()[1]
@@ -249,14 +253,14 @@ def waiting(kind: str, flow: str, run_id: str) -> Any:
 
 @pytest.mark.parametrize("kind", ["sensor", "retry", "run"])
 def test_each_that_waits_takes_the_option_along(
-    path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+    platform: Platform, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     """While it runs its own `on_kill` disables; what it leaves for the triggerer says that it is to."""
     from airflow_provider_aep.operators import _runs
 
-    flow = path.flow(path.prepared())
-    path.advance(3)
-    (run,) = path.runs(flow)
+    flow = platform.flow(platform.prepared())
+    platform.advance(3)
+    (run,) = platform.runs(flow)
     monkeypatch.setattr(_runs, "start_run", lambda *_, **__: run["id"])
     monkeypatch.setattr(_runs, "retrigger", lambda *_, **__: (flow, run["id"], None))
     task = waiting(kind, flow, run["id"])
@@ -265,7 +269,7 @@ def test_each_that_waits_takes_the_option_along(
     with pytest.raises(AssertionError, match="does not return"):
         task.execute(context())
     assert left[0].disable_on_kill is True
-    assert not off(path, flow)
+    assert not off(platform, flow)
     task.on_kill()
-    assert off(path, flow)
+    assert off(platform, flow)
     task.on_kill()

@@ -8,23 +8,23 @@ import pytest
 
 from airflow_provider_aep.flow_service.errors import AepConfigError
 from tests.harness.connections import MakeHook
+from tests.harness.documented_sources import LANDING_ZONE, base_of
 from tests.harness.emulator import Emulator
-from tests.harness.emulator_path import Path
 from tests.harness.operators import context, unwrapped
-from tests.harness.places import LANDING_ZONE, base_of
+from tests.harness.platform import Platform
 
 ZIPPED = "/archive/customers.csv.gz"
 
 
 @pytest.fixture
-def client(emulator: Emulator, make_hook: MakeHook) -> Path:
+def client(emulator: Emulator, make_hook: MakeHook) -> Platform:
     """A client of its own; `aep_default` leads to the same emulator."""
     make_hook(emulator.url)
-    return Path(emulator)
+    return Platform(emulator)
 
 
 @pytest.fixture
-def s3(client: Path) -> str:
+def s3(client: Platform) -> str:
     """A base connection to a file source."""
     return base_of(client, "Amazon S3")
 
@@ -88,13 +88,13 @@ def test_a_delimiter_that_is_not_the_files(s3: str) -> None:
 
 
 def test_a_folder_with_no_such_file(s3: str) -> None:
-    """Its columns cannot be told: the path is to be looked at."""
+    """Its columns are unknown: the error asks to check the path."""
     with unwrapped(AepConfigError) as caught:
         use("InspectTableOperator", connection_id=s3, file="/orders/*.parquet")
     assert caught.value.parameter == "file"
 
 
-def test_the_landing_zone_has_no_base_connection(client: Path) -> None:
+def test_the_landing_zone_has_no_base_connection(client: Platform) -> None:
     """It is explored by its spec."""
     root = use("ListFilesOperator", source=LANDING_ZONE)
     assert root[0]["path"] == "dlz-user-container/customers.csv"
@@ -103,7 +103,7 @@ def test_the_landing_zone_has_no_base_connection(client: Path) -> None:
     assert names(columns) == list(rows[0])
 
 
-def test_resources(client: Path) -> None:
+def test_resources(client: Platform) -> None:
     """Records in JSON: their fields by their paths, as a mapping names them."""
     stripe = base_of(client, "Stripe")
     for resource in ("refunds", {"resourcePath": "refunds"}):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path as File
+from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,11 +11,12 @@ import requests
 
 from airflow_provider_aep.flow_service.errors import AepConfigError
 from tests.harness.connections import MakeHook
+from tests.harness.dag_plans import aep_connection, run_plan
 from tests.harness.dag_runs import DAY, HOUR, DagRun, changes
+from tests.harness.documented_sources import COLUMNS, DAILY, LANDING_ZONE, LAVA, base_of
 from tests.harness.emulator import Emulator
-from tests.harness.emulator_path import Path
 from tests.harness.operators import context, unwrapped
-from tests.harness.places import COLUMNS, DAILY, LANDING_ZONE, LAVA, base_of
+from tests.harness.platform import PRODUCTS, Platform
 from tests.harness.workers import Workers
 
 ONE_EACH = ("sourceConnections", "targetConnections", "flows", "schemas", "datasets", "mappingSets")
@@ -33,8 +35,8 @@ ORDERS: dict[str, tuple[str | None, dict[str, Any], int, int]] = {
 class Group:
     """`source_ingestion` on an emulator, with a DAG run's tasks in processes of their own."""
 
-    def __init__(self, emulator: Emulator, workers: Workers, directory: File) -> None:
-        self.client = Path(emulator)
+    def __init__(self, emulator: Emulator, workers: Workers, directory: Path) -> None:
+        self.client = Platform(emulator)
         self.emulator = emulator
         self._workers = workers
         self._directory = directory
@@ -44,11 +46,11 @@ class Group:
         connection = {"connection_id": base_of(self.client, base)} if base else {}
         return {**connection, "dataset": "All of it", **order}
 
-    def run(self, name: str, order: dict[str, Any]) -> DagRun:
+    def run(self, name: str, order: dict[str, Any], *, memory: bool = True) -> DagRun:
         """A DAG run."""
         build = "task_groups.source_ingestion"
         directory = self._directory / name
-        return DagRun(self.emulator, self._workers, directory, build, order, memory=True)
+        return DagRun(self.emulator, self._workers, directory, build, order, memory=memory)
 
     def rows(self, returned: dict[str, Any]) -> list[dict[str, Any]]:
         """What has landed, without the tenant's namespace."""
@@ -56,7 +58,7 @@ class Group:
 
 
 @pytest.fixture
-def group(emulator: Emulator, workers: Workers, tmp_path: File) -> Group:
+def group(emulator: Emulator, workers: Workers, tmp_path: Path) -> Group:
     """On an emulator as new."""
     return Group(emulator, workers, tmp_path)
 
@@ -185,7 +187,7 @@ def test_a_schedule_for_what_streams(emulator: Emulator, make_hook: MakeHook) ->
     from airflow_provider_aep.operators.dataflows import CreateDataflowOperator
 
     make_hook(emulator.url)
-    client = Path(emulator)
+    client = Platform(emulator)
     ends = client.prepared()
     body = {"name": "L", "data": {"format": "json"}, "connectionSpec": {"id": LAVA, "version": "1.0"}}
     source = client.api("POST", "/sourceConnections", json=body).json()["id"]
@@ -212,7 +214,7 @@ def test_xdm_goes_without_a_mapping(emulator: Emulator, make_hook: MakeHook) -> 
     )
 
     make_hook(emulator.url)
-    client = Path(emulator)
+    client = Platform(emulator)
     schema = client.schema()
     client.dataset_id = client.dataset(schema)
     base = base_of(client, "HTTP API (streaming)", dataType="xdm")
@@ -224,11 +226,90 @@ def test_xdm_goes_without_a_mapping(emulator: Emulator, make_hook: MakeHook) -> 
     specs = client.api("GET", "/flowSpecs").json()["items"]
     (chosen,) = [one for one in specs if one["id"] == client.get("flows", flow)["flowSpec"]["id"]]
     assert chosen["name"] == "Stream data without transformation"
-    inlet = GetInletOperator(task_id="i", flow_id=flow).execute(context())
+    url = GetInletOperator(task_id="i", flow_id=flow).execute(context())
     entity = {"_id": "1", "_emulator": {"Product_Id": "P"}}
     headers = {"Authorization": f"Bearer {emulator.token()}"}
     reply = requests.post(
-        inlet, json={"header": {}, "body": {"xdmEntity": entity}}, headers=headers, timeout=30
+        url, json={"header": {}, "body": {"xdmEntity": entity}}, headers=headers, timeout=30
     )
     assert reply.status_code == 200, reply.text
     assert client.rows() == [entity]
+
+
+# Unchanged pipelines: the later runs leave nothing more behind
+
+CREATED = (
+    "fieldgroups", "schemas", "dataSets", "mappingSets", "sourceConnections", "targetConnections", "flows",
+)  # fmt: skip
+LATER = {"frequency": "once", "start": "2099-01-01T00:00:00Z"}
+TABLE = {"table": "Account", "schedule": DAILY, "delta_column": "CreatedDate"}
+KINDS: dict[str, tuple[str | None, dict[str, Any]]] = {
+    **{name: (base, {"schedule": DAILY, **order}) for name, (base, order, _, _) in ORDERS.items()},
+    **{name: (base, {"columns": COLUMNS, **order}) for name, (base, order) in STREAMS.items()},
+    "once": ("Salesforce", {"table": "Account"}),
+    "on demand": ("Salesforce", {"table": "Account", "schedule": LATER, "wait": False}),
+    "a given mapping": ("Salesforce", {**TABLE, "mapping": {"Id": "_emulator.Id", "Name": "_emulator.Name"}}),
+    "a second dataflow": ("Salesforce", {**TABLE, "dataflow": "Every day"}),
+}
+WITH_STORE = ("a table", "HTTP API")
+"""The kinds that `make test` runs with a task state store as well; `make test-nightly` runs all of them."""
+
+
+@pytest.mark.parametrize(
+    ("kind", "memory"),
+    [
+        pytest.param(
+            kind,
+            memory,
+            id=f"{kind}-{'with the state store' if memory else 'without'}",
+            marks=pytest.mark.nightly if memory and kind not in WITH_STORE else (),
+        )
+        for kind in KINDS
+        for memory in (True, False)
+    ],
+)
+def test_runs_of_an_unchanged_pipeline(group: Group, kind: str, memory: bool) -> None:
+    """The state of AEP stays the same, and no request of the later runs changes anything.
+
+    Without a task state store, as on Airflow 3.1 and 3.2, the tasks find in AEP what exists.
+    """
+    base, order = KINDS[kind]
+    newest = {"wait": {"match": "latest"}}  # between the DAG runs no other flow run comes due
+    given = group.order(base, **newest, **order)
+    states = []
+    for name in ("first", "second", "third"):
+        group.emulator.forget_requests()
+        group.run(name, given, memory=memory).finish()
+        states.append(group.emulator.state())
+        if name != "first":
+            assert [sent for sent in group.emulator.requests() if changes(sent)] == []
+    assert states[0]["flows"] == states[0]["mappingSets"] == 1
+    assert states[1:] == states[:1] * 2
+
+
+DAG = f"""
+from airflow.sdk import DAG
+from airflow_provider_aep.task_groups import paypal_ingestion
+
+with DAG("mapped", schedule=None, params={{"connection_id": ""}}):
+    paypal_ingestion.partial(
+        connection_id="{{{{ params.connection_id }}}}", schedule={LATER!r}, wait=False
+    ).expand_kwargs(
+        [{{"table": {PRODUCTS!r}, "dataset": "A"}}, {{"table": "PayPal.Billing_Plans", "dataset": "B"}}]
+    )
+"""
+
+
+def test_runs_of_mapped_groups(emulator: Emulator, tmp_path: Path) -> None:
+    """By Airflow itself, whichever version it is, with its own store where it has one."""
+    conf = {"connection_id": Platform(emulator).base()}
+    runs = [{"name": name, "dag": "mapped", "conf": conf} for name in ("first", "second", "third")]
+    known = {"aep_default": aep_connection(emulator.url)}
+    emulator.forget_requests()
+    log, succeeded = run_plan(emulator.url, runs, known, tmp_path, mapped=DAG)
+    assert succeeded == ["first", "second", "third"], log[-5000:]
+    posts = Counter(sent["path"].rpartition("/")[2] for sent in emulator.requests("POST"))
+    posts.pop("v3")  # tokens
+    assert posts == dict.fromkeys(CREATED, 2) | {"action": 2}
+    state = emulator.state()
+    assert (state["flows"], state["mappingSets"]) == (2, 2)

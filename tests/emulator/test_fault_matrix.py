@@ -19,7 +19,6 @@ import pytest
 from airflow_provider_aep.flow_service.runs import read_run
 from airflow_provider_aep.hooks import session
 from airflow_provider_aep.hooks.transport import Transport
-from tests.harness.certificates import Authority, make_authority
 from tests.harness.connections import MakeHook
 from tests.harness.emulator import Emulator
 from tests.harness.faults.expected import CELLS, OPERATIONS, after_retry, expected
@@ -33,7 +32,7 @@ from tests.harness.faults.rules import DEVIATIONS, KINDS, RULES
 from tests.harness.faults.world import Try, World
 from tests.harness.figures import KeepFigure
 from tests.harness.operators import Store, context
-from tests.harness.raw_server import RawServer, reply, unused_port
+from tests.harness.raw_server import Authority, RawServer, reply, unused_port
 
 SEED = 5
 SHORT = 0.3
@@ -65,12 +64,6 @@ def cells() -> Iterator[Any]:
         marks = () if (operation.name, fault.name) in chosen else pytest.mark.nightly
         name = f"{operation.name}, {fault.name}".replace(" ", "_")
         yield pytest.param(operation, fault, id=name, marks=marks)
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    """One that nobody trusts."""
-    return make_authority(tmp_path_factory.mktemp("authority"))
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.harness import emulator_path as path
+from tests.harness import platform as path
 from tests.harness.dag_runs import DAY, HOUR, DagRun, Point, Step
 from tests.harness.dag_try import RESUMED
 from tests.harness.emulator import Emulator
@@ -52,7 +52,7 @@ class Ingestion:
         self.emulator = emulator
         self._workers = workers
         self._memory = memory
-        client = path.Path(emulator)
+        client = path.Platform(emulator)
         client.stop_clock()  # no run ends before its wait is deferred, however slow the machine is
         self._base = client.base()
         emulator.forget_requests()
@@ -68,7 +68,7 @@ class Ingestion:
         state = self.emulator.state()
         assert {kind: state[kind] for kind in ONE_EACH} == dict.fromkeys(ONE_EACH, 1)
         assert state["runs"] == runs
-        client = path.Path(self.emulator)
+        client = path.Platform(self.emulator)
         groups = path.made(client.registry("GET", "/tenant/fieldgroups", headers=path.SHORT), 200)
         assert len(groups["results"]) == 1
         landed = [row["_emulator"]["Product_Id"] for row in client.rows(returned["create_dataset"])]
@@ -85,7 +85,7 @@ def undisturbed(emulator: Emulator, workers: Workers, directory: Path) -> dict[s
     found = {step.name: step for step in run.steps()}
     assert list(found) == STEPS
     ingestion.hold_to_one_each(returned, runs=1)
-    landed = [row["_emulator"] for row in path.Path(emulator).rows(returned["create_dataset"])]
+    landed = [row["_emulator"] for row in path.Platform(emulator).rows(returned["create_dataset"])]
     assert landed == source_rows(path.PRODUCTS)
     assert returned["wait_for_run"]["records_written"] == len(landed)
     return found

@@ -12,8 +12,8 @@ from airflow_provider_aep.hooks import connection, ims
 from airflow_provider_aep.hooks.flow_service import FlowServiceHook
 from airflow_provider_aep.sensors.flow_runs import FlowRunSensor
 from tests.harness.emulator import Emulator
-from tests.harness.emulator_path import Path
 from tests.harness.operators import Logged, context
+from tests.harness.platform import Platform
 from tests.harness.workers import Worker, Workers, wait_until
 
 SENSOR = "sensors.flow_runs.FlowRunSensor"
@@ -22,15 +22,15 @@ FOR_EVER = 600.0
 
 
 @pytest.fixture
-def path(emulator: Emulator) -> Path:
+def path(emulator: Emulator) -> Platform:
     """The emulator, with a clock that stands."""
-    path = Path(emulator)
+    path = Platform(emulator)
     path.stop_clock()
     return path
 
 
 @pytest.fixture
-def flow(path: Path) -> str:
+def flow(path: Platform) -> str:
     """An enabled dataflow whose run goes on."""
     flow = path.flow(path.prepared())
     path.advance(3)
@@ -39,17 +39,17 @@ def flow(path: Path) -> str:
     return flow
 
 
-def off(path: Path, flow: str) -> bool:
+def off(path: Platform, flow: str) -> bool:
     """Whether it was disabled."""
     return str(path.get("flows", flow)["state"]) in ("disabled", "disabling")
 
 
-def wait_off(path: Path, flow: str, worker: Worker) -> None:
+def wait_off(path: Platform, flow: str, worker: Worker) -> None:
     """Until it is disabled, long before the delayed reply."""
     wait_until(lambda: off(path, flow), f"the dataflow off\n{worker.said()}", FOR_EVER / 6, pause=0.2)
 
 
-def start(workers: Workers, path: Path, flow: str, **options: Any) -> Worker:
+def start(workers: Workers, path: Platform, flow: str, **options: Any) -> Worker:
     """A wait in a worker's slot, whose process treats SIGTERM as Airflow's task runner does."""
     sensor = {"name": None, "flow_id": flow, "deferrable": False, "poll_interval": 1}
     options = {"disable_on_kill": True, "timeout": 2 * FOR_EVER, **options}
@@ -62,7 +62,7 @@ def start(workers: Workers, path: Path, flow: str, **options: Any) -> Worker:
     ids=["token", "look"],
 )
 def test_a_signal_while_a_reply_is_awaited(
-    workers: Workers, path: Path, flow: str, method: str, reply: str
+    workers: Workers, path: Platform, flow: str, method: str, reply: str
 ) -> None:
     """The reply that the task waits for has not come when its dataflow is off."""
     path.emulator.fault(method=method, path=reply, delay=FOR_EVER)
@@ -77,7 +77,7 @@ def test_a_signal_while_a_reply_is_awaited(
 
 
 @pytest.mark.parametrize("number", [1, 2, 3], ids=["token", "look", "dataset"])
-def test_a_signal_at_a_request(workers: Workers, path: Path, flow: str, number: int) -> None:
+def test_a_signal_at_a_request(workers: Workers, path: Platform, flow: str, number: int) -> None:
     """At its begin, wherever the client holds what. The wait goes on afterwards: Airflow ends the process."""
     worker = start(workers, path, flow, pause=("before", number))
     worker.wait_stopped()
@@ -106,7 +106,7 @@ def no_supervisor(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_signal_while_the_task_talks_to_airflow(
-    path: Path, flow: str, hook: Any, monkeypatch: pytest.MonkeyPatch
+    path: Platform, flow: str, hook: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Airflow's supervisor answers one request at a time, so `on_kill` asks it for nothing."""
     task = sensor(flow)
@@ -118,7 +118,7 @@ def test_a_signal_while_the_task_talks_to_airflow(
 
 
 def test_a_signal_while_a_wait_is_handed_over(
-    path: Path, flow: str, hook: Any, monkeypatch: pytest.MonkeyPatch
+    path: Platform, flow: str, hook: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`execute` is over, and Airflow has not stored the deferral yet: no trigger will disable anything."""
     task = sensor(flow)
@@ -131,7 +131,7 @@ def test_a_signal_while_a_wait_is_handed_over(
 
 
 def test_the_log_comes_last(
-    path: Path, flow: str, hook: Any, logged: Logged, monkeypatch: pytest.MonkeyPatch
+    path: Platform, flow: str, hook: Any, logged: Logged, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The signal may have interrupted a line of the log, and the log's lock is not re-entrant."""
     task = sensor(flow)

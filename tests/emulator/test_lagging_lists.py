@@ -1,6 +1,6 @@
 """Two tasks create the same connection at the same time, and AEP's list lags: the bound, on both sides of it.
 
-Both tasks run their real steps against a real emulator. Sleeping moves the emulator's clock, which stands
+Both tasks run their real steps against a real emulator. Sleeping moves the emulator's clock, which is stopped
 otherwise, and so does the lag: nothing here depends on how fast the machine is.
 """
 
@@ -36,12 +36,12 @@ class NoMemory:
         pass
 
 
-def play(recipe: Any, service: Any) -> Generator[float, None, Outcome]:
-    """The recipe, one step after the other by the real driver; a sleep is handed out."""
+def play(reconciler: Any, service: Any) -> Generator[float, None, Outcome]:
+    """Drive the reconciler's steps with the real driver; yield each sleep."""
     reply: Any = None
     while True:
         try:
-            step = recipe.throw(reply) if isinstance(reply, AepError) else recipe.send(reply)
+            step = reconciler.throw(reply) if isinstance(reply, AepError) else reconciler.send(reply)
         except StopIteration as done:
             return done.value  # type: ignore[no-any-return]
         if isinstance(step, s.Sleep):
@@ -53,7 +53,7 @@ def play(recipe: Any, service: Any) -> Generator[float, None, Outcome]:
         except AepError as error:
             reply = error
         if isinstance(step, s.ListExisting | s.Post):
-            yield 0.0  # the other task's turn: both have looked before either posts
+            yield 0.0  # the other task's turn: both have listed before either posts
 
 
 def at_the_same_time(emulator: Emulator, tasks: list[Generator[float, None, Outcome]]) -> list[Outcome]:
@@ -75,9 +75,9 @@ def at_the_same_time(emulator: Emulator, tasks: list[Generator[float, None, Outc
 def create(name: str) -> Generator[float, None, Outcome]:
     from airflow_provider_aep.operators.connections import CreatePayPalConnectionOperator
 
-    wanted, service = CreatePayPalConnectionOperator(task_id=name).plan({"run_id": "r"})
-    assert wanted.settle == SETTLE
-    return play(create_once(wanted), service)
+    desired, service = CreatePayPalConnectionOperator(task_id=name).plan({"run_id": "r"})
+    assert desired.settle == SETTLE
+    return play(create_once(desired), service)
 
 
 @pytest.fixture(params=["0", "0.9", "3", "8.9", "9.1"])

@@ -10,9 +10,9 @@ from airflow_provider_aep.flow_service import errors
 from airflow_provider_aep.operators.mappings import CreateMappingSetOperator
 from tests.harness.connections import MakeHook
 from tests.harness.emulator import Emulator
-from tests.harness.emulator_path import COLUMNS as PRODUCT_COLUMNS
-from tests.harness.emulator_path import Path, made
 from tests.harness.operators import Store, context, unwrapped
+from tests.harness.platform import COLUMNS as PRODUCT_COLUMNS
+from tests.harness.platform import Platform, made
 
 COLUMNS = [{"name": name, "type": "string"} for name in ("product_id", "Product_Name", "Colour")]
 MAPPING = {"product_id": "_id", "Product_Name": "_emulator.Product_Name"}
@@ -25,15 +25,15 @@ def right_connection(make_hook: MakeHook, emulator: Emulator) -> None:
 
 
 @pytest.fixture
-def path(emulator: Emulator) -> Path:
+def platform(emulator: Emulator) -> Platform:
     """A client that knows nothing of this project."""
-    return Path(emulator)
+    return Platform(emulator)
 
 
 @pytest.fixture
-def schema(path: Path) -> str:
+def schema(platform: Platform) -> str:
     """A schema's `$id`."""
-    return path.schema()
+    return platform.schema()
 
 
 def create(schema: str, run: dict[str, Any] | None = None, **arguments: Any) -> dict[str, Any]:
@@ -41,17 +41,17 @@ def create(schema: str, run: dict[str, Any] | None = None, **arguments: Any) -> 
     return dict(task.execute(run or context()))
 
 
-def pairs(path: Path, mapping_set: dict[str, Any]) -> dict[str, str]:
-    reply = made(path.conversion("GET", f"/mappingSets/{mapping_set['id']}/mappings"), 200)
+def pairs(platform: Platform, mapping_set: dict[str, Any]) -> dict[str, str]:
+    reply = made(platform.conversion("GET", f"/mappingSets/{mapping_set['id']}/mappings"), 200)
     return {one["source"]: one["destination"] for one in reply}
 
 
-def test_made_by_name(path: Path, schema: str, logged: Any) -> None:
+def test_made_by_name(platform: Platform, schema: str, logged: Any) -> None:
     """What does not map is a warning that lists it."""
     run = context()
     own = create(schema, run, columns=COLUMNS)
     assert own["version"] == 0
-    assert pairs(path, own) == {
+    assert pairs(platform, own) == {
         "product_id": "_emulator.Product_Id",
         "Product_Name": "_emulator.Product_Name",
     }
@@ -65,9 +65,9 @@ def test_made_by_name(path: Path, schema: str, logged: Any) -> None:
 
 
 @pytest.mark.parametrize("columns", [COLUMNS, None, "None"])
-def test_given(path: Path, schema: str, columns: Any, logged: Any) -> None:
-    """As it stands; with columns it is held against them, and what it leaves out is told."""
-    assert pairs(path, create(schema, mapping=MAPPING, columns=columns)) == MAPPING
+def test_given(platform: Platform, schema: str, columns: Any, logged: Any) -> None:
+    """A given mapping is sent as it is; with `columns` the operator logs what it leaves out."""
+    assert pairs(platform, create(schema, mapping=MAPPING, columns=columns)) == MAPPING
     assert ("'Colour'" in logged()) is (columns is COLUMNS)
 
 
@@ -85,16 +85,16 @@ def test_given(path: Path, schema: str, columns: Any, logged: Any) -> None:
     ids=["field", "column", "twice", "nothing maps", "nothing given", "empty", "no columns"],
 )
 def test_a_wrong_one_is_refused_before_it_is_made(
-    path: Path, schema: str, arguments: dict[str, Any], said: str
+    platform: Platform, schema: str, arguments: dict[str, Any], said: str
 ) -> None:
     """Naming what is wrong."""
     with unwrapped(errors.AepConfigError) as caught:
         create(schema, **arguments)
     assert said in str(caught.value)
-    assert path.emulator.requests("POST", "/mappingSets") == []
+    assert platform.emulator.requests("POST", "/mappingSets") == []
 
 
-def test_an_unknown_schema_is_named(path: Path, schema: str) -> None:
+def test_an_unknown_schema_is_named(platform: Platform, schema: str) -> None:
     """404, with what to check."""
     with unwrapped(errors.AepNotFoundError, match="View Schemas") as caught:
         create(schema[:-2] + "00", columns=COLUMNS)
@@ -102,61 +102,61 @@ def test_an_unknown_schema_is_named(path: Path, schema: str) -> None:
 
 
 @pytest.mark.parametrize("memory", [True, False], ids=["with the state store", "without"])
-def test_equal_content_is_found_again(path: Path, schema: str, memory: bool) -> None:
+def test_equal_content_is_found_again(platform: Platform, schema: str, memory: bool) -> None:
     """By a retry and by a later run, whatever the order of columns; other content is another mapping set."""
     store = Store() if memory else None
     own = create(schema, context(store), columns=COLUMNS)
     assert create(schema, context(store), columns=COLUMNS[::-1]) == own
     assert create(schema, context(run_id="next"), columns=COLUMNS) == own
-    assert path.emulator.state()["mappingSets"] == 1
+    assert platform.emulator.state()["mappingSets"] == 1
     assert create(schema, context(store), columns=COLUMNS[:1]) != own
-    assert path.emulator.state()["mappingSets"] == 2
+    assert platform.emulator.state()["mappingSets"] == 2
 
 
-def test_what_is_gone_since_is_looked_for(path: Path, schema: str) -> None:
+def test_a_deleted_one_is_listed_again(platform: Platform, schema: str) -> None:
     """A memory is a help, no proof."""
     store = Store()
     own = create(schema, context(store), columns=COLUMNS)
     (key,) = store.kept
     store.kept[key] = {**store.kept[key], "id": "0" * 32}
     assert create(schema, context(store), columns=COLUMNS) == own
-    assert path.emulator.state()["mappingSets"] == 1
+    assert platform.emulator.state()["mappingSets"] == 1
 
 
-def test_the_dataflow_s_own_comes_first(path: Path) -> None:
+def test_the_dataflow_s_own_comes_first(platform: Platform) -> None:
     """Whoever made it and whatever it is called: at the version that the dataflow uses."""
-    body = path.prepared(name="Products")
-    target = path.get("targetConnections", body["targetConnectionIds"][0])
+    body = platform.prepared(name="Products")
+    target = platform.get("targetConnections", body["targetConnectionIds"][0])
     schema = target["data"]["schema"]["id"]
-    path.flow(body)
+    platform.flow(body)
     theirs = body["transformations"][1]["params"]["mappingId"]
     columns = [{"name": name} for name in PRODUCT_COLUMNS]
     assert create(schema, columns=columns, dataflow="Products") == {"id": theirs, "version": 0}
-    assert path.emulator.state()["mappingSets"] == 1
+    assert platform.emulator.state()["mappingSets"] == 1
     for options in ({"dataflow": "Another"}, {}, {"dataflow": "None"}):
         assert create(schema, columns=columns, **options)["id"] != theirs
-        assert path.emulator.state()["mappingSets"] == 2
+        assert platform.emulator.state()["mappingSets"] == 2
 
 
-def test_a_content_that_somebody_changed_is_no_match(path: Path, schema: str) -> None:
+def test_a_content_that_somebody_changed_is_no_match(platform: Platform, schema: str) -> None:
     """The name alone is no proof either."""
     own = create(schema, mapping=MAPPING)
     mapping = {"sourceType": "ATTRIBUTE", "source": "Colour", "destination": "_id"}
     reference = {"schemaRef": {"id": schema}}
-    item = made(path.conversion("GET", f"/mappingSets/{own['id']}"), 200)
+    item = made(platform.conversion("GET", f"/mappingSets/{own['id']}"), 200)
     changed = {"name": item["name"], "outputSchema": reference, "mappings": [mapping]}
-    made(path.conversion("PUT", f"/mappingSets/{own['id']}", json=changed), 200)
+    made(platform.conversion("PUT", f"/mappingSets/{own['id']}", json=changed), 200)
     assert create(schema, mapping=MAPPING)["id"] != own["id"]
 
 
-def test_of_several_the_oldest_is_used(path: Path, schema: str) -> None:
+def test_of_several_the_oldest_is_used(platform: Platform, schema: str) -> None:
     """As a race may leave them; nothing is deleted."""
     own = create(schema, mapping=MAPPING)
-    item = made(path.conversion("GET", f"/mappingSets/{own['id']}"), 200)
+    item = made(platform.conversion("GET", f"/mappingSets/{own['id']}"), 200)
     body = {name: item[name] for name in ("name", "outputSchema", "mappings")}
-    made(path.conversion("POST", "/mappingSets", json=body), 200)
+    made(platform.conversion("POST", "/mappingSets", json=body), 200)
     assert create(schema, mapping=MAPPING) == own
-    assert path.emulator.state()["mappingSets"] == 2
+    assert platform.emulator.state()["mappingSets"] == 2
 
 
 @pytest.mark.parametrize(
@@ -170,19 +170,19 @@ def test_of_several_the_oldest_is_used(path: Path, schema: str) -> None:
     ],
     ids=["reply lost", "no id", "503", "429", "401"],
 )
-def test_a_post_that_fails_is_looked_after(
-    path: Path, schema: str, fault: dict[str, Any], left: int, waits: Any
+def test_a_post_that_fails_is_followed_by_a_list(
+    platform: Platform, schema: str, fault: dict[str, Any], left: int, waits: Any
 ) -> None:
     """And repeated where it had no effect."""
-    path.emulator.fault(method="POST", path="/mappingSets", **fault)
+    platform.emulator.fault(method="POST", path="/mappingSets", **fault)
     own = create(schema, columns=COLUMNS)
-    assert pairs(path, own)
-    assert path.emulator.state()["mappingSets"] == left
+    assert pairs(platform, own)
+    assert platform.emulator.state()["mappingSets"] == left
 
 
-def test_a_post_that_is_refused_is_not(path: Path, schema: str) -> None:
+def test_a_post_that_is_refused_is_not(platform: Platform, schema: str) -> None:
     """A retry could not help."""
-    path.emulator.fault(method="POST", path="/mappingSets", status=403, body={})
+    platform.emulator.fault(method="POST", path="/mappingSets", status=403, body={})
     with unwrapped(errors.AepPermissionError):
         create(schema, columns=COLUMNS)
-    assert len(path.emulator.requests("POST", "/mappingSets")) == 1
+    assert len(platform.emulator.requests("POST", "/mappingSets")) == 1

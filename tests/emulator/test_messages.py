@@ -9,11 +9,11 @@ import pytest
 from airflow_provider_aep._compat import HAS_RETRY_POLICY
 from airflow_provider_aep.flow_service.errors import AepError, AepPermissionError, AepRequestError
 from airflow_provider_aep.retry import AepRetryPolicy
+from tests.harness.documented_sources import base_of
 from tests.harness.emulator import Emulator
-from tests.harness.emulator_path import Path
 from tests.harness.operators import Logged, context, unwrapped
 from tests.harness.pipeline import Pipeline
-from tests.harness.places import base_of
+from tests.harness.platform import Platform
 
 DENIED = {
     "type": "https://ns.adobe.com/aep/errors/FLOW-2121-403",
@@ -61,7 +61,7 @@ def test_a_missing_folder_is_not_put_down_to_credentials(emulator: Emulator, hoo
     """Adobe wraps both into one code; the advice begins with the object that its words name."""
     from airflow_provider_aep.operators.explore import ListFilesOperator
 
-    base = base_of(Path(emulator), "Amazon S3")
+    base = base_of(Platform(emulator), "Amazon S3")
     with unwrapped(AepRequestError, match="there is no folder /nothing") as caught:
         ListFilesOperator(task_id="t", connection_id=base, folder="/nothing/").execute(context())
     assert "If the message names a table, file or folder, check that it exists. Else" in str(caught.value)

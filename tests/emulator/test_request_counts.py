@@ -14,7 +14,7 @@ from tests.harness.workers import Workers, standing
 def test_a_cold_create_sends_four_requests(
     emulator: Emulator, workers: Workers, validation: str, asked: list[tuple[str, str]]
 ) -> None:
-    """Token, look, POST, look, and one for the source's spec: anything more is paid by every task."""
+    """Token, list, POST, list, and one for the source's spec: every task would pay for more."""
     made = workers.start(emulator.url, validation=validation).returned()
     sent = [(entry["method"], entry["path"].rsplit("/", 1)[1]) for entry in emulator.requests()]
     assert sent == [
@@ -24,7 +24,7 @@ def test_a_cold_create_sends_four_requests(
 
 
 def test_a_reuse_sends_two_requests(emulator: Emulator, workers: Workers) -> None:
-    """Token and look: most runs of a scheduled DAG find what stands."""
+    """Token and list: most runs of a scheduled DAG find an existing entity."""
     made = workers.start(emulator.url).returned()
     emulator.forget_requests()
     assert workers.start(emulator.url, run_id="another").returned() == made

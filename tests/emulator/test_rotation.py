@@ -1,4 +1,4 @@
-"""New credentials for a base connection that stands: set once more if need be, never over somebody else's."""
+"""New credentials for an existing base connection: set again if necessary, never over somebody else's."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def test_a_412_with_nothing_changed_is_sent_again(emulator: Emulator, expired: s
 
 
 @pytest.mark.parametrize("change_of", [("/name", "Renamed"), ("/description", "New"), ("/state", "disabled")])
-def test_somebody_elses_other_change_stands(
+def test_somebody_elses_other_change_stays(
     emulator: Emulator, expired: str, meanwhile: Meanwhile, change_of: tuple[str, str]
 ) -> None:
     """The field patched is untouched, so it is patched as of the new etag."""
@@ -226,7 +226,7 @@ def test_a_connector_that_takes_no_change_gives_the_way_round(emulator: Emulator
 def test_credentials_the_source_refuses_fail_the_task(
     emulator: Emulator, expired: str, set_connection: SetConnection, refusal: dict[str, Any]
 ) -> None:
-    """With what stands now and what to correct; whichever way a failing test is answered."""
+    """The error says what AEP has now and what to correct, however AEP answers a failing test."""
     set_connection("paypal_default", conn_type="paypal", login=PAYPAL_ID, password=MISTYPED)
     if refusal:
         emulator.fault(method="GET", path="/test", **refusal)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_aep.flow_service.runs import read_run
-from tests.harness import emulator_path as path
+from tests.harness import platform as path
 from tests.harness.dag_runs import HOUR, DagRun, Step
 from tests.harness.dag_try import RESUMED
 from tests.harness.emulator import Emulator
@@ -27,7 +27,7 @@ class OnDemand:
         self._emulator = emulator
         self._workers = workers
         self._memory = memory
-        self._client = path.Path(emulator)
+        self._client = path.Platform(emulator)
         self._flow = self._client.flow(self._client.once())
         self._client.advance(HOUR)
         self._whole = self._landed()

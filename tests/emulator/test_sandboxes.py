@@ -12,8 +12,8 @@ from airflow_provider_aep.flow_service.collections import CONNECTIONS
 from airflow_provider_aep.flow_service.requests import Call, list_runs_of
 from tests.harness.connections import MakeHook
 from tests.harness.emulator import Emulator, paypal_body
-from tests.harness.emulator_path import Path
 from tests.harness.operators import context
+from tests.harness.platform import Platform
 from tests.harness.waits import deferred, resumed, sensor
 
 PROD = {"x-sandbox-name": "prod", "X-SANDBOX-NAME": "prod", "x-sandbox-id": "prod", "X-Sandbox-Id": "prod"}
@@ -92,7 +92,7 @@ def test_a_hook(emulator: Emulator, make_hook: MakeHook, way: Any, edit: Any, la
 def test_a_repeated_request(
     emulator: Emulator, make_hook: MakeHook, waits: Any, way: Any, edit: Any, status: int
 ) -> None:
-    """A second attempt, with a new token, goes where the first one went."""
+    """The repeated request, with a new token, goes to the same sandbox."""
     hook = make_hook(emulator.url, **way)
     hook.list_connections()
     emulator.fault(method="GET", path="/connections", status=status)
@@ -102,7 +102,7 @@ def test_a_repeated_request(
 
 
 def test_what_is_made(emulator: Emulator, make_hook: MakeHook, way: Any, edit: Any) -> None:
-    """It stands in `dev`."""
+    """It exists in `dev`."""
     hook = make_hook(emulator.url, **way)
     assert hook.list_connections() == []
     edit()
@@ -111,7 +111,7 @@ def test_what_is_made(emulator: Emulator, make_hook: MakeHook, way: Any, edit: A
 
 
 def test_the_asynchronous_side(emulator: Emulator, make_hook: MakeHook, way: Any, edit: Any) -> None:
-    """A triggerer looks its connection up again every few minutes: the sandbox stays what it was."""
+    """A triggerer reads its connection again every few minutes: the sandbox stays the same."""
     from airflow_provider_aep.hooks.aio import AsyncFlowService
 
     make_hook(emulator.url, **way)
@@ -131,12 +131,12 @@ def test_the_asynchronous_side(emulator: Emulator, make_hook: MakeHook, way: Any
 
 def test_a_deferred_wait(emulator: Emulator, make_hook: MakeHook, way: Any, edit: Any) -> None:
     """Begun in `dev`, watched in `dev`, ended in `dev`, though the connection was edited in between."""
-    path = Path(emulator, "dev")
-    flow = path.flow(path.once())
-    path.stop_clock()
+    platform = Platform(emulator, "dev")
+    flow = platform.flow(platform.once())
+    platform.stop_clock()
     make_hook(emulator.url, **way)
     left = deferred(sensor(flow_id=flow, run_id=None, sandbox=way.get("sandbox")))
     edit()
-    path.advance(60)
+    platform.advance(60)
     result = resumed(sensor(flow_id=flow, run_id=None, sandbox=way.get("sandbox")), left, ctx=context())
     assert result["status"] == "success"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.harness.emulator import Emulator
-from tests.harness.emulator_path import Path, made
+from tests.harness.platform import Platform, made
 from tests.harness.workers import Worker, Workers
 
 SCHEMA = {
@@ -22,12 +22,12 @@ BRIEF = {5, 8}
 
 
 @pytest.fixture
-def path(emulator: Emulator) -> Path:
+def path(emulator: Emulator) -> Platform:
     """A client that knows nothing of this project."""
-    return Path(emulator)
+    return Platform(emulator)
 
 
-def schemas(path: Path) -> list[str]:
+def schemas(path: Platform) -> list[str]:
     """The ids of all schemas, each of them with the one field group that there is."""
     accept = {"Accept": "application/vnd.adobe.xed+json"}
     found = made(path.registry("GET", "/tenant/schemas", headers=accept), 200)["results"]
@@ -37,7 +37,7 @@ def schemas(path: Path) -> list[str]:
     return [item["$id"] for item in found]
 
 
-def datasets(path: Path) -> list[str]:
+def datasets(path: Platform) -> list[str]:
     return list(made(path.catalog("GET", "/dataSets"), 200))
 
 
@@ -54,7 +54,7 @@ def answer(worker: Worker) -> str:
         for n in range(1, REQUESTS_OF_A_SCHEMA + 1)
     ],
 )
-def test_a_schemas_create_survives_a_kill(path: Path, workers: Workers, number: int) -> None:
+def test_a_schemas_create_survives_a_kill(path: Platform, workers: Workers, number: int) -> None:
     """Whatever was made, the retry goes on from there."""
     first = workers.start(path.emulator.url, kill=("after", number), **SCHEMA)  # type: ignore[arg-type]
     assert first.was_killed, first.said()
@@ -65,7 +65,7 @@ def test_a_schemas_create_survives_a_kill(path: Path, workers: Workers, number: 
 
 
 @pytest.mark.parametrize("number", range(1, REQUESTS_OF_A_DATASET + 1))
-def test_a_datasets_create_survives_a_kill(path: Path, workers: Workers, number: int) -> None:
+def test_a_datasets_create_survives_a_kill(path: Platform, workers: Workers, number: int) -> None:
     """The same."""
     order: dict[str, Any] = {"kind": "dataflows.CreateDatasetOperator", "schema_id": path.schema()}
     first = workers.start(path.emulator.url, kill=("after", number), **order)
@@ -77,7 +77,7 @@ def test_a_datasets_create_survives_a_kill(path: Path, workers: Workers, number:
 
 
 @pytest.mark.parametrize("seen", [4, 5], ids=["field group", "schema"])
-def test_a_race_for_a_schema(path: Path, workers: Workers, seen: int) -> None:
+def test_a_race_for_a_schema(path: Platform, workers: Workers, seen: int) -> None:
     """All looked and saw none; the registry lets one win, and all go on with the winner's."""
     if seen == 5:  # the field group stands, so that the fifth request looks for the schema once more
         path.field_group("Products fields")
@@ -101,7 +101,7 @@ def test_a_race_for_a_schema(path: Path, workers: Workers, seen: int) -> None:
     assert sorted(post["status"] for post in posts) == [201, 400, 400, 400], "it was no race"
 
 
-def test_a_race_for_a_dataset(path: Path, workers: Workers) -> None:
+def test_a_race_for_a_dataset(path: Platform, workers: Workers) -> None:
     """Catalog lets all win; all agree on the oldest, and the others are gone."""
     order: dict[str, Any] = {"kind": "dataflows.CreateDatasetOperator", "schema_id": path.schema()}
     started = [

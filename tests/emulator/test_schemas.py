@@ -10,8 +10,8 @@ from airflow_provider_aep.flow_service import errors
 from airflow_provider_aep.operators.schemas import CreateSchemaOperator
 from tests.harness.connections import MakeHook
 from tests.harness.emulator import Emulator
-from tests.harness.emulator_path import FULL, PROFILE, Path
 from tests.harness.operators import Logged, Store, context, unwrapped
+from tests.harness.platform import FULL, PROFILE, Platform
 
 COLUMNS: list[dict[str, Any]] = [
     {"name": "Product_Id", "type": "string", "xdm": {"type": "string"}},
@@ -23,16 +23,15 @@ FOREIGN = "Somebody's [airflow:other_dag.create 0123abcd]"
 
 
 @pytest.fixture(autouse=True)
-def right_connection(make_hook: MakeHook, emulator: Emulator, monkeypatch: Any) -> None:
-    """`aep_default`, and no wait for races that cannot be."""
+def right_connection(make_hook: MakeHook, emulator: Emulator) -> None:
+    """Connect `aep_default` to the emulator."""
     make_hook(emulator.url)
-    monkeypatch.setenv("AIRFLOW__AEP__SETTLE", "0")
 
 
 @pytest.fixture
-def path(emulator: Emulator) -> Path:
+def platform(emulator: Emulator) -> Platform:
     """A client that knows nothing of this project."""
-    return Path(emulator)
+    return Platform(emulator)
 
 
 def create(run: dict[str, Any] | None = None, **arguments: Any) -> str:
@@ -40,27 +39,27 @@ def create(run: dict[str, Any] | None = None, **arguments: Any) -> str:
     return str(task.execute(run or context()))
 
 
-def listed(path: Path, kind: str) -> list[dict[str, Any]]:
-    reply = path.registry("GET", f"/tenant/{kind}", headers={"Accept": "application/vnd.adobe.xed+json"})
+def listed(platform: Platform, kind: str) -> list[dict[str, Any]]:
+    reply = platform.registry("GET", f"/tenant/{kind}", headers={"Accept": "application/vnd.adobe.xed+json"})
     return list(reply.json()["results"])
 
 
-def fields(path: Path, schema: str) -> dict[str, Any]:
-    """What stands under the tenant's namespace."""
+def fields(platform: Platform, schema: str) -> dict[str, Any]:
+    """Return the fields under the tenant's namespace."""
     alt_id = "_emulator.schemas." + schema.rpartition("/")[2]
-    whole = path.registry("GET", f"/tenant/schemas/{alt_id}", headers=FULL).json()
+    whole = platform.registry("GET", f"/tenant/schemas/{alt_id}", headers=FULL).json()
     return dict(whole["properties"]["_emulator"]["properties"])
 
 
-def test_a_schema_of_columns(path: Path, emulator: Emulator) -> None:
+def test_a_schema_of_columns(platform: Platform, emulator: Emulator) -> None:
     """Each column is a field of its type under the tenant's namespace; group and schema carry the mark."""
     run = context()
     made = create(run, description="From PayPal", field_groups=[f"{PROFILE}-person-details"])
-    (schema,), (group,) = listed(path, "schemas"), listed(path, "fieldgroups")
+    (schema,), (group,) = listed(platform, "schemas"), listed(platform, "fieldgroups")
     assert (schema["$id"], schema["title"], schema["meta:class"]) == (made, "Products", PROFILE)
     assert [part["$ref"] for part in schema["allOf"]] == [PROFILE, f"{PROFILE}-person-details", group["$id"]]
     assert (group["title"], group["meta:intendedToExtend"]) == ("Products fields", [PROFILE])
-    own = fields(path, made)
+    own = fields(platform, made)
     assert {name: (field["title"], field["type"], field.get("format")) for name, field in own.items()} == {
         "Product_Id": ("Product_Id", "string", None),
         "Create_Time": ("Create Time", "string", "date-time"),
@@ -87,65 +86,65 @@ def test_every_call_says_what_it_accepts(emulator: Emulator) -> None:
 
 
 @pytest.mark.parametrize("if_exists", ["reuse", "update"])
-def test_a_second_run_finds_the_first_ones(path: Path, if_exists: str) -> None:
+def test_a_second_run_finds_the_first_ones(platform: Platform, if_exists: str) -> None:
     """And changes nothing where nothing is new."""
     first = create(if_exists=if_exists)
     assert create(context(run_id="another"), if_exists=if_exists) == first
-    assert (len(listed(path, "schemas")), len(listed(path, "fieldgroups"))) == (1, 1)
-    assert path.emulator.requests("PATCH") == []
+    assert (len(listed(platform, "schemas")), len(listed(platform, "fieldgroups"))) == (1, 1)
+    assert platform.emulator.requests("PATCH") == []
 
 
-def test_reuse_takes_a_schema_as_it_is_and_says_what_it_lacks(path: Path, logged: Logged) -> None:
+def test_reuse_takes_a_schema_as_it_is_and_says_what_it_lacks(platform: Platform, logged: Logged) -> None:
     """No field group is made that nothing would use."""
-    made = path.schema()
+    made = platform.schema()
     assert create(columns=MORE) == made
     assert "`columns.Price`: existing none, desired 'number'" in logged()
-    assert [group["title"] for group in listed(path, "fieldgroups")] == ["Products fields"]
-    path.emulator.forget_requests()
+    assert [group["title"] for group in listed(platform, "fieldgroups")] == ["Products fields"]
+    platform.emulator.forget_requests()
     assert create(name="Products", columns=COLUMNS[:1]) == made
     assert "differs" not in logged()
     assert [
-        one for one in path.emulator.requests() if one["method"] != "GET" and "/ims/" not in one["path"]
+        one for one in platform.emulator.requests() if one["method"] != "GET" and "/ims/" not in one["path"]
     ] == []
 
 
-def test_update_adds_what_is_missing_and_keeps_the_mark(path: Path) -> None:
-    """Fields, field groups, description; what stands besides stays."""
+def test_update_adds_what_is_missing_and_keeps_the_mark(platform: Platform) -> None:
+    """Fields, field groups, description are added; everything else stays."""
     made = create()
-    before = listed(path, "schemas")[0]["description"]
+    before = listed(platform, "schemas")[0]["description"]
     details = f"{PROFILE}-person-details"
     run = context(run_id="another")
     assert (
         create(run, columns=MORE[1:], field_groups=[details], description="New", if_exists="update") == made
     )
-    assert set(fields(path, made)) == {"Product_Id", "Create_Time", "Price"}
-    (schema,) = listed(path, "schemas")
+    assert set(fields(platform, made)) == {"Product_Id", "Create_Time", "Price"}
+    (schema,) = listed(platform, "schemas")
     assert schema["description"] == f"New {before}"
     assert details in [part["$ref"] for part in schema["allOf"]]
 
 
-def test_a_fields_type_cannot_be_updated(path: Path) -> None:
+def test_a_fields_type_cannot_be_updated(platform: Platform) -> None:
     """A typed error that says so, before anything is changed."""
     create()
     with unwrapped(errors.EntityDiffersError, match=r"`columns\.Product_Id`: existing 'string'") as caught:
         create(columns=[{"name": "Product_Id", "type": "int"}], if_exists="update")
     assert "cannot be changed" in str(caught.value)
-    assert path.emulator.requests("PATCH") == []
+    assert platform.emulator.requests("PATCH") == []
 
 
 @pytest.mark.parametrize("if_exists", ["reuse", "update", "fail"])
-def test_another_class_is_an_error_that_names_both(path: Path, if_exists: str) -> None:
+def test_another_class_is_an_error_that_names_both(platform: Platform, if_exists: str) -> None:
     """Events are no profiles; and no field group is left behind."""
-    made = path.schema()
-    groups = len(listed(path, "fieldgroups"))
+    made = platform.schema()
+    groups = len(listed(platform, "fieldgroups"))
     with unwrapped(errors.EntityExistsError, match=made) as caught:
         create(class_id="time-series", if_exists=if_exists)
     assert PROFILE in str(caught.value)
     assert "experienceevent" in str(caught.value)
-    assert len(listed(path, "fieldgroups")) == groups
+    assert len(listed(platform, "fieldgroups")) == groups
 
 
-def test_fail_refuses_what_stands(path: Path) -> None:
+def test_fail_refuses_an_existing_one(platform: Platform) -> None:
     """But knows its own: a retry of the very task instance that made it is no conflict."""
     made = create(if_exists="fail")
     assert create(if_exists="fail") == made
@@ -153,80 +152,80 @@ def test_fail_refuses_what_stands(path: Path) -> None:
         create(context(run_id="another"), if_exists="fail")
 
 
-def test_fail_leaves_no_field_group(path: Path) -> None:
+def test_fail_leaves_no_field_group(platform: Platform) -> None:
     """It says no before it makes one for nothing."""
-    rival(path, "by hand")
+    rival(platform, "by hand")
     with unwrapped(errors.EntityExistsError, match="not made by Airflow"):
         create(if_exists="fail")
-    assert listed(path, "fieldgroups") == []
+    assert listed(platform, "fieldgroups") == []
 
 
-def rival(path: Path, description: str = FOREIGN) -> str:
+def rival(platform: Platform, description: str = FOREIGN) -> str:
     body = {"type": "object", "title": "Products", "description": description, "allOf": [{"$ref": PROFILE}]}
-    return str(path.registry("POST", "/tenant/schemas", json=body).json()["$id"])
+    return str(platform.registry("POST", "/tenant/schemas", json=body).json()["$id"])
 
 
-def test_a_title_taken_meanwhile_is_the_rivals(path: Path) -> None:
-    """The look saw none, the POST is refused: the registry settled the race; the next look tells whose."""
-    other = rival(path)
-    path.emulator.fault(method="GET", path="/tenant/schemas", times=2, **NOTHING)
+def test_a_title_taken_meanwhile_is_the_rivals(platform: Platform) -> None:
+    """The list has none, the POST is refused: the registry decided the race, and the next list shows it."""
+    other = rival(platform)
+    platform.emulator.fault(method="GET", path="/tenant/schemas", times=2, **NOTHING)
     assert create(columns=None) == other
-    assert len(path.emulator.requests("POST", "/tenant/schemas")) == 2, "the rival's, and the refused one"
+    assert len(platform.emulator.requests("POST", "/tenant/schemas")) == 2, "the rival's, and the refused one"
 
 
-def test_a_title_taken_is_found_though_the_list_lags(path: Path) -> None:
+def test_a_title_taken_is_found_though_the_list_lags(platform: Platform) -> None:
     """The refusal names the id."""
-    other = rival(path)
-    path.emulator.fault(method="GET", path="/tenant/schemas", times=10_000, **NOTHING)
+    other = rival(platform)
+    platform.emulator.fault(method="GET", path="/tenant/schemas", times=10_000, **NOTHING)
     assert create(columns=None) == other
 
 
-def test_a_title_taken_meanwhile_under_fail(path: Path) -> None:
-    """Then it stands, and is not ours."""
-    other = rival(path)
-    path.emulator.fault(method="GET", path="/tenant/schemas", times=2, **NOTHING)
+def test_a_title_taken_meanwhile_under_fail(platform: Platform) -> None:
+    """Then it exists, and is not ours."""
+    other = rival(platform)
+    platform.emulator.fault(method="GET", path="/tenant/schemas", times=2, **NOTHING)
     with unwrapped(errors.EntityExistsError, match=other):
         create(columns=None, if_exists="fail")
 
 
-def test_a_title_that_another_kind_has(path: Path) -> None:
+def test_a_title_that_another_kind_has(platform: Platform) -> None:
     """A field group is no schema: an error that names it, at once."""
-    group = path.field_group("Products")
+    group = platform.field_group("Products")
     with unwrapped(errors.TitleTakenError, match=group) as caught:
         create(columns=None)
     assert caught.value.code == "XDM-1521-400"
     assert not caught.value.retryable
-    assert len(path.emulator.requests("GET", "/tenant/schemas")) == 2, "no patience for what cannot come"
+    assert len(platform.emulator.requests("GET", "/tenant/schemas")) == 2, "no patience for what cannot come"
 
 
-def test_every_page_is_read(path: Path) -> None:
+def test_every_page_is_read(platform: Platform) -> None:
     """A title that the server cannot be asked for, on the second page."""
     name = "Zürich, 'a'=1"
     for number in range(301):
-        path.registry("POST", "/tenant/schemas", json={
+        platform.registry("POST", "/tenant/schemas", json={
             "type": "object", "title": f"Other {number:03}", "description": "", "allOf": [{"$ref": PROFILE}]
         })  # fmt: skip
     made = create(name=name, columns=None)
-    path.emulator.forget_requests()
+    platform.emulator.forget_requests()
     assert create(name=name, columns=None) == made
-    assert len(path.emulator.requests("GET", "/tenant/schemas")) == 4, "two looks of two pages"
+    assert len(platform.emulator.requests("GET", "/tenant/schemas")) == 4, "two lists of two pages"
 
 
-def test_pages_without_end_are_an_error(path: Path) -> None:
+def test_pages_without_end_are_an_error(platform: Platform) -> None:
     """Half a list proves nothing."""
     page = {"results": [], "_page": {"next": "A"}, "_links": {}}
-    path.emulator.fault(method="GET", path="/tenant/schemas", times=100, status=200, body=page)
+    platform.emulator.fault(method="GET", path="/tenant/schemas", times=100, status=200, body=page)
     with unwrapped(errors.AepReplyError, match="do not come to an end"):
         create()
-    assert path.emulator.requests("POST", "/tenant/fieldgroups") == []
+    assert platform.emulator.requests("POST", "/tenant/fieldgroups") == []
 
 
-def test_a_retry_answers_from_memory(path: Path) -> None:
-    """What an earlier try made is read, not looked for."""
+def test_a_retry_answers_from_memory(platform: Platform) -> None:
+    """What an earlier try created is read, not listed."""
     store = Store()
     made = create(context(store))
     assert {record["id"] for record in store.kept.values()} >= {made}
-    path.emulator.fault(method="GET", path="/tenant/schemas", times=10_000, **NOTHING)
+    platform.emulator.fault(method="GET", path="/tenant/schemas", times=10_000, **NOTHING)
     assert create(context(store)) == made
 
 
@@ -253,7 +252,29 @@ def test_values_are_checked_when_run_and_before_anything_is_sent(
     assert emulator.requests() == []
 
 
-def test_what_renders_to_nothing_is_nothing(path: Path) -> None:
+def test_what_renders_to_nothing_is_nothing(platform: Platform) -> None:
     """As an empty parameter of a DAG does."""
     create(columns="None", description="", field_groups="None", sandbox="None")
-    assert listed(path, "fieldgroups") == []
+    assert listed(platform, "fieldgroups") == []
+
+
+HEALED = {
+    "reply lost": {"when": "after", "drop": True},
+    "no id": {"when": "after", "status": 201, "body": {}},
+    "an invalid id": {"when": "after", "status": 201, "body": {"$id": "https://ns.adobe.com/a b"}},
+    "HTML": {"when": "after", "status": 200, "body": "<html>"},
+}
+
+
+@pytest.mark.parametrize("fault", HEALED.values(), ids=HEALED)
+@pytest.mark.parametrize("kind", ["fieldgroups", "schemas"])
+@pytest.mark.parametrize("mark", [True, False], ids=["marked", "unmarked"])
+def test_a_post_that_fails_is_healed(
+    platform: Platform, kind: str, fault: dict[str, Any], mark: bool
+) -> None:
+    """In the same try: one of each exists, and the operator returns its id."""
+    platform.emulator.fault(method="POST", path=f"/tenant/{kind}", **fault)
+    made = create(mark=mark)
+    assert [item["$id"] for item in listed(platform, "schemas")] == [made]
+    assert len(listed(platform, "fieldgroups")) == 1
+    assert set(fields(platform, made)) == {"Product_Id", "Create_Time"}

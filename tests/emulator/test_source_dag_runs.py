@@ -1,6 +1,6 @@
 """Every documented source by a real DAG run: mapped, rendered, its connections in Airflow's own database.
 
-All their secrets are canaries, and the search at the first test's end looks through log, files and database.
+All their secrets are canaries, and the search at the first test's end reads log, files and database.
 """
 
 from __future__ import annotations
@@ -16,11 +16,20 @@ from typing import Any
 import pytest
 
 from tests.harness import canary
-from tests.harness.canary_dags import aep_connection, ended_well, run_plan
-from tests.harness.catalogue_rows import ROWS, SAMPLE, Row, chosen_auth, generic_params, named
-from tests.harness.creating import posted
+from tests.harness.dag_plans import aep_connection, run_plan
 from tests.harness.emulator import PAYPAL_ID, PAYPAL_SECRET, Emulator
-from tests.harness.natural import NATURAL, SECRET, USER
+from tests.harness.source_catalogue import (
+    NATIVE,
+    ROWS,
+    SAMPLE,
+    SECRET,
+    USER,
+    Row,
+    chosen_auth,
+    generic_params,
+    named,
+    posted,
+)
 from tests.harness.wiretap import Wiretap
 
 PACKAGES = ["amazon", "google", "microsoft-azure", "mysql", "postgres", "salesforce", "sftp", "snowflake"]
@@ -48,15 +57,13 @@ with DAG("every_source", schedule=None, params={"rows": []}):
 """
 
 
-class SourcesTap(Wiretap):
-    """PayPal's account is the one that the emulator checks."""
-
-    exchanged = {  # noqa: RUF012
-        canary.made_for("clientId"): PAYPAL_ID,
-        canary.made_for("clientSecret"): PAYPAL_SECRET,
-        USER: PAYPAL_ID,
-        SECRET: PAYPAL_SECRET,
-    }
+PAYPAL = {
+    canary.made_for("clientId"): PAYPAL_ID,
+    canary.made_for("clientSecret"): PAYPAL_SECRET,
+    USER: PAYPAL_ID,
+    SECRET: PAYPAL_SECRET,
+}
+"""The emulator checks PayPal's account only."""
 
 
 @dataclass(frozen=True)
@@ -107,11 +114,11 @@ def generic(row: Row) -> Case:
     return Case("generic", row, {"conn_type": "generic", "extra": params}, params)
 
 
-def natural(row: Row) -> Case:
-    """A connection one has anyway."""
+def native(row: Row) -> Case:
+    """Return the case of a connection of the source's own type."""
     source, auth = row
-    has = NATURAL[source.key, auth.name]
-    return Case("natural", row, has.connection, has.params, has.auth_params)
+    has = NATIVE[source.key, auth.name]
+    return Case("native", row, has.connection, has.params, has.auth_params)
 
 
 @dataclass(frozen=True)
@@ -138,19 +145,15 @@ class Traces:
 )
 def traces(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Traces]:
     """One DAG run over the rows, each with either connection."""
-    cases = [of(row) for of in (generic, natural) for row in request.param]
+    cases = [of(row) for of in (generic, native) for row in request.param]
     directory = tmp_path_factory.mktemp("sources")
-    dags, home = directory / "dags", directory / "home"
-    dags.mkdir()
-    (dags / "every_source.py").write_text(DAG)
-    with Emulator() as emulator, SourcesTap(emulator.host) as tap:
+    with Emulator() as emulator, Wiretap(emulator.host, PAYPAL) as tap:
         conf = {"rows": [case.order for case in cases]}
-        run = {"words": "every source", "dag": "every_source", "conf": conf, "faults": []}
+        run = {"name": "every source", "dag": "every_source", "conf": conf}
         known = {"aep_default": aep_connection(tap.url), **{case.conn_id: case.stored for case in cases}}
-        order = {"control": emulator.url, "runs": [run], "connections": known}
-        log = run_plan(order, home, dags)
-        assert ended_well(log) == [run["words"]], log[-5000:]
-        yield Traces(cases, posted(tap), emulator.requests(), home / "airflow.db")
+        log, succeeded = run_plan(emulator.url, [run], known, directory, every_source=DAG)
+        assert succeeded == [run["name"]], log[-5000:]
+        yield Traces(cases, posted(tap), emulator.requests(), directory / "home" / "airflow.db")
 
 
 def test_no_type_has_its_package() -> None:
@@ -178,7 +181,7 @@ def test_each_is_tested_and_explored(traces: Traces) -> None:
     """AEP can use what was made: its credentials, what it lists, and the columns of the first of that."""
     for used in (traces.used("/test"), traces.used("/explore", objectType="root")):
         assert len(used) == len(traces.cases)
-    xcoms = canary.rows(traces.database, "xcom").splitlines()
+    xcoms = [line for line in canary.dump(traces.database).splitlines() if line.startswith("xcom: ")]
     inspected = [line for line in xcoms if "'inspect'" in line and "'return_value'" in line]
     assert len(inspected) == len(traces.cases)
     assert all('"type"' in line for line in inspected), "one has no columns"

@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 
 from airflow_provider_aep.flow_service.sources import AuthSpec, Source
-from tests.harness.catalogue_rows import SAMPLED, chosen_auth, generic_params
 from tests.harness.emulator import Emulator
+from tests.harness.source_catalogue import SAMPLE, chosen_auth, each_row, generic_params
 from tests.harness.workers import Workers, standing, wait_until
 
 BEFORE_THE_POST = ("after", 3)
 HELD = 600
 
 
-@SAMPLED
+@each_row(SAMPLE)
 @pytest.mark.parametrize(
     "effect",
     [

@@ -6,15 +6,25 @@ from airflow_provider_aep.flow_service import errors
 from airflow_provider_aep.flow_service.sources import AuthSpec, Source
 from airflow_provider_aep.operators.connections import CreateBaseConnectionOperator
 from tests.harness import canary
-from tests.harness.catalogue_rows import EACH, chosen_auth
 from tests.harness.connections import SetConnection
-from tests.harness.creating import SPECS, connections, create, generic, posted, tap, wiretap
 from tests.harness.emulator import Emulator
-from tests.harness.natural import NATURAL
 from tests.harness.operators import context, unwrapped
+from tests.harness.source_catalogue import (
+    FAMILIES,
+    NATIVE,
+    SPECS,
+    chosen_auth,
+    create,
+    each_row,
+    generic,
+    posted,
+    tap,
+    wiretap,
+)
 from tests.harness.wiretap import Wiretap
 
-__all__ = ["connections", "tap", "wiretap"]
+__all__ = ["tap", "wiretap"]
+EACH = each_row(FAMILIES)
 
 
 @EACH
@@ -32,15 +42,15 @@ def test_each_row_is_created_from_a_generic_connection(
 
 
 @EACH
-def test_each_row_is_created_from_a_connection_one_has(
+def test_each_row_is_created_from_its_native_connection(
     tap: Wiretap, set_connection: SetConnection, source: Source, auth: AuthSpec
 ) -> None:
-    """Of its natural type, without that type's provider package."""
-    natural = NATURAL[source.key, auth.name]
-    set_connection("source_conn", **natural.connection)
-    create(source.key, auth_params=natural.auth_params, auth_spec=chosen_auth((source, auth)))
+    """The connection type's own provider package is not needed."""
+    native = NATIVE[source.key, auth.name]
+    set_connection("source_conn", **native.connection)
+    create(source.key, auth_params=native.auth_params, auth_spec=chosen_auth((source, auth)))
     (body,) = posted(tap)
-    assert body["auth"] == {"specName": auth.name, "params": natural.params}
+    assert body["auth"] == {"specName": auth.name, "params": native.params}
 
 
 @EACH
@@ -65,8 +75,8 @@ def test_no_secret_leaves_but_in_the_body(
     params = generic(set_connection, auth.parameters)
     secrets = [params[name] for name in params if auth.is_secret(name)]
     arguments = {"name": "A name", "source_conn_id": "source_conn", "source": source.key}
-    wanted = chosen_auth((source, auth))
-    task = CreateBaseConnectionOperator(task_id="create", auth_spec=wanted, **arguments)
+    auth_spec = chosen_auth((source, auth))
+    task = CreateBaseConnectionOperator(task_id="create", auth_spec=auth_spec, **arguments)
     echo = " ".join(form for secret in secrets for form in canary.usual_spellings(secret))
     emulator.fault(method="POST", path="/connections", status=400, body={"message": echo})
     with unwrapped(errors.AepRequestError):
@@ -74,7 +84,7 @@ def test_no_secret_leaves_but_in_the_body(
     task.execute(context())
     generic(set_connection, set(auth.parameters) - {next(iter(auth.required))})
     with unwrapped(errors.AepConfigError):
-        create(source.key, auth_spec=wanted, name="Another")
+        create(source.key, auth_spec=auth_spec, name="Another")
     assert all(secret in posted(tap)[-1]["auth"]["params"].values() for secret in secrets)
 
 

@@ -16,12 +16,12 @@ from airflow_provider_aep.operators.connections import (
 )
 from tests.harness import canary
 from tests.harness.connections import SetConnection
-from tests.harness.creating import SPECS, connections, create, generic, posted, tap, wiretap
 from tests.harness.emulator import PAYPAL_AUTH, PAYPAL_SPEC, Emulator
 from tests.harness.operators import context, unwrapped
+from tests.harness.source_catalogue import SPECS, create, generic, posted, tap, wiretap
 from tests.harness.wiretap import Wiretap
 
-__all__ = ["connections", "tap", "wiretap"]
+__all__ = ["tap", "wiretap"]
 
 ID, SECRET, TOKEN, LINE = map(canary.made_for, ("Id", "Secret", "Token", "Line"))
 SIGNED = "https://x/?sig=" + canary.made_for("Signature")
@@ -155,14 +155,14 @@ def test_a_withdrawn_source_names_others_of_its_category(
 @pytest.mark.parametrize("validation", ["live", "offline"])
 @pytest.mark.parametrize("name", ["1413", "an old 1413"])
 def test_a_source_withdrawn_meanwhile(emulator: Emulator, paypal: str, name: str, validation: str) -> None:
-    """Or never looked at: then it is the POST that says so."""
+    """Or if it was never read: then the POST's error says so."""
     emulator.fault(method="POST", path="/connections", **MISSING[name])
     with unwrapped(errors.SourceWithdrawnError, match="end of June 2025"):
         CreatePayPalConnectionOperator(task_id="create", validation=validation).execute(context())
     assert len(emulator.requests("POST", "/connections")) == 1
 
 
-def test_what_stands_of_a_withdrawn_source_is_still_found(emulator: Emulator, paypal: str) -> None:
+def test_an_existing_connection_of_a_withdrawn_source_is_still_found(emulator: Emulator, paypal: str) -> None:
     """No document says that connections end with their source."""
     made = emulator.api().create().json()["id"]
     emulator.fault(method="GET", path=SPECS + PAYPAL_SPEC, **MISSING["404"])

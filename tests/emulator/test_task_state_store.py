@@ -21,11 +21,11 @@ import pytest
 from airflow_provider_aep.operators import connections, dataflows
 from airflow_provider_aep.operators.base import CreateOperator
 from tests.harness.all_operators import every_operator
-from tests.harness.canary_dags import aep_connection, ended_well, run_plan
+from tests.harness.dag_plans import aep_connection, run_plan
 from tests.harness.emulator import PAYPAL_ID, PAYPAL_SECRET, Emulator
-from tests.harness.emulator_path import COLUMNS
 from tests.harness.faults import tasks
 from tests.harness.faults.world import World
+from tests.harness.platform import COLUMNS
 
 HAS_STORE = importlib.util.find_spec("airflow.models.task_state_store") is not None
 needs_a_store = pytest.mark.skipif(not HAS_STORE, reason="Airflow before 3.3 has no task state store")
@@ -108,7 +108,7 @@ def delete(flow: str) -> list[Order]:
 class Plan:
     """What is run, one DAG run after the other, and the dataflows that are deleted by it."""
 
-    dags: Path
+    dags: dict[str, str] = field(default_factory=dict)
     runs: list[dict[str, Any]] = field(default_factory=list)
     flows: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -123,8 +123,8 @@ class Plan:
     ) -> None:
         """A DAG run."""
         name = words.replace(" ", "_")
-        (self.dags / f"{name}.py").write_text(DAG.format(name=name, orders=orders, fails=fails))
-        run = {"words": words, "faults": faults or [], "sql": sql or []}
+        self.dags[name] = DAG.format(name=name, orders=orders, fails=fails)
+        run = {"name": words, "faults": faults or [], "sql": sql or []}
         self.runs.append({**run, "command": ["dags", "test", name, DATE]})
 
     def clear(self, words: str, name: str, task: str) -> None:
@@ -134,8 +134,8 @@ class Plan:
             f"UPDATE task_instance SET try_number = try_number + 1 WHERE dag_id = '{name}'",
         ]
         clear, again = ["tasks", "clear", "--yes", name], ["tasks", "test", name, task, DATE]
-        self.runs.append({"words": f"{words} first", "faults": [], "command": clear})
-        self.runs.append({"words": words, "faults": [], "sql": schedule, "command": again})
+        self.runs.append({"name": f"{words} first", "command": clear})
+        self.runs.append({"name": words, "sql": schedule, "command": again})
 
     def flow(self, world: World, words: str) -> dict[str, Any]:
         """A dataflow with connections of its own."""
@@ -193,26 +193,27 @@ def planned(plan: Plan, world: World) -> None:
 def outcome(emulator_process: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     """All runs in one process: to import Airflow and to make its database takes longest."""
     emulator_process.reset()
-    home, dags = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("dags")
-    plan, world = Plan(dags), Shared(emulator_process)
+    directory = tmp_path_factory.mktemp("store")
+    plan, world = Plan(), Shared(emulator_process)
     planned(plan, world)
     emulator_process.forget_requests()
     paypal = {"conn_type": "paypal", "login": PAYPAL_ID, "password": PAYPAL_SECRET}
     url = emulator_process.url
     connected = {"aep_default": aep_connection(url), "paypal_default": paypal}
-    log = run_plan({"connections": connected, "control": url, "runs": plan.runs}, home, dags)
+    log, succeeded = run_plan(url, plan.runs, connected, directory, **plan.dags)
+    database = directory / "home" / "airflow.db"
     emulator_process.clear_faults()
     parts = [part.partition("\n") for part in log.split("=== ")]
     return Outcome(
         flows=plan.flows,
         left={words: left_of(world, flow) for words, flow in plan.flows.items()},
         logs={words: text for words, _, text in parts},
-        well=ended_well(log),
-        kept=kept(home / "airflow.db"),
+        well=succeeded,
+        kept=kept(database),
         posts=Counter(
             sent["path"].rpartition("/foundation")[2] for sent in emulator_process.requests("POST")
         ),
-        states=states(home / "airflow.db"),
+        states=states(database),
     )
 
 
@@ -313,7 +314,7 @@ def test_nothing_is_deleted_where_the_store_fails(outcome: Outcome, words: str) 
 @needs_a_store
 @pytest.mark.parametrize("words", ["unwritten create", "unread create"])
 def test_a_create_needs_no_store(outcome: Outcome, words: str) -> None:
-    """A lost try is healed by the look: there is one connection (the POSTs are counted above)."""
+    """The next try lists what the lost one created: there is one connection (the POSTs are counted above)."""
     assert words in outcome.well
     assert "Could not write Airflow's task state store" in outcome.logs[words]
     assert "unread" not in words or "Could not read Airflow's task state store" in outcome.logs[words]

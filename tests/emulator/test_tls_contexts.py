@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
+import socket
 import ssl
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +20,30 @@ from airflow_provider_aep.flow_service import errors
 from airflow_provider_aep.flow_service.requests import Call
 from airflow_provider_aep.hooks import tls
 from airflow_provider_aep.hooks.aio import AsyncFlowService
-from tests.harness.certificates import Authority, make_authority
 from tests.harness.connections import MakeHook
-from tests.harness.raw_server import RawServer, reply, tunnel
+from tests.harness.raw_server import Authority, Peer, RawServer, make_authority, reply
 
 EMPTY = reply(200, {"items": []})
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    """An authority that only its own bundle names."""
-    return make_authority(tmp_path_factory.mktemp("authority"))
+def tunnel(port: int) -> Callable[[Peer], None]:
+    """Carry bytes to a port of this machine and back, as a proxy does after CONNECT."""
+
+    def carry(peer: Peer) -> None:
+        peer.send(b"HTTP/1.1 200 Connected\r\n\r\n")
+        with socket.create_connection(("127.0.0.1", port), 30) as far:
+            others = {peer.sock: far, far: peer.sock}
+            while not peer.stopped.is_set():
+                for end in select.select(list(others), [], [], 0.2)[0]:
+                    data = end.recv(1 << 16)
+                    while getattr(end, "pending", int)():
+                        data += end.recv(1 << 16)
+                    if not data:
+                        peer.close()
+                        return
+                    others[end].sendall(data)
+
+    return carry
 
 
 @pytest.fixture(scope="module")

@@ -17,46 +17,46 @@ from airflow_provider_aep.flow_service.errors import (
 from airflow_provider_aep.flow_service.requests import list_runs, list_runs_of
 from airflow_provider_aep.flow_service.runs import read_run
 from tests.harness.emulator import Emulator
-from tests.harness.emulator_path import Path
 from tests.harness.operators import context, unwrapped
+from tests.harness.platform import Platform
 from tests.harness.waits import deferred, resumed, sensor
 
 RUN_KEYS = ["run_id", "status", "records_read", "records_written", "records_failed", "records_skipped"]
 
 
 @pytest.fixture
-def path(emulator: Emulator) -> Path:
+def platform(emulator: Emulator) -> Platform:
     """What a flow needs, in the emulator."""
-    return Path(emulator)
+    return Platform(emulator)
 
 
 @pytest.fixture
-def flow(path: Path, hook: Any) -> str:
-    """A one-time flow, whose run starts within seconds. The clock does not move by itself."""
-    flow = path.flow(path.once())
-    path.stop_clock()
+def flow(platform: Platform, hook: Any) -> str:
+    """A one-time flow, whose run starts within seconds; the clock is stopped."""
+    flow = platform.flow(platform.once())
+    platform.stop_clock()
     return flow
 
 
-def finished(path: Path, flow: str) -> dict[str, Any]:
+def finished(platform: Platform, flow: str) -> dict[str, Any]:
     """Its run, on the emulator's clock at its end."""
-    path.advance(60)
-    (run,) = path.runs(flow)
+    platform.advance(60)
+    (run,) = platform.runs(flow)
     return run
 
 
-def test_the_counts_are_the_rows(path: Path, flow: str) -> None:
+def test_the_counts_are_the_rows(platform: Platform, flow: str) -> None:
     """What the result says was written lies in the dataset."""
-    run = finished(path, flow)
+    run = finished(platform, flow)
     result = sensor(flow_id=flow, run_id=None).execute(context())
     assert list(result)[:6] == RUN_KEYS
     assert (result["run_id"], result["status"]) == (run["id"], "success")
-    assert result["records_written"] == len(path.rows()) > 0
+    assert result["records_written"] == len(platform.rows()) > 0
     assert result["bytes"] > 0
     assert result["seconds"] >= 0
 
 
-def test_deferred_and_resumed(path: Path, flow: str) -> None:
+def test_deferred_and_resumed(platform: Platform, flow: str) -> None:
     """The trigger sees the run end as the clock goes on; the result is the one above."""
     left = deferred(sensor(flow_id=flow, run_id=None))
 
@@ -64,11 +64,11 @@ def test_deferred_and_resumed(path: Path, flow: str) -> None:
         firing = asyncio.ensure_future(_event(left.trigger))
         await asyncio.sleep(0.3)
         assert not firing.done()
-        await asyncio.to_thread(path.advance, 60)
+        await asyncio.to_thread(platform.advance, 60)
         return await asyncio.wait_for(firing, 60)
 
     event = asyncio.run(main())
-    (run,) = path.runs(flow)
+    (run,) = platform.runs(flow)
     result = resumed(sensor(flow_id=flow, run_id=None), left, event)
     assert (result["run_id"], result["status"]) == (run["id"], "success")
 
@@ -78,9 +78,9 @@ async def _event(trigger: Any) -> Any:
     return event
 
 
-def test_lists_of_ids_and_the_bound_on_the_start(path: Path, flow: str, hook: Any) -> None:
+def test_lists_of_ids_and_the_bound_on_the_start(platform: Platform, flow: str, hook: Any) -> None:
     """Both filters do what the poller takes them to do."""
-    run = finished(path, flow)
+    run = finished(platform, flow)
     assert [one["id"] for one in hook.every_page(list_runs([run["id"], flow]))] == [run["id"]]
     started = read_run(run).started_at
     assert started is not None
@@ -97,27 +97,31 @@ def test_lists_of_ids_and_the_bound_on_the_start(path: Path, flow: str, hook: An
     ],
 )
 def test_how_a_run_ends(
-    path: Path, flow: str, emulator: Emulator, decision: dict[str, Any], kind: type[Exception]
+    platform: Platform, flow: str, emulator: Emulator, decision: dict[str, Any], kind: type[Exception]
 ) -> None:
     """The control plane decides; the sensor tells what went wrong."""
-    run = finished(path, flow)
+    run = finished(platform, flow)
     emulator.control("POST", f"runs/{run['id']}", decision)
     with unwrapped(kind) as caught:  # type: ignore[arg-type]
         sensor(flow_id=flow, run_id=run["id"]).execute(context())
     assert run["id"] in str(caught.value)
 
 
-def test_a_run_for_a_window_is_found_by_it(path: Path, flow: str, hook: Any) -> None:
+def test_a_run_for_a_window_is_found_by_it(platform: Platform, flow: str, hook: Any) -> None:
     """A backfill of last month: its own run, not the newer one of this month."""
-    finished(path, flow)
-    end = dt.datetime.fromtimestamp(path.now() // 86_400 * 86_400, dt.timezone.utc)
+    finished(platform, flow)
+    end = dt.datetime.fromtimestamp(platform.now() // 86_400 * 86_400, dt.timezone.utc)
 
     def run(days: int) -> str:
         window = {"windowStartTime": int(end.timestamp()) - (days + 1) * 86_400}
-        params = {"startTime": path.now(), **window, "windowEndTime": int(end.timestamp()) - days * 86_400}
+        params = {
+            "startTime": platform.now(),
+            **window,
+            "windowEndTime": int(end.timestamp()) - days * 86_400,
+        }
         column = {"deltaColumn": {"name": "Create_Time"}} if days == 40 else {}
         run_id = hook.create_run(flow, {**params, **column})
-        path.advance(60)
+        platform.advance(60)
         return str(run_id)
 
     expected, _ = run(40), run(3)
@@ -129,13 +133,13 @@ def test_a_run_for_a_window_is_found_by_it(path: Path, flow: str, hook: Any) -> 
     assert result["run_id"] == expected
 
 
-def test_the_second_manual_run_of_a_daily_dataflow(path: Path, hook: Any) -> None:
+def test_the_second_manual_run_of_a_daily_dataflow(platform: Platform, hook: Any) -> None:
     """Takes the run that ended an hour ago; the next one is a day away."""
-    flow = path.flow(path.prepared())
-    path.stop_clock()
-    run = finished(path, flow)
-    path.advance(3600)
-    now = dt.datetime.fromtimestamp(path.now(), dt.timezone.utc)
+    flow = platform.flow(platform.prepared())
+    platform.stop_clock()
+    run = finished(platform, flow)
+    platform.advance(3600)
+    now = dt.datetime.fromtimestamp(platform.now(), dt.timezone.utc)
     dag_run = SimpleNamespace(run_type="manual")
     by_hand = {"data_interval_start": now, "data_interval_end": now, "dag_run": dag_run}
     result = sensor(flow_id=flow, run_id=None).execute({**context(), **by_hand})
@@ -144,12 +148,12 @@ def test_the_second_manual_run_of_a_daily_dataflow(path: Path, hook: Any) -> Non
 
 @pytest.mark.parametrize(("op", "word"), [("disable", "disabled"), ("delete", "deleted")])
 def test_a_dataflow_that_stops_while_a_task_waits_for_its_next_run(
-    path: Path, hook: Any, op: str, word: str
+    platform: Platform, hook: Any, op: str, word: str
 ) -> None:
-    """The wait ends at the next poll of the triggerer. The error has name and id of the dataflow."""
-    flow = path.flow({**path.prepared(), "name": "Orders to AEP"})
-    path.stop_clock()
-    finished(path, flow)
+    """The next poll ends the wait; the error has the dataflow's name and id."""
+    flow = platform.flow({**platform.prepared(), "name": "Orders to AEP"})
+    platform.stop_clock()
+    finished(platform, flow)
     far = dt.datetime(2100, 1, 1, tzinfo=dt.timezone.utc)
     interval = {"data_interval_start": far, "data_interval_end": far + dt.timedelta(days=1)}
     left = deferred(sensor(flow_id=flow, run_id=None), {**context(), **interval})

@@ -16,10 +16,9 @@ from airflow_provider_aep.flow_service.requests import Call
 from airflow_provider_aep.hooks.aio import AsyncFlowService
 from tests.harness import canary
 from tests.harness import raw_server as raw
-from tests.harness.certificates import Authority, make_authority
 from tests.harness.connections import MakeHook
 from tests.harness.emulator import CLIENT_SECRET
-from tests.harness.raw_server import RawServer, reply, unused_port
+from tests.harness.raw_server import Authority, RawServer, reply, unused_port
 
 RUN = {"items": [{"id": "run-1"}]}
 BOMB = gzip.compress(b"0" * 40_000_000, mtime=0)
@@ -42,12 +41,6 @@ def failing(kind: type[errors.AepError], match: str | None = None) -> Any:
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None
     return caught.value
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    """An authority that nobody knows."""
-    return make_authority(tmp_path_factory.mktemp("authority"))
 
 
 @pytest.fixture

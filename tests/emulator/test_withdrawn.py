@@ -11,11 +11,11 @@ from airflow_provider_aep.flow_service import errors
 from airflow_provider_aep.operators.connections import CreatePayPalConnectionOperator, TestConnectionOperator
 from tests.harness import canary
 from tests.harness.connections import SetConnection
-from tests.harness.creating import connections, create, tap, wiretap
 from tests.harness.emulator import PAYPAL_SPEC, Emulator
 from tests.harness.operators import context, unwrapped
+from tests.harness.source_catalogue import create, tap, wiretap
 
-__all__ = ["connections", "tap", "wiretap"]
+__all__ = ["tap", "wiretap"]
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from airflow_provider_aep.flow_service.errors import (
     WorkerSlotError,
 )
 from airflow_provider_aep.flow_service.retry import LONGEST_WAIT
-from tests.harness import emulator_path as path
+from tests.harness import platform as path
 from tests.harness.all_operators import every_operator, make
 from tests.harness.connections import MakeHook
 from tests.harness.emulator import Emulator
@@ -38,7 +38,7 @@ class World:
     """Whatever an operator may be about."""
 
     def __init__(self, emulator: Emulator) -> None:
-        client = path.Path(emulator)
+        client = path.Platform(emulator)
         schema, base = client.schema(), client.base()
         columns = [{"name": name, **column} for name, column in path.COLUMNS.items()]
         source = client.source(base, columns=columns)

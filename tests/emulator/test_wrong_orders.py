@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_aep.flow_service.errors import AepConfigError, AepError
-from tests.harness import emulator_path as path
+from tests.harness import platform as path
 from tests.harness.connections import MakeHook
 from tests.harness.dag_runs import DagRun, changes
 from tests.harness.emulator import Emulator
@@ -39,13 +39,13 @@ ORDERS: dict[str, dict[str, dict[str, Any]]] = {
         "a target that is gone": {"target_connection_id": NOBODY},
     },
     "CreateMappingSetOperator": {
-        "a field that is none": {"mapping": {"Product_Id": "_emulator.Nothing"}},
-        "a column that is none": {"mapping": {"Nothing": "_emulator.Product_Id"}},
+        "an unknown field": {"mapping": {"Product_Id": "_emulator.Nothing"}},
+        "an unknown column": {"mapping": {"Nothing": "_emulator.Product_Id"}},
         "two for one": {"mapping": dict.fromkeys(("Product_Id", "Product_Name"), "_emulator.Product_Id")},
         "no mapping": {"mapping": ["Product_Id"]},
     },
     "CreateSourceConnectionOperator": {
-        "a table that is none": {"table": "PayPal.Nothing"},
+        "an unknown table": {"table": "PayPal.Nothing"},
         "no table": {"table": {}},
         "no columns": {"columns": ["Product_Id"]},
         "a base that is gone": {"connection_id": NOBODY},
@@ -69,9 +69,9 @@ ORDERS: dict[str, dict[str, dict[str, Any]]] = {
 }
 GROUP: dict[str, dict[str, Any]] = {
     **SCHEDULES,
-    "a table that is none": {"table": "PayPal.Nothing"},
+    "an unknown table": {"table": "PayPal.Nothing"},
     "no dataset": {"dataset": " "},
-    "a column that is none": {"mapping": {"Nothing": "_emulator.Product_Id"}},
+    "an unknown column": {"mapping": {"Nothing": "_emulator.Product_Id"}},
 }
 
 
@@ -79,7 +79,7 @@ class Right:
     """A right order to each operator, on entities made by a client of its own."""
 
     def __init__(self, emulator: Emulator) -> None:
-        client = path.Path(emulator)
+        client = path.Platform(emulator)
         schema, other = client.schema(), client.schema("Other")
         dataset, base = client.dataset(schema), client.base()
         columns = [{"name": name, **column} for name, column in path.COLUMNS.items()]
@@ -170,7 +170,7 @@ def test_a_wrong_ingestion_makes_nothing(
 ) -> None:
     """The group's first task says so, before the others leave anything behind."""
     order = {"dataset": "Products", "schedule": DAILY, "delta_column": "Create_Time", **wrong}
-    arguments = {"connection_id": path.Path(emulator).base(), **order}
+    arguments = {"connection_id": path.Platform(emulator).base(), **order}
     emulator.forget_requests()
     build = "task_groups.paypal_ingestion"
     run = DagRun(emulator, workers, tmp_path / "run", build, arguments, memory=True)

@@ -1,4 +1,4 @@
-"""Secrets that can be told from anything else, and the search for them in every usual spelling."""
+"""Canaries: secrets that no other text resembles, and the search for them in every usual spelling."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import quote, quote_plus
 
 CORE = "Kanary"
-"""What every canary begins with, so that it is found whatever is done to the rest."""
+"""Every canary begins with it, so that a search finds a canary whatever was done to the rest."""
 SPECIAL = "/+%&=\"'\\<>"
 AEP_SECRET = "KanaryAepSecretQ4t7" + SPECIAL
 TOKEN = "KanaryAccessTokenW8z3.a-b_c/+="
@@ -25,45 +25,42 @@ CANARIES = (AEP_SECRET, TOKEN, PAYPAL_ID, PAYPAL_SECRET, OTHER_ID, OTHER_SECRET)
 
 
 def made_for(parameter: str) -> str:
-    """A secret that names the parameter it is given as."""
+    """Return a canary that names the parameter it is given as."""
     return f"{CORE}{parameter}Q4t7{SPECIAL}"
 
 
-def _in_base64(word: str, offset: int) -> str:
-    """How a word looks that begins so many bytes after a multiple of three, whatever stands around it."""
-    text = base64.b64encode(b"\0" * offset + word.encode()).decode()
-    sure = (offset + len(word)) * 8 // 6  # the next character may hold bits of what follows
-    return text[(0, 2, 3)[offset] : sure]
+def _in_base64(text: bytes, offset: int, sure: int) -> str:
+    """Return the base64 characters of a text at an offset that do not depend on its neighbours."""
+    return base64.b64encode(b"\0" * offset + text).decode()[(0, 2, 3)[offset] : sure]
 
 
 IN_ANY_CASE = (CORE.lower(), CORE.encode().hex())
-IN_BASE64 = tuple(_in_base64(CORE, offset) for offset in range(3))
-_VEIL = re.compile(f"((?i:{'|'.join(IN_ANY_CASE)})|{'|'.join(IN_BASE64)})(\\w{{0,9}})\\S*")
+IN_BASE64 = tuple(_in_base64(CORE.encode(), offset, (offset + len(CORE)) * 8 // 6) for offset in range(3))
+_CANARY = re.compile(f"((?i:{'|'.join(IN_ANY_CASE)})|{'|'.join(IN_BASE64)})(\\w{{0,9}})\\S*")
 
 
-def sightings(text: str) -> list[str]:
-    """Where a canary stands in a text, in any spelling: what stands before it, and how it begins.
+def find_any(text: str) -> list[str]:
+    """Find canaries in any spelling: return for each form what precedes it and how it begins, not the secret.
 
-    Quick, and so made for much text: no other text has the core's letters by chance, and these are spelled
-    alike whatever the rest is escaped for. The whole secret is not repeated: this goes into a report.
+    Quick, for much text: every spelling of a canary keeps the core's letters, and no other text has them.
     """
     lowered = text.lower()
-    places = {lowered.find(form): form for form in IN_ANY_CASE}
-    places |= {text.find(form): form for form in IN_BASE64}
+    found = {lowered.find(form): form for form in IN_ANY_CASE}
+    found |= {text.find(form): form for form in IN_BASE64}
     return [
-        "".join(c if c.isprintable() else " " for c in veiled(text[max(0, at - 60) : at + len(form) + 9]))
-        for at, form in places.items()
+        "".join(c if c.isprintable() else " " for c in shortened(text[max(0, at - 60) : at + len(form) + 9]))
+        for at, form in found.items()
         if at >= 0
     ]
 
 
-def veiled(text: str) -> str:
-    """The text with no more of each canary than one needs to know it by."""
-    return _VEIL.sub(r"\1\2...", text)
+def shortened(text: str) -> str:
+    """Cut each canary in a text to the letters that identify it."""
+    return _CANARY.sub(r"\1\2...", text)
 
 
 def usual_spellings(secret: str) -> list[str]:
-    """As servers and libraries write it: as it is, escaped for URLs, JSON or Python, in base64."""
+    """Return a secret as it is, escaped for URLs, JSON or Python, and in base64, as servers write it."""
     plain = base64.b64encode(secret.encode()).decode()
     url_safe = base64.urlsafe_b64encode(secret.encode()).decode()
     quoted = [quote(secret, safe=""), quote(secret), quote_plus(secret)]
@@ -71,60 +68,47 @@ def usual_spellings(secret: str) -> list[str]:
 
 
 def spellings(secret: str) -> set[str]:
-    """What is searched for: the usual, what is escaped twice or for HTML, and base64 at any offset."""
-    raw = secret.encode()
-    found = {
-        *usual_spellings(secret),
-        quote(quote(secret, safe=""), safe=""),
-        json.dumps(json.dumps(secret))[1:-1],
-        escape(secret),
-    }
-    core = re.match(r"[A-Za-z0-9]+", secret)
-    if core and len(core.group()) > 12:
-        found.add(core.group())  # whatever is done to the rest
-    for offset in range(3):
-        for encode in (base64.b64encode, base64.urlsafe_b64encode):
-            text = encode(b"\0" * offset + raw).decode()
-            # What the neighbours share of the first and the last characters is left out.
-            found.add(text[(0, 2, 3)[offset] : len(text) - 4])
-    return found
+    """Return all searched spellings: the usual, escaped twice or for HTML, and base64 at any offset."""
+    twice = {quote(quote(secret, safe=""), safe=""), json.dumps(json.dumps(secret))[1:-1], escape(secret)}
+    core = re.match(r"[A-Za-z0-9]{13,}", secret)
+    encoded = {_in_base64(secret.encode(), offset, -4) for offset in range(3)}
+    url_safe = {form.replace("+", "-").replace("/", "_") for form in encoded}
+    return {*usual_spellings(secret), *twice, *encoded, *url_safe, *([core.group()] if core else [])}
 
 
 def find(text: str | bytes, secrets: tuple[str, ...] = CANARIES) -> list[str]:
-    """Which secrets a text holds, and as what."""
+    """Return which of the secrets a text holds, and in which spelling."""
     if isinstance(text, bytes):
         text = text.decode("utf-8", "replace")
     return [f"{secret} as {form}" for secret in secrets for form in spellings(secret) if form in text]
 
 
-def without_mask_orders(log: str) -> str:
-    """A log without the lines in which `dags test` itself prints at DEBUG what it is told to mask."""
+def without_mask_messages(log: str) -> str:
+    """Leave out the lines in which `dags test` itself prints at DEBUG what it is told to mask."""
     return "\n".join(line for line in log.splitlines() if "MaskSecret(" not in line)
 
 
 def dump(database: Path, hidden: Collection[str] = ()) -> str:
-    """A SQLite file as text: in the file itself a value may be split over pages.
+    """Return a SQLite file's rows as text: the file itself may split a value over pages.
 
-    Of the table `connection` the columns in `hidden` are left out.
+    :param hidden: columns of the table `connection` to leave out
     """
+    lines = []
     with sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=0.1) as connection:
         connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
-        parts = []
         for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
             found = connection.execute(f'SELECT * FROM "{table}"')
-            shown = [
-                number
-                for number, column in enumerate(found.description)
-                if table != "connection" or column[0] not in hidden
-            ]
+            left_out = [table == "connection" and column[0] in hidden for column in found.description]
             for row in found:
-                parts.append(f"{table}: {[_plain(row[number]) for number in shown]}")
+                shown = [value for value, left in zip(row, left_out, strict=True) if not left]
+                texts = [v.decode("utf-8", "replace") if isinstance(v, bytes) else v for v in shown]
+                lines.append(f"{table}: {texts}")
     connection.close()
-    return "\n".join(parts)
+    return "\n".join(lines)
 
 
 def leaks(directory: Path) -> dict[str, list[str]]:
-    """The files under a directory that hold a password, and as what; a database's rows are read too."""
+    """Return the files that hold a password, and in which spelling; of databases also the rows."""
     found = {}
     for path in directory.rglob("*"):
         if path.is_file():
@@ -134,22 +118,9 @@ def leaks(directory: Path) -> dict[str, list[str]]:
     return found
 
 
-def _plain(value: object) -> object:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
-
-
-def rows(database: Path, table: str) -> str:
-    """One table of a SQLite file as text."""
-    return "\n".join(line for line in dump(database).splitlines() if line.startswith(f"{table}: "))
-
-
-def _canary_lines(count: int, width: int = 64) -> str:
-    """The body of a key: each line begins with a canary."""
-    lines = (f"{CORE}{number:02}" + "aB3/dE6+" * width for number in range(count))
-    return "\n".join(line[:width] for line in lines)
-
-
-PEM = f"-----BEGIN PRIVATE KEY-----\n{_canary_lines(5)}\n-----END PRIVATE KEY-----\n"
+_KEY_LINES = [(f"{CORE}{number:02}" + "aB3/dE6+" * 8)[:64] for number in range(5)]
+"""The body of a key: each line begins with a canary."""
+PEM = "\n".join(["-----BEGIN PRIVATE KEY-----", *_KEY_LINES, "-----END PRIVATE KEY-----", ""])
 KEY_FILE = {
     "type": "service_account",
     "project_id": "harmless",
@@ -159,7 +130,7 @@ KEY_FILE = {
 }
 WITHIN_LARGER: dict[str, tuple[str, tuple[str, ...]]] = {
     "a key file": (json.dumps(KEY_FILE, indent=2), (PEM, "KanaryKeyIdZ7q2x")),
-    "a PEM": (PEM, (PEM, *_canary_lines(5).split("\n"))),
+    "a PEM": (PEM, (PEM, *_KEY_LINES)),
     "a PEM with other line ends": (PEM.replace("\n", "\r\n"), (PEM,)),
     "a PEM in one line": (PEM.replace("\n", "\\n"), (PEM,)),
     "a PEM in base64": (base64.b64encode(PEM.encode()).decode(), (PEM,)),
@@ -188,7 +159,7 @@ WITHIN_LARGER: dict[str, tuple[str, tuple[str, ...]]] = {
 
 
 def echoes(text: str) -> list[str]:
-    """How a server may repeat a text: whole, with other line ends, in lines, and in other spellings."""
+    """Return how a server may echo a text: whole, with other line ends, in lines, and in other spellings."""
     wholes = [
         text,
         text.strip(),

@@ -98,22 +98,6 @@ def logged(capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture)
     return since
 
 
-def all_of(error: BaseException) -> str:
-    """Everything an exception leads to, as text: what it says, holds, wraps and came from."""
-    texts: list[str] = []
-    seen: set[int] = set()
-    queue: list[Any] = [error]
-    while queue:
-        one = queue.pop()
-        if one is None or id(one) in seen:
-            continue
-        seen.add(id(one))
-        texts += [str(one), repr(one), repr(vars(one)) if hasattr(one, "__dict__") else ""]
-        if isinstance(one, BaseException):
-            queue += [one.__cause__, one.__context__, *one.args, *vars(one).values()]
-    return "\n".join(texts)
-
-
 def chain(error: BaseException) -> list[BaseException]:
     """The error and every cause and context behind it."""
     found: list[BaseException] = []

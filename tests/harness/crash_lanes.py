@@ -14,7 +14,7 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path as File
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -23,7 +23,7 @@ from scripts.local_airflow import LocalAirflow
 from scripts.processes import LocalError
 from tests.harness.airflow_database import select
 from tests.harness.emulator import Emulator
-from tests.harness.emulator_path import Path
+from tests.harness.platform import Platform
 from tests.harness.real_creates import ORDERS
 from tests.harness.workers import wait_until
 
@@ -36,12 +36,12 @@ DAGS = '''
 """A DAG for each operator. A try says which process it is, in a file, and waits until that is taken up."""
 import importlib, os, time
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
+from pathlib import Platform
 from airflow.sdk import DAG
 
 def tell(context):
     ti = context["ti"]
-    told = Path({told!r}, ti.dag_id, f"{{ti.run_id}} {{ti.try_number}}")
+    told = Platform({told!r}, ti.dag_id, f"{{ti.run_id}} {{ti.try_number}}")
     draft = told.with_name("draft")
     draft.write_text(str(os.getpid()))
     draft.rename(told)
@@ -64,13 +64,13 @@ for lane, (operator, arguments) in {orders!r}.items():
 class Lane:
     """One operator's DAG, its emulator, and what stands there."""
 
-    def __init__(self, name: str, airflow: LocalAirflow, emulator: Emulator, told: File) -> None:
+    def __init__(self, name: str, airflow: LocalAirflow, emulator: Emulator, told: Path) -> None:
         self.name = name
         self.airflow = airflow
         self.emulator = emulator
         self.told = told / name
         self.told.mkdir()
-        self.order = ORDERS[name](Path(emulator))
+        self.order = ORDERS[name](Platform(emulator))
         self._before = ""
 
     def pause(self, paused: bool) -> None:

@@ -22,7 +22,7 @@ Kill = tuple[str, str, int]
 
 @dataclass(frozen=True)
 class Point:
-    """A moment to die at: which request of a step, and when. Number 0 is the end of `execute`."""
+    """Where to kill a task: at which request of a step, and when. Number 0 is the end of `execute`."""
 
     number: int
     stage: str

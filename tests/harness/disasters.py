@@ -13,7 +13,7 @@ from scripts.local_airflow import LocalAirflow
 from scripts.processes import LocalError
 from tests.harness.airflow_processes import revive, tasks_talking_to
 from tests.harness.emulator import CLIENT_ID, CLIENT_SECRET, ORG_ID, PAYPAL_ID, PAYPAL_SECRET, Emulator
-from tests.harness.emulator_path import Path
+from tests.harness.platform import Platform
 from tests.harness.workers import wait_until
 
 LONG = 600.0
@@ -51,7 +51,7 @@ class UnderWay:
 
     def __init__(self, airflow: LocalAirflow, platform: Emulator) -> None:
         self.airflow, self.platform = airflow, platform
-        path = Path(platform)
+        path = Platform(platform)
         path.stop_clock()
         flow = path.flow(path.prepared())
         path.advance(3)

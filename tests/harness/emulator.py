@@ -1,29 +1,31 @@
-"""A real emulator process for tests: started on a free port, steered over its control plane.
+"""A real emulator process for tests: started on a free port, controlled over its control plane.
 
-All its secrets are canaries (:mod:`tests.harness.canary_emulator`), and the watch is told where it prints,
-logs and keeps what.
+All its secrets are canaries (:mod:`tests.harness.emulator_launcher`), and the search reads its output, log
+and state.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import requests
 
-from tests.harness import canary, canary_watch
-from tests.harness.canary_watch import WATCH, Growing
+from tests.harness import canary, secret_search
+from tests.harness.secret_search import SEARCH
 
-LAUNCHER = Path(__file__).with_name("canary_emulator.py")
+LAUNCHER = Path(__file__).with_name("emulator_launcher.py")
 FLOW_SERVICE = "/data/foundation/flowservice"
 CLIENT_ID = "emulator-client-id"
 CLIENT_SECRET = canary.AEP_SECRET
@@ -32,6 +34,7 @@ PAYPAL_ID = canary.PAYPAL_ID
 PAYPAL_SECRET = canary.PAYPAL_SECRET
 PAYPAL_SPEC = "221c7626-58f6-4eec-8ee2-042b0226f03b"
 PAYPAL_AUTH = "Client-Id-Secret Based Authentication"
+PRODUCTS = "PayPal.Catalog_Products"
 CANARIES = {
     "CLIENT_SECRET": CLIENT_SECRET,
     "PAYPAL_ID": PAYPAL_ID,
@@ -44,8 +47,9 @@ SCOPES = "openid,session,AdobeID,read_organizations,additional_info.projectedPro
 class Emulator:
     """`with Emulator("--state", file) as emulator: ...`.
 
-    The environment's EMULATOR_PYTHON, if set, runs it: so its tests try it with other versions. `clock` is a
-    file of :mod:`tests.harness.wrong_clock`.
+    If the environment sets EMULATOR_PYTHON, that interpreter runs it: so its tests try other versions.
+
+    :param clock: a file of :mod:`tests.harness.wrong_clock`
     """
 
     def __init__(
@@ -60,7 +64,7 @@ class Emulator:
         self._notes = tempfile.NamedTemporaryFile("rb", suffix=".emulator.notes")  # noqa: SIM115 - likewise
         self._seen = 0
         python = os.environ.get("EMULATOR_PYTHON", sys.executable)
-        wrong_clock = ["-m", "tests.harness.wrong_clock", str(clock), "tests.harness.canary_emulator"]
+        wrong_clock = ["-m", "tests.harness.wrong_clock", str(clock), "tests.harness.emulator_launcher"]
         self.process = subprocess.Popen(
             [python, *(wrong_clock if clock else [str(LAUNCHER)]), "--port", "0", *args],
             stdout=self._output,
@@ -68,7 +72,9 @@ class Emulator:
             cwd=directory,
             env={**os.environ, "EMULATOR_CANARIES": json.dumps({**CANARIES, "notes": self._notes.name})},
         )
-        self._show(args)
+        self._read_new = [secret_search.growth(Path(file.name)) for file in (self._output, self._notes)]
+        self._state = Path(args[args.index("--state") + 1]) if "--state" in args else None
+        SEARCH.add(self._read, lambda: self.process.poll() is not None)
         self.url = self._read_ready_line(start_timeout)
         # Its own session, without proxies of the environment: the control plane is always on this machine.
         self.http = requests.Session()
@@ -76,12 +82,9 @@ class Emulator:
 
     def _read_ready_line(self, timeout: float) -> str:
         deadline = time.monotonic() + timeout
-        while time.monotonic() < deadline:
-            for line in self.output().splitlines(keepends=True):
-                if line.startswith("listening on ") and line.endswith("\n"):
-                    return line.removeprefix("listening on ").strip()
-            if self.process.poll() is not None:
-                break
+        while time.monotonic() < deadline and self.process.poll() is None:
+            if ready := re.search(r"^listening on (.*)\n", self.output(), re.MULTILINE):
+                return ready[1]
             time.sleep(0.01)
         self.process.kill()
         self.process.wait()
@@ -89,45 +92,41 @@ class Emulator:
 
     # What it leaves behind
 
-    def _show(self, args: Sequence[str]) -> None:
-        """Tell the watch of every place; each is looked at once more when the process is gone."""
-        new_notes, new_output = Growing(self._notes.name), Growing(self._output.name)
-        state = Path(args[args.index("--state") + 1]) if "--state" in args else None
-
-        def read() -> Iterator[tuple[str, str]]:
-            yield canary_watch.OUTPUT, new_output()
-            yield canary_watch.REQUESTS, self._new_requests()
-            for line in new_notes().splitlines():
-                if "airflow-provider-aep/" in line:  # what else is sent here is the test's own
-                    yield canary_watch.URLS, line
-            if state:
-                yield from canary_watch.state(state)
-
-        WATCH.place(read, lambda: self.process.poll() is not None)
+    def _read(self) -> Iterator[tuple[str, str]]:
+        """Yield what is new, for the search; once more when the process has ended."""
+        new_output, new_notes = (read() for read in self._read_new)
+        yield secret_search.OUTPUT, new_output
+        yield secret_search.REQUESTS, self._new_requests()
+        for line in new_notes.splitlines():
+            if "airflow-provider-aep/" in line:  # other clients are the tests' own
+                yield secret_search.URLS, line
+        if self._state:
+            with suppress(OSError, sqlite3.Error):  # while the emulator runs nobody else can read the rows
+                yield from secret_search.database(self._state, secret_search.STATE)
 
     def _new_requests(self) -> str:
-        """What the request log shows of those that were not looked at yet, if it still answers."""
+        """Return the new part of the request log, if the emulator still answers."""
         if self.process.poll() is not None:
             return ""
         try:
             items = self.requests()
-        except requests.RequestException:  # it ends or stands still
+        except requests.RequestException:  # it is ending, or it is stopped
             return ""
         new, self._seen = items[self._seen :], len(items)
         return json.dumps(new)
 
-    def _look_before(self) -> None:
-        """The log is about to be forgotten."""
-        if WATCH.active:
-            WATCH.text(canary_watch.REQUESTS, self._new_requests())
+    def _search_log(self) -> None:
+        """Keep the request log for the search before it is lost."""
+        if SEARCH.active:
+            SEARCH.add_text(secret_search.REQUESTS, self._new_requests())
         self._seen = 0
 
     def output(self) -> str:
-        """Everything printed so far, standard error included."""
+        """Return everything printed so far, standard error included."""
         return Path(self._output.name).read_text("utf-8", "replace")
 
     def printed(self, since: int = 0) -> bytes:
-        """That from an offset on, a line for each request that was answered: cheap to ask again and again."""
+        """Return what was printed after an offset, a line for each answered request: cheap to poll."""
         with Path(self._output.name).open("rb") as output:
             output.seek(since)
             return output.read()
@@ -139,13 +138,13 @@ class Emulator:
 
     @property
     def port(self) -> int:
-        """The port it listens on."""
+        """The port that it listens on."""
         return int(self.url.rsplit(":", 1)[1])
 
     # The control plane
 
     def control(self, method: str, path: str, json: Any = None) -> Any:
-        """One call to `/_emulator`; raises if it is refused."""
+        """Call `/_emulator`; raise if it refuses."""
         response = self.http.request(method, f"{self.url}/_emulator/{path}", json=json, timeout=10)
         response.raise_for_status()
         return response.json() if response.content else None
@@ -155,11 +154,11 @@ class Emulator:
         self.control("POST", "faults", fault)
 
     def clear_faults(self) -> None:
-        """No more faults."""
+        """Remove all faults."""
         self.control("DELETE", "faults")
 
     def requests(self, method: str | None = None, path: str | None = None) -> list[dict[str, Any]]:
-        """The log, oldest first; `path` is compared with the path's end."""
+        """Return the request log, oldest first; `path` is compared with the path's end."""
         return [
             entry
             for entry in self.control("GET", "requests")["items"]
@@ -168,11 +167,11 @@ class Emulator:
 
     def forget_requests(self) -> None:
         """Empty the log."""
-        self._look_before()
+        self._search_log()
         self.control("DELETE", "requests")
 
     def wait_for_request(self, method: str, path: str, timeout: float = 10.0) -> dict[str, Any]:
-        """The first such request, as soon as it has arrived: it may still be held by a fault's delay."""
+        """Return the first such request as soon as it has arrived, though a fault may still hold it."""
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
             if found := self.requests(method, path):
@@ -181,7 +180,7 @@ class Emulator:
         raise AssertionError(f"no {method} {path} within {timeout} s")
 
     def state(self) -> dict[str, int]:
-        """Counts of what there is."""
+        """Return how many entities of each kind exist."""
         counts: dict[str, int] = self.control("GET", "state")
         return counts
 
@@ -190,33 +189,29 @@ class Emulator:
         self.control("POST", "clock", {"advance": seconds})
 
     def reset(self) -> None:
-        """Everything as at the start."""
-        self._look_before()
+        """Restore the state as at the start."""
+        self._search_log()
         self.control("POST", "reset")
 
     # The platform, as a client that knows nothing of this project would use it
 
     def token(self) -> str:
-        """A fresh access token."""
-        form = {
-            "client_id": CLIENT_ID,
-            "client_secret": CLIENT_SECRET,
-            "grant_type": "client_credentials",
-            "scope": SCOPES,
-        }
+        """Return a fresh access token."""
+        form = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
+        form |= {"grant_type": "client_credentials", "scope": SCOPES}
         response = self.http.post(f"{self.url}/ims/token/v3", data=form, timeout=10)
         response.raise_for_status()
         return str(response.json()["access_token"])
 
     def api(self, token: str | None = None, sandbox: str = "prod") -> Api:
-        """A session with all headers set."""
+        """Return a client with all headers set."""
         return Api(self.url, token or self.token(), sandbox)
 
     # The process
 
     def stop(self) -> None:
-        """SIGTERM; it must end by itself, with exit code 0."""
-        self._look_before()
+        """Send SIGTERM: the process must end with exit code 0."""
+        self._search_log()
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         code = self.process.wait(timeout=15)
@@ -224,8 +219,8 @@ class Emulator:
         assert code == 0, f"the emulator ended with {code}:\n{self.output()}"
 
     def kill(self) -> None:
-        """SIGKILL, as in a power cut."""
-        self._look_before()
+        """Send SIGKILL, as in a power cut."""
+        self._search_log()
         self.process.kill()
         self.process.wait(timeout=15)
         self.http.close()
@@ -233,9 +228,7 @@ class Emulator:
     def __enter__(self) -> Emulator:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_exc: object) -> None:
         if self.process.poll() is None:
             self.stop()
 
@@ -247,14 +240,8 @@ class Api:
         self.url = url
         self.http = requests.Session()
         self.http.trust_env = False
-        self.http.headers.update(
-            {
-                "Authorization": f"Bearer {token}",
-                "x-api-key": CLIENT_ID,
-                "x-gw-ims-org-id": ORG_ID,
-                "x-sandbox-name": sandbox,
-            }
-        )
+        own = {"x-api-key": CLIENT_ID, "x-gw-ims-org-id": ORG_ID, "x-sandbox-name": sandbox}
+        self.http.headers.update({"Authorization": f"Bearer {token}", **own})
 
     def __call__(self, method: str, path: str, **options: Any) -> requests.Response:
         """`api("GET", "/connections", params={"limit": 2})`."""
@@ -267,20 +254,24 @@ class Api:
 
     def create_source(self, base_id: str, name: str = "Products") -> requests.Response:
         """POST a source connection upon a base connection."""
-        body = {
-            "name": name,
-            "baseConnectionId": base_id,
-            "data": {"format": "tabular"},
-            "params": {"tableName": "PayPal.Catalog_Products"},
-            "connectionSpec": {"id": PAYPAL_SPEC, "version": "1.0"},
-        }
-        return self("POST", "/sourceConnections", json=body)
+        return self("POST", "/sourceConnections", json=source_body(base_id, name))
+
+
+def source_body(base_id: str, name: str = "Products", table: str = PRODUCTS, **params: Any) -> dict[str, Any]:
+    """Return the body of a source connection of a table."""
+    return {
+        "name": name,
+        "baseConnectionId": base_id,
+        "data": {"format": "tabular"},
+        "params": {"tableName": table, **params},
+        "connectionSpec": {"id": PAYPAL_SPEC, "version": "1.0"},
+    }
 
 
 def paypal_body(
     name: str = "PayPal connection", *, secret: str = PAYPAL_SECRET, **changes: Any
 ) -> dict[str, Any]:
-    """The body of Adobe's PayPal tutorial."""
+    """Return the body of Adobe's PayPal tutorial."""
     params = {"host": "api.sandbox.paypal.com", "clientId": PAYPAL_ID, "clientSecret": secret}
     body = {
         "name": name,

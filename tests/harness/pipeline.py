@@ -1,45 +1,41 @@
-"""The path from a base connection to a dataflow, taken with the operators where they are under test."""
+"""The steps from a base connection to a dataflow, with the operators where they are under test."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from tests.harness.emulator import Emulator
-from tests.harness.emulator_path import COLUMNS, PRODUCTS, Path
+from tests.harness.emulator import PRODUCTS, Emulator
+from tests.harness.platform import COLUMNS, Platform
 
 COLUMN_NAMES = list(COLUMNS)
 
 
 class Pipeline:
-    """What the operators stand on is made by a client of its own; each is made once, when first needed."""
+    """A client of its own creates what the operators need."""
 
     def __init__(self, emulator: Emulator, hook: Any) -> None:
-        self.emulator = emulator
-        self.hook = hook
-        self._path = Path(emulator)
-        self._base = self._path.base()
-        self._schema = self._path.schema()
-        self._dataset = self._path.dataset(self._schema)
-        self._mapping = self._path.mapping(self._schema)
+        self.emulator, self.hook = emulator, hook
+        platform = Platform(emulator)
+        self._base, self._schema = platform.base(), platform.schema()
+        self._dataset, self._mapping = platform.dataset(self._schema), platform.mapping(self._schema)
+
+    def _run(self, kind: str, order: dict[str, Any], task: Any = None) -> Any:
+        from airflow_provider_aep.operators import dataflows
+
+        return getattr(dataflows, f"{kind}Operator")(task_id="task", **order).execute(task or {})
 
     def source_connection(self, table: Any = PRODUCTS, **options: Any) -> str:
-        """Run the operator."""
-        from airflow_provider_aep.operators.dataflows import CreateSourceConnectionOperator
-
+        """Run `CreateSourceConnectionOperator`."""
         order = {"name": "Products source", "connection_id": self._base, "table": table, **options}
-        return str(CreateSourceConnectionOperator(task_id="source", **order).execute({}))
+        return str(self._run("CreateSourceConnection", order))
 
     def target_connection(self, **options: Any) -> str:
-        """Run the operator."""
-        from airflow_provider_aep.operators.dataflows import CreateTargetConnectionOperator
-
+        """Run `CreateTargetConnectionOperator`."""
         order = {"name": "Products target", "dataset_id": self._dataset, "schema_id": self._schema, **options}
-        return str(CreateTargetConnectionOperator(task_id="target", **order).execute({}))
+        return str(self._run("CreateTargetConnection", order))
 
     def dataflow(self, **options: Any) -> str:
-        """Run the operator, on what its two predecessors made."""
-        from airflow_provider_aep.operators.dataflows import CreateDataflowOperator
-
+        """Run `CreateDataflowOperator`, after its two predecessors."""
         order = {
             "name": "Products flow",
             "source_connection_id": self.source_connection(),
@@ -49,17 +45,12 @@ class Pipeline:
             "delta_column": "Create_Time",
             **options,
         }
-        return str(CreateDataflowOperator(task_id="flow", **order).execute({}))
+        return str(self._run("CreateDataflow", order))
 
     def delete(self, flow_id: str, task: Any = None, **options: Any) -> None:
-        """Run the operator."""
-        from airflow_provider_aep.operators.dataflows import DeleteDataflowOperator
-
-        DeleteDataflowOperator(task_id="delete", flow_id=flow_id, **options).execute(task or {})
+        """Run `DeleteDataflowOperator`."""
+        self._run("DeleteDataflow", {"flow_id": flow_id, **options}, task)
 
     def switch(self, flow_id: str, state: str) -> None:
-        """Run the operator that leads to a state."""
-        from airflow_provider_aep.operators.dataflows import DisableDataflowOperator, EnableDataflowOperator
-
-        kind = {"enabled": EnableDataflowOperator, "disabled": DisableDataflowOperator}[state]
-        kind(task_id="switch", flow_id=flow_id).execute({})
+        """Run the operator for a state: `enabled` or `disabled`."""
+        self._run(f"{state.removesuffix('d').capitalize()}Dataflow", {"flow_id": flow_id})

@@ -1,14 +1,13 @@
-"""A server of bare sockets, for the replies that no decent HTTP server would send.
+"""A server of bare sockets, for replies that no HTTP server sends on purpose.
 
-It reads whole requests, keeps them for the test to look at, and answers each with the next of its replies;
-the last one stays. A token request is answered with a token, so that a test is about what comes after.
+It reads whole requests, keeps them, and answers each with the next of its replies, at last always with the
+last one. It answers a token request with a token, so that a test is about the requests after it.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-import select
 import socket
 import ssl
 import struct
@@ -16,12 +15,13 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
-from types import TracebackType
+from pathlib import Path
 from typing import Any
 
+import trustme
+
 from tests.harness import canary
-from tests.harness.canary_watch import URLS, WATCH
+from tests.harness.secret_search import SEARCH, URLS
 
 TOKEN = canary.CORE + "Token0123456789"
 TOKEN_PATH = "/ims/token/v3"
@@ -29,7 +29,7 @@ TOKEN_PATH = "/ims/token/v3"
 
 @dataclass
 class Peer:
-    """The server's end of one connection, as a reply sees it."""
+    """The server's end of one connection, for a reply that is a function."""
 
     sock: Any
     stopped: threading.Event
@@ -38,17 +38,17 @@ class Peer:
         self.sock.sendall(data)
 
     def pause(self, seconds: float) -> bool:
-        """Wait; False when the test is over."""
+        """Wait; return False when the test is over."""
         return not self.stopped.wait(seconds)
 
     def reset(self) -> None:
-        """RST instead of FIN: what a killed process or a firewall leaves."""
+        """Send RST instead of FIN, as after a killed process or by a firewall."""
         with contextlib.suppress(OSError):
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.close()
 
     def close(self) -> None:
-        """At once, though a reader may still hold the socket."""
+        """Close at once, though a reader may still hold the socket."""
         with contextlib.suppress(OSError):
             socket.close(self.sock.detach())
 
@@ -58,7 +58,7 @@ Reply = bytes | Callable[[Peer], None]
 
 @dataclass
 class Request:
-    """What arrived."""
+    """A request that arrived."""
 
     method: str
     path: str
@@ -67,15 +67,14 @@ class Request:
     connection: int
     head: bytes = field(repr=False, default=b"")
 
-    @property
-    def line(self) -> str:
-        """What a proxy may log: all but the body and the two headers that are for credentials."""
+    def __str__(self) -> str:
+        """Show what a proxy may log: all except the body and the two headers for credentials."""
         shown = {name: value for name, value in self.headers.items() if "authorization" not in name}
         return f"{self.method} {self.path} {shown}"
 
 
 def reply(status: int = 200, body: Any = None, kind: str = "application/json", **headers: str) -> bytes:
-    """A decent reply; `retry_after="1"` becomes `retry-after: 1`."""
+    """Return a well-formed reply; `retry_after="1"` becomes `retry-after: 1`."""
     content = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
     lines = [f"HTTP/1.1 {status} Said", f"content-length: {len(content)}", f"content-type: {kind}"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
@@ -87,22 +86,22 @@ def token_reply(token: str = TOKEN, expires_in: Any = 86399) -> bytes:
 
 
 def reset(peer: Peer) -> None:
-    """No answer, and the connection reset."""
+    """Reset the connection without an answer."""
     peer.reset()
 
 
 def hang_up(peer: Peer) -> None:
-    """No answer, and the connection closed."""
+    """Close the connection without an answer."""
     peer.close()
 
 
 def silence(peer: Peer) -> None:
-    """Nothing, for as long as the test lasts."""
+    """Send nothing for as long as the test lasts."""
     peer.pause(60)
 
 
 def drip(data: bytes, pause: float = 0.05) -> Callable[[Peer], None]:
-    """A byte at a time: never silent, never done."""
+    """Send a byte at a time: never silent, never done."""
 
     def send(peer: Peer) -> None:
         for n in range(len(data)):
@@ -114,7 +113,7 @@ def drip(data: bytes, pause: float = 0.05) -> Callable[[Peer], None]:
 
 
 def endless(head: bytes, block: bytes) -> Callable[[Peer], None]:
-    """The block again and again, until the client has had enough."""
+    """Send the block again and again until the client closes."""
 
     def send(peer: Peer) -> None:
         peer.send(head)
@@ -124,29 +123,8 @@ def endless(head: bytes, block: bytes) -> Callable[[Peer], None]:
     return send
 
 
-def tunnel(port: int) -> Callable[[Peer], None]:
-    """What a proxy does after CONNECT: carry bytes to a port of this machine and back."""
-
-    def carry(peer: Peer) -> None:
-        peer.send(b"HTTP/1.1 200 Connected\r\n\r\n")
-        with socket.create_connection(("127.0.0.1", port), 30) as far:
-            others = {peer.sock: far, far: peer.sock}
-            while not peer.stopped.is_set():
-                for end in select.select(list(others), [], [], 0.2)[0]:
-                    data = end.recv(1 << 16)
-                    while getattr(end, "pending", int)():
-                        data += end.recv(1 << 16)
-                    if not data:
-                        peer.close()
-                        return
-                    others[end].sendall(data)
-
-    return carry
-
-
 class RawServer:
-    """`with RawServer(reply(200, {...})) as server: ...`; `server.requests` is what arrived, token requests
-    left out, `server.tokens` those."""
+    """`with RawServer(reply(200, {...})) as server: ...`; `requests` has all but the token requests: `tokens`."""
 
     def __init__(
         self, *replies: Reply, tls: ssl.SSLContext | None = None, token: Reply | None = None
@@ -163,12 +141,11 @@ class RawServer:
         self.port: int = self._listener.getsockname()[1]
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
         for received in (self.tokens, self.requests):
-            WATCH.lines(URLS, partial(_lines, received), self._stopped.is_set)
-        self._threads = [threading.Thread(target=self._accept, daemon=True)]
-        self._threads[0].start()
+            SEARCH.add_list(URLS, received, self._stopped.is_set)
+        threading.Thread(target=self._accept, daemon=True).start()
 
     def wait_for(self, count: int, seconds: float = 20) -> list[Request]:
-        """The requests, as soon as there are so many."""
+        """Return the requests as soon as `count` have arrived."""
         deadline = time.monotonic() + seconds
         while len(self.requests) < count and time.monotonic() < deadline:
             time.sleep(0.01)
@@ -183,9 +160,7 @@ class RawServer:
             with self._lock:
                 self.connections += 1
                 number = self.connections
-            thread = threading.Thread(target=self._serve, args=(sock, number), daemon=True)
-            self._threads.append(thread)
-            thread.start()
+            threading.Thread(target=self._serve, args=(sock, number), daemon=True).start()
 
     def _serve(self, sock: Any, number: int) -> None:
         sock.settimeout(30)
@@ -216,17 +191,11 @@ class RawServer:
     def __enter__(self) -> RawServer:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_exc: object) -> None:
         self._stopped.set()
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-
-
-def _lines(received: list[Request]) -> list[str]:
-    return [one.line for one in received]
 
 
 def _read(stream: Any, number: int) -> Request | None:
@@ -242,7 +211,24 @@ def _read(stream: Any, number: int) -> Request | None:
     return Request(method, path, headers, body, number, b"".join(lines))
 
 
+@dataclass
+class Authority:
+    """A certificate authority: a client must trust `bundle`, a server on 127.0.0.1 shows `server`."""
+
+    bundle: Path
+    server: ssl.SSLContext
+
+
+def make_authority(folder: Path) -> Authority:
+    """Make an authority with one certificate."""
+    authority = trustme.CA()
+    made = Authority(folder / "ca.pem", ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
+    authority.cert_pem.write_to_path(made.bundle)
+    authority.issue_cert("127.0.0.1").configure_cert(made.server)
+    return made
+
+
 def unused_port() -> int:
-    """A port that nobody listens at."""
+    """Return a port that nobody listens at."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])

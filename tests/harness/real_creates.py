@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tests.harness.emulator_path import COLUMNS, PRODUCTS, SHORT, Path, made
+from tests.harness.platform import COLUMNS, PRODUCTS, SHORT, Platform, made
 
 NAME = "{{ run_id | replace(':', '.') | replace('+', ' ') }}"
 DAILY = {"frequency": "day", "interval": 1}
@@ -31,18 +31,18 @@ class Order:
     may_ask: bool = False
 
 
-def paypal_connection(path: Path) -> Order:
+def paypal_connection(path: Platform) -> Order:
     """A base connection by the operator of its own."""
     return Order("connections.CreatePayPalConnectionOperator", {"name": NAME}, named(path, "connections"))
 
 
-def base_connection(path: Path) -> Order:
+def base_connection(path: Platform) -> Order:
     """A base connection of any source."""
     arguments = {"name": NAME, "source": "square", "source_conn_id": "square_default"}
     return Order("connections.CreateBaseConnectionOperator", arguments, named(path, "connections"))
 
 
-def schema(path: Path) -> Order:
+def schema(path: Platform) -> Order:
     """A schema, with its one field group."""
 
     def standing(name: str) -> list[str]:
@@ -53,7 +53,7 @@ def schema(path: Path) -> Order:
     return Order("dataflows.CreateSchemaOperator", {"name": NAME, "columns": TABLE}, standing)
 
 
-def dataset(path: Path) -> Order:
+def dataset(path: Platform) -> Order:
     """A dataset."""
 
     def standing(name: str) -> list[str]:
@@ -62,20 +62,20 @@ def dataset(path: Path) -> Order:
     return Order("dataflows.CreateDatasetOperator", {"name": NAME, "schema_id": path.schema()}, standing)
 
 
-def source_connection(path: Path) -> Order:
+def source_connection(path: Platform) -> Order:
     """A source connection, whose columns are read from the source."""
     arguments = {"name": NAME, "connection_id": path.base(), "table": PRODUCTS}
     return Order("dataflows.CreateSourceConnectionOperator", arguments, named(path, "sourceConnections"))
 
 
-def target_connection(path: Path) -> Order:
+def target_connection(path: Platform) -> Order:
     """A target connection."""
     own = path.schema()
     arguments = {"name": NAME, "schema_id": own, "dataset_id": path.dataset(own)}
     return Order("dataflows.CreateTargetConnectionOperator", arguments, named(path, "targetConnections"))
 
 
-def mapping_set(path: Path) -> Order:
+def mapping_set(path: Platform) -> Order:
     """A mapping set. What earlier turns made says something else by then, or it would be used again."""
 
     def every() -> list[str]:
@@ -97,7 +97,7 @@ def mapping_set(path: Path) -> Order:
     return Order("dataflows.CreateMappingSetOperator", arguments, standing, begin)
 
 
-def dataflow(path: Path) -> Order:
+def dataflow(path: Platform) -> Order:
     """A dataflow that recurs."""
     own = path.schema()
     arguments = {
@@ -111,7 +111,7 @@ def dataflow(path: Path) -> Order:
     return Order("dataflows.CreateDataflowOperator", arguments, named(path, "flows"))
 
 
-def run(path: Path) -> Order:
+def run(path: Platform) -> Order:
     """Runs on demand of a one-time dataflow, each for a second of its own.
 
     Not for the data interval: `@continuous` has several within a second, and windows are in whole ones.
@@ -125,7 +125,7 @@ def run(path: Path) -> Order:
     return Order("dataflows.RunDataflowOperator", arguments, standing, begin, may_ask=True)
 
 
-ORDERS: dict[str, Callable[[Path], Order]] = {
+ORDERS: dict[str, Callable[[Platform], Order]] = {
     make.__name__: make
     for make in (
         paypal_connection,
@@ -154,7 +154,7 @@ def since(every: Callable[[], list[str]]) -> tuple[Callable[[str], None], Callab
     return begin, standing
 
 
-def named(path: Path, kind: str) -> Callable[[str], list[str]]:
+def named(path: Platform, kind: str) -> Callable[[str], list[str]]:
     """How entities of Flow Service are found."""
 
     def standing(name: str) -> list[str]:
@@ -164,7 +164,7 @@ def named(path: Path, kind: str) -> Callable[[str], list[str]]:
     return standing
 
 
-def titled(path: Path, kind: str, title: str) -> list[str]:
+def titled(path: Platform, kind: str, title: str) -> list[str]:
     """How entities of the Schema Registry are found."""
     reply = path.registry("GET", f"/tenant/{kind}", headers=SHORT, params={"property": f"title=={title}"})
     return [item["$id"] for item in made(reply, 200)["results"]]

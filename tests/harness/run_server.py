@@ -1,9 +1,9 @@
-"""A Flow Service that knows tokens and runs, made for waiting: thousands of runs, faults, latency, https.
+"""A Flow Service that knows tokens, runs and dataflows: thousands of runs, with faults, latency and TLS.
 
-`with RunServer() as server: server.add("run-1"); server.finish("run-1")`. It knows `GET /runs` by the
-documented grammar (`id==a,b`, `flowId==a,b`, the start's bound, pages) and `GET /runs/{id}`; and `GET /flows`
-likewise, where any dataflow exists and is enabled until a test says otherwise. In a process of
-its own (`python -m tests.harness.run_server`) it is steered by `POST /_control`.
+`with RunServer() as server: server.add("run-1"); server.finish("run-1")`. It answers `GET /runs` by the
+documented grammar (`id==a,b`, `flowId==a,b`, the start's bound, pages), `GET /runs/{id}`, and `GET /flows`
+likewise: any dataflow exists and is enabled until a test changes that. In a process of its own (`python -m
+tests.harness.run_server`) it is controlled by `POST /_control`.
 """
 
 from __future__ import annotations
@@ -18,99 +18,91 @@ import time
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from aiohttp import web
+
 from tests.harness import canary
-from tests.harness.canary_watch import URLS, WATCH
+from tests.harness.secret_search import SEARCH, URLS
 
 SERVICE = "/data/foundation/flowservice"
-_TOKEN = {"access_token": canary.CORE + "RunToken" + "t" * 40, "token_type": "bearer", "expires_in": 86399}
+TOKEN = {"access_token": canary.CORE + "RunToken" + "t" * 40, "token_type": "bearer", "expires_in": 86399}
 Answer = tuple[int, Any]
+DROP: Answer = (0, None)
 
 
 def run_item(run_id: str, flow_id: str, status: str = "inProgress", **facts: Any) -> dict[str, Any]:
-    """A run in the shape of the monitoring tutorial, about 2 KB as JSON once it is filled."""
-    now = int(time.time() * 1000)
-    ended = status not in ("inProgress", "queued", "scheduled")
-    records = {
-        "inputRecordCount": 100,
-        "outputRecordCount": 100 - facts.get("failed", 0),
-        "failedRecordCount": facts.get("failed", 0),
-    }
-    duration = {
-        "startedAtUTC": facts.get("started", now),
-        **({"completedAtUTC": facts.get("completed", now)} if ended else {}),
-    }
+    """Return a run in the shape of the monitoring tutorial, about 2 KB as JSON.
+
+    :param facts: `started` and `completed` in milliseconds, the number of `failed` records, the `window`
+    """
+    now, failed = int(time.time() * 1000), facts.get("failed", 0)
+    duration = {"startedAtUTC": facts.get("started", now)}
+    metrics: dict[str, Any] = {"durationSummary": duration, "statusSummary": {"status": status}}
+    if status not in ("inProgress", "queued", "scheduled"):
+        duration["completedAtUTC"] = facts.get("completed", now)
+        metrics["sizeSummary"] = {"inputBytes": 2000, "outputBytes": 1500}
+        counts = {"inputRecordCount": 100, "outputRecordCount": 100 - failed, "failedRecordCount": failed}
+        metrics["recordSummary"] = counts
     activity = {
         "id": "copyActivity",
         "durationSummary": {**duration, "extensions": facts.get("window", {})},
         "statusSummary": {"status": status, "extensions": {"filler": "x" * 1200}},
     }
-    return {
-        "id": run_id,
-        "flowId": flow_id,
-        "createdAt": now,
-        "etag": '"1"',
-        "metrics": {
-            "durationSummary": duration,
-            "sizeSummary": {"inputBytes": 2000, "outputBytes": 1500} if ended else {},
-            "recordSummary": records if ended else {},
-            "statusSummary": {"status": status},
-        },
-        "activities": [activity],
-    }
+    item = {"id": run_id, "flowId": flow_id, "createdAt": now, "etag": '"1"'}
+    return {**item, "metrics": {"sizeSummary": {}, "recordSummary": {}, **metrics}, "activities": [activity]}
 
 
 class RunServer:
-    """Attributes may be changed at any time.
+    """Tests may change the attributes at any time."""
 
-    `latency` in seconds, `faulty` as a share of requests, `page` its largest page; `in_lists` and `bounds`:
-    whether it takes them. `refuse` is an answer to everything, `refuse_flows` to what is asked of dataflows.
-    `flows`: what a dataflow has beside its id, None for one that is deleted. `odd`: the answer to a read of
-    this run, or of the runs of this dataflow. `odd_lists`: what is odd is `left out` of lists, or a list with
-    it is `spoilt`, or lists `alone spoilt` and itself readable.
-    """
-
-    def __init__(self, context: ssl.SSLContext | None = None, port: int = 0) -> None:
+    def __init__(self, context: ssl.SSLContext | None = None) -> None:
         self.runs: dict[str, dict[str, Any]] = {}
         self.log: list[str] = []
+        """The targets of all requests."""
         self.connections = 0
         self.latency = 0.0
+        """Seconds before each answer."""
         self.faulty = 0.0
+        """The share of requests that fail."""
         self.in_lists = self.bounds = True
+        """Whether the server takes `id==a,b`, and the start's bound."""
         self.page = 100
+        """The most runs on a page."""
         self.refuse: Answer | None = None
-        self.flows: dict[str, dict[str, Any] | None] = {}
-        self.odd: dict[str, Answer] = {}
-        self.odd_lists = "left out"
+        """The answer to every request."""
         self.refuse_flows: Answer | None = None
+        """The answer to every request for dataflows."""
+        self.flows: dict[str, dict[str, Any] | None] = {}
+        """Fields of a dataflow; None for a deleted one."""
+        self.odd: dict[str, Answer] = {}
+        """The answers to requests for these runs, or for the runs of these dataflows."""
+        self.odd_lists = "left out"
+        """Lists leave odd runs out (`left out`) or fail (`spoilt`), or only lists fail (`alone spoilt`)."""
         self._random = random.Random(7)
         self._context = context
         self._ended = threading.Event()
-        WATCH.lines(URLS, lambda: self.log, self._ended.is_set)
-        self._port = port
-        self._ready = threading.Event()
-        self._writers: set[asyncio.StreamWriter] = set()
-
-    # What tests do
+        self._peers = set[web.RequestHandler]()
+        SEARCH.add_list(URLS, self.log, self._ended.is_set)
 
     def add(self, run_id: str, flow_id: str = "flow-1", status: str = "inProgress", **facts: Any) -> None:
-        """A run."""
+        """Add a run."""
         self.runs[run_id] = run_item(run_id, flow_id, status, **facts)
 
     def finish(self, run_id: str, status: str = "success", **facts: Any) -> None:
-        """It ends."""
+        """End a run."""
         self.add(run_id, self.runs[run_id]["flowId"], status, **facts)
 
     def seen(self, part: str = "/runs") -> list[str]:
-        """The requests whose target holds `part`."""
+        """Return the targets that contain `part`."""
         return [target for target in list(self.log) if part in target]
 
     def __enter__(self) -> RunServer:
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(
-            target=self._loop.run_until_complete, args=(self._main(),), daemon=True
-        )
+        self._stop = asyncio.Event()
+        ready = threading.Event()
+        work = self._serve(ready)
+        self._thread = threading.Thread(target=self._loop.run_until_complete, args=(work,), daemon=True)
         self._thread.start()
-        assert self._ready.wait(30), "the server did not start"
+        assert ready.wait(30), "the server did not start"
         return self
 
     def __exit__(self, *_exc: object) -> None:
@@ -118,108 +110,87 @@ class RunServer:
         self._thread.join(30)
         self._ended.set()
 
-    # What it does
-
-    async def _main(self) -> None:
-        self._stop = asyncio.Event()
-        server = await asyncio.start_server(self._serve, "127.0.0.1", self._port, ssl=self._context)
-        scheme = "https" if self._context else "http"
-        self.url = f"{scheme}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        self._ready.set()
+    async def _serve(self, ready: threading.Event) -> None:
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", self._handle)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=self._context)
+        await site.start()
+        self.url = f"{'https' if self._context else 'http'}://127.0.0.1:{runner.addresses[0][1]}"
+        ready.set()
         await self._stop.wait()
-        server.close()
-        for writer in self._writers:
-            writer.transport.abort()
-        others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
+        await runner.cleanup()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
-        self._writers.add(writer)
-        try:
-            while head := await reader.readuntil(b"\r\n\r\n"):
-                first, *lines = head.decode("latin-1").split("\r\n")
-                sizes = [line.split(":")[1] for line in lines if line.lower().startswith("content-length:")]
-                body = await reader.readexactly(int(sizes[0]) if sizes else 0)
-                method, target, _ = first.split(" ", 2)
-                if self.latency:
-                    await asyncio.sleep(self.latency)
-                status, document = self._answer(method, target, body)
-                if status == 0:
-                    writer.transport.abort()
-                    return
-                text = json.dumps(document).encode()
-                more = "retry-after: 1\r\n" if status == 429 else ""
-                reply = (
-                    f"HTTP/1.1 {status} X\r\ncontent-type: application/json\r\n{more}"
-                    f"content-length: {len(text)}\r\n\r\n"
-                )
-                writer.write(reply.encode() + text)
-                await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError, ssl.SSLError):
-            pass
-        finally:
-            self._writers.discard(writer)
-            writer.close()
+    async def _handle(self, request: web.Request) -> web.Response:
+        if request.protocol not in self._peers:
+            self._peers.add(request.protocol)
+            self.connections += 1
+        body = await request.read()
+        if self.latency:
+            await asyncio.sleep(self.latency)
+        status, document = self._answer(request.raw_path, body)
+        if status == 0 and request.transport:
+            request.transport.abort()
+        headers = {"retry-after": "1"} if status == 429 else None
+        return web.json_response(document, status=status or 500, headers=headers)
 
-    def _answer(self, method: str, target: str, body: bytes) -> Answer:
+    def _answer(self, target: str, body: bytes) -> Answer:
         parts = urlsplit(target)
         if parts.path == "/_control":
             return 200, self._control(json.loads(body))
         self.log.append(target)
         if parts.path.startswith("/ims/"):
-            return 200, _TOKEN
+            return 200, TOKEN
         if self.refuse is not None:
             return self.refuse
         if self._random.random() < self.faulty:
-            return self._random.choice([(503, {}), (429, {}), (0, None)])
+            return self._random.choice([(503, {}), (429, {}), DROP])
         path = parts.path.removeprefix(SERVICE)
         if path == "/runs":
             return self._list(parse_qsl(parts.query))
         if path.startswith("/flows"):
             return self.refuse_flows or self._flows(path, dict(parse_qsl(parts.query)))
-        odd = self.odd.get(path.removeprefix("/runs/"))
-        if odd is not None and self.odd_lists != "alone spoilt":
-            return odd
-        run = self.runs.get(path.removeprefix("/runs/"))
+        run_id = path.removeprefix("/runs/")
+        if run_id in self.odd and self.odd_lists != "alone spoilt":
+            return self.odd[run_id]
+        run = self.runs.get(run_id)
         return (200, {"items": [run]}) if run else (404, {"errorMessage": "runs not found with id"})
 
     def _list(self, query: list[tuple[str, str]]) -> Answer:
-        facts = dict(query)
-        if "continuationToken" in facts:
-            at, wanted = json.loads(facts["continuationToken"])
-        else:
-            at, wanted = 0, [value for name, value in query if name == "property"]
-        if any("," in one for one in wanted) and not self.in_lists:
+        token = dict(query).get("continuationToken")
+        at, filters = (
+            json.loads(token) if token else (0, [value for name, value in query if name == "property"])
+        )
+        if any("," in one for one in filters) and not self.in_lists:
             return 400, {"type": "http://ns.adobe.com/aep/errors/FLOW-1443-400", "title": "no lists"}
-        if any(">" in one for one in wanted) and not self.bounds:
+        if any(">" in one for one in filters) and not self.bounds:
             return 400, {"type": "http://ns.adobe.com/aep/errors/FLOW-1440-400", "title": "no bounds"}
-        ids = [one for part in wanted if "==" in part for one in part.split("==")[1].split(",")]
+        ids = [one for part in filters if "==" in part for one in part.split("==")[1].split(",")]
         spoilt = [self.odd[one] for one in ids if one in self.odd]
         if spoilt and (self.odd_lists.endswith("spoilt") or len(ids) == 1):
             return spoilt[0]
-        found = [run for run in self._filtered(wanted) if not {run["id"], run["flowId"]} & set(self.odd)]
-        page, rest = found[at : at + self.page], len(found) > at + self.page
-        token = json.dumps([at + self.page, wanted])
-        link = {"next": {"href": f"/runs?continuationToken={token}"}} if rest else {}
-        return 200, {"items": page, "_links": link}
+        found = [run for run in self._filtered(filters) if not {run["id"], run["flowId"]} & set(self.odd)]
+        end = at + self.page
+        token = json.dumps([end, filters])
+        link = {"next": {"href": f"/runs?continuationToken={token}"}} if len(found) > end else {}
+        return 200, {"items": found[at:end], "_links": link}
 
     def _flows(self, path: str, query: dict[str, str]) -> Answer:
         ids = [path.removeprefix("/flows/")] if path != "/flows" else query["property"][4:].split(",")
-        items = []
-        for one in ids:
-            facts = self.flows.get(one, {})
-            if facts is not None:
-                items.append({"id": one, "name": f"The {one}", "state": "enabled", **facts})
+        facts = {one: self.flows.get(one, {}) for one in ids}
+        items = [
+            {"id": one, "name": f"The {one}", "state": "enabled", **own}
+            for one, own in facts.items()
+            if own is not None
+        ]
         if path != "/flows" and not items:
             return 404, {"errorMessage": "flows not found with id"}
         return 200, {"items": items}
 
-    def _filtered(self, wanted: list[str]) -> list[dict[str, Any]]:
+    def _filtered(self, filters: list[str]) -> list[dict[str, Any]]:
         found = list(self.runs.values())
-        for one in wanted:
+        for one in filters:
             if ">" in one:
                 bound = int(one.split(">")[1])
                 found = [run for run in found if run["metrics"]["durationSummary"]["startedAtUTC"] > bound]
@@ -228,20 +199,17 @@ class RunServer:
             if key == "id":
                 found = [self.runs[value] for value in values.split(",") if value in self.runs]
             else:
-                allowed = set(values.split(","))
-                found = [run for run in found if run[key] in allowed]
+                found = [run for run in found if run[key] in values.split(",")]
         return found
 
-    def _control(self, order: dict[str, Any]) -> dict[str, Any]:
-        """`{"add": [[run, flow]], "finish": [run], "set": {}, "forget": true}`; answers what it counted."""
+    def _control(self, order: dict[str, Any]) -> dict[str, int]:
+        """`{"add": [[run, flow]], "set": {}, "forget": true}`; return what was counted."""
         for run_id, flow_id in order.get("add", []):
             self.add(run_id, flow_id)
-        for run_id in order.get("finish", []):
-            self.finish(run_id)
         for name, value in order.get("set", {}).items():
             setattr(self, name, value)
-        asked = [target for target in self.log if "/runs" in target or "/jobs/" in target]
-        counted = {"runs": len(asked), "all": len(self.log), "connections": self.connections}
+        runs = [target for target in self.log if "/runs" in target or "/jobs/" in target]
+        counted = {"runs": len(runs), "all": len(self.log), "connections": self.connections}
         if order.get("forget"):
             self.log.clear()
             self.connections = 0

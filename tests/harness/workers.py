@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.harness.canary_watch import LOGS, WATCH, XCOMS
 from tests.harness.emulator import CLIENT_ID, CLIENT_SECRET, ORG_ID, PAYPAL_ID, PAYPAL_SECRET, Emulator
+from tests.harness.secret_search import LOGS, SEARCH, XCOMS
 
 PATIENCE = 120.0
 NAME = "PayPal connection"
@@ -233,8 +233,8 @@ class Workers:
         files = {"out": str(worker.out), "log": str(worker.log)}
         order = {"job": number, **files, "stops": [{**stop, **gate} for stop in stops], **job}
         self._all[number] = worker
-        WATCH.file(LOGS, worker.log, worker.ended.is_set)
-        WATCH.file(XCOMS, worker.out, worker.ended.is_set)
+        SEARCH.add_file(LOGS, worker.log, worker.ended.is_set)
+        SEARCH.add_file(XCOMS, worker.out, worker.ended.is_set)
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(order).encode() + b"\n")
         self._process.stdin.flush()

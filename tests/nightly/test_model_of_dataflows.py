@@ -25,7 +25,6 @@ from airflow_provider_aep.operators.dataflows import (
     RetryFlowRunOperator,
     RunDataflowOperator,
 )
-from tests.harness.emulator_path import CRM, Path, spec
 from tests.harness.figures import KeepFigure
 from tests.harness.models.connection_model import MARK, NEW, Task
 from tests.harness.models.dataflow_disturbances import FAULTS, KILLS, RIVALS
@@ -33,6 +32,7 @@ from tests.harness.models.dataflow_model import LEAD, Flow, Model, Order, Run
 from tests.harness.models.disturbances import Disturbance, Killed, draw, places
 from tests.harness.models.stage import Stage, stage, tell
 from tests.harness.operators import Store, context
+from tests.harness.platform import CRM, Platform, spec
 
 __all__ = ["stage"]
 
@@ -62,7 +62,7 @@ class Dataflows(RuleBasedStateMachine):
         type(self).sequences += 1
         self.stage = stage
         stage.reset()
-        self.path = Path(stage.emulator)
+        self.path = Platform(stage.emulator)
         self.path.stop_clock()
         self.model = Model(float(self.path.now()))
         base, schema = self.path.base(), self.path.schema()

@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib
 import json
 import re
+import sys
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -116,9 +118,14 @@ def test_the_extra_fields_of_airflow_3_1_equal_the_declaration(monkeypatch: pyte
     """The fields are WTForms fields. Airflow's server has a replacement if WTForms is not installed."""
     from airflow_provider_aep.hooks.flow_service import FlowServiceHook
     from airflow_provider_aep.hooks.paypal import PayPalHook
-    from tests.harness.wtforms_stub import install
 
-    install(monkeypatch)
+    wtforms: Any = ModuleType("wtforms")
+    wtforms.IntegerField = wtforms.StringField = lambda label, **facts: SimpleNamespace(label=label, **facts)
+    wtforms.FloatField = wtforms.DecimalField = wtforms.StringField
+    wtforms.validators = ModuleType("wtforms.validators")
+    wtforms.validators.Optional = SimpleNamespace
+    monkeypatch.setitem(sys.modules, "wtforms", wtforms)
+    monkeypatch.setitem(sys.modules, "wtforms.validators", wtforms.validators)
     widgets = FlowServiceHook.get_connection_form_widgets()
     assert set(widgets) == EXTRAS
     for name, field in TYPES["aep"]["conn-fields"].items():

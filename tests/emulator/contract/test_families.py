@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests.harness.contract.recording import CheckedPath
-from tests.harness.documented import rows
-from tests.harness.emulator_path import spec
+from tests.harness.documented_sources import rows
+from tests.harness.platform import spec
 
 LANDING_ZONE, LAVA = "26f526f2-58f4-4712-961d-e41bf1ccc0e8", "232dfabe-27aa-41c0-a7cf-9961661dc68b"
 FILES, REST = "9753525b-82c7-4dce-8a9b-5ccfce2b9876", "6499120c-0b15-42dc-936e-847ea3c24d72"

@@ -9,7 +9,7 @@ import pytest
 
 from tests.harness.contract import openapi
 from tests.harness.contract.recording import CheckedPath, answered
-from tests.harness.emulator_path import FULL, PLAIN, PROFILE, SHORT, target_body
+from tests.harness.platform import FULL, PLAIN, PROFILE, SHORT, target_body
 
 SCHEMAS = "/tenant/schemas"
 

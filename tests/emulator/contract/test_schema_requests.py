@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from tests.harness.contract.recording import check, run
-from tests.harness.emulator_path import PROFILE
+from tests.harness.platform import PROFILE
 
 COLUMNS = [{"name": "Product_Id", "type": "string"}, {"name": "Price", "type": "decimal"}]
 LIST = {"application/vnd.adobe.xed+json", "application/vnd.adobe.xed-id+json"}

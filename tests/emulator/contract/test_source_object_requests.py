@@ -11,9 +11,9 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from tests.harness.contract.recording import check, run
+from tests.harness.documented_sources import LANDING_ZONE, LAVA, base_of
 from tests.harness.emulator import Emulator
-from tests.harness.emulator_path import Path
-from tests.harness.places import LANDING_ZONE, LAVA, base_of
+from tests.harness.platform import Platform
 
 TABBED = {
     "path": "/orders/*.csv",
@@ -33,21 +33,21 @@ COLLECT = "POST /sourceConnections"
 
 
 @pytest.fixture
-def client(emulator: Emulator, hook: Any) -> Path:
+def client(emulator: Emulator, hook: Any) -> Platform:
     """Return a client that creates entities by plain requests, which are not recorded."""
-    return Path(emulator)
+    return Platform(emulator)
 
 
-def inspect(client: Path, source: str, **source_object: Any) -> Any:
+def inspect(client: Platform, source: str, **source_object: Any) -> Any:
     return run("explore", "PreviewTableOperator", connection_id=base_of(client, source), **source_object)
 
 
-def collect(client: Path, base: str | None, **source_object: Any) -> Any:
+def collect(client: Platform, base: str | None, **source_object: Any) -> Any:
     origin = {"connection_id": base_of(client, base)} if base else {}
     return run("dataflows", "CreateSourceConnectionOperator", name="Any", **origin, **source_object)
 
 
-def stream(client: Path) -> None:
+def stream(client: Platform) -> None:
     """Create a dataflow of a source without a base connection, and read its streaming endpoint."""
     schema = client.schema()
     flow = run(
@@ -61,7 +61,7 @@ def stream(client: Path) -> None:
     assert run("dataflows", "GetInletOperator", flow_id=flow)
 
 
-ACTIONS: dict[str, tuple[Callable[[Path], Any], set[str]]] = {
+ACTIONS: dict[str, tuple[Callable[[Platform], Any], set[str]]] = {
     "list a folder": (
         lambda client: run(
             "explore", "ListFilesOperator", connection_id=base_of(client, "SFTP"), folder="/orders/"
@@ -93,14 +93,14 @@ ACTIONS: dict[str, tuple[Callable[[Path], Any], set[str]]] = {
 
 @pytest.mark.parametrize(("action", "operations"), ACTIONS.values(), ids=ACTIONS)
 def test_every_request_keeps_to_the_openapi(
-    client: Path, sent: list[Any], action: Any, operations: set[str]
+    client: Platform, sent: list[Any], action: Any, operations: set[str]
 ) -> None:
-    """Path, query, headers and bodies of both sides conform to Adobe's OpenAPI files."""
+    """Platform, query, headers and bodies of both sides conform to Adobe's OpenAPI files."""
     action(client)
     assert operations <= set(check(sent))
 
 
-def test_how_source_objects_are_explored(client: Path, sent: list[Any]) -> None:
+def test_how_source_objects_are_explored(client: Platform, sent: list[Any]) -> None:
     """The query is that of the tutorials: the file's whole format, or none of it."""
     inspect(client, "Amazon S3", file=ZIPPED)
     inspect(client, "Amazon S3", file="/customers.csv")
@@ -146,7 +146,7 @@ BODIES: dict[str, tuple[str | None, dict[str, Any], dict[str, Any], dict[str, An
 
 @pytest.mark.parametrize(("base", "source_object", "data", "params"), BODIES.values(), ids=BODIES)
 def test_how_source_objects_are_collected(
-    client: Path, sent: list[Any], base: str | None, source_object: Any, data: Any, params: Any
+    client: Platform, sent: list[Any], base: str | None, source_object: Any, data: Any, params: Any
 ) -> None:
     """The bodies are those of the collect tutorials, with a base connection only if the source has one."""
     collect(client, base, **source_object)

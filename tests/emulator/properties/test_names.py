@@ -1,4 +1,4 @@
-"""Any name finds itself and only itself, in each of the grammars that a look speaks."""
+"""A name finds itself and only itself, in the query grammar of each list."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from airflow_provider_aep.flow_service.validation import check_name
 from airflow_provider_aep.hooks.catalog import CatalogHook
 from airflow_provider_aep.hooks.schema_registry import SchemaRegistryHook
 from tests.harness.emulator import Emulator
-from tests.harness.emulator_path import Path
+from tests.harness.platform import Platform
 
-Make = Callable[[Path, str, str], str]
+Make = Callable[[Platform, str, str], str]
 Find = Callable[[Any, str], list[Any]]
 
-# What some grammar or URL may take for its own, and letters that look or fold alike.
+# Characters that a grammar or URL may treat as its own, and letters that are similar or fold alike.
 PIECES = st.sampled_from(
     [
         *"aAbßß1 .-_,;:=!<>~|&()[]*?%+#/\\'\"`{}$@^",
@@ -70,19 +70,19 @@ def siblings(draw: st.DrawFn) -> list[str]:
     return [name, *filter(is_name, draw(st.lists(st.sampled_from([other, *near]), max_size=3)))]
 
 
-def base_connection(path: Path, name: str, _kin: str) -> str:
+def base_connection(path: Platform, name: str, _kin: str) -> str:
     return path.base(name=name)
 
 
-def source_connection(path: Path, name: str, base: str) -> str:
+def source_connection(path: Platform, name: str, base: str) -> str:
     return str(path.api.create_source(base, name).json()["id"])
 
 
-def dataset(path: Path, name: str, schema: str) -> str:
+def dataset(path: Platform, name: str, schema: str) -> str:
     return path.dataset(schema, name)
 
 
-def field_group(path: Path, title: str, _kin: str) -> str:
+def field_group(path: Platform, title: str, _kin: str) -> str:
     return path.field_group(title)
 
 
@@ -108,7 +108,7 @@ KINDS: dict[str, tuple[Make, Find]] = {
 def test_a_name_finds_its_own(emulator: Emulator, hook: Any, kind: str) -> None:
     """Who does not find makes another; who finds a neighbour takes it for its own."""
     make, find = KINDS[kind]
-    path = Path(emulator)
+    path = Platform(emulator)
     kin = {"source connections": path.base, "datasets": path.schema}.get(kind, str)()
     made: dict[str, str] = {}
 

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from airflow_provider_aep.flow_service.errors import AepConfigError
 from airflow_provider_aep.flow_service.schedules import FREQUENCIES, Schedule, read_schedule
 from tests.harness.emulator import Emulator
-from tests.harness.emulator_path import Path
+from tests.harness.platform import Platform
 
 NOW = 1_800_000_000.0
-MOMENTS = st.integers(-2 * 86_400, 400 * 86_400)
+SECONDS = st.integers(-2 * 86_400, 400 * 86_400)
 """Seconds from now, a few of them past."""
 
 JUNK = st.sampled_from(
@@ -30,7 +30,7 @@ INTERVAL = st.integers(-1, 100_000) | st.integers(1, 100_000).map(str) | st.just
 def starts(now: float) -> st.SearchStrategy[Any]:
     """In every notation, and in none."""
 
-    def moment(seconds: int) -> datetime:
+    def point_in_time(seconds: int) -> datetime:
         return datetime.fromtimestamp(now, timezone.utc) + timedelta(seconds=seconds)
 
     east = timezone(timedelta(hours=5, minutes=30))
@@ -38,15 +38,15 @@ def starts(now: float) -> st.SearchStrategy[Any]:
         lambda s: int(now) + s,
         lambda s: now + s,
         lambda s: str(int(now) + s),
-        moment,
-        lambda s: moment(s).astimezone(east),
-        lambda s: moment(s).replace(tzinfo=None),
-        lambda s: moment(s).isoformat(),
-        lambda s: moment(s).astimezone(east).isoformat(),
-        lambda s: moment(s).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        point_in_time,
+        lambda s: point_in_time(s).astimezone(east),
+        lambda s: point_in_time(s).replace(tzinfo=None),
+        lambda s: point_in_time(s).isoformat(),
+        lambda s: point_in_time(s).astimezone(east).isoformat(),
+        lambda s: point_in_time(s).strftime("%Y-%m-%dT%H:%M:%SZ"),
     ]
     extremes = st.sampled_from([datetime.min, datetime.max, 10**30, "9" * 5000, str(int(now) * 1000)])
-    written = st.tuples(st.sampled_from(notations), MOMENTS).map(lambda pair: pair[0](pair[1]))
+    written = st.tuples(st.sampled_from(notations), SECONDS).map(lambda pair: pair[0](pair[1]))
     return written | extremes | st.datetimes() | st.datetimes(timezones=st.timezones()) | JUNK
 
 
@@ -95,12 +95,12 @@ def test_refused_by_name_or_whole(given_schedule: Any) -> None:
     schedule.warning()
 
 
-@given(st.integers(1, 10**12), MOMENTS.filter(lambda seconds: seconds > 0))
+@given(st.integers(1, 10**12), SECONDS.filter(lambda seconds: seconds > 0))
 def test_it_means_what_was_written(interval: int, seconds: int) -> None:
     """The interval as a number and as text, the start in any notation: the same, or refused."""
-    moment = datetime.fromtimestamp(NOW + seconds, timezone.utc)
+    point_in_time = datetime.fromtimestamp(NOW + seconds, timezone.utc)
     for written in (interval, str(interval)):
-        for start in (int(NOW) + seconds, str(int(NOW) + seconds), moment, moment.isoformat()):
+        for start in (int(NOW) + seconds, str(int(NOW) + seconds), point_in_time, point_in_time.isoformat()):
             schedule = read({"frequency": "hour", "interval": written, "start": start}, NOW)
             if schedule is not None:
                 assert (schedule.interval, schedule.start) == (interval, int(NOW) + seconds)
@@ -108,7 +108,7 @@ def test_it_means_what_was_written(interval: int, seconds: int) -> None:
 
 def test_the_platform_takes_what_is_accepted(emulator: Emulator) -> None:
     """It has rules of its own, and is asked last: by then everything else is made."""
-    path = Path(emulator)
+    path = Platform(emulator)
     path.stop_clock()
     body = path.prepared()
 

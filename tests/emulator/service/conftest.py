@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.harness.emulator import Api, Emulator
-from tests.harness.emulator_path import Path
+from tests.harness.platform import Platform
 
 
 @pytest.fixture
@@ -15,8 +15,8 @@ def api(emulator: Emulator) -> Api:
 
 
 @pytest.fixture
-def path(emulator: Emulator) -> Path:
+def path(emulator: Emulator) -> Platform:
     """Return the services of sandbox `prod`, with a stopped clock."""
-    path = Path(emulator)
+    path = Platform(emulator)
     path.stop_clock()
     return path

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from tests.harness.emulator import Emulator
-from tests.harness.emulator_path import Path, made
+from tests.harness.platform import Platform, made
 
 
-def test_dataset(emulator: Emulator, path: Path) -> None:
+def test_dataset(emulator: Emulator, path: Platform) -> None:
     """POST returns 201 with a reference and `Location`, GET a map by id, DELETE 200 with a reference."""
     schema = path.schema()
     body = {"name": "Products", "description": "Daily", "schemaRef": {"id": schema}}
@@ -22,14 +22,14 @@ def test_dataset(emulator: Emulator, path: Path) -> None:
     item = made(path.catalog("GET", f"/dataSets/{dataset}"), 200)[dataset]
     assert (item["name"], item["description"], item["schemaRef"]["id"]) == ("Products", "Daily", schema)
     assert made(path.catalog("GET", f"/datasets/{dataset}"), 200)[dataset] == item
-    assert Path(emulator, "dev").catalog("GET", f"/dataSets/{dataset}").status_code == 404
+    assert Platform(emulator, "dev").catalog("GET", f"/dataSets/{dataset}").status_code == 404
     assert emulator.state()["datasets"] == 1
     assert made(path.catalog("DELETE", f"/dataSets/{dataset}"), 200) == [reference]
     assert path.catalog("GET", f"/dataSets/{dataset}").status_code == 404
     assert path.catalog("DELETE", f"/dataSets/{dataset}").status_code == 404
 
 
-def test_changing(path: Path) -> None:
+def test_changing(path: Platform) -> None:
     """PATCH accepts a partial object or JSON Patch; the schema cannot be changed."""
     dataset = path.dataset(path.schema())
     url = f"/dataSets/{dataset}"
@@ -54,7 +54,7 @@ def test_changing(path: Path) -> None:
     assert path.catalog("PATCH", "/dataSets/nothing", json={"name": "x"}).status_code == 404
 
 
-def test_lists(path: Path) -> None:
+def test_lists(path: Platform) -> None:
     """A list is filtered by name and property, paged, and reduced to some fields."""
     schema = path.schema()
     ids = [path.dataset(schema, name) for name in ("b", "a", "b")]
@@ -91,7 +91,7 @@ def test_lists(path: Path) -> None:
         {"schemaRef": "x"},
     ],
 )
-def test_bad_datasets(path: Path, change: dict[str, Any]) -> None:
+def test_bad_datasets(path: Platform, change: dict[str, Any]) -> None:
     """An invalid dataset is refused, and nothing is stored."""
     body = {"name": "Products", "schemaRef": {"id": path.schema()}, **change}
     response = path.catalog("POST", "/dataSets", json=body)

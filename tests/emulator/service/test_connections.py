@@ -10,7 +10,7 @@ import pytest
 
 from tests.harness import canary
 from tests.harness.emulator import PAYPAL_AUTH, PAYPAL_SECRET, PAYPAL_SPEC, Api, Emulator, paypal_body
-from tests.harness.emulator_path import failure
+from tests.harness.platform import failure
 
 ETAG = re.compile(r'"[0-9a-f]{8}-0000-0200-0000-[0-9a-f]{8}0000"')
 MYSQL = "26d738e0-8963-47ea-aadf-c60de735468a"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.harness.emulator import Emulator
-from tests.harness.emulator_path import Path, made
+from tests.harness.platform import Platform, made
 
 
 def openapi_body(schema: str, **change: Any) -> dict[str, Any]:
@@ -17,7 +17,7 @@ def openapi_body(schema: str, **change: Any) -> dict[str, Any]:
     return {"outputSchema": {"schemaRef": reference}, "mappings": [{**mapping, **change}]}
 
 
-def test_both_bodies(emulator: Emulator, path: Path) -> None:
+def test_both_bodies(emulator: Emulator, path: Platform) -> None:
     """The tutorials' and the OpenAPI's body both get 200, and GET shows them in the same form."""
     schema = path.schema()
     old = path.mapping(schema)
@@ -32,10 +32,10 @@ def test_both_bodies(emulator: Emulator, path: Path) -> None:
         assert first["destination"] == "_emulator.Product_Id"
     assert emulator.state()["mappingSets"] == 2
     assert path.conversion("GET", "/mappingSets/nothing").status_code == 404
-    assert Path(emulator, "dev").conversion("GET", f"/mappingSets/{old}").status_code == 404
+    assert Platform(emulator, "dev").conversion("GET", f"/mappingSets/{old}").status_code == 404
 
 
-def test_list(path: Path) -> None:
+def test_list(path: Platform) -> None:
     """`limit` and `start` are both required."""
     schema = path.schema()
     ids = [path.mapping(schema) for _ in range(3)]
@@ -49,7 +49,7 @@ def test_list(path: Path) -> None:
         assert path.conversion("GET", "/mappingSets", params=query).status_code == 400
 
 
-def test_replace(path: Path) -> None:
+def test_replace(path: Platform) -> None:
     """PUT keeps the id and increases the version; GET returns every version."""
     schema = path.schema()
     mapping_set = path.mapping(schema)
@@ -70,7 +70,7 @@ def test_replace(path: Path) -> None:
     assert path.conversion("GET", url, params={"version": "x"}).status_code == 400
 
 
-def test_found_by_name(path: Path) -> None:
+def test_found_by_name(path: Platform) -> None:
     """The list's `name` filters by name, as in the guide."""
     body = openapi_body(path.schema())
     own = made(path.conversion("POST", "/mappingSets", json={**body, "name": "Products"}), 200)["id"]
@@ -95,7 +95,7 @@ def test_found_by_name(path: Path) -> None:
         ({"sourceType": "EXPRESSION", "source": "lower(" * 100}, "expression"),
     ],
 )
-def test_bad_mappings(path: Path, change: dict[str, Any], word: str) -> None:
+def test_bad_mappings(path: Platform, change: dict[str, Any], word: str) -> None:
     """An invalid mapping gets 400 with the reason; `/validate` reports the same and stores nothing."""
     body = openapi_body(path.schema(), **change)
     response = path.conversion("POST", "/mappingSets", json=body)
@@ -104,7 +104,7 @@ def test_bad_mappings(path: Path, change: dict[str, Any], word: str) -> None:
     assert path.emulator.state()["mappingSets"] == 0
 
 
-def test_mapped_twice(path: Path) -> None:
+def test_mapped_twice(path: Platform) -> None:
     """Two mappings cannot have the same destination."""
     body = openapi_body(path.schema())
     body["mappings"].append({**body["mappings"][0], "source": "Product_Name"})
@@ -113,7 +113,7 @@ def test_mapped_twice(path: Path) -> None:
     assert "twice" in response.json()["detail"]
 
 
-def test_validate(path: Path) -> None:
+def test_validate(path: Platform) -> None:
     """`/validate` reports a status for each mapping."""
     body = openapi_body(path.schema())
     body["mappings"].append({**body["mappings"][0], "destination": "_emulator.Nothing"})
@@ -126,7 +126,7 @@ def test_validate(path: Path) -> None:
 @pytest.mark.parametrize(
     "change", [{"mappings": None}, {"mappings": []}, {"mappings": [7]}, {"outputSchema": 7}]
 )
-def test_bad_bodies(path: Path, change: dict[str, Any]) -> None:
+def test_bad_bodies(path: Platform, change: dict[str, Any]) -> None:
     """A body in neither documented form is refused."""
     body = {**openapi_body(path.schema()), **change}
     assert path.conversion("POST", "/mappingSets", json=body).status_code == 400

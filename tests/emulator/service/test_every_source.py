@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from tests.harness import canary, documented
-from tests.harness.documented import Row, is_secret
+from tests.harness import canary
+from tests.harness import documented_sources as documented
+from tests.harness.documented_sources import Row, is_secret
 from tests.harness.emulator import Api, Emulator
-from tests.harness.emulator_path import failure
+from tests.harness.platform import failure
 
 ROWS = pytest.mark.parametrize("row", documented.rows(), ids=str)
 
@@ -90,4 +91,4 @@ def test_no_secret_is_kept(tmp_path: Path) -> None:
         for row in documented.rows():
             made = api("POST", "/connections", json=row.body())
             assert made.status_code == 201, made.text
-            assert canary.sightings(api("GET", f"/connections/{made.json()['id']}").text) == [], row
+            assert canary.find_any(api("GET", f"/connections/{made.json()['id']}").text) == [], row

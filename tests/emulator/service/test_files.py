@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.harness.documented import Row, rows, sources
+from tests.harness.documented_sources import Row, rows, sources
 from tests.harness.emulator import Emulator
-from tests.harness.emulator_path import Path, failure, made, spec
+from tests.harness.platform import Platform, failure, made, spec
 
 FILES = "9753525b-82c7-4dce-8a9b-5ccfce2b9876"
 LANDING_ZONE = "26f526f2-58f4-4712-961d-e41bf1ccc0e8"
@@ -18,18 +18,18 @@ ORDERS = {"order_id": {"type": "string"}, "amount": {"type": "number"}, "status"
 DAY = 86400
 
 
-def base(path: Path, row: Row = S3) -> str:
+def base(path: Platform, row: Row = S3) -> str:
     """Create a base connection."""
     return str(made(path.api("POST", "/connections", json=row.body()))["id"])
 
 
-def explore(path: Path, url: str, **query: str) -> Any:
+def explore(path: Platform, url: str, **query: str) -> Any:
     """Return the reply, or the code of the error."""
     response = path.api("GET", f"/{url}/explore", params=query)
     return response.json() if response.status_code == 200 else failure(response)
 
 
-def source(path: Path, file: str, *, base_id: str | None = None, **body: Any) -> str:
+def source(path: Platform, file: str, *, base_id: str | None = None, **body: Any) -> str:
     """Create a source connection for a path."""
     sent = {
         "name": file,
@@ -43,7 +43,7 @@ def source(path: Path, file: str, *, base_id: str | None = None, **body: Any) ->
 
 
 @pytest.mark.parametrize("row", SOURCES, ids=str)
-def test_folders(path: Path, row: Row) -> None:
+def test_folders(path: Platform, row: Row) -> None:
     """The root has files and folders; each folder has files."""
     url = f"connections/{base(path, row)}"
     root = explore(path, url, objectType="root")
@@ -59,7 +59,7 @@ def test_folders(path: Path, row: Row) -> None:
     assert explore(path, url, objectType="table", object="customers") == "1358-400"
 
 
-def test_a_file(path: Path) -> None:
+def test_a_file(path: Platform) -> None:
     """The format decides columns and rows; delimited files have no types."""
     url = f"connections/{base(path)}"
     read = {"objectType": "file", "object": "/customers.csv", "preview": "true"}
@@ -78,7 +78,7 @@ def test_a_file(path: Path) -> None:
     assert "data" not in explore(path, url, **{**read, "preview": "false"}, fileType="delimited")
 
 
-def test_delimiters(path: Path) -> None:
+def test_delimiters(path: Platform) -> None:
     """A wrong delimiter gives a single column; a tab can be written as `\\t`."""
     url = f"connections/{base(path)}"
     read = {"objectType": "file", "object": "/customers.csv", "fileType": "delimited", "preview": "true"}
@@ -91,7 +91,7 @@ def test_delimiters(path: Path) -> None:
         assert explore(path, url, **read, columnDelimiter=odd) != "1102-500"
 
 
-def test_determine_properties(path: Path) -> None:
+def test_determine_properties(path: Platform) -> None:
     """The format is given or determined: both together are refused, and so is neither."""
     url = f"connections/{base(path)}"
     read = {"objectType": "file", "object": "/archive/customers.csv.gz", "preview": "true"}
@@ -114,7 +114,7 @@ def test_determine_properties(path: Path) -> None:
     assert explore(path, url, **{**read, "object": "/customers.csv"}, fileType="json") == "1308-400"
 
 
-def test_landing_zone(path: Path) -> None:
+def test_landing_zone(path: Platform) -> None:
     """It is explored by its spec and collected without a base connection; a base connection is refused."""
     url = f"connectionSpecs/{LANDING_ZONE}"
     root = explore(path, url, objectType="root")
@@ -133,7 +133,7 @@ def test_landing_zone(path: Path) -> None:
 def test_explored_by_spec() -> None:
     """A spec can be explored only if its source has no base connections."""
     with Emulator() as emulator:
-        path = Path(emulator)
+        path = Platform(emulator)
         for entry in sources():
             found = explore(path, f"connectionSpecs/{entry['id']}", objectType="root")
             assert (found == "1372-400") == (entry["id"] != LANDING_ZONE), entry["name"]
@@ -152,7 +152,7 @@ def test_explored_by_spec() -> None:
         ({"params": {"path": "/a", "recursive": "perhaps"}}, "1100-400"),
     ],
 )
-def test_refusals(path: Path, change: dict[str, Any], expected: str) -> None:
+def test_refusals(path: Platform, change: dict[str, Any], expected: str) -> None:
     """Each invalid body gets the catalogue's error."""
     body = {
         "name": "Files",
@@ -165,7 +165,7 @@ def test_refusals(path: Path, change: dict[str, Any], expected: str) -> None:
     assert failure(path.api("POST", "/sourceConnections", json=body)) == expected
 
 
-def flow(path: Path, source_id: str, *, columns: Any = None, **schedule: Any) -> str:
+def flow(path: Platform, source_id: str, *, columns: Any = None, **schedule: Any) -> str:
     """Create a dataflow and finish its first run."""
     params = {"startTime": path.now(), "frequency": "once", **schedule}
     body = path.joined(source_id, FILES, columns or ORDERS, scheduleParams=params)
@@ -186,7 +186,7 @@ def flow(path: Path, source_id: str, *, columns: Any = None, **schedule: Any) ->
         ("/*.csv", 500, {"recursive": "true"}),
     ],
 )
-def test_a_run_reads_files(path: Path, file: str, count: int, params: dict[str, str]) -> None:
+def test_a_run_reads_files(path: Platform, file: str, count: int, params: dict[str, str]) -> None:
     """A run reads a file, a folder or a pattern, and converts the rows to the schema's types."""
     flow_id = flow(path, source(path, file, params=params))
     (run,) = path.runs(flow_id)
@@ -197,7 +197,7 @@ def test_a_run_reads_files(path: Path, file: str, count: int, params: dict[str, 
         assert len(path.rows()) == count
 
 
-def test_only_new_files(path: Path) -> None:
+def test_only_new_files(path: Platform) -> None:
     """A run reads only files that are new since the last run: three files of five rows a day."""
     start = path.now()
     flow_id = flow(path, source(path, "/orders/"), startTime=start, frequency="day", interval=1)
@@ -215,7 +215,7 @@ def test_only_new_files(path: Path) -> None:
     assert names[:4] == ["001.csv", "002.csv", "003.csv", "new-00000.csv"]
 
 
-def test_no_backfill(path: Path) -> None:
+def test_no_backfill(path: Platform) -> None:
     """Without backfill, files from before the start are not read."""
     flow(path, source(path, "/orders/"), frequency="day", interval=1, backfill=False)
     assert path.rows() == []
@@ -231,7 +231,7 @@ def test_no_backfill(path: Path) -> None:
         ("/archive/customers.csv.gz", {}, "UserErrorInvalidFileFormat"),
     ],
 )
-def test_what_cannot_be_read(path: Path, file: str, data: dict[str, Any], complaint: str) -> None:
+def test_what_cannot_be_read(path: Platform, file: str, data: dict[str, Any], complaint: str) -> None:
     """The run fails, and its error names the file."""
     flow_id = flow(path, source(path, file, data=data))
     (run,) = path.runs(flow_id)
@@ -241,7 +241,7 @@ def test_what_cannot_be_read(path: Path, file: str, data: dict[str, Any], compla
     assert file in detail
 
 
-def test_compressed(path: Path) -> None:
+def test_compressed(path: Platform) -> None:
     """A compressed file is read if the delimiter is in either of the two documented fields."""
     columns = {"customer_id": {"type": "string"}, "active": {"type": "boolean"}}
     for data in (
@@ -253,7 +253,7 @@ def test_compressed(path: Path) -> None:
         assert isinstance(path.rows()[0]["_emulator"]["active"], bool)
 
 
-def test_withdrawn_while_it_runs(path: Path) -> None:
+def test_withdrawn_while_it_runs(path: Platform) -> None:
     """The runs of a dataflow fail after its source was withdrawn."""
     flow_id = flow(path, source(path, "/orders/"), frequency="day", interval=1)
     path.emulator.control("DELETE", f"connectionSpecs/{S3.source['id']}")

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from tests.harness.emulator import PAYPAL_SPEC, Emulator
-from tests.harness.emulator_path import LAKE, PRODUCTS, Path, failure, made, spec, target_body
+from tests.harness.platform import LAKE, PRODUCTS, Platform, failure, made, spec, target_body
 
 KINDS = ["sourceConnections", "targetConnections"]
 
 
-def one(path: Path, kind: str) -> str:
+def one(path: Platform, kind: str) -> str:
     """Create an entity of the kind."""
     if kind == "sourceConnections":
         return path.source(path.base())
@@ -21,7 +21,7 @@ def one(path: Path, kind: str) -> str:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_life(emulator: Emulator, path: Path, kind: str) -> None:
+def test_life(emulator: Emulator, path: Platform, kind: str) -> None:
     """Each step from POST to DELETE succeeds; PATCH replies in the OpenAPI's and in the guides' form."""
     entity = one(path, kind)
     item = path.get(kind, entity)
@@ -56,7 +56,7 @@ def test_life(emulator: Emulator, path: Path, kind: str) -> None:
         ({"op": "replace", "path": "/data", "value": 7}, "1100-400"),
     ],
 )
-def test_bad_patches(path: Path, kind: str, patch: dict[str, Any], expected: str) -> None:
+def test_bad_patches(path: Platform, kind: str, patch: dict[str, Any], expected: str) -> None:
     """A PATCH applies all operations or none: a valid one before an invalid one has no effect."""
     entity = one(path, kind)
     item = path.get(kind, entity)
@@ -84,7 +84,7 @@ def test_bad_patches(path: Path, kind: str, patch: dict[str, Any], expected: str
         ({"name": ""}, "1304-400"),
     ],
 )
-def test_bad_targets(path: Path, change: dict[str, Any], expected: str) -> None:
+def test_bad_targets(path: Platform, change: dict[str, Any], expected: str) -> None:
     """Only the data lake is a target; the payments tutorial's own sample is refused."""
     schema = path.schema()
     body = {**target_body(schema, path.dataset(schema)), **change}
@@ -92,15 +92,15 @@ def test_bad_targets(path: Path, change: dict[str, Any], expected: str) -> None:
     assert path.emulator.state()["targetConnections"] == 0
 
 
-def test_a_dataset_of_another_sandbox(path: Path) -> None:
+def test_a_dataset_of_another_sandbox(path: Platform) -> None:
     """A dataset of another sandbox does not exist."""
-    dev = Path(path.emulator, "dev")
+    dev = Platform(path.emulator, "dev")
     schema = dev.schema()
     body = target_body(schema, dev.dataset(schema))
     assert failure(path.api("POST", "/targetConnections", json=body)) == "1101-404"
 
 
-def test_source_filters(path: Path) -> None:
+def test_source_filters(path: Platform) -> None:
     """PayPal does not support filters."""
     body = {
         "name": "x",
@@ -112,7 +112,7 @@ def test_source_filters(path: Path) -> None:
     assert failure(path.api("POST", "/sourceConnections", json=body)) == "1353-400"
 
 
-def test_deleting_in_order(path: Path) -> None:
+def test_deleting_in_order(path: Platform) -> None:
     """A connection that a dataflow uses cannot be deleted before the dataflow."""
     body = path.prepared()
     flow = path.flow(body)
@@ -126,7 +126,7 @@ def test_deleting_in_order(path: Path) -> None:
         assert path.api("DELETE", url).status_code == 204
 
 
-def test_drafts(path: Path) -> None:
+def test_drafts(path: Platform) -> None:
     """A draft can lack fields that a connection needs; publishing requires them."""
     body = {"name": "Draft", "connectionSpec": spec(LAKE)}
     draft = made(path.api("POST", "/targetConnections", json=body, params={"mode": "draft"}))["id"]

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from tests.harness.emulator import PAYPAL_SPEC, Emulator, paypal_body
-from tests.harness.emulator_path import CRM, PRODUCTS, Path, failure, made, spec
+from tests.harness.platform import CRM, PRODUCTS, Platform, failure, made, spec
 
 FILES = "9753525b-82c7-4dce-8a9b-5ccfce2b9876"
 Body = dict[str, Any]
 
 
-def patch(path: Path, flow: str, *operations: Body) -> Any:
+def patch(path: Platform, flow: str, *operations: Body) -> Any:
     """PATCH with the current etag."""
     headers = {"If-Match": path.get("flows", flow)["etag"]}
     return path.api("PATCH", f"/flows/{flow}", json=list(operations), headers=headers)
@@ -25,12 +25,12 @@ def replace(pointer: str, value: Any) -> Body:
     return {"op": "replace", "path": pointer, "value": value}
 
 
-def action(path: Path, flow: str, op: str) -> Any:
+def action(path: Platform, flow: str, op: str) -> Any:
     """POST to `/action` as the guides do: without `subOp`, `If-Match` and content type."""
     return path.api("POST", f"/flows/{flow}/action", params={"op": op})
 
 
-def test_flow(emulator: Emulator, path: Path) -> None:
+def test_flow(emulator: Emulator, path: Platform) -> None:
     """A dataflow is created, shown in the OpenAPI's types, found by its ends, and deleted."""
     body = path.prepared(description="Every night")
     response = path.api("POST", "/flows", json=body)
@@ -59,7 +59,7 @@ def test_flow(emulator: Emulator, path: Path) -> None:
     assert emulator.state()["flows"] == 0
 
 
-def test_strings_are_fine(path: Path) -> None:
+def test_strings_are_fine(path: Platform) -> None:
     """All schedule parameters can be strings, as in the tutorials."""
     params = {"startTime": str(path.now()), "frequency": "minute", "interval": "30", "backfill": "true"}
     flow = path.flow(path.prepared(scheduleParams=params))
@@ -136,23 +136,23 @@ def mapped(**params: Any) -> Callable[[Body], Body]:
         (scheduled(frequency="once", interval=None), "1369-400"),
     ],
 )
-def test_refusals(emulator: Emulator, path: Path, change: Callable[[Body], Body], expected: str) -> None:
+def test_refusals(emulator: Emulator, path: Platform, change: Callable[[Body], Body], expected: str) -> None:
     """Each invalid body gets the catalogue's code, and nothing is stored."""
     response = path.api("POST", "/flows", json=change(path.prepared()))
     assert failure(response) == expected, response.text
     assert emulator.state()["flows"] == 0
 
 
-def test_schemas_must_agree(path: Path) -> None:
+def test_schemas_must_agree(path: Platform) -> None:
     """Dataset, target connection and mapping set must use the same schema."""
     body = path.prepared()
     other = path.mapping(path.schema("Another"))
     assert failure(path.api("POST", "/flows", json=mapped(mappingId=other)(body))) == "1425-400"
-    dev = Path(path.emulator, "dev").mapping(Path(path.emulator, "dev").schema())
+    dev = Platform(path.emulator, "dev").mapping(Platform(path.emulator, "dev").schema())
     assert failure(path.api("POST", "/flows", json=mapped(mappingId=dev)(body))) == "1419-400"
 
 
-def test_changing(path: Path) -> None:
+def test_changing(path: Platform) -> None:
     """A PATCH needs `If-Match`, and applies all operations or none."""
     flow = path.flow(path.prepared())
     before = path.get("flows", flow)
@@ -182,7 +182,7 @@ def test_changing(path: Path) -> None:
     assert failure(missing) == "1439-404"
 
 
-def test_a_changed_schedule_counts(path: Path) -> None:
+def test_a_changed_schedule_counts(path: Platform) -> None:
     """The next run follows a changed schedule."""
     flow = path.flow(path.prepared())
     path.advance(10)
@@ -192,7 +192,7 @@ def test_a_changed_schedule_counts(path: Path) -> None:
     assert len(path.runs(flow)) == 2
 
 
-def test_start_not_yet_passed(path: Path) -> None:
+def test_start_not_yet_passed(path: Platform) -> None:
     """A start in the future can be changed, but not into the past."""
     start = path.now() + 1000
     flow = path.flow(scheduled(startTime=start)(path.prepared()))
@@ -204,7 +204,7 @@ def test_start_not_yet_passed(path: Path) -> None:
     assert len(path.runs(flow)) == 1
 
 
-def test_disabled_flows_do_not_run(path: Path) -> None:
+def test_disabled_flows_do_not_run(path: Platform) -> None:
     """A disabled flow does not run; its first run afterwards covers the whole time."""
     flow = path.flow(path.prepared())
     path.advance(10)
@@ -231,7 +231,7 @@ def test_disabled_flows_do_not_run(path: Path) -> None:
     assert failure(stale) == "1404-412"
 
 
-def test_a_disabled_one_time_flow(path: Path) -> None:
+def test_a_disabled_one_time_flow(path: Platform) -> None:
     """A disabled one-time flow runs once when it is enabled, and only once."""
     body = path.once()
     body["scheduleParams"]["startTime"] += 100
@@ -248,7 +248,7 @@ def test_a_disabled_one_time_flow(path: Path) -> None:
     assert len(path.rows()) == 320
 
 
-def test_drafts(emulator: Emulator, path: Path) -> None:
+def test_drafts(emulator: Emulator, path: Platform) -> None:
     """A draft never runs, can lack fields, needs published ends, and runs when it is published."""
     draft = path.flow({"name": "Draft", "flowSpec": spec(CRM)}, mode="draft")
     assert path.get("flows", draft)["state"] == "draft"
@@ -281,7 +281,7 @@ def test_drafts(emulator: Emulator, path: Path) -> None:
 def test_no_drafts() -> None:
     """With `--drafts off` the flow spec reports it, and a draft is refused."""
     with Emulator("--drafts", "off") as emulator:
-        path = Path(emulator)
+        path = Platform(emulator)
         (crm,) = made(path.api("GET", f"/flowSpecs/{CRM}"), 200)["items"]
         assert crm["attributes"]["isDraftModeSupported"] is False
         (paypal,) = made(path.api("GET", f"/connectionSpecs/{PAYPAL_SPEC}"), 200)["items"]
@@ -295,7 +295,7 @@ def test_no_drafts() -> None:
 def test_gradual_states() -> None:
     """With `--flow-states gradual` each change has a transitional state that refuses further changes."""
     with Emulator("--flow-states", "gradual") as emulator:
-        path = Path(emulator)
+        path = Platform(emulator)
         path.stop_clock()
         body = path.prepared()
         body["scheduleParams"]["startTime"] += 1000
@@ -318,7 +318,7 @@ def test_gradual_states() -> None:
 def test_on_aws() -> None:
     """On AWS every creation is asynchronous; the records arrive."""
     with Emulator("--cloud", "aws") as emulator:
-        path = Path(emulator)
+        path = Platform(emulator)
         path.stop_clock()
         flow = path.flow(path.prepared())
         assert path.get("flows", flow)["state"] == "initializing"

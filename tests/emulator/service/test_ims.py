@@ -75,7 +75,7 @@ def test_refusals(emulator: Emulator, change: dict[str, Any], error: tuple[str, 
     response = ask(emulator, data=form)
     assert response.status_code == 400
     assert (response.json()["error"], response.json().get("error_description")) == error
-    assert canary.sightings(response.text) == []
+    assert canary.find_any(response.text) == []
     assert "another-id" not in response.text
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.harness.emulator import PAYPAL_SPEC, Api, Emulator
-from tests.harness.emulator_path import SHORT, Path, failure
+from tests.harness.platform import SHORT, Platform, failure
 
 STRANGE = [
     "Acme, Inc.",
@@ -203,7 +203,7 @@ def test_a_token_is_taken_whole(api: Api) -> None:
 def test_a_list_that_lags() -> None:
     """With `--list-lag` a new entity is missing in lists for that time; GET by id returns it at once."""
     with Emulator("--list-lag", "30") as emulator:
-        path = Path(emulator)
+        path = Platform(emulator)
         path.stop_clock()
         base = path.base()
         source = path.source(base)

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import requests
 
-from tests.harness.documented import rows
+from tests.harness.documented_sources import rows
 from tests.harness.emulator import PAYPAL_SPEC, Api, Emulator
-from tests.harness.emulator_path import failure, made
+from tests.harness.platform import failure, made
 
 CRM = "14518937-270c-4525-bdec-c2ba7cce3860"
 MYSQL = "26d738e0-8963-47ea-aadf-c60de735468a"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.harness.emulator_path import PROFILE, Path, made, spec, target_body
+from tests.harness.platform import PROFILE, Platform, made, spec, target_body
 
 JUNK = (None, -1, 1e300, "x", [None], {"a": {}}, True, "\u0000", 10**30, "9" * 40)
 JSON = {"Content-Type": "application/json"}
@@ -38,7 +38,7 @@ def spoiled(node: Any, steps: Steps, value: Any) -> Any:
     return result
 
 
-def bodies(path: Path) -> dict[str, tuple[Any, str, Any]]:
+def bodies(path: Platform) -> dict[str, tuple[Any, str, Any]]:
     """Return a valid body for each POST."""
     flow = path.prepared(options={"partialIngestionPercent": 5}, labels=["core/C1"])
     target = path.get("targetConnections", flow["targetConnectionIds"][0])
@@ -92,7 +92,7 @@ def bodies(path: Path) -> dict[str, tuple[Any, str, Any]]:
     "name",
     ["flows", "drafts", "runs", "sources", "targets", "schemas", "fieldgroups", "datasets", "mappings"],
 )
-def test_junk(path: Path, name: str) -> None:
+def test_junk(path: Platform, name: str) -> None:
     """Junk at every path of a body gets no 5xx; after a day every list is complete."""
     call, url, body = bodies(path)[name]
     for steps in all_steps(body):
@@ -111,7 +111,7 @@ def test_junk(path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["flows", "sourceConnections", "targetConnections"])
-def test_junk_in_patches(path: Path, kind: str) -> None:
+def test_junk_in_patches(path: Platform, kind: str) -> None:
     """Junk at every path of an entity gets no 5xx."""
     flow = path.prepared()
     ids = {

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.harness.emulator import Emulator
-from tests.harness.emulator_path import FULL, PLAIN, PROFILE, SHORT, Path, made
+from tests.harness.platform import FULL, PLAIN, PROFILE, SHORT, Platform, made
 
 SCHEMAS = "/tenant/schemas"
 
@@ -18,7 +18,7 @@ def code(response: Any) -> str:
     return str(response.json()["type"]).rsplit("/", 1)[-1]
 
 
-def test_schema(emulator: Emulator, path: Path) -> None:
+def test_schema(emulator: Emulator, path: Platform) -> None:
     """A schema is found by `$id` and by `meta:altId`, with its class and all its fields."""
     schema_id = path.schema()
     assert schema_id.startswith("https://ns.adobe.com/emulator/schemas/")
@@ -47,7 +47,7 @@ def test_schema(emulator: Emulator, path: Path) -> None:
         ("application/vnd.adobe.xed-full-notext+json;version=1", 200, ""),
     ],
 )
-def test_accept_of_a_lookup(path: Path, accept: str | None, status: int, expected: str) -> None:
+def test_accept_of_a_lookup(path: Platform, accept: str | None, status: int, expected: str) -> None:
     """A lookup needs a format and an existing version."""
     alt_id = "_emulator.schemas." + path.schema().rsplit("/", 1)[-1]
     response = path.registry("GET", f"{SCHEMAS}/{alt_id}", headers={"Accept": accept})
@@ -57,7 +57,7 @@ def test_accept_of_a_lookup(path: Path, accept: str | None, status: int, expecte
         assert response.json()["detail"] == response.json()["report"]["detailed-message"]
 
 
-def test_notext(path: Path) -> None:
+def test_notext(path: Platform) -> None:
     """`-notext` removes titles and descriptions, but not a field with the name `Description`."""
     columns = {"description": {"type": "string", "title": "A title", "description": "A text"}}
     schema_id = path.schema(columns=columns)
@@ -67,7 +67,7 @@ def test_notext(path: Path) -> None:
     assert set(item["properties"]["_emulator"]["properties"]["description"]) == {"type"}
 
 
-def test_lists(path: Path) -> None:
+def test_lists(path: Platform) -> None:
     """A list is short or whole, filtered and paged; it needs no version."""
     ids = [path.schema(title) for title in ("Cherries", "Apples", "Bananas")]
     page = made(path.registry("GET", SCHEMAS, headers=SHORT, params={"limit": 2}), 200)
@@ -84,7 +84,7 @@ def test_lists(path: Path) -> None:
     assert code(path.registry("GET", SCHEMAS, headers=PLAIN)) == "XDM-1006-400"
 
 
-def test_global_resources(path: Path) -> None:
+def test_global_resources(path: Platform) -> None:
     """Adobe's classes and field groups exist, and schemas can use them."""
     classes = made(path.registry("GET", "/global/classes", headers=SHORT), 200)["results"]
     assert PROFILE in [item["$id"] for item in classes]
@@ -98,12 +98,12 @@ def test_global_resources(path: Path) -> None:
     assert made(path.registry("GET", "/stats"), 200)["tenantId"] == "emulator"
 
 
-def test_titles_are_unique(path: Path) -> None:
+def test_titles_are_unique(path: Platform) -> None:
     """Titles are unique over all kinds of a sandbox, as in the troubleshooting guide."""
     path.schema("Products")
     body = {"type": "object", "title": "Products fields", "allOf": [{"$ref": PROFILE}]}
     assert code(path.registry("POST", SCHEMAS, json=body)) == "XDM-1521-400"
-    Path(path.emulator, "dev").schema("Products")
+    Platform(path.emulator, "dev").schema("Products")
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_titles_are_unique(path: Path) -> None:
         {"allOf": [{"$ref": PROFILE}, {"$ref": "https://ns.adobe.com/xdm/context/experienceevent"}]},
     ],
 )
-def test_bad_schemas(path: Path, change: dict[str, Any]) -> None:
+def test_bad_schemas(path: Platform, change: dict[str, Any]) -> None:
     """An invalid schema is refused, and nothing is stored."""
     body = {"type": "object", "title": "Products", "allOf": [{"$ref": PROFILE}], **change}
     response = path.registry("POST", SCHEMAS, json=body)
@@ -130,7 +130,7 @@ def test_bad_schemas(path: Path, change: dict[str, Any]) -> None:
     assert path.emulator.state()["schemas"] == 0
 
 
-def test_bad_bodies(path: Path) -> None:
+def test_bad_bodies(path: Platform) -> None:
     """Invalid JSON, or JSON that is not an object, gets a 400 in JSON."""
     for data in (b"{", b"[]", b"null", b"NaN", b'"\\ud800"', b"[" * 100_000):
         headers = {"Content-Type": "application/json"}
@@ -139,7 +139,7 @@ def test_bad_bodies(path: Path) -> None:
         assert response.json()["status"] == 400
 
 
-def test_namespace(path: Path) -> None:
+def test_namespace(path: Platform) -> None:
     """Custom fields must be under the tenant's id."""
     own = {"definitions": {"x": {"properties": {"Product_Id": {"type": "string"}}}}}
     body = {"type": "object", "title": "x", "meta:intendedToExtend": [PROFILE], **own}
@@ -150,9 +150,9 @@ def test_namespace(path: Path) -> None:
     assert path.registry("POST", "/tenant/fieldgroups", json=body).status_code == 400
 
 
-def test_not_found(path: Path) -> None:
+def test_not_found(path: Platform) -> None:
     """A 404 has the guide's text; a schema of another sandbox does not exist."""
-    schema_id = Path(path.emulator, "dev").schema()
+    schema_id = Platform(path.emulator, "dev").schema()
     for expected in (schema_id, "https://ns.adobe.com/emulator/schemas/0", "nothing"):
         response = path.registry("GET", f"{SCHEMAS}/{quote(expected, safe='')}", headers=PLAIN)
         assert (response.status_code, code(response)) == (404, "XDM-1010-404")
@@ -163,7 +163,7 @@ def test_not_found(path: Path) -> None:
     assert path.registry("DELETE", f"{SCHEMAS}/nothing").status_code == 404
 
 
-def test_changing(path: Path) -> None:
+def test_changing(path: Platform) -> None:
     """PATCH and PUT increase the minor version and change the etag; DELETE is final."""
     schema_id = path.schema()
     url = f"{SCHEMAS}/{quote(schema_id, safe='')}"
@@ -183,7 +183,7 @@ def test_changing(path: Path) -> None:
     assert path.registry("GET", url, headers=PLAIN).status_code == 404
 
 
-def test_a_recursive_data_type(path: Path) -> None:
+def test_a_recursive_data_type(path: Platform) -> None:
     """A data type that contains itself is resolved once."""
     body = {"type": "object", "title": "Tree", "properties": {"leaf": {"type": "string"}}}
     tree = made(path.registry("POST", "/tenant/datatypes", json=body))["$id"]

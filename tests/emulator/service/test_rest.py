@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.harness.documented import Row, rows
-from tests.harness.emulator_path import Path, failure, made, replaced, spec
+from tests.harness.documented_sources import Row, rows
+from tests.harness.platform import Platform, failure, made, replaced, spec
 
 REST = "6499120c-0b15-42dc-936e-847ea3c24d72"
 SOURCES = [row for row in rows() if row.source["family"] == "rest"]
@@ -20,7 +20,7 @@ CHARGE = {"id": {"type": "string"}, "amount": {"type": "integer"}, "paid": {"typ
 DAY = 86400
 
 
-def base(path: Path, row: Row = STRIPE, **params: Any) -> str:
+def base(path: Platform, row: Row = STRIPE, **params: Any) -> str:
     """Create a base connection."""
     return str(made(path.api("POST", "/connections", json=row.body(**params)))["id"])
 
@@ -30,7 +30,7 @@ def encoded(params: object) -> str:
     return base64.b64encode(json.dumps(params).encode()).decode()
 
 
-def explore(path: Path, base_id: str, **query: str) -> Any:
+def explore(path: Platform, base_id: str, **query: str) -> Any:
     """Return the reply, or the code of the error."""
     given = {"objectType": "rest", "object": "json", "fileType": "json", "preview": "true", **query}
     response = path.api("GET", f"/connections/{base_id}/explore", params=given)
@@ -38,7 +38,7 @@ def explore(path: Path, base_id: str, **query: str) -> Any:
 
 
 @pytest.mark.parametrize("row", SOURCES, ids=str)
-def test_explore(path: Path, row: Row) -> None:
+def test_explore(path: Platform, row: Row) -> None:
     """A source with a single resource shows records and their schema without `sourceParams`."""
     found = explore(path, base(path, row), sourceParams="e30")
     assert found["format"] == "hierarchical"
@@ -53,7 +53,7 @@ def test_explore(path: Path, row: Row) -> None:
         )
 
 
-def test_resources(path: Path) -> None:
+def test_resources(path: Platform) -> None:
     """Each resource of Stripe has its own records, below `data` as in its tutorial."""
     base_id = base(path)
     assert [entry["path"] for entry in explore(path, base_id, objectType="root")] == PATHS
@@ -69,7 +69,7 @@ def test_resources(path: Path) -> None:
     assert explore(path, base(path, ZENDESK))["data"][0]["result"]["id"]
 
 
-def test_source_params(path: Path) -> None:
+def test_source_params(path: Platform) -> None:
     """`sourceParams` can lack padding, be percent-encoded or have a stray back-tick; the rest is refused."""
     base_id = base(path)
     refunds = encoded({"resourcePath": "refunds"})
@@ -99,7 +99,7 @@ def body(base_id: str, row: Row = STRIPE, **params: Any) -> dict[str, Any]:
     }
 
 
-def test_dataflow(path: Path) -> None:
+def test_dataflow(path: Platform) -> None:
     """Records pass the mapping, whose columns are below `data`; the next run reads only new ones."""
     source = made(path.api("POST", "/sourceConnections", json=body(base(path), resourcePath="charges")))["id"]
     schedule = {"startTime": path.now(), "frequency": "day", "interval": 1}
@@ -113,7 +113,7 @@ def test_dataflow(path: Path) -> None:
     assert len(path.rows()) == 303
 
 
-def test_an_unknown_resource(path: Path) -> None:
+def test_an_unknown_resource(path: Platform) -> None:
     """The run fails and names the unknown resource."""
     source = made(path.api("POST", "/sourceConnections", json=body(base(path), resourcePath="none")))["id"]
     flow = path.flow(path.joined(source, REST, CHARGE))
@@ -123,7 +123,7 @@ def test_an_unknown_resource(path: Path) -> None:
     assert "none" in run["activities"][0]["statusSummary"]["extensions"]["errorDetail"]
 
 
-def test_format(path: Path) -> None:
+def test_format(path: Platform) -> None:
     """Only the format JSON is accepted."""
     response = path.api(
         "POST", "/sourceConnections", json={**body(base(path)), "data": {"format": "tabular"}}
@@ -131,7 +131,7 @@ def test_format(path: Path) -> None:
     assert failure(response) == "1327-400"
 
 
-def test_when_credentials_are_checked(path: Path) -> None:
+def test_when_credentials_are_checked(path: Platform) -> None:
     """A source with `authorizationTestUrl` checks at once (Generic REST tutorial), others at collection."""
     told = next(row for row in SOURCES if "authorizationTestUrl" in row.auth["optional"])
     url = "https://example.com/me"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tests.harness.emulator_path import BASE_ROWS, DAY, Path, decide
+from tests.harness.platform import BASE_ROWS, DAY, Platform, decide
 
 
-def test_a_decision_before_the_end(path: Path) -> None:
+def test_a_decision_before_the_end(path: Platform) -> None:
     """A decision applies at once and outlasts the run's end; a failed run writes no records."""
     flow = path.flow(path.prepared())
     (run,) = path.runs(flow)
@@ -22,7 +22,7 @@ def test_a_decision_before_the_end(path: Path) -> None:
     assert path.rows() == []
 
 
-def test_a_decision_after_the_end(path: Path) -> None:
+def test_a_decision_after_the_end(path: Platform) -> None:
     """A changed decision removes the records of a success, and restores them."""
     flow = path.flow(path.prepared())
     path.advance(10)
@@ -36,7 +36,7 @@ def test_a_decision_after_the_end(path: Path) -> None:
     assert after["etag"] != run["etag"]
 
 
-def test_a_success_confirmed_moves_nothing(path: Path) -> None:
+def test_a_success_confirmed_moves_nothing(path: Platform) -> None:
     """A confirmed success keeps the records of the run's own time."""
     flow = path.flow(path.once())
     path.advance(10)
@@ -48,7 +48,7 @@ def test_a_success_confirmed_moves_nothing(path: Path) -> None:
     assert len(path.rows()) == BASE_ROWS
 
 
-def test_metrics_alone(path: Path) -> None:
+def test_metrics_alone(path: Platform) -> None:
     """Metrics are merged now and at the end; the other counts stay."""
     flow = path.flow(path.prepared())
     (run,) = path.runs(flow)
@@ -60,7 +60,7 @@ def test_metrics_alone(path: Path) -> None:
     assert (records["failedRecordCount"], records["outputRecordCount"]) == (3, BASE_ROWS)
 
 
-def test_an_invalid_decision_changes_nothing_else(path: Path) -> None:
+def test_an_invalid_decision_changes_nothing_else(path: Platform) -> None:
     """A decision with invalid times is shown, and the next decision still works."""
     flow = path.flow(path.prepared())
     (run,) = path.runs(flow)
@@ -70,7 +70,7 @@ def test_an_invalid_decision_changes_nothing_else(path: Path) -> None:
     assert len(path.rows()) == BASE_ROWS
 
 
-def test_held(path: Path) -> None:
+def test_held(path: Platform) -> None:
     """An unknown or running status holds a run until another decision."""
     flow = path.flow(path.prepared())
     (run,) = path.runs(flow)
@@ -82,7 +82,7 @@ def test_held(path: Path) -> None:
     assert len(path.rows()) == BASE_ROWS
 
 
-def test_bad_decisions(path: Path) -> None:
+def test_bad_decisions(path: Platform) -> None:
     """An unknown run or dataset gets 404, a malformed decision 400."""
     flow = path.flow(path.prepared())
     (run,) = path.runs(flow)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.harness.emulator_path import BASE_ROWS, Path, made, replaced
+from tests.harness.platform import BASE_ROWS, Platform, made, replaced
 
 
 @pytest.mark.parametrize(
@@ -16,7 +16,7 @@ from tests.harness.emulator_path import BASE_ROWS, Path, made, replaced
         ("PayPal.Billing_Plans_Payment_Definition", ("Id", "Plan_Id", "Amount_Value")),
     ],
 )
-def test_other_tables(path: Path, table: str, columns: tuple[str, ...]) -> None:
+def test_other_tables(path: Platform, table: str, columns: tuple[str, ...]) -> None:
     """The mapping set decides the columns of any table; numbers stay numbers."""
     kinds = {"Amount_Value": {"type": "number"}}
     fields = {name: kinds.get(name, {"type": "string"}) for name in columns}
@@ -37,7 +37,7 @@ def test_other_tables(path: Path, table: str, columns: tuple[str, ...]) -> None:
         assert all(isinstance(row["_emulator"]["Amount_Value"], (int, float)) for row in rows)
 
 
-def test_chosen_columns(path: Path) -> None:
+def test_chosen_columns(path: Platform) -> None:
     """A source connection that names columns reads no others."""
     columns = [{"name": name, "type": "string"} for name in ("Product_Id", "Description")]
     body = path.once()
@@ -47,7 +47,7 @@ def test_chosen_columns(path: Path) -> None:
     assert {frozenset(row["_emulator"]) for row in path.rows()} == {frozenset(("Product_Id", "Description"))}
 
 
-def run_mapped(path: Path, mappings: list[dict[str, str]], columns: Any = None, **changes: Any) -> Any:
+def run_mapped(path: Platform, mappings: list[dict[str, str]], columns: Any = None, **changes: Any) -> Any:
     """Return a run with its own mapping."""
     body = path.once(**changes)
     fields = columns or {"Product_Id": {"type": "string"}, "Label": {"type": "string"}}
@@ -63,7 +63,7 @@ def run_mapped(path: Path, mappings: list[dict[str, str]], columns: Any = None, 
     return run
 
 
-def test_expressions(path: Path) -> None:
+def test_expressions(path: Platform) -> None:
     """A mapping has columns, constants and functions; a missing value writes no field."""
     label = "upper(concat('<', Product_Name, \">\"))"
     run_mapped(
@@ -87,7 +87,7 @@ AS_NUMBER = [
 ]
 
 
-def test_records_that_do_not_fit(path: Path) -> None:
+def test_records_that_do_not_fit(path: Platform) -> None:
     """Without partial ingestion, records that do not fit fail the run."""
     run = run_mapped(path, AS_NUMBER, NUMBER)
     assert run["state"] == "failed"
@@ -96,7 +96,7 @@ def test_records_that_do_not_fit(path: Path) -> None:
     assert path.rows() == []
 
 
-def test_partial_ingestion(path: Path) -> None:
+def test_partial_ingestion(path: Platform) -> None:
     """With `options.partialIngestionPercent` a run succeeds with failed records."""
     run = run_mapped(path, AS_NUMBER, NUMBER, options={"partialIngestionPercent": "100"})
     assert run["state"] == "success"
@@ -106,7 +106,7 @@ def test_partial_ingestion(path: Path) -> None:
     assert codes == ["INGEST-1212-400", "MAPPER-3700-400"]
 
 
-def test_a_dataflow_stays_on_its_version_of_a_mapping_set(path: Path) -> None:
+def test_a_dataflow_stays_on_its_version_of_a_mapping_set(path: Platform) -> None:
     """PUT of a mapping set changes no dataflow; PATCH of the transformation does, and back again."""
     body = path.prepared()
     flow = path.flow(body)
@@ -129,7 +129,7 @@ def test_a_dataflow_stays_on_its_version_of_a_mapping_set(path: Path) -> None:
     assert seen == [every, ["Product_Name"], every]
 
 
-def test_changed_ends_do_not_reach_their_dataflow(path: Path) -> None:
+def test_changed_ends_do_not_reach_their_dataflow(path: Platform) -> None:
     """ "The changes will not be reflected in their corresponding dataflow" (update tutorial)."""
     body = path.once()
     (source,), (target,) = body["sourceConnectionIds"], body["targetConnectionIds"]

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path as File
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from airflow_provider_aep.emulator.tables import paypal, table
 from tests.harness.emulator import Emulator
-from tests.harness.emulator_path import BASE_ROWS, DAY, NEW_ROWS, PRODUCTS, Path, decide, failure, ids, made
+from tests.harness.platform import BASE_ROWS, DAY, NEW_ROWS, PRODUCTS, Platform, decide, failure, ids, made
 
 
-def test_life(path: Path) -> None:
+def test_life(path: Platform) -> None:
     """A run is scheduled, in progress and successful; then all mapped records exist."""
     body = path.prepared()
     body["scheduleParams"]["startTime"] += 100
@@ -44,7 +44,7 @@ def test_life(path: Path) -> None:
     assert set(rows[0]["_emulator"]) == {"Product_Id", "Product_Name", "Description", "Create_Time"}
 
 
-def test_metrics_are_counted(path: Path) -> None:
+def test_metrics_are_counted(path: Platform) -> None:
     """Records, bytes and activities have the monitoring tutorial's shape."""
     flow = path.flow(path.prepared())
     path.advance(10)
@@ -67,7 +67,7 @@ def test_metrics_are_counted(path: Path) -> None:
     assert made(path.catalog("GET", "/batches", params={"dataSet": "other"}), 200) == {}
 
 
-def test_only_what_is_new(path: Path) -> None:
+def test_only_what_is_new(path: Platform) -> None:
     """Each day's run writes the records of that day, and none twice."""
     flow = path.flow(path.prepared())
     path.advance(10)
@@ -82,7 +82,7 @@ def test_only_what_is_new(path: Path) -> None:
     assert [e["windowStart"] for e in ends[1:]] == [e["windowEnd"] for e in ends[:-1]]
 
 
-def test_a_leap(path: Path) -> None:
+def test_a_leap(path: Platform) -> None:
     """A leap of the clock makes every due run; beyond two hundred, the first covers the time before."""
     body = path.prepared()
     body["scheduleParams"] = {"startTime": path.now(), "frequency": "minute", "interval": 15}
@@ -104,7 +104,7 @@ def test_new_rows_are_made_once() -> None:
     assert all(a is b for a, b in zip(first.rows, second.rows, strict=False))
 
 
-def test_no_backfill(path: Path) -> None:
+def test_no_backfill(path: Platform) -> None:
     """Without backfill, a run reads only rows from after the start."""
     body = path.prepared()
     body["scheduleParams"]["backfill"] = "false"
@@ -116,7 +116,7 @@ def test_no_backfill(path: Path) -> None:
     assert len(path.rows()) == NEW_ROWS
 
 
-def test_one_time(path: Path) -> None:
+def test_one_time(path: Platform) -> None:
     """A one-time flow has exactly one run, which reads everything."""
     flow = path.flow(path.once())
     path.emulator.advance(10)
@@ -131,7 +131,7 @@ def test_one_time(path: Path) -> None:
     ("cause", "word"),
     [("secret", "credentials"), ("table", "unknown table"), ("column", "unknown column")],
 )
-def test_failures(path: Path, cause: str, word: str) -> None:
+def test_failures(path: Platform, cause: str, word: str) -> None:
     """An error of the source fails the run with the copy's code, and writes no records."""
     body = path.prepared()
     if cause == "column":
@@ -152,7 +152,7 @@ def test_failures(path: Path, cause: str, word: str) -> None:
     assert path.rows() == []
 
 
-def test_nothing_overtakes_what_was_due(path: Path) -> None:
+def test_nothing_overtakes_what_was_due(path: Platform) -> None:
     """A run that is due before a change uses the state before the change, whichever request comes first."""
     body = path.prepared()
     flow = path.flow(body)
@@ -168,7 +168,7 @@ def test_nothing_overtakes_what_was_due(path: Path) -> None:
     assert [run["state"] for run in path.runs(flow)] == ["success", "failed"]
 
 
-def test_many_at_once(path: Path) -> None:
+def test_many_at_once(path: Platform) -> None:
     """Runs are listed by ids, states in any case, times, pages and counts."""
     body = path.prepared()
     flows = [path.flow(body) for _ in range(5)]
@@ -194,16 +194,16 @@ def test_many_at_once(path: Path) -> None:
     assert failure(path.api("GET", "/runs", params={"property": "nothing==1"})) == "1449-400"
 
 
-def test_sandboxes_apart(path: Path) -> None:
+def test_sandboxes_apart(path: Platform) -> None:
     """A run exists in its own sandbox only."""
     flow = path.flow(path.prepared())
     (run,) = path.runs(flow)
-    dev = Path(path.emulator, "dev")
+    dev = Platform(path.emulator, "dev")
     assert failure(dev.api("GET", f"/runs/{run['id']}")) == "1439-404"
     assert dev.runs(flow) == []
 
 
-def test_deleting_a_dataset(path: Path) -> None:
+def test_deleting_a_dataset(path: Platform) -> None:
     """Deleting a dataset deletes its records, and the next run fails in the second step."""
     flow = path.flow(path.prepared())
     path.advance(10)
@@ -214,11 +214,11 @@ def test_deleting_a_dataset(path: Path) -> None:
     assert made(path.catalog("GET", "/batches", params={"status": "success"}), 200) == {}
 
 
-def test_restart(tmp_path: File) -> None:
+def test_restart(tmp_path: Path) -> None:
     """After a restart entities, records, a run in progress and due times are the same."""
     arguments = ("--state", str(tmp_path / "state"))
     with Emulator(*arguments) as emulator:
-        path = Path(emulator)
+        path = Platform(emulator)
         flow = path.flow(path.prepared())
         path.advance(10)
         path.advance(DAY - 8)
@@ -226,7 +226,7 @@ def test_restart(tmp_path: File) -> None:
         before = path.get("flows", flow)
         counts, dataset = emulator.state(), path.dataset_id
     with Emulator(*arguments) as emulator:
-        path = Path(emulator)
+        path = Platform(emulator)
         path.dataset_id = dataset
         assert emulator.state() == counts
         after = path.get("flows", flow)
@@ -242,14 +242,14 @@ def test_restart(tmp_path: File) -> None:
         assert set(emulator.state().values()) == {0}
 
 
-def test_growth_outlives_a_restart(tmp_path: File) -> None:
+def test_growth_outlives_a_restart(tmp_path: Path) -> None:
     """The tables grow from the start or the last reset, not from the last restart."""
     arguments = ("--state", str(tmp_path / "state"))
     with Emulator(*arguments) as emulator:
         emulator.reset()
         emulator.advance(2 * DAY)
     with Emulator(*arguments) as emulator:
-        path = Path(emulator)
+        path = Platform(emulator)
         path.flow(path.once())
         path.advance(10)
         assert len(path.rows()) == BASE_ROWS + 2 * NEW_ROWS

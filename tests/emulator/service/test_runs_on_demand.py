@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from tests.harness.emulator import Emulator
-from tests.harness.emulator_path import (
+from tests.harness.platform import (
     BASE_ROWS,
     DAY,
     NEW_ROWS,
     PRODUCTS,
-    Path,
+    Platform,
     decide,
     failure,
     ids,
@@ -23,7 +23,7 @@ from tests.harness.emulator_path import (
 )
 
 
-def test_on_demand(path: Path) -> None:
+def test_on_demand(path: Platform) -> None:
     """Adjacent windows of a one-time flow share no record; the run's delta column becomes the flow's."""
     body = path.once()
     body["scheduleParams"]["startTime"] += 10 * DAY
@@ -46,7 +46,7 @@ def test_on_demand(path: Path) -> None:
     assert window["windowStart"] == half * 1000
 
 
-def test_a_flow_with_a_run_on_demand_can_be_changed(path: Path) -> None:
+def test_a_flow_with_a_run_on_demand_can_be_changed(path: Platform) -> None:
     """A PATCH keeps the delta column of the first run on demand, and cannot set another one."""
     body = path.once()
     flow = path.flow(body)
@@ -69,7 +69,7 @@ def test_a_flow_with_a_run_on_demand_can_be_changed(path: Path) -> None:
     assert failure(path.api("PATCH", f"/flows/{fresh}", json=[operation], headers=headers)) == "1369-400"
 
 
-def test_on_demand_later(path: Path) -> None:
+def test_on_demand_later(path: Platform) -> None:
     """A run waits for its start time."""
     body = path.once()
     body["scheduleParams"]["startTime"] += 10 * DAY
@@ -94,7 +94,7 @@ def test_on_demand_later(path: Path) -> None:
         ({"deltaColumn": "Create_Time"}, "1383-400"),
     ],
 )
-def test_on_demand_refusals(path: Path, change: dict[str, Any], expected: str) -> None:
+def test_on_demand_refusals(path: Platform, change: dict[str, Any], expected: str) -> None:
     """A run on demand needs each of its parameters."""
     flow = path.flow(path.once())
     path.advance(10)
@@ -102,7 +102,7 @@ def test_on_demand_refusals(path: Path, change: dict[str, Any], expected: str) -
     assert len(path.runs(flow)) == 1
 
 
-def test_on_demand_of_which_flow(path: Path) -> None:
+def test_on_demand_of_which_flow(path: Platform) -> None:
     """The flow must be one-time, enabled and existing."""
     body = path.once()
     flow = path.flow(body)
@@ -126,13 +126,13 @@ def test_on_demand_of_which_flow(path: Path) -> None:
 def test_reply_of_a_run(reply: str, names: set[str]) -> None:
     """`--run-reply` selects the on-demand tutorial's reply or the OpenAPI's."""
     with Emulator("--run-reply", reply) as emulator:
-        path = Path(emulator)
+        path = Platform(emulator)
         body = path.once()
         body["scheduleParams"]["startTime"] += 1000
         assert set(made(on_demand(path, path.flow(body)))) == names
 
 
-def test_again(path: Path) -> None:
+def test_again(path: Platform) -> None:
     """A retry is a new run over the window of the failed one, which stays."""
     flow = path.flow(path.prepared())
     path.advance(10)
@@ -153,7 +153,7 @@ def test_again(path: Path) -> None:
     assert path.emulator.state()["runs"] == 5
 
 
-def test_again_refusals(path: Path) -> None:
+def test_again_refusals(path: Platform) -> None:
     """Only failed or empty runs of an enabled flow can be retried."""
     flow = path.flow(path.prepared())
     path.advance(10)

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import requests
 
-from tests.harness.documented import Row, rows, sources
-from tests.harness.emulator_path import Path, failure, made, replaced, spec
+from tests.harness.documented_sources import Row, rows, sources
+from tests.harness.platform import Platform, failure, made, replaced, spec
 
 HTTP = next(row for row in rows() if row.source["name"] == "HTTP API (streaming)")
 LAVA = "232dfabe-27aa-41c0-a7cf-9961661dc68b"
@@ -18,13 +18,13 @@ GENERIC = "e77fde5a-22a8-11ed-861d-0242ac120002"
 COLUMNS = {"name": {"type": "string"}, "age": {"type": "integer"}}
 
 
-def base(path: Path, row: Row = HTTP, **params: Any) -> dict[str, Any]:
+def base(path: Platform, row: Row = HTTP, **params: Any) -> dict[str, Any]:
     """Return a new base connection, as GET shows it."""
     made_id = made(path.api("POST", "/connections", json=row.body(**params)))["id"]
     return path.get("connections", made_id)
 
 
-def source(path: Path, spec_id: str, base_id: str | None = None, **body: Any) -> str:
+def source(path: Platform, spec_id: str, base_id: str | None = None, **body: Any) -> str:
     """Create a source connection; the tutorials of streams omit `data`."""
     sent = {"name": "Stream", "connectionSpec": spec(spec_id), **body}
     if base_id:
@@ -37,12 +37,12 @@ def post(url: str, message: Any, **options: Any) -> requests.Response:
     return requests.post(url, json=message, timeout=30, **options)
 
 
-def endpoint_of(path: Path, flow: str) -> str:
+def endpoint_of(path: Platform, flow: str) -> str:
     """Return the streaming endpoint that a dataflow shows."""
     return str(path.get("flows", flow)["options"]["inletUrl"])
 
 
-def test_endpoint_of_a_connection(path: Path) -> None:
+def test_endpoint_of_a_connection(path: Platform) -> None:
     """The endpoint is among the visible parameters, and stays the same when these change."""
     item = base(path, dataType="raw")
     params = item["auth"]["params"]
@@ -60,7 +60,7 @@ def test_endpoint_of_a_connection(path: Path) -> None:
     assert base(path)["auth"]["params"]["inletId"] != params["inletId"]
 
 
-def test_raw_rows(path: Path) -> None:
+def test_raw_rows(path: Platform) -> None:
     """A message is mapped into the dataset at once; a header or the query can name its dataflow."""
     item = base(path, dataType="raw")
     url = item["auth"]["params"]["inletUrl"]
@@ -81,7 +81,7 @@ def test_raw_rows(path: Path) -> None:
     assert path.runs(flow) == []
 
 
-def test_a_row_that_does_not_fit(path: Path) -> None:
+def test_a_row_that_does_not_fit(path: Platform) -> None:
     """A record that does not fit gets 200; its batch has failed."""
     item = base(path, dataType="raw")
     path.flow(path.joined(source(path, HTTP.source["id"], item["id"]), MAPPED, COLUMNS))
@@ -91,7 +91,7 @@ def test_a_row_that_does_not_fit(path: Path) -> None:
     assert (batch["status"], batch["failedRecordCount"]) == ("failed", 1)
 
 
-def test_xdm_rows(path: Path) -> None:
+def test_xdm_rows(path: Platform) -> None:
     """An XDM message is written unchanged into the dataset of its header, or of the dataflow."""
     item = base(path, dataType="xdm")
     url = item["auth"]["params"]["inletUrl"]
@@ -107,7 +107,7 @@ def test_xdm_rows(path: Path) -> None:
     assert refused.json()["report"]["message"].endswith("Message has unknown xdm format")
 
 
-def test_authentication(path: Path) -> None:
+def test_authentication(path: Platform) -> None:
     """A token is needed only if `authenticationRequired` is set; no other header is needed."""
     item = base(path, dataType="raw", authenticationRequired=True)
     url = item["auth"]["params"]["inletUrl"]
@@ -120,7 +120,7 @@ def test_authentication(path: Path) -> None:
     assert len(path.rows()) == 1
 
 
-def test_refused_messages(path: Path) -> None:
+def test_refused_messages(path: Platform) -> None:
     """An invalid message gets 400 with the endpoint's id and writes nothing; an unknown endpoint gets 404."""
     item = base(path, dataType="raw")
     url = item["auth"]["params"]["inletUrl"]
@@ -143,7 +143,7 @@ def test_refused_messages(path: Path) -> None:
     assert post(url + "0", {"name": "Ada"}).status_code == 404
 
 
-def test_webhooks(path: Path) -> None:
+def test_webhooks(path: Platform) -> None:
     """LAVA has no base connection: the dataflow has the streaming endpoint."""
     source_id = source(path, LAVA, data={"format": "json"})
     body = path.joined(source_id, GENERIC, COLUMNS, options={"errorDiagnosticsEnabled": True})
@@ -160,7 +160,7 @@ def test_webhooks(path: Path) -> None:
     assert failure(response) == "1100-400"
 
 
-def test_a_draft_of_a_webhook(path: Path) -> None:
+def test_a_draft_of_a_webhook(path: Platform) -> None:
     """A draft without a source gets its streaming endpoint when it is published."""
     draft = made(
         path.api("POST", "/flows", json={"name": "x", "flowSpec": spec(GENERIC)}, params={"mode": "draft"})
@@ -178,7 +178,7 @@ def test_a_draft_of_a_webhook(path: Path) -> None:
 
 
 @pytest.mark.parametrize("row", STREAMS, ids=str)
-def test_dataflows(path: Path, row: Row) -> None:
+def test_dataflows(path: Platform, row: Row) -> None:
     """Each streaming source has a dataflow of its own flow spec; runs on demand are refused."""
     item = base(path, row)
     specs = made(path.api("GET", "/flowSpecs"), 200)["items"]
@@ -196,14 +196,14 @@ def test_dataflows(path: Path, row: Row) -> None:
         assert failure(response) == "1386-400"
 
 
-def test_no_schedule(path: Path) -> None:
+def test_no_schedule(path: Platform) -> None:
     """A streaming dataflow cannot have a schedule."""
     body = path.joined(source(path, LAVA), GENERIC, COLUMNS)
     schedule = {"startTime": path.now(), "frequency": "once"}
     assert failure(path.api("POST", "/flows", json={**body, "scheduleParams": schedule})) == "1100-400"
 
 
-def test_a_target_without_schema(path: Path) -> None:
+def test_a_target_without_schema(path: Platform) -> None:
     """A target connection can have a format instead of a schema, which is then the dataset's."""
     body = path.joined(source(path, LAVA), GENERIC, COLUMNS)
     target = {
@@ -217,7 +217,7 @@ def test_a_target_without_schema(path: Path) -> None:
     assert len(path.rows()) == 1
 
 
-def test_explore(path: Path) -> None:
+def test_explore(path: Platform) -> None:
     """Its tables have columns; only the Snowflake streaming tutorial prints an envelope."""
     for row in STREAMS:
         url = f"/connections/{base(path, row)['id']}/explore"
@@ -227,7 +227,7 @@ def test_explore(path: Path) -> None:
         assert made(path.api("GET", url, params=query), 200)["schema"]["columns"]
 
 
-def test_every_source_has_a_flow_spec(path: Path) -> None:
+def test_every_source_has_a_flow_spec(path: Platform) -> None:
     """Every source is in a flow spec."""
     specs = made(path.api("GET", "/flowSpecs"), 200)["items"]
     for entry in sources():

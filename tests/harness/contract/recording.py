@@ -11,11 +11,11 @@ import requests
 from tests.harness.connections import MakeHook
 from tests.harness.contract import openapi
 from tests.harness.emulator import Emulator
-from tests.harness.emulator_path import Path
 from tests.harness.operators import context
+from tests.harness.platform import Platform
 
 
-class CheckedPath(Path):
+class CheckedPath(Platform):
     """Check every exchange as it is made, those of the helpers too."""
 
     def __init__(self, emulator: Emulator) -> None:

@@ -12,8 +12,8 @@ from airflow_provider_aep.hooks.data_prep import DataPrepHook
 from airflow_provider_aep.hooks.flow_service import FlowServiceHook
 from airflow_provider_aep.hooks.schema_registry import SchemaRegistryHook
 from tests.harness.emulator import PAYPAL_AUTH, PAYPAL_ID, PAYPAL_SECRET, PAYPAL_SPEC
-from tests.harness.emulator_path import PROFILE
 from tests.harness.faults.world import OFF, Try, World
+from tests.harness.platform import PROFILE
 
 DESCRIBED = [{"op": "add", "path": "/description", "value": "New"}]
 PARAMS = {"host": "api.sandbox.paypal.com", "clientId": PAYPAL_ID, "clientSecret": PAYPAL_SECRET}

@@ -6,9 +6,9 @@ from functools import partial
 
 from airflow_provider_aep.operators import connections, dataflows, explore
 from airflow_provider_aep.sensors.flow_runs import FlowRunSensor
-from tests.harness.emulator_path import PRODUCTS
 from tests.harness.faults import tasks
 from tests.harness.faults.operation import ONE, Operation
+from tests.harness.platform import PRODUCTS
 
 recipe = partial(Operation, rule="create")
 update = partial(Operation, rule="update")

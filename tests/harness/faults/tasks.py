@@ -9,8 +9,8 @@ from typing import Any
 from airflow_provider_aep.flow_runs.spec import WaitSpec
 from airflow_provider_aep.operators import connections, dataflows
 from airflow_provider_aep.sensors.flow_runs import FlowRunSensor
-from tests.harness.emulator_path import COLUMNS, PRODUCTS
 from tests.harness.faults.world import AS_COLUMNS, OFF, ON, Count, Try, World
+from tests.harness.platform import COLUMNS, PRODUCTS
 
 DAILY = {"frequency": "day", "interval": 1}
 MORE = [*AS_COLUMNS, {"name": "Price", "type": "decimal"}]

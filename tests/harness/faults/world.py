@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.harness.emulator import Emulator
-from tests.harness.emulator_path import COLUMNS, PLAIN, Path, made, spec, target_body
 from tests.harness.operators import Store, context
+from tests.harness.platform import COLUMNS, PLAIN, Platform, made, spec, target_body
 
 Count = Callable[[], int]
 ON = ("enabled", "enabling", "initializing")
@@ -29,7 +29,7 @@ class Try:
     done: Count
 
 
-class World(Path):
+class World(Platform):
     """One emulator's `prod`; each thing has a name of its own."""
 
     def __init__(self, emulator: Emulator) -> None:

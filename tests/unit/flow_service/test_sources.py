@@ -12,9 +12,9 @@ from airflow_provider_aep.flow_service import connection_specs, sources
 from airflow_provider_aep.flow_service.errors import AepConfigError
 from airflow_provider_aep.flow_service.sources import AuthSpec, Source, catalogue, find_source
 from scripts import source_catalogue
-from tests.harness import documented
+from tests.harness import documented_sources as documented
 from tests.harness.emulator import PAYPAL_AUTH, PAYPAL_SPEC
-from tests.harness.natural import NATURAL
+from tests.harness.source_catalogue import NATIVE
 
 TABLE = documented.table()
 SECRET = """accessKey accessToken clientSecret connectionString credentials developerToken jwtToken passPhrase
@@ -34,8 +34,8 @@ RETIRED = {"salesforce-marketing-cloud", "oracle-eloqua"}
 def test_every_documented_row_exists() -> None:
     """78 pairs of source and authentication type, and two sources without authentication."""
     everything = catalogue().values()
-    assert {(one.key, auth.name) for one in everything for auth in one.auth} == set(NATURAL)
-    assert len(NATURAL) == 76
+    assert {(one.key, auth.name) for one in everything for auth in one.auth} == set(NATIVE)
+    assert len(NATIVE) == 76
     assert sorted(one.title for one in everything if not one.auth) == ["Data Landing Zone", "LAVA"]
     assert len({one.connection_spec_id for one in everything}) == 65
 

@@ -18,10 +18,17 @@ from airflow_provider_aep.hooks.credential_map import BY_SOURCE, connection_type
 from airflow_provider_aep.hooks.credentials import read_credentials
 from airflow_provider_aep.hooks.scrub import Secrets
 from tests.harness.connections import MakeHook, SetConnection
-from tests.harness.natural import GOOGLE_USER, NATURAL, PEM, SECRET, USER, Natural
+from tests.harness.source_catalogue import NATIVE, SECRET, USER, NativeConnection
 
 ROWS = [(source, auth) for source in catalogue().values() for auth in source.auth]
 IDS = [f"{source.key}, {auth.name}".replace(" ", "_") for source, auth in ROWS]
+PEM = "-----BEGIN RSA PRIVATE KEY-----\nKanaryPem\n-----END RSA PRIVATE KEY-----"
+GOOGLE_USER = {
+    "client_id": "gid",
+    "client_secret": "KanaryGoogleSecret",
+    "refresh_token": "KanaryGoogleToken",
+    "type": "authorized_user",
+}
 TWINS = {"shopify"}
 """Both authentication types need the same parameters, so only `auth_spec` can select one."""
 
@@ -71,17 +78,17 @@ def test_a_generic_connection_works_as_it_is(
 
 
 @pytest.mark.parametrize(
-    ("row", "natural"), NATURAL.items(), ids=[f"{a}, {b}".replace(" ", "_") for a, b in NATURAL]
+    ("row", "native"), NATIVE.items(), ids=[f"{a}, {b}".replace(" ", "_") for a, b in NATIVE]
 )
-def test_a_connection_of_the_natural_type_works(
-    select: Select, row: tuple[str, str], natural: Natural
+def test_a_connection_of_the_native_type_works(
+    select: Select, row: tuple[str, str], native: NativeConnection
 ) -> None:
     """The connection that Airflow's own operators use works here, too."""
     key, auth_name = row
-    connection = natural.connection
-    selected = select(key, connection, chosen_type(key, auth_name), auth_params=natural.auth_params)
-    assert (selected.spec_name, selected.params) == (auth_name, natural.params)
-    assert natural.conn_type in connection_types(key)
+    connection = native.connection
+    selected = select(key, connection, chosen_type(key, auth_name), auth_params=native.auth_params)
+    assert (selected.spec_name, selected.params) == (auth_name, native.params)
+    assert native.connection["conn_type"] in connection_types(key)
 
 
 @pytest.mark.parametrize(("source", "auth"), ROWS, ids=IDS)
@@ -224,18 +231,18 @@ def test_credentials_of_another_kind_are_not_sent(
 
 
 @pytest.mark.parametrize(
-    ("row", "natural"), NATURAL.items(), ids=[f"{a}, {b}".replace(" ", "_") for a, b in NATURAL]
+    ("row", "native"), NATIVE.items(), ids=[f"{a}, {b}".replace(" ", "_") for a, b in NATIVE]
 )
-def test_each_field_is_used_or_named(select: Select, row: tuple[str, str], natural: Natural) -> None:
+def test_each_field_is_used_or_named(select: Select, row: tuple[str, str], native: NativeConnection) -> None:
     """For every connection type, no field is dropped silently, and no value is shown."""
     key, auth_name = row
-    scheme = "https" if natural.conn_type == "http" else "schemaQ9"
+    scheme = "https" if native.connection["conn_type"] == "http" else "schemaQ9"
     filled = {"login": USER, "password": SECRET, "host": "hostQ9.example.com", "port": 4711, "schema": scheme}
-    connection = natural.connection
+    connection = dict(native.connection)
     for name, value in filled.items():
         connection[name] = connection.get(name) or value
     connection["extra"] = {**connection["extra"], "stray": "strayQ9", "nested": {"a": "strayQ9"}}
-    selected = select(key, connection, auth_name, auth_params=natural.auth_params)
+    selected = select(key, connection, auth_name, auth_params=native.auth_params)
     sent, named = repr(selected.params), "; ".join(selected.unused)
     for name in filled:
         first = str(connection[name]).removeprefix("https://").partition(".")[0].partition("/")[0]

@@ -12,8 +12,9 @@ import pytest
 
 from airflow_provider_aep.flow_service.errors import AepConfigError
 from airflow_provider_aep.hooks.connection import read_settings
-from tests.harness.connections import MakeHook, SetConnection, all_of
+from tests.harness.connections import MakeHook, SetConnection
 from tests.harness.emulator import CLIENT_ID, ORG_ID
+from tests.harness.secret_search import all_of
 
 CANARY = "c4nary-s3cret"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from scripts import emulator_sources
-from tests.harness import documented
+from tests.harness import documented_sources as documented
 
 TABLE = documented.table()
 

@@ -7,13 +7,12 @@ from typing import Any
 
 import requests
 
-from tests.harness.emulator import PAYPAL_SPEC, Api, Emulator
+from tests.harness.emulator import PAYPAL_SPEC, PRODUCTS, Api, Emulator, source_body
 
 FOUNDATION = "/data/foundation"
 PROFILE = "https://ns.adobe.com/xdm/context/profile"
 LAKE = "c604ff05-7f1a-43c0-8e18-33bf874cb11c"
 CRM = "14518937-270c-4525-bdec-c2ba7cce3860"
-PRODUCTS = "PayPal.Catalog_Products"
 SHORT = {"Accept": "application/vnd.adobe.xed-id+json"}
 PLAIN = {"Accept": "application/vnd.adobe.xed+json;version=1"}
 FULL = {"Accept": "application/vnd.adobe.xed-full+json; version=1"}
@@ -28,7 +27,7 @@ COLUMNS = {
 }
 
 
-class Path:
+class Platform:
     """Call the services of one sandbox, and create the entities from a connection to a dataset."""
 
     def __init__(self, emulator: Emulator, sandbox: str = "prod") -> None:
@@ -95,13 +94,7 @@ class Path:
 
     def source(self, base: str, table: str = PRODUCTS, **params: Any) -> str:
         """Create a source connection; return its id."""
-        body = {
-            "name": f"{table} source",
-            "baseConnectionId": base,
-            "data": {"format": "tabular"},
-            "params": {"tableName": table, **params},
-            "connectionSpec": spec(),
-        }
+        body = source_body(base, f"{table} source", table, **params)
         return str(made(self.api("POST", "/sourceConnections", json=body))["id"])
 
     def target(self, schema: str, dataset: str) -> str:
@@ -208,22 +201,22 @@ def spec(spec_id: str = PAYPAL_SPEC) -> dict[str, str]:
     return {"id": spec_id, "version": "1.0"}
 
 
-def on_demand(path: Path, flow: str, **params: Any) -> requests.Response:
+def on_demand(platform: Platform, flow: str, **params: Any) -> requests.Response:
     """POST a run on demand, by default for all time; a parameter of None is left out."""
-    window = {"startTime": path.now(), "windowStartTime": 0, "windowEndTime": path.now()}
+    window = {"startTime": platform.now(), "windowStartTime": 0, "windowEndTime": platform.now()}
     params = {**window, "deltaColumn": {"name": "Create_Time"}, **params}
     given = {name: value for name, value in params.items() if value is not None}
-    return path.api("POST", "/runs", json={"flowId": flow, "params": given})
+    return platform.api("POST", "/runs", json={"flowId": flow, "params": given})
 
 
-def retrigger(path: Path, run: str, op: str = "re-trigger") -> requests.Response:
+def retrigger(platform: Platform, run: str, op: str = "re-trigger") -> requests.Response:
     """POST to the run's `/action`."""
-    return path.api("POST", f"/runs/{run}/action", params={"op": op})
+    return platform.api("POST", f"/runs/{run}/action", params={"op": op})
 
 
-def decide(path: Path, run: str, **decision: Any) -> dict[str, Any]:
+def decide(platform: Platform, run: str, **decision: Any) -> dict[str, Any]:
     """Decide how a run ends; return the run."""
-    return dict(path.emulator.control("POST", f"runs/{run}", decision))
+    return dict(platform.emulator.control("POST", f"runs/{run}", decision))
 
 
 def ids(rows: list[dict[str, Any]]) -> list[str]:

@@ -1,9 +1,9 @@
 """Starts the emulator with canaries as its secrets, tokens included, and notes what it is sent.
 
-Its own accounts are published, so they are no secrets. `EMULATOR_CANARIES` says in JSON what stands in their
-place, and names a file for targets and headers of all requests as they came: the emulator's own log is
-redacted, and would hide a client that puts a secret into a URL. Imports nothing of the tests: it runs where
-the emulator is installed.
+Its published accounts are not secret, so `EMULATOR_CANARIES` (JSON) replaces them. It also names a file for
+targets and headers of all requests as they came: the emulator's own log is redacted, and would hide a
+client that puts a secret into a URL. This file imports nothing of the tests: it runs where only the
+emulator is installed.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-sys.path[0] = ""  # as with `-m`: what stands beside this file is not to be found
+sys.path[0] = ""  # as with `-m`: the files next to this one must not be importable
 
 
 def main(canaries: dict[str, str]) -> int:
-    """As `python -m airflow_provider_aep.emulator`."""
+    """Run as `python -m airflow_provider_aep.emulator` does."""
     from airflow_provider_aep.emulator import settings
 
-    # KNOWN_SECRETS stays: a canary must be redacted for where it stands, not for being known.
+    # KNOWN_SECRETS stays: a canary must be redacted for its place in a request, not for being known.
     for name in ("CLIENT_SECRET", "PAYPAL_ID", "PAYPAL_SECRET"):
         setattr(settings, name, canaries[name])
 

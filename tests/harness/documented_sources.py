@@ -1,4 +1,4 @@
-"""The documented sources as the emulator's data has them, for tests that go through them all."""
+"""The documented sources as the emulator's data has them."""
 
 from __future__ import annotations
 
@@ -11,12 +11,17 @@ from typing import Any
 
 from tests.harness import canary
 from tests.harness.emulator import PAYPAL_ID, PAYPAL_SECRET
+from tests.harness.platform import Platform, made
 
 DATA = files("airflow_provider_aep") / "emulator" / "data" / "sources.json"
 NUMBERS = {"port": "22", "maxConcurrentConnections": "4"}
 SECRET = ("secret", "pass", "token", "connectionstring", "sas", "key", "credentials")
 NO_SECRET = ("accessTokenUrl", "tokenEndpoint", "accessKeyId", "sasKeyName")
 FLAGS = ("disableChunking", "enableSsl", "authenticationRequired", "includeDeletedObjects")
+
+DAILY = {"frequency": "day", "interval": 1}
+LANDING_ZONE, LAVA = "26f526f2-58f4-4712-961d-e41bf1ccc0e8", "232dfabe-27aa-41c0-a7cf-9961661dc68b"
+COLUMNS = [{"name": "name", "type": "string"}, {"name": "age", "type": "integer"}]
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,16 @@ def table() -> list[dict[str, Any]] | None:
     """The table that the data is made from; it is no part of this repository, AEP_SOURCE_SPECS names it."""
     path = os.environ.get("AEP_SOURCE_SPECS")
     return json.loads(Path(path).read_text("utf-8")) if path else None
+
+
+def row_of(name: str) -> Row:
+    """Return the first authentication type of the source of that name."""
+    return next(row for row in rows() if row.source["name"] == name)
+
+
+def base_of(platform: Platform, name: str, **params: str) -> str:
+    """Create a base connection to a source as its tutorial does, and return its id."""
+    return str(made(platform.api("POST", "/connections", json=row_of(name).body(**params)))["id"])
 
 
 def _value(source: str, name: str) -> Any:
