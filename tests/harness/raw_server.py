@@ -124,7 +124,7 @@ def endless(head: bytes, block: bytes) -> Callable[[Peer], None]:
 
 
 class RawServer:
-    """`with RawServer(reply(200, {...})) as server: ...`; `requests` has all but the token requests: `tokens`."""
+    """`with RawServer(reply(200, {...})) as server: ...`. `tokens` has its token requests, `requests` the others."""
 
     def __init__(
         self, *replies: Reply, tls: ssl.SSLContext | None = None, token: Reply | None = None
