@@ -124,7 +124,7 @@ def endless(head: bytes, block: bytes) -> Callable[[Peer], None]:
 
 
 class RawServer:
-    """`with RawServer(reply(200, {...})) as server: ...`. `tokens` has its token requests, `requests` the others."""
+    """Serve `RawServer(reply(200, {...}))`. `tokens` has its token requests, `requests` the other requests."""
 
     def __init__(
         self, *replies: Reply, tls: ssl.SSLContext | None = None, token: Reply | None = None
