@@ -84,11 +84,11 @@ class AsyncFlowService:
         return self._secrets.scrub(text)
 
     async def sign_in(self) -> None:
-        """Fetch a token if none is in hand. An error of IMS then is not the error of a single read.
+        """Fetch a token unless the process has one. An error of IMS then is not the error of a single read.
 
         :raises AepError: IMS refuses the credential or cannot be reached
         """
-        await self.carry_out(request_flow.token_in_hand(self._caller))
+        await self.carry_out(request_flow.access_token(self._caller))
 
     async def call(self, call: Call) -> Any:
         """Carry out a call and return its JSON, None if the reply has no content.

@@ -114,7 +114,7 @@ Step = Request | Sleep | Mask | FetchToken | FindConnection
 
 @dataclass(frozen=True)
 class Caller:
-    """Who sends: a connection, a sandbox, and how often one request may be sent.
+    """The sender of requests: a connection, a sandbox, and how often one request may be sent.
 
     :param scrub: replaces the known secrets in a text
     :param permissions: the permissions that the error of a 403 advises
@@ -162,10 +162,10 @@ class Caller:
 def read_connection(conn_id: str) -> Flow[Settings]:
     """Read and check the Airflow connection to AEP.
 
-    :raises AepConfigError: the connection is missing, or names the setting that is invalid
+    :raises AepConfigError: the connection is missing, or a setting is invalid
     """
     connection = yield FindConnection(conn_id)
-    yield Mask(connection.password)  # before the settings are read: an error may repeat one
+    yield Mask(connection.password)  # before an error of the settings can show it
     settings = read_settings(connection)
     yield Mask(settings.client_secret)
     return settings
@@ -206,7 +206,7 @@ def send(
     settings = caller.settings
     repeats = _Repeats(caller, method, words)
     while True:
-        token = yield from token_in_hand(caller)
+        token = yield from access_token(caller)
         own_headers = request_headers(headers, settings, caller.sandbox, token)
         if body is not None:
             own_headers["content-type"] = "application/json"
@@ -233,8 +233,8 @@ def send(
     raise failure
 
 
-def token_in_hand(caller: Caller) -> Flow[str]:
-    """Return the process's access token for this credential, or fetch one.
+def access_token(caller: Caller) -> Flow[str]:
+    """Return the process's access token for this credential, fetched if it is missing or due for renewal.
 
     :raises AepError: IMS refuses the credential or cannot be reached
     """

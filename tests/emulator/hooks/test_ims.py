@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from airflow_provider_aep.flow_service.errors import AepReplyError
 from airflow_provider_aep.hooks.connection import Settings
 from airflow_provider_aep.hooks.ims import TOKENS, Token, _Cache, cache_key, read_token
-from airflow_provider_aep.hooks.request_flow import Caller, Reply, Request, token_in_hand
+from airflow_provider_aep.hooks.request_flow import Caller, Reply, Request, access_token
 from airflow_provider_aep.hooks.session import AepSession
 from airflow_provider_aep.hooks.transport import Transport
 from tests.harness import raw_server as raw
@@ -189,7 +189,7 @@ class _Ims:
 
     def token(self, client_id: str = "id") -> str:
         caller = Caller("aep_default", replace(SETTINGS, client_id=client_id), "prod", str)
-        return self._session.carry_out(token_in_hand(caller))
+        return self._session.carry_out(access_token(caller))
 
 
 @pytest.mark.usefixtures("set_connection")

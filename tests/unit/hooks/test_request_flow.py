@@ -196,7 +196,7 @@ def test_a_token_request_is_repeated_as_a_get_is() -> None:
 def test_a_token_that_another_flow_has_fetched_is_taken() -> None:
     """While this one waited for its turn."""
     ims.TOKENS.clear()
-    flow = request_flow.token_in_hand(caller())
+    flow = request_flow.access_token(caller())
     step = next(flow)
     assert isinstance(step, FetchToken)
     ims.TOKENS.put(step.key, ims.Token("theirs", 1e12))
