@@ -15,6 +15,7 @@ import time
 from dataclasses import dataclass, field
 from functools import partial
 from http.client import HTTPResponse
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import requests
@@ -194,7 +195,7 @@ class _Session(requests.Session):
 
 
 def new_session(verify: str | None) -> requests.Session:
-    """Return a session that checks certificates by the CA bundle, and reads no ``.netrc``.
+    """Return a session that checks certificates by the CA bundle, reads no ``.netrc`` and keeps no cookie.
 
     ``trust_env`` is off: ``requests`` would replace the token by a ``.netrc`` entry for the host. So
     :class:`Transport` reads proxies and CA bundle from the environment itself.
@@ -202,6 +203,7 @@ def new_session(verify: str | None) -> requests.Session:
     session = _Session()
     session.trust_env = False
     session.verify = bundle(verify)
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     for scheme in ("http://", "https://"):
         session.mount(scheme, _Adapter())
     return session

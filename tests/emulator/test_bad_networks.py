@@ -244,13 +244,14 @@ def test_netrc_never_replaces_the_token(
         assert "authorization" not in server.tokens[0].headers
 
 
-def test_cookies_are_not_sent_back(make_hook: MakeHook) -> None:
+def test_cookies_are_neither_kept_nor_sent_back(make_hook: MakeHook) -> None:
     """A session cookie would tie our calls to one of Adobe's nodes, or to another credential."""
     with RawServer(reply(200, {"items": []}, set_cookie="who=me; Path=/")) as server:
         hook = make_hook(server.url)
         hook.list_connections()
         hook.list_connections()
         assert [one.headers.get("cookie") for one in server.requests] == [None, None]
+        assert list(hook.get_conn().cookies) == []
 
 
 def test_a_hook_keeps_one_tcp_connection(make_hook: MakeHook) -> None:
