@@ -23,7 +23,7 @@ from airflow_provider_aep.operators._services import read_entity
 from tests.harness import canary
 from tests.harness.connections import MakeHook
 from tests.harness.models.replies import ID, SCHEMA, replies
-from tests.harness.raw_server import Peer, RawServer, reply
+from tests.harness.raw_server import TOKEN, Peer, RawServer, reply
 
 READERS: dict[str, Callable[[Any], Any]] = {
     "connections": lambda hook: hook.list_connections(),
@@ -57,7 +57,7 @@ READERS: dict[str, Callable[[Any], Any]] = {
     "a mapping set": lambda hook: hook.to(DataPrepHook).get_mapping_set(ID),
 }
 TO_IMS = (canary.AEP_SECRET,)
-TO_PLATFORM = (canary.AEP_SECRET, canary.TOKEN)
+TO_PLATFORM = (canary.AEP_SECRET, TOKEN)
 
 
 def and_close(data: bytes) -> Callable[[Peer], None]:
