@@ -43,9 +43,9 @@ TESTS = (
     "tests/unit",
     "tests/emulator",
     "tests/e2e/test_imports.py",
-    "tests/e2e/test_real_cancels.py",
+    "tests/nightly/test_real_cancels.py",
 )
-"""Of tests/e2e, only the tests whose result depends on Airflow's version."""
+"""Of the tests with a real Airflow or a new process, only those whose result depends on Airflow's version."""
 CALLERS_SETTINGS = ("AIRFLOW_", "_AIRFLOW_", "PYTHONPATH", "PYTHONHOME")
 
 
@@ -79,11 +79,9 @@ def run_tests(session: nox.Session, *options: str) -> None:
     session.run("uv", "pip", "check")
     session.run("uv", "pip", "list")
     session.chdir(TREE)
-    parallel = ("-n", "3", "--dist", "loadfile")
+    selection = ("-m", "not nightly or matrix", "-n", "3", "--dist", "loadfile")
     caller = {name: None for name in os.environ if name.startswith(CALLERS_SETTINGS)}
-    session.run(
-        "python", "-m", "pytest", "-m", "not nightly", *parallel, *(session.posargs or TESTS), env=caller
-    )
+    session.run("python", "-m", "pytest", *selection, *(session.posargs or TESTS), env=caller)
 
 
 @cache

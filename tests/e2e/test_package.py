@@ -1,4 +1,4 @@
-"""What is published: built from the checkout, looked into, and used from where it is installed."""
+"""What is published: built from the checkout, inspected, and used from where it is installed."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ print(json.dumps({"file": airflow_provider_aep.__file__, "version": found.versio
 """
 
 pytestmark = pytest.mark.skipif(
-    not (ROOT / PACKAGE).is_dir(), reason="the package stands elsewhere, installed: there is nothing to build"
+    not (ROOT / PACKAGE).is_dir(), reason="the package is installed elsewhere: there is nothing to build"
 )
 
 
@@ -79,7 +79,7 @@ def build(source: Path, target: str, directory: Path) -> None:
 
 
 def files_of(folder: str) -> set[str]:
-    """What stands in a folder of the checkout, but for what Python left there."""
+    """Return the files in a folder of the checkout, except what Python left there."""
     found = (path for path in (ROOT / folder).rglob("*") if path.is_file())
     return {str(path.relative_to(ROOT)) for path in found if "__pycache__" not in path.parts}
 
@@ -129,7 +129,7 @@ def install(wheel: Path, directory: Path) -> Path:
     """The interpreter of a new environment with the wheel, which finds the dependencies where this one does.
 
     A wheel of pure Python is installed by unpacking it. The checkout that this environment has as editable is
-    not found: it stands in a `.pth` file, and Python does not read those of a folder named by another.
+    not found: it is in a `.pth` file, and Python does not read those of a folder named by another.
     """
     venv.create(directory, with_pip=False, symlinks=True)
     [site] = (directory / "lib").glob("python*/site-packages")

@@ -13,8 +13,8 @@ import pytest
 
 from scripts.local_airflow import LocalAirflow
 from tests.harness import canary
-from tests.harness.airflow_processes import tasks_talking_to
 from tests.harness.emulator import CLIENT_ID, ORG_ID
+from tests.harness.real_airflow import tasks_talking_to
 from tests.harness.wiretap import PUBLISHED, Wiretap
 from tests.harness.workers import wait_until
 
@@ -76,7 +76,7 @@ class Installation:
         items = self.airflow.emulator("requests")["items"]
         return [r for r in items if (r["method"], r["path"][-12:]) == ("POST", "/connections")]
 
-    def standing(self) -> int:
+    def existing(self) -> int:
         """How many connections stand."""
         return int(self.airflow.emulator("state")["connections"])
 
@@ -115,10 +115,10 @@ def test_killed_twice_and_cleared(real: Installation) -> None:
     for number, stand in ((1, 0), (2, 1)):
         wait_until(lambda number=number: len(real.posts()) == number, f"POST {number}", LONG)  # type: ignore[misc]
         assert real.posts()[-1]["status"] is None
-        assert real.standing() == stand
+        assert real.existing() == stand
         real.kill_task()
     assert real.finish(DAG, run_id) == "success"
-    assert real.standing() == 1
+    assert real.existing() == 1
     made = real.api.xcom(DAG, run_id, TASK)
     assert real.task(DAG, run_id)["try_number"] == 3
     assert made in (real.link(DAG, run_id) or "")
@@ -128,7 +128,7 @@ def test_killed_twice_and_cleared(real: Installation) -> None:
     wait_until(lambda: real.task(DAG, run_id)["try_number"] == 4, "the cleared task", LONG)
     assert real.finish(DAG, run_id) == "success"
     assert real.api.xcom(DAG, run_id, TASK) == made
-    assert real.standing() == 1
+    assert real.existing() == 1
     assert len(real.posts()) == 2
 
 
@@ -179,5 +179,5 @@ def echo_run(real: Installation) -> str:
     real.airflow.emulator("faults", "POST", fault)
     run_id = real.run(DAG, name="Refused", aep_conn_id="aep_canary", paypal_conn_id="paypal_canary")
     assert real.finish(DAG, run_id) == "failed"
-    assert real.task(DAG, run_id)["try_number"] == 1, "a retry cannot help, so there is none"
+    assert real.task(DAG, run_id)["try_number"] == 1, "a retry cannot help"
     return run_id

@@ -13,10 +13,9 @@ import pytest
 
 from scripts.local_airflow import LocalAirflow
 from tests.harness import canary
-from tests.harness.airflow_database import select
-from tests.harness.airflow_processes import kill_triggerer, start_triggerer, tasks_talking_to
 from tests.harness.emulator import CLIENT_ID, ORG_ID
 from tests.harness.figures import KeepFigure
+from tests.harness.real_airflow import kill_triggerer, select, start_triggerer, tasks_talking_to
 from tests.harness.source import source_rows
 from tests.harness.wiretap import PUBLISHED, Wiretap
 from tests.harness.workers import wait_until

@@ -14,13 +14,13 @@ import pytest
 from airflow_provider_aep._compat import AirflowSensorTimeout
 from airflow_provider_aep.flow_service.errors import RunTimeoutError
 from tests.harness.emulator import Emulator
+from tests.harness.faults import NONE_LISTED, at
 from tests.harness.figures import KeepFigure
 from tests.harness.operators import context
 from tests.harness.platform import Platform
 from tests.harness.run_server import RunServer
-from tests.harness.stories import FOREIGN_MARK, NOTHING_STANDS
 from tests.harness.waits import deferred, events, resumed, sensor, trigger
-from tests.harness.workers import NAME, Workers, standing, wait_until
+from tests.harness.workers import FOREIGN_MARK, NAME, Workers, existing, wait_until
 from tests.harness.wrong_clock import HOUR, set_back
 
 SHORT = 2.0
@@ -36,8 +36,8 @@ def clock(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def back_at_the_first_look(server: RunServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunServer]:
-    """This process's clock goes back once a wait has looked. Its run ends at last, lest a test hangs."""
+def back_at_the_first_poll(server: RunServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunServer]:
+    """This process's clock goes back once a wait has polled. Its run ends at last, lest a test hangs."""
     right = time.time
     server.add("run-1")
     monkeypatch.setattr(time, "time", lambda: right() - (HOUR if server.seen("/runs") else 0))
@@ -55,21 +55,21 @@ def statuses(platform: Platform, flow: str) -> list[str]:
 # The worker
 
 
-@pytest.mark.parametrize("moment", ["before", "after"])
-def test_a_create(emulator: Emulator, workers: Workers, clock: Path, moment: str, figure: KeepFigure) -> None:
-    """One stands, as ever, and its token is not asked for anew with each request."""
-    worker = workers.start(emulator.url, pause=(moment, 3), clock=clock)
+@pytest.mark.parametrize("when", [pytest.param("before", marks=pytest.mark.nightly), "after"])
+def test_a_create(emulator: Emulator, workers: Workers, clock: Path, when: str, figure: KeepFigure) -> None:
+    """One exists, as ever, and its token is not asked for anew with each request."""
+    worker = workers.start(emulator.url, pause=(when, 3), clock=clock)
     worker.wait_stopped()
     set_back(clock)
     worker.go_on()
     made = worker.returned()
     assert len(emulator.requests("POST", "/ims/token/v3")) == 1
-    assert standing(emulator) == [made]
-    figure("a worker's clock set back in a create: connections", len(standing(emulator)))
+    assert existing(emulator) == [made]
+    figure("a worker's clock set back in a create: connections", len(existing(emulator)))
 
 
 def test_no_token_is_used_past_its_end(emulator: Emulator, workers: Workers, clock: Path) -> None:
-    """An hour more on the clock is none for the token."""
+    """A clock that is an hour back does not give the token an hour more."""
     short = {"access_token": emulator.token(), "token_type": "bearer", "expires_in": SHORT}
     emulator.fault(method="POST", path="/ims/token/v3", status=200, body=short)
     worker = workers.start(emulator.url, pause=("before", 3), clock=clock)
@@ -80,10 +80,10 @@ def test_no_token_is_used_past_its_end(emulator: Emulator, workers: Workers, clo
     worker.go_on()
     made = worker.returned()
     assert emulator.requests("POST", "/ims/token/v3")
-    assert standing(emulator) == [made]
+    assert existing(emulator) == [made]
 
 
-def test_the_deadline_of_a_wait_in_a_slot(back_at_the_first_look: RunServer, figure: KeepFigure) -> None:
+def test_the_deadline_of_a_wait_in_a_slot(back_at_the_first_poll: RunServer, figure: KeepFigure) -> None:
     """Neither early nor an hour late."""
     began = time.monotonic()
     with pytest.raises(AirflowSensorTimeout) as caught:
@@ -96,7 +96,7 @@ def test_the_deadline_of_a_wait_in_a_slot(back_at_the_first_look: RunServer, fig
 # The triggerer
 
 
-def test_the_deadline_of_a_trigger(back_at_the_first_look: RunServer, figure: KeepFigure) -> None:
+def test_the_deadline_of_a_trigger(back_at_the_first_poll: RunServer, figure: KeepFigure) -> None:
     """Neither early nor an hour late."""
     began = time.monotonic()
     waiting = trigger(deadline=time.time() + SHORT)
@@ -145,12 +145,12 @@ def test_the_platform_goes_on(tmp_path: Path, clock: Path) -> None:
     assert made[before] < made[after]
 
 
-def test_the_oldest_stands(workers: Workers, clock: Path) -> None:
+def test_the_oldest_stays(workers: Workers, clock: Path) -> None:
     """Two tasks race while the platform's clock goes back: the one that came first is kept."""
     with Emulator(clock=clock) as emulator:
         rival = emulator.api().create(NAME, description=f"Somebody's {FOREIGN_MARK}").json()["id"]
-        emulator.fault(method="GET", path="/connections", **NOTHING_STANDS)
+        emulator.fault(**at("GET /connections", NONE_LISTED))
         set_back(clock)
         assert workers.start(emulator.url).returned() == rival
         assert len(emulator.requests("POST", "/connections")) == 2
-        assert standing(emulator) == [rival]
+        assert existing(emulator) == [rival]

@@ -9,7 +9,7 @@ import pytest
 
 from tests.harness.emulator import Emulator
 from tests.harness.figures import KeepFigure
-from tests.harness.workers import Workers, standing, wait_until
+from tests.harness.workers import Workers, existing, wait_until
 
 FULL = 4096
 """Bytes. A limit on the size of files is as good as a full disk, and needs no privilege. Less than SQLite's
@@ -48,16 +48,17 @@ def test_a_create_on_a_full_disk(workers: Workers, tmp_path: Path, figure: KeepF
 
     fill_disk(emulator, full=False)
     made = workers.start(emulator.url).returned()
-    assert standing(emulator) == [kept, made]
+    assert existing(emulator) == [kept, made]
     emulator.kill()
     with Emulator("--state", state) as again:
-        assert standing(again) == [kept, made]
+        assert existing(again) == [kept, made]
     told = f"{refusals} POSTs refused with 503, 1 connection after the retry and after a restart"
     figure("disk full for the state file in a create", told)
 
 
+@pytest.mark.nightly
 def test_space_again_within_the_try(workers: Workers, tmp_path: Path) -> None:
-    """Patience: a disk that is full for a moment costs no try; a restart shows what was acknowledged."""
+    """Patience: a disk that is full for a short time costs no try; a restart shows what was acknowledged."""
     state = str(tmp_path / "state")
     emulator = Emulator("--state", state)
     worker = workers.start(emulator.url, pause=("before", 3))
@@ -71,7 +72,7 @@ def test_space_again_within_the_try(workers: Workers, tmp_path: Path) -> None:
     assert answers(emulator) == [503, 201]
     emulator.kill()
     with Emulator("--state", state) as again:
-        assert standing(again) == [made]
+        assert existing(again) == [made]
 
 
 def test_the_output_goes_on(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,9 @@ import pytest
 
 from tests.harness import platform as path
 from tests.harness.dag_runs import DAY, HOUR, DagRun, Point, Step
-from tests.harness.dag_try import RESUMED
 from tests.harness.emulator import Emulator
 from tests.harness.source import source_rows
+from tests.harness.task_process import RESUMED
 from tests.harness.workers import Workers
 
 TASKS = (
@@ -40,8 +41,16 @@ ONE_EACH = (
     "datasets",
     "mappingSets",
 )
-WHOLE = [False, pytest.param(True, marks=pytest.mark.nightly)]
-MEMORY = pytest.mark.parametrize("memory", [True, False], ids=["with the state store", "without"])
+NIGHTLY = pytest.mark.nightly
+WHOLE = [False, pytest.param(True, marks=NIGHTLY)]
+WITH, WITHOUT = "with the state store", "without"
+SAMPLE = {
+    ("create_schema", False),
+    ("create_dataflow", True),
+    ("wait_for_run", True),
+    (f"wait_for_run{RESUMED}", False),
+}
+"""Of the steps, those that `make test` kills by themselves, and whether with the state store."""
 
 
 class Ingestion:
@@ -78,7 +87,7 @@ class Ingestion:
 
 
 def undisturbed(emulator: Emulator, workers: Workers, directory: Path) -> dict[str, Step]:
-    """What the steps send, in a run whose rows are as they stand in the source."""
+    """What the steps send, in a run whose rows are those of the source."""
     ingestion = Ingestion(emulator, workers, memory=False)
     run = ingestion.run(directory)
     returned = run.finish()
@@ -109,9 +118,16 @@ def kill_at(point: Point, step: Step, ingestion: Ingestion, directory: Path) -> 
     ingestion.hold_to_one_each(returned, runs=1)
 
 
+def steps_to_kill() -> Iterator[Any]:
+    """Yield each step, with and without the state store."""
+    for name in STEPS:
+        for memory in (True, False):
+            marks = () if (name.rpartition(".")[2], memory) in SAMPLE else NIGHTLY
+            yield pytest.param(name, memory, id=f"{name}-{WITH if memory else WITHOUT}", marks=marks)
+
+
 @pytest.mark.parametrize("whole", WHOLE, ids=["some", "every"])
-@MEMORY
-@pytest.mark.parametrize("name", STEPS)
+@pytest.mark.parametrize(("name", "memory"), steps_to_kill())
 def test_a_step_survives_a_kill(
     emulator: Emulator,
     workers: Workers,
@@ -127,7 +143,9 @@ def test_a_step_survives_a_kill(
         kill_at(point, steps[name], ingestion, tmp_path / f"run_{number}")
 
 
-@MEMORY
+@pytest.mark.parametrize(
+    "memory", [pytest.param(True, id=WITH, marks=NIGHTLY), pytest.param(False, id=WITHOUT)]
+)
 @pytest.mark.parametrize("whole", WHOLE, ids=["some", "every"])
 def test_a_dataflow_that_cannot_be_a_draft(
     workers: Workers, tmp_path: Path, memory: bool, whole: bool
@@ -140,7 +158,9 @@ def test_a_dataflow_that_cannot_be_a_draft(
             kill_at(point, step, ingestion, tmp_path / f"run_{number}")
 
 
-@MEMORY
+@pytest.mark.parametrize(
+    "memory", [pytest.param(True, id=WITH), pytest.param(False, id=WITHOUT, marks=NIGHTLY)]
+)
 def test_every_task_killed_on_two_days(
     emulator: Emulator, workers: Workers, tmp_path: Path, memory: bool
 ) -> None:

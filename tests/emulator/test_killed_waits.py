@@ -71,7 +71,7 @@ def test_a_signal_while_a_reply_is_awaited(
     worker.send(signal.SIGTERM)
     try:
         wait_off(path, flow, worker)
-        assert not worker.ended.is_set()
+        assert not worker.ended()
     finally:
         worker.kill()
 

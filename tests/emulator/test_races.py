@@ -1,11 +1,11 @@
-"""Many tasks want the same connection at once, and none of them sees another's: one stands in the end."""
+"""Many tasks want the same connection at once, and none of them sees another's: one exists in the end."""
 
 from __future__ import annotations
 
 import pytest
 
 from tests.harness.emulator import Emulator
-from tests.harness.workers import Worker, Workers, standing, wait_until
+from tests.harness.workers import Worker, Workers, existing, wait_until
 
 COUNTS = [pytest.param(6, id="6"), pytest.param(20, id="20", marks=pytest.mark.nightly)]
 BEFORE_THE_POST = ("after", 3)
@@ -14,7 +14,7 @@ BEFORE_THE_POST = ("after", 3)
 def line_up(
     emulator: Emulator, workers: Workers, count: int, kills: dict[int, tuple[str, int]], **options: object
 ) -> list[Worker]:
-    """All look and see nothing, and wait. Half are one task, in part one run of it; half are other DAGs'."""
+    """Let all list nothing, and wait. Half are one task, in part one run of it; half are other DAGs'."""
     started = [
         workers.start(
             emulator.url,
@@ -28,7 +28,7 @@ def line_up(
     ]
     for worker in started:
         worker.wait_stopped()
-    assert standing(emulator) == [], "all see none"
+    assert existing(emulator) == [], "all list none"
     return started
 
 
@@ -46,9 +46,10 @@ def test_a_race(emulator: Emulator, workers: Workers, count: int, if_exists: str
     let_go(started)
     returned = {worker.returned() for worker in started}
     assert len(emulator.requests("POST", "/connections")) == count, "it was no race"
-    assert list(returned) == standing(emulator)
+    assert list(returned) == existing(emulator)
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("count", COUNTS)
 def test_a_race_with_three_killed_for_good(emulator: Emulator, workers: Workers, count: int) -> None:
     """The dead leave what they made. Who finishes names the oldest, and one more run clears up."""
@@ -58,32 +59,32 @@ def test_a_race_with_three_killed_for_good(emulator: Emulator, workers: Workers,
     for number in kills:
         assert started[number].was_killed, started[number].said()
     returned = {worker.returned() for number, worker in enumerate(started) if number not in kills}
-    oldest = standing(emulator)[0]
+    oldest = existing(emulator)[0]
     assert returned == {oldest}
     assert workers.start(emulator.url, run_id="one_more").returned() == oldest
-    assert standing(emulator) == [oldest]
+    assert existing(emulator) == [oldest]
 
 
 @pytest.mark.parametrize("count", COUNTS)
 def test_the_winner_is_killed(emulator: Emulator, workers: Workers, count: int) -> None:
-    """Whoever makes the oldest dies on the spot: the others still agree on it, and none is made anew."""
+    """Whoever makes the oldest dies on the spot: the others still agree on it, and none is created again."""
     started = line_up(emulator, workers, count, {})
     emulator.fault(method="POST", path="/connections", when="after", delay=600)
     let_go(started)
-    wait_until(lambda: sum(worker.ended.is_set() for worker in started) == count - 1, "the others")
-    (winner,) = [worker for worker in started if not worker.ended.is_set()]
+    wait_until(lambda: sum(worker.ended() for worker in started) == count - 1, "the others")
+    (winner,) = [worker for worker in started if not worker.ended()]
     winner.kill()
     assert winner.was_killed
     returned = {worker.returned() for worker in started if worker is not winner}
-    assert list(returned) == standing(emulator)
+    assert list(returned) == existing(emulator)
 
 
 def test_a_race_where_one_may_win(emulator: Emulator, workers: Workers) -> None:
-    """Under `fail` the losers say that one stands, and leave nothing of their own."""
+    """Under `fail` the losers say that one exists, and leave nothing of their own."""
     started = line_up(emulator, workers, 6, {}, if_exists="fail")
     let_go(started)
     results = [worker.result() for worker in started]
-    (left,) = standing(emulator)
+    (left,) = existing(emulator)
     refused = [result["error"] for result in results if "error" in result]
     assert {result["id"] for result in results if "error" not in result} == {left}
     assert all("EntityExistsError" in error["kinds"] and left in error["text"] for error in refused)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.harness.emulator import PAYPAL_SPEC, Emulator
-from tests.harness.workers import Workers, standing
+from tests.harness.workers import Workers, existing
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ def test_a_cold_create_sends_four_requests(
     assert sent == [
         ("POST", "v3"), ("GET", "connections"), *asked, ("POST", "connections"), ("GET", "connections"),
     ]  # fmt: skip
-    assert standing(emulator) == [made]
+    assert existing(emulator) == [made]
 
 
 def test_a_reuse_sends_two_requests(emulator: Emulator, workers: Workers) -> None:

@@ -10,12 +10,14 @@ import pytest
 from airflow_provider_aep.flow_service.runs import read_run
 from tests.harness import platform as path
 from tests.harness.dag_runs import HOUR, DagRun, Step
-from tests.harness.dag_try import RESUMED
 from tests.harness.emulator import Emulator
+from tests.harness.task_process import RESUMED
 from tests.harness.workers import Workers
 
 WINDOW = (1_700_000_000, 1_720_000_000)
 STEPS = ["run", f"run{RESUMED}"]
+WITHOUT = pytest.mark.nightly
+"""Without the store a retry polls some 10 s for the run of the killed try."""
 WHOLE = [False, pytest.param(True, marks=pytest.mark.nightly)]
 
 
@@ -74,7 +76,10 @@ def steps(
 
 
 @pytest.mark.parametrize("whole", WHOLE, ids=["some", "every"])
-@pytest.mark.parametrize("memory", [True, False], ids=["with the state store", "without"])
+@pytest.mark.parametrize(
+    "memory",
+    [pytest.param(True, id="with the state store"), pytest.param(False, id="without", marks=WITHOUT)],
+)
 @pytest.mark.parametrize("name", STEPS)
 def test_a_start_survives_a_kill(
     emulator: Emulator,
@@ -85,7 +90,7 @@ def test_a_start_survives_a_kill(
     memory: bool,
     whole: bool,
 ) -> None:
-    """One run; or an error that says that it cannot be told, and one when the task is cleared."""
+    """One run; or an error that says that it is unknown, and one run when the task is cleared."""
     for number, point in enumerate(steps[name].points(whole)):
         print(point)  # which one, where it fails
         order = OnDemand(emulator, workers, memory=memory)

@@ -1,4 +1,4 @@
-"""Every documented source stands once, whatever becomes of the tasks that make it."""
+"""Every documented source gets one connection, whatever becomes of the tasks that make it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from airflow_provider_aep.flow_service.sources import AuthSpec, Source
 from tests.harness.emulator import Emulator
 from tests.harness.source_catalogue import SAMPLE, chosen_auth, each_row, generic_params
-from tests.harness.workers import Workers, standing, wait_until
+from tests.harness.workers import Workers, existing, wait_until
 
 BEFORE_THE_POST = ("after", 3)
 HELD = 600
@@ -41,7 +41,7 @@ def test_two_runs_and_a_kill(
     other = start(run_id="another_run", pause=BEFORE_THE_POST)
     for worker in (killed, other):
         worker.wait_stopped()
-    assert standing(emulator) == [], "both see none"
+    assert existing(emulator) == [], "both see none"
     emulator.fault(method="POST", path="/connections", when="after" if effect else "before", delay=HELD)
     killed.go_on()
     emulator.wait_for_request("POST", "/connections")
@@ -51,7 +51,7 @@ def test_two_runs_and_a_kill(
     other.go_on()
     retry = start(run_id="one_run")
     returned = {other.returned(), retry.returned()}
-    assert list(returned) == standing(emulator)
+    assert list(returned) == existing(emulator)
     (item,) = emulator.api()("GET", f"/connections/{returned.pop()}").json()["items"]
     assert item["connectionSpec"]["id"] == source.connection_spec_id
     assert item["auth"]["specName"] == auth.name

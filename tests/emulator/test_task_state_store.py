@@ -20,11 +20,11 @@ import pytest
 
 from airflow_provider_aep.operators import connections, dataflows
 from airflow_provider_aep.operators.base import CreateOperator
+from tests.harness import operations
 from tests.harness.all_operators import every_operator
 from tests.harness.dag_plans import aep_connection, run_plan
 from tests.harness.emulator import PAYPAL_ID, PAYPAL_SECRET, Emulator
-from tests.harness.faults import tasks
-from tests.harness.faults.world import World
+from tests.harness.operations import PreparedPlatform
 from tests.harness.platform import COLUMNS
 
 HAS_STORE = importlib.util.find_spec("airflow.models.task_state_store") is not None
@@ -58,8 +58,8 @@ WRITES = ["DROP TRIGGER no_INSERT", "DROP TRIGGER no_UPDATE"]
 Order = tuple[str, str, str, dict[str, Any]]
 
 
-class Shared(World):
-    """A world of several orders. Titles are unique, so a schema is made once."""
+class Shared(PreparedPlatform):
+    """A platform of several orders. Titles are unique, so a schema is made once."""
 
     def __init__(self, emulator: Emulator) -> None:
         super().__init__(emulator)
@@ -72,23 +72,30 @@ class Shared(World):
         return self._schemas[title]
 
 
-def keepers(world: World) -> list[Order]:
+def keepers(platform: PreparedPlatform) -> list[Order]:
     """Every operator that keeps something, with an order that it can carry out."""
-    start = datetime.fromtimestamp(world.now() + 86_400, timezone.utc).isoformat()
-    flow = {**tasks.dataflow(world), "schedule": {**tasks.DAILY, "start": start}, "name": "Another flow"}
+    start = datetime.fromtimestamp(platform.now() + 86_400, timezone.utc).isoformat()
+    flow = {
+        **platform.dataflow_arguments(),
+        "schedule": {**operations.DAILY, "start": start},
+        "name": "Another flow",
+    }
     base = {"name": "Base", "source": "paypal", "source_conn_id": "paypal_default"}
-    source, target = tasks.source(world), tasks.target(world)
+    source, target = platform.source_arguments(), platform.target_arguments()
     given = {
         connections.CreateBaseConnectionOperator: base,
         connections.CreatePayPalConnectionOperator: {"name": "PayPal"},
-        dataflows.CreateSchemaOperator: {**tasks.SCHEMA, "name": "Other rows"},
-        dataflows.CreateDatasetOperator: {"name": "Other dataset", "schema_id": world.schema()},
+        dataflows.CreateSchemaOperator: {**operations.SCHEMA, "name": "Other rows"},
+        dataflows.CreateDatasetOperator: {"name": "Other dataset", "schema_id": platform.schema()},
         dataflows.CreateSourceConnectionOperator: {**source, "name": "Another source"},
         dataflows.CreateTargetConnectionOperator: {**target, "name": "Another target"},
-        dataflows.CreateMappingSetOperator: {"schema_id": world.schema(), "columns": tasks.AS_COLUMNS},
+        dataflows.CreateMappingSetOperator: {
+            "schema_id": platform.schema(),
+            "columns": operations.AS_COLUMNS,
+        },
         dataflows.CreateDataflowOperator: flow,
-        dataflows.RunDataflowOperator: {"flow_id": world.once_flow(), **tasks.RUN},
-        dataflows.RetryFlowRunOperator: {"run_id": world.failed_run(), "wait": False},
+        dataflows.RunDataflowOperator: {"flow_id": platform.once_flow(), **operations.RUN},
+        dataflows.RetryFlowRunOperator: {"run_id": platform.failed_run(), "wait": False},
     }
     return [order(kind, arguments) for kind, arguments in given.items()]
 
@@ -137,10 +144,10 @@ class Plan:
         self.runs.append({"name": f"{words} first", "command": clear})
         self.runs.append({"name": words, "sql": schedule, "command": again})
 
-    def flow(self, world: World, words: str) -> dict[str, Any]:
+    def flow(self, platform: PreparedPlatform, words: str) -> dict[str, Any]:
         """A dataflow with connections of its own."""
-        flow = world.flow_of()
-        self.flows[words] = {**world.get("flows", flow), "id": flow}
+        flow = platform.flow_of()
+        self.flows[words] = {**platform.get("flows", flow), "id": flow}
         return self.flows[words]
 
 
@@ -169,10 +176,10 @@ def refused(end: str, status: int, times: int) -> dict[str, Any]:
     return {"method": "DELETE", "path": end, "status": status, "body": {}, "times": times}
 
 
-def planned(plan: Plan, world: World) -> None:
+def planned(plan: Plan, platform: PreparedPlatform) -> None:
     """All runs. A DELETE that fails is sent four times by one try."""
-    orders = keepers(world)
-    left, denied = plan.flow(world, "left"), plan.flow(world, "denied")
+    orders = keepers(platform)
+    left, denied = plan.flow(platform, "left"), plan.flow(platform, "denied")
     plan.add("left", delete(left["id"]), faults=[refused(left["sourceConnectionIds"][0], 500, 4)])
     plan.add("denied", delete(denied["id"]), faults=[refused(denied["sourceConnectionIds"][0], 403, 1)])
     plan.clear("cleared", "denied", "DeleteDataflowOperator")
@@ -182,7 +189,7 @@ def planned(plan: Plan, world: World) -> None:
             order(connections.CreatePayPalConnectionOperator, {"name": f"PayPal {words}"})
             for words in ("unwritten", "unread")
         ]
-        unwritten, unread = plan.flow(world, "unwritten"), plan.flow(world, "unread")
+        unwritten, unread = plan.flow(platform, "unwritten"), plan.flow(platform, "unread")
         plan.add("unwritten", delete(unwritten["id"]), sql=NO_WRITES)
         plan.add("unwritten create", creates[:1], fails=True)
         plan.add("unread", delete(unread["id"]), sql=[*WRITES, *NOTHING])
@@ -194,8 +201,8 @@ def outcome(emulator_process: Emulator, tmp_path_factory: pytest.TempPathFactory
     """All runs in one process: to import Airflow and to make its database takes longest."""
     emulator_process.reset()
     directory = tmp_path_factory.mktemp("store")
-    plan, world = Plan(), Shared(emulator_process)
-    planned(plan, world)
+    plan, platform = Plan(), Shared(emulator_process)
+    planned(plan, platform)
     emulator_process.forget_requests()
     paypal = {"conn_type": "paypal", "login": PAYPAL_ID, "password": PAYPAL_SECRET}
     url = emulator_process.url
@@ -206,7 +213,7 @@ def outcome(emulator_process: Emulator, tmp_path_factory: pytest.TempPathFactory
     parts = [part.partition("\n") for part in log.split("=== ")]
     return Outcome(
         flows=plan.flows,
-        left={words: left_of(world, flow) for words, flow in plan.flows.items()},
+        left={words: left_of(platform, flow) for words, flow in plan.flows.items()},
         logs={words: text for words, _, text in parts},
         well=succeeded,
         kept=kept(database),
@@ -217,11 +224,11 @@ def outcome(emulator_process: Emulator, tmp_path_factory: pytest.TempPathFactory
     )
 
 
-def left_of(world: World, flow: dict[str, Any]) -> list[str]:
+def left_of(platform: PreparedPlatform, flow: dict[str, Any]) -> list[str]:
     """Which of a dataflow and its connections exist."""
     ids = {"flows": flow["id"]}
     ids |= {f"{end}Connections": flow[f"{end}ConnectionIds"][0] for end in ("source", "target")}
-    return [kind for kind, own in ids.items() if world.api("GET", f"/{kind}/{own}").status_code == 200]
+    return [kind for kind, own in ids.items() if platform.api("GET", f"/{kind}/{own}").status_code == 200]
 
 
 def states(database: Path) -> dict[str, list[str]]:

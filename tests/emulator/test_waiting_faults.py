@@ -21,7 +21,7 @@ WAITS = 100
 
 
 def test_a_hundred_waits_on_a_bad_network(server: RunServer) -> None:
-    """300 ms away, every twentieth request answered by 503, 429 or a reset, runs looked at one by one."""
+    """300 ms away, every twentieth request answered by 503, 429 or a reset, runs read one by one."""
     server.latency, server.faulty, server.in_lists = 0.3, 0.05, False
     for number in range(WAITS):
         server.add(f"run-{number}", status="inProgress")
@@ -41,19 +41,40 @@ def test_a_hundred_waits_on_a_bad_network(server: RunServer) -> None:
     ]
 
 
+TRIGGERER = """
+import asyncio, json, sys, time
+from pathlib import Path
+from airflow_provider_aep.flow_runs import schedule
+from airflow_provider_aep.triggers.flow_runs import FlowRunTrigger
+
+stored, out = json.loads(Path(sys.argv[1]).read_text()), Path(sys.argv[2])
+schedule.SHORTEST, schedule.LONGEST = 0.1, 0.5
+
+async def fire(kwargs):
+    async for event in FlowRunTrigger(**kwargs).run():
+        with out.open("a") as file:
+            file.write(json.dumps({**event.payload, "at": time.time()}) + "\\n")
+
+async def main():
+    await asyncio.gather(*map(fire, stored))
+
+asyncio.run(main())
+"""
+"""Runs stored triggers as a triggerer does: one line for each event."""
+
+
 def start(folder: Path, number: int, kwargs: list[dict[str, Any]]) -> tuple[Any, Path]:
-    """A process that runs these triggers, as they are stored, and writes down what fires."""
-    order, out = folder / f"{number}.json", folder / f"{number}.out"
-    order.write_text(json.dumps(kwargs))
+    """Start a process that runs these triggers, as they are stored, and writes down what fires."""
+    stored, out = folder / f"{number}.json", folder / f"{number}.out"
+    stored.write_text(json.dumps(kwargs))
     environment = {**os.environ, "AIRFLOW_HOME": str(folder)}
-    command = [sys.executable, "-m", "tests.harness.trigger_worker", str(order), str(out)]
     log = (folder / f"{number}.log").open("wb")
-    root = Path(__file__).parents[2]
-    return subprocess.Popen(command, cwd=root, env=environment, stdout=log, stderr=log), out
+    command = [sys.executable, "-c", TRIGGERER, str(stored), str(out)]
+    return subprocess.Popen(command, env=environment, stdout=log, stderr=log), out
 
 
 def fired(out: Path) -> list[dict[str, Any]]:
-    """What fired so far."""
+    """Return what fired so far."""
     lines = out.read_text().splitlines(keepends=True) if out.exists() else []
     return [json.loads(line) for line in lines if line.endswith("\n")]
 
@@ -64,11 +85,11 @@ def test_a_triggerer_that_is_killed(server: RunServer, tmp_path: Path) -> None:
     for number in range(WAITS):
         server.add(f"run-{number}")
     stored = [trigger(f"run-{number}", deadline=deadline).serialize()[1] for number in range(WAITS)]
-    stored.append(trigger("run-0", flow_id="flow-9", deadline=time.time() + 12).serialize()[1])
+    stored.append(trigger("run-0", flow_id="flow-9", deadline=time.time() + 5).serialize()[1])
     server.add("slow", "flow-9")
     stored[-1]["wait"]["run_id"] = "slow"
     process, out = start(tmp_path, 1, stored)
-    wait_until(lambda: server.seen("/runs"), "the first look")
+    wait_until(lambda: server.seen("/runs"), "the first poll")
     for number in range(0, WAITS, 2):
         server.finish(f"run-{number}")
     wait_until(lambda: len(fired(out)) >= WAITS // 2, "half of the waits")

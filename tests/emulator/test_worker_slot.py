@@ -1,4 +1,4 @@
-"""No try sleeps for more than a minute in a worker's slot, all its waits together."""
+"""No try sleeps for more than a minute in a worker slot, all its sleeps together."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ SLOW: dict[str, list[dict[str, Any]]] = {
 }
 
 
-class World:
-    """Whatever an operator may be about."""
+class Inputs:
+    """What the operators are given."""
 
     def __init__(self, emulator: Emulator) -> None:
         client = path.Platform(emulator)
@@ -57,7 +57,7 @@ class World:
         emulator.advance(3600)
         self.values["run_id"] = client.api("GET", "/runs").json()["items"][0]["id"]
 
-    def attempt(self, kind: type, faults: list[dict[str, Any]]) -> AepError | None:
+    def try_once(self, kind: type, faults: list[dict[str, Any]]) -> AepError | None:
         """One try with memory; the typed error it ends with, if it does."""
         from airflow_provider_aep._compat import AirflowFailException
 
@@ -80,19 +80,19 @@ class World:
 
 
 @pytest.fixture
-def world(emulator: Emulator, make_hook: MakeHook, paypal: str, waits: list[float]) -> World:
+def inputs(emulator: Emulator, make_hook: MakeHook, paypal: str, waits: list[float]) -> Inputs:
     """On `aep_default`, its token in hand, and with the clock replaced."""
     make_hook(emulator.url).list_connections()
-    return World(emulator)
+    return Inputs(emulator)
 
 
 @pytest.mark.parametrize("slow", SLOW)
-def test_no_operator_sleeps_longer_than_a_minute(world: World, waits: list[float], slow: str) -> None:
+def test_no_operator_sleeps_longer_than_a_minute(inputs: Inputs, waits: list[float], slow: str) -> None:
     """What needs more time fails for a retry, and says when; its slot is somebody else's meanwhile."""
     failed = {}
     for name, kind in sorted(every_operator().items(), key=lambda item: "Delete" in item[0]):
         waits.clear()
-        error = world.attempt(kind, SLOW[slow])
+        error = inputs.try_once(kind, SLOW[slow])
         assert sum(waits) <= LONGEST_WAIT, f"{name} slept {waits}"
         if error is not None:
             failed[name] = error
@@ -105,12 +105,12 @@ def test_no_operator_sleeps_longer_than_a_minute(world: World, waits: list[float
 
 
 def test_a_create_that_needs_two_minutes_takes_two_tries(
-    emulator: Emulator, world: World, waits: list[float]
+    emulator: Emulator, inputs: Inputs, waits: list[float]
 ) -> None:
     """A connection that stays `initializing`: a minute, a retry that says when, and no second one."""
     from airflow_provider_aep.operators.connections import CreatePayPalConnectionOperator
 
-    def attempt() -> EntityStateError:
+    def try_once() -> EntityStateError:
         waits.clear()
         with unwrapped(EntityStateError, match="'initializing' after 5.* s") as caught:
             CreatePayPalConnectionOperator(task_id="create", name="Slow").execute(context())
@@ -124,7 +124,7 @@ def test_a_create_that_needs_two_minutes_takes_two_tries(
     for place in ("/connections", f"/connections/{slow}"):
         emulator.fault(method="GET", path=place, times=999, status=200, body={"items": [item]})
     for _ in range(2):
-        error = attempt()
+        error = try_once()
         assert error.retryable
         assert error.retry_after == pytest.approx(LONGEST_WAIT, abs=1)
         assert slow in str(error)
@@ -134,7 +134,7 @@ def test_a_create_that_needs_two_minutes_takes_two_tries(
 
 
 def test_a_throttled_post_of_a_tired_try_is_made_by_the_next(
-    emulator: Emulator, world: World, waits: list[float]
+    emulator: Emulator, inputs: Inputs, waits: list[float]
 ) -> None:
     """Most of the minute is gone when Adobe asks for 50 s more: the retry is told when, and makes one."""
     from airflow_provider_aep.operators.connections import CreatePayPalConnectionOperator

@@ -1,7 +1,7 @@
 """Print what the tests measured at the end of the run.
 
-`figure("killed while its POST was held", 12)` adds up over the tests that say the same; a text stands for
-itself. Only figures of tests that passed count.
+`figure("killed while its POST was held", 12)` adds up over the tests that say the same; a text is kept as
+it is. Only figures of tests that passed count.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.harness.task_try import checked
+from tests.harness.task_process import checked
 
 
 @dataclass

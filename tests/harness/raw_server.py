@@ -124,7 +124,7 @@ def endless(head: bytes, block: bytes) -> Callable[[Peer], None]:
 
 
 class RawServer:
-    """Serve `RawServer(reply(200, {...}))`. `tokens` has its token requests, `requests` the other requests."""
+    """`with RawServer(reply(200, {...})) as server`; `tokens` has token requests, `requests` the others."""
 
     def __init__(
         self, *replies: Reply, tls: ssl.SSLContext | None = None, token: Reply | None = None

@@ -1,32 +1,54 @@
-"""The tests' side of :mod:`tests.harness.create_worker`: start tries of a task, hold them, kill them."""
+"""Start tries of tasks in real processes, hold them, kill them.
+
+Importing Airflow takes seconds, so one server does it once and forks a process for each try. Such a process
+has used nothing of what it inherits: its sessions, its token and its connections are its own, as in a worker
+of Airflow's.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import itertools
 import json
+import multiprocessing
 import os
 import signal
-import subprocess
-import sys
-import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
 
 from tests.harness.emulator import CLIENT_ID, CLIENT_SECRET, ORG_ID, PAYPAL_ID, PAYPAL_SECRET, Emulator
 from tests.harness.secret_search import LOGS, SEARCH, XCOMS
+from tests.harness.task_process import PATIENCE, RESUMED, Job, Stop, main
 
-PATIENCE = 120.0
+__all__ = ["NAME", "PATIENCE", "RESUMED", "Worker", "Workers", "connections", "existing", "wait_until"]
+
 NAME = "PayPal connection"
+FOREIGN_MARK = "[airflow:other_dag.create 0123abcd]"
+PRELOADED = (
+    "requests",
+    "airflow_provider_aep.hooks.data_prep",
+    "airflow_provider_aep.hooks.flow_service",
+    "airflow_provider_aep.operators._base_connections",
+    "airflow_provider_aep.operators._runs",
+    "airflow_provider_aep.operators._services",
+    "airflow_provider_aep.operators.connections",
+    "airflow_provider_aep.task_groups",
+    "airflow_provider_aep.triggers.flow_runs",
+)
+JOB_FIELDS = {one.name for one in fields(Job)}
+Point = tuple[str, int]
+"""`("before", 3)` is the third request, `("after", 3)` its reply, `("start", 0)` and `("return", 0)` the
+beginning and the end of `execute`."""
 
 
 def wait_until(
     condition: Callable[[], Any], what: str, seconds: float = PATIENCE, *, pause: float = 0.01
 ) -> Any:
-    """What `condition` answers once it is true; generous, since machines are slow at times."""
+    """Return what `condition` answers once it is true; the limit is generous, because machines are slow."""
     deadline = time.monotonic() + seconds
     while not (answer := condition()):
         assert time.monotonic() < deadline, f"{what}: not within {seconds:g} s"
@@ -34,60 +56,59 @@ def wait_until(
     return answer
 
 
-@dataclass
 class Worker:
-    """One try of a task, in a process of its own."""
+    """One try in a process of its own."""
 
-    number: int
-    out: Path
-    log: Path
-    ready: Path
-    gate: Path
-    pid: int | None = None
-    code: int | None = None
-    started: threading.Event = field(default_factory=threading.Event)
-    ended: threading.Event = field(default_factory=threading.Event)
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        start = multiprocessing.get_context("forkserver").Process
+        self._process = start(target=main, args=(job,), daemon=True)
+        self._process.start()
+
+    def ended(self) -> bool:
+        """Say whether the process is gone."""
+        return self._process.exitcode is not None
 
     def send(self, number: signal.Signals) -> None:
-        """A signal to the process, unless it has ended."""
-        assert self.started.wait(PATIENCE), "the process was not started"
-        assert self.pid is not None
+        """Send a signal to the process, unless it has ended."""
+        assert self._process.pid is not None
         with contextlib.suppress(ProcessLookupError):
-            os.kill(self.pid, number)
+            os.kill(self._process.pid, number)
 
     def kill(self) -> None:
-        """SIGKILL, and wait until the process is gone."""
+        """Kill the process, and wait until it is gone."""
         self.send(signal.SIGKILL)
         self.wait()
 
-    def wait(self) -> Worker:
-        """Until the process is gone, whatever became of it."""
-        assert self.ended.wait(PATIENCE), f"the try does not end:\n{self.said()}"
-        return self
+    def wait(self) -> int:
+        """Wait until the process is gone, and return its exit code; a signal's is negative."""
+        self._process.join(PATIENCE)
+        assert self._process.exitcode is not None, f"the try does not end:\n{self.said()}"
+        return self._process.exitcode
 
     def wait_stopped(self) -> None:
-        """Until it waits at its stop."""
-        wait_until(lambda: self.ready.exists() or self.ended.is_set(), "the stop")
-        assert self.ready.exists(), f"ended before its stop:\n{self.said()}"
+        """Wait until the process waits at its stop."""
+        wait_until(lambda: self._job.ready.exists() or self.ended(), "the stop")
+        assert self._job.ready.exists(), f"ended before its stop:\n{self.said()}"
 
     def go_on(self) -> None:
         """Open the gate of its stop."""
-        self.gate.touch()
+        self._job.gate.touch()
 
     @property
     def was_killed(self) -> bool:
         """Whether SIGKILL ended it, rather than its own work."""
-        return self.wait().code == -signal.SIGKILL
+        return self.wait() == -signal.SIGKILL
 
     def result(self) -> dict[str, Any]:
-        """What `execute` did: `{"id"}` or `{"error"}`, with `xcom` and `sent`."""
-        self.wait()
-        assert self.code == 0, f"ended with {self.code}:\n{self.said()}"
-        result: dict[str, Any] = json.loads(self.out.read_text())
+        """Return what :func:`tests.harness.task_process.run` did."""
+        code = self.wait()
+        assert code == 0, f"ended with {code}:\n{self.said()}"
+        result: dict[str, Any] = json.loads(self._job.out.read_text())
         return result
 
     def returned(self) -> str:
-        """The id it returned; an error fails the test."""
+        """Return the id that it returned; an error fails the test."""
         result = self.result()
         assert "error" not in result, f"{result['error']}\n{self.said()}"
         assert result["xcom"]["aep_connection_link"].startswith("https://experience.adobe.com/")
@@ -95,8 +116,8 @@ class Worker:
         return str(result["id"])
 
     def said(self) -> str:
-        """Its log."""
-        return self.log.read_text("utf-8", "replace") if self.log.exists() else ""
+        """Return its log."""
+        return self._job.log.read_text("utf-8", "replace") if self._job.log.exists() else ""
 
 
 class Workers:
@@ -105,88 +126,39 @@ class Workers:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._numbers = itertools.count(1)
-        self._all: dict[int, Worker] = {}
-        self._ready = threading.Event()
-        (directory / "home").mkdir()
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
-        settings = {"AIRFLOW_HOME": str(directory / "home"), "NO_PROXY": "127.0.0.1"}
-        self._log = (directory / "server.log").open("wb")
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.harness.create_worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            cwd=Path(__file__).parents[2],
-            env={**kept, **settings},
-        )
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            event = json.loads(line)
-            if "ready" in event:
-                self._ready.set()
-            elif "pid" in event:
-                self._all[event["job"]].pid = event["pid"]
-                self._all[event["job"]].started.set()
-            else:
-                self._all[event["job"]].code = event["exit"]
-                self._all[event["job"]].ended.set()
+        self._all: list[Worker] = []
+        forkserver.set_forkserver_preload(list(PRELOADED))
+        with plain_environment(directory):
+            forkserver.ensure_running()
 
     def start(
         self,
         url: str,
         *,
         ims_url: str | None = None,
-        kill: tuple[str, int] | None = None,
-        pause: tuple[str, int] | None = None,
-        store: Path | None = None,
-        dag_id: str = "some_dag",
+        kill: Point | None = None,
+        pause: Point | None = None,
         task_id: str = "create_connection",
-        run_id: str = "manual__2026-01-01",
-        map_index: int = -1,
-        max_tries: int = 2,
         settle: float = 0.2,
         timeout: float = 30,
         secret: str = CLIENT_SECRET,
-        execution_timeout: float | None = None,
-        on_term: str | None = None,
         kind: str = "connections.CreatePayPalConnectionOperator",
         source_conn: dict[str, Any] | None = None,
-        clock: Path | None = None,
-        **operator: Any,
+        **options: Any,
     ) -> Worker:
-        """Start a try. `kill` and `pause` name a point: `("before", 3)` its third request, `("after", 3)`
-        that one's reply, `("return", 0)` the end of `execute`, `("start", 0)` its beginning.
-        `source_conn` is the Airflow connection of that id, `clock` a file of
-        :mod:`tests.harness.wrong_clock`.
+        """Start a try of an operator, which dies at `kill` and waits at `pause`.
+
+        `source_conn` is the Airflow connection of that id. The options are fields of a :class:`Job` and the
+        operator's arguments; one that is None is left out.
         """
         env = {**connections(url, ims_url or url, timeout, secret), "AIRFLOW__AEP__SETTLE": str(settle)}
         if source_conn:
             env["AIRFLOW_CONN_SOURCE_CONN"] = json.dumps(source_conn)
-        job = {
-            "store": str(store) if store else None,
-            "dag_id": dag_id,
-            "task_id": task_id,
-            "run_id": run_id,
-            "map_index": map_index,
-            "max_tries": max_tries,
-            "execution_timeout": execution_timeout,
-            "on_term": on_term,
-            "clock": str(clock) if clock else None,
-            "kind": kind,
-            "operator": {
-                key: value for key, value in {"name": NAME, **operator}.items() if value is not None
-            },
-            "env": env,
-        }
-        stops = [
-            {"at": point[0], "n": point[1], "do": do}
-            for point, do in [(kill, "kill"), (pause, "pause")]
-            if point
-        ]
-        return self._submit(job, stops)
+        given = {key: value for key, value in {"name": NAME, **options}.items() if value is not None}
+        job = {key: given.pop(key) for key in JOB_FIELDS & set(given)}
+        stops = [Stop(*point, kills=kills) for point, kills in ((kill, True), (pause, False)) if point]
+        build = kind if kind.startswith("sensors.") else f"operators.{kind}"
+        return self._start(build, {"task_id": task_id, **given}, env, stops, **job)
 
     def start_dag(
         self,
@@ -194,68 +166,54 @@ class Workers:
         build: str,
         arguments: dict[str, Any],
         *,
-        xcoms: Path,
-        interval: tuple[float, float],
-        store: Path | None = None,
         kills: Sequence[tuple[str, str, int]] = (),
-        resumed: dict[str, Any] | None = None,
-        run_id: str = "manual__2026-01-01",
-        max_tries: int = 2,
+        **job: Any,
     ) -> Worker:
-        """Go on with a DAG run after the last task that `xcoms` knows, see :mod:`tests.harness.dag_try`.
+        """Go on with a DAG run after the last task that `xcoms` knows.
 
-        `build` makes the DAG's tasks: ``task_groups.paypal_ingestion``, say. Each of `kills` is a step, and a
-        point in it as for :meth:`start`.
+        `build` makes the tasks: ``task_groups.paypal_ingestion``, say. Each of `kills` is a step, and a point
+        in it; `job` has more fields of a :class:`Job`.
         """
-        job = {
-            "build": build,
-            "arguments": arguments,
-            "xcoms": str(xcoms),
-            "store": str(store) if store else None,
-            "interval": interval,
-            "resumed": resumed,
-            "dag_id": "some_dag",
-            "run_id": run_id,
-            "map_index": -1,
-            "max_tries": max_tries,
-            "env": {**connections(url, url, 30, CLIENT_SECRET), "AIRFLOW__AEP__SETTLE": "0"},
-        }
-        stops = [{"step": step, "at": at, "n": n, "do": "kill"} for step, at, n in kills]
-        return self._submit(job, stops)
+        env = {**connections(url, url, 30, CLIENT_SECRET), "AIRFLOW__AEP__SETTLE": "0"}
+        stops = [Stop(at, number, True, step) for step, at, number in kills]
+        return self._start(build, arguments, env, stops, **job)
 
-    def _submit(self, job: dict[str, Any], stops: list[dict[str, Any]]) -> Worker:
-        assert self._ready.wait(PATIENCE), "the server did not start"
-        number = next(self._numbers)
-        base = self._directory / str(number)
-        names = ("out", "log", "ready", "gate")
-        worker = Worker(number, *(base.with_suffix(f".{name}") for name in names))
-        gate = {"ready": str(worker.ready), "gate": str(worker.gate)}
-        files = {"out": str(worker.out), "log": str(worker.log)}
-        order = {"job": number, **files, "stops": [{**stop, **gate} for stop in stops], **job}
-        self._all[number] = worker
-        SEARCH.add_file(LOGS, worker.log, worker.ended.is_set)
-        SEARCH.add_file(XCOMS, worker.out, worker.ended.is_set)
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(order).encode() + b"\n")
-        self._process.stdin.flush()
+    def _start(self, build: str, arguments: Any, env: Any, stops: list[Stop], **job: Any) -> Worker:
+        base = self._directory / str(next(self._numbers))
+        names = ("out", "log", "ready", "gate", "xcoms")
+        files = {name: base.with_suffix(f".{name}") for name in names}
+        worker = Worker(Job(build, arguments, env=env, stops=stops, **{**files, **job}))
+        self._all.append(worker)
+        SEARCH.add_file(LOGS, files["log"], worker.ended)
+        SEARCH.add_file(XCOMS, files["out"], worker.ended)
         return worker
 
     def __enter__(self) -> Workers:
         return self
 
     def __exit__(self, *_exc: object) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()  # the server kills what is left and ends
-        try:
-            self._process.wait(timeout=15)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._log.close()
+        for worker in self._all:
+            if not worker.ended():
+                worker.kill()
+
+
+@contextlib.contextmanager
+def plain_environment(directory: Path) -> Iterator[None]:
+    """Without the settings of a test, and with an AIRFLOW_HOME of its own."""
+    before = dict(os.environ)
+    for name in before:
+        if name.startswith("AIRFLOW"):
+            del os.environ[name]
+    os.environ.update({"AIRFLOW_HOME": str(directory / "home"), "NO_PROXY": "127.0.0.1"})
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def connections(url: str, ims_url: str, timeout: float, secret: str) -> dict[str, str]:
-    """Both Airflow connections, as environment variables."""
+    """Return both Airflow connections, as environment variables."""
     extra = {"org_id": ORG_ID, "ims_host": ims_url, "timeout": timeout}
     aep = {"conn_type": "aep", "host": url, "login": CLIENT_ID, "password": secret, "extra": extra}
     paypal = {"conn_type": "paypal", "login": PAYPAL_ID, "password": PAYPAL_SECRET}
@@ -265,8 +223,8 @@ def connections(url: str, ims_url: str, timeout: float, secret: str) -> dict[str
     }
 
 
-def standing(emulator: Emulator) -> list[str]:
-    """The ids of all connections that stand, as a client that knows nothing of this project lists them."""
+def existing(emulator: Emulator) -> list[str]:
+    """Return the ids of all connections, as a client that knows nothing of this project lists them."""
     emulator.clear_faults()
     response = emulator.api()("GET", "/connections", params={"limit": 100})
     response.raise_for_status()

@@ -1,7 +1,7 @@
 """A computer's clock that a test sets, for one process.
 
 `python -m tests.harness.wrong_clock FILE MODULE ...` runs a module; the file says by how many seconds its
-clock is wrong, at any moment.
+clock is wrong, at any time.
 """
 
 from __future__ import annotations

@@ -11,10 +11,9 @@ import pytest
 
 from scripts.local_airflow import LocalAirflow
 from tests.harness import canary
-from tests.harness.airflow_database import select
-from tests.harness.airflow_processes import kill_triggerer, start_triggerer
 from tests.harness.emulator import CLIENT_ID, ORG_ID
 from tests.harness.figures import KeepFigure
+from tests.harness.real_airflow import kill_triggerer, select, start_triggerer
 from tests.harness.run_server import RunServer
 from tests.harness.workers import wait_until
 
@@ -81,7 +80,7 @@ def test_a_killed_triggerer(tmp_path: Path, figure: KeepFigure) -> None:
         wait_until(lambda: workers_done(airflow) == WAITS, "the workers to be done with them", LONG)
         before = stored_triggers(airflow)
         assert len(before) == WAITS
-        wait_until(lambda: server.seen("/runs?"), "a look", LONG)
+        wait_until(lambda: server.seen("/runs?"), "a poll", LONG)
 
         kill_triggerer(airflow)
         assert stored_triggers(airflow) == before

@@ -13,11 +13,10 @@ import pytest
 
 from airflow_provider_aep.flow_service.runs import read_run
 from scripts.local_airflow import LocalAirflow
-from tests.harness.airflow_database import select
-from tests.harness.airflow_processes import kill_triggerer, start_triggerer, tasks_talking_to
 from tests.harness.emulator import CLIENT_ID, CLIENT_SECRET, ORG_ID, Emulator
 from tests.harness.figures import KeepFigure
 from tests.harness.platform import Platform
+from tests.harness.real_airflow import kill_triggerer, select, start_triggerer, tasks_talking_to
 from tests.harness.workers import wait_until
 
 LONG = 400.0

@@ -12,10 +12,9 @@ from airflow.triggers.base import BaseTrigger
 
 from scripts.local_airflow import LocalAirflow
 from scripts.processes import Service, stop
-from tests.harness.airflow_database import select
-from tests.harness.airflow_processes import start_triggerer
 from tests.harness.emulator import CLIENT_ID, CLIENT_SECRET, ORG_ID, Emulator
 from tests.harness.platform import Platform
+from tests.harness.real_airflow import select, start_triggerer
 from tests.harness.workers import wait_until
 
 LONG = 400.0
@@ -79,10 +78,10 @@ class Waits:
         files = self.airflow.task_logs.rglob(f"*map_index={number}/*trigger*")
         return "\n".join(file.read_text(errors="replace") for file in files)
 
-    def wait_for_a_look(self) -> None:
+    def wait_for_a_poll(self) -> None:
         """Until some triggerer has asked for runs from here on."""
         self.path.emulator.forget_requests()
-        wait_until(lambda: self.path.emulator.requests("GET", "/runs"), "a look", LONG)
+        wait_until(lambda: self.path.emulator.requests("GET", "/runs"), "a poll", LONG)
 
 
 def users(waits: Waits) -> None:
@@ -95,13 +94,15 @@ def users(waits: Waits) -> None:
     waits.mark(SUCCEEDED, "success")
     waits.clear(CLEARED)
     wait_until(lambda: waits.off(FAILED) and waits.off(SUCCEEDED), "both disabled", LONG)
-    wait_until(lambda: "stays as it is" in waits.said(CLEARED), "a word about the cleared one", LONG)
+    wait_until(
+        lambda: "was not disabled in spite of" in waits.said(CLEARED), "a word about the cleared one", LONG
+    )
     wait_until(lambda: waits.try_of(CLEARED) == 2 and waits.deferred() == 2, "it waits again", LONG)
     assert f"Disabled dataflow 'Flow {FAILED}' ({waits.flows[FAILED]})" in waits.said(FAILED)
 
 
 def reassignment(waits: Waits, first: Service) -> Service:
-    """A triggerer that stood still is told to kill what another one has: it sees that nobody ended it."""
+    """A stopped triggerer is told to kill what another one has taken over: it finds that nobody ended it."""
 
     def owners() -> set[Any]:
         return {owner for (owner,) in select(waits.airflow, "SELECT triggerer_id FROM trigger")}
@@ -139,7 +140,7 @@ def test_users_and_triggerers(tmp_path: Path, emulator: Emulator) -> None:
         airflow.api.store_connections({"aep_kill": connection(emulator)})
         waits = Waits(airflow, path, flows)
         wait_until(lambda: waits.deferred() == len(flows), "all deferred", LONG)
-        waits.wait_for_a_look()
+        waits.wait_for_a_poll()
         users(waits)
 
         (first,) = [service for service in airflow.services if service.name == "triggerer"]
@@ -147,7 +148,7 @@ def test_users_and_triggerers(tmp_path: Path, emulator: Emulator) -> None:
         stop([first, second])
         airflow.services = [one for one in airflow.services if one not in (first, second)]
         start_triggerer(airflow, "triggerer-3")
-        waits.wait_for_a_look()
+        waits.wait_for_a_poll()
         assert waits.deferred() == 2
         assert not waits.off(CLEARED)
         assert not waits.off(LEFT)
@@ -158,7 +159,7 @@ def test_users_and_triggerers(tmp_path: Path, emulator: Emulator) -> None:
 
 @pytest.mark.nightly
 @pytest.mark.parametrize(
-    ("method", "reply"), [("POST", "/ims/token/v3"), ("GET", "/runs")], ids=["token", "look"]
+    ("method", "reply"), [("POST", "/ims/token/v3"), ("GET", "/runs")], ids=["token", "poll"]
 )
 def test_a_user_ends_a_wait_in_a_slot(tmp_path: Path, emulator: Emulator, method: str, reply: str) -> None:
     """In the middle of a request. Airflow's supervisor ends the process 5 s after SIGTERM."""
