@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_aep.flow_service import auth_parameters
+from airflow_provider_aep.flow_service.errors import AepConfigError
 from airflow_provider_aep.flow_service.sources import AuthSpec
 
 BOTH = ["string", "integer"]
@@ -103,3 +104,32 @@ def test_nothing_is_fetched_for_a_reference(monkeypatch: pytest.MonkeyPatch) -> 
     reference = {"$ref": "http://127.0.0.1:9/x"}
     auth_parameters.problems(AuthSpec("any", {"properties": {"b": reference}}), {"b": "x"})
     assert opened == []
+
+
+def test_an_unknown_parameter_gets_a_suggestion() -> None:
+    """As a secret it would be sent into the extra, where a misspelled name is ignored."""
+    documented = ["bucketName", "folderPath", "s3SecretKey"]
+    given = {"bucket": "a value", "folder_path": "another", "region": "r"}
+    with pytest.raises(AepConfigError) as caught:
+        auth_parameters.check_plain(given, "c", documented, "Amazon S3")
+    assert caught.value.parameter == "auth_params"
+    assert caught.value.message == (
+        "`auth_params` holds `bucket`, `folder_path`. Did you mean `bucketName`, `folderPath`? This provider "
+        "does not know such a parameter of Amazon S3. If the platform requires it, put it into the extra of "
+        "the Airflow connection 'c'."
+    )
+    with pytest.raises(
+        AepConfigError, match=r"`zzz`\. This provider does not know such a .* of the source\."
+    ):
+        auth_parameters.check_plain({"zzz": "a value"}, "c", documented)
+
+
+def test_a_documented_secret_is_refused() -> None:
+    """The error says where it belongs."""
+    with pytest.raises(AepConfigError) as caught:
+        auth_parameters.check_plain({"s3SecretKey": "a value"}, "c", ["s3SecretKey"], "Amazon S3")
+    assert caught.value.parameter == "auth_params"
+    assert caught.value.message == (
+        "`auth_params` holds `s3SecretKey`, which is or may be a secret. Many people can read a DAG's code "
+        "and rendered fields. Put it into the extra of the Airflow connection 'c', under this name."
+    )
