@@ -33,7 +33,7 @@ ACCEPT_LOOKUP = re.compile(
     re.IGNORECASE,
 )
 INVALID_ACCEPT = (
-    "The supplied Accept header is not valid: {} - A valid Accept value should look like "
+    "The supplied Accept header is not valid: {} - A valid Accept value should look like "  # codespell:ignore
     "application/vnd.adobe.{{xed|xdm}}+json"
 )
 

@@ -17,7 +17,7 @@ TENANT_ID = "emulator"  # custom XDM fields are under `_emulator`
 PAYPAL_SPEC = "221c7626-58f6-4eec-8ee2-042b0226f03b"
 PAYPAL_ID = "emulator-paypal-id"
 PAYPAL_SECRET = "emulator-paypal-secret"  # noqa: S105 - published likewise
-ENDPOINT = "inlet"  # the key of a streaming endpoint in data files and in state files
+ENDPOINT = "inlet"  # codespell:ignore - the key of a streaming endpoint in data and state files
 KNOWN_SECRETS = (CLIENT_SECRET, PAYPAL_SECRET)
 
 # The scopes of Adobe's getting-started credential for the Platform APIs.

@@ -88,7 +88,7 @@ def run(code: str, *arguments: str) -> Any:
 
 
 def test_importing_sends_nothing() -> None:
-    """No module opens a socket, looks up a name or starts a process when it is imported."""
+    """No module opens a socket, resolves a name or starts a process when it is imported."""
     left_out = [PACKAGE / "__init__.py", *PACKAGE.rglob("__main__.py")]  # imported first; runs when imported
     assert len(run(IMPORT_ALL)) == len(list(PACKAGE.rglob("*.py"))) - len(left_out)
 

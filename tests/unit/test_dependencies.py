@@ -103,7 +103,7 @@ def normal(name: str) -> str:
 
 
 def test_one_module_knows_versions() -> None:
-    """Whoever drops an old Airflow looks into `_compat.py` alone."""
+    """Only `_compat.py` has to change when an old Airflow is dropped."""
     for path, tree in trees():
         text = "\n".join([*imported(tree), ast.unparse(tree)])
         asked = re.search(r"airflow\.(__version__|version)\b|AIRFLOW_V_|version\(['\"]apache-airflow", text)

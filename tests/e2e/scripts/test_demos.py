@@ -80,7 +80,7 @@ def test_the_ingestion_demo_counts_what_is_new(tmp_path: Path) -> None:
     assert demos.report_ingestion(airflow, "run")[-1] == "dataset: PayPal products (323 rows, 3 new)"
 
 
-def test_a_day_passes_where_a_dataflow_stands(
+def test_a_day_passes_if_a_dataflow_exists(
     tmp_path: Path, emulator: Emulator, hook: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Its next run is due then. Before there is one, its start would lie in the emulator's past.

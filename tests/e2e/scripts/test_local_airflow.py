@@ -61,7 +61,7 @@ def test_stop_ends_orphans_that_ignore_it(tmp_path: Path) -> None:
 
 
 def test_a_service_that_ends_by_itself_is_named_with_its_last_words(tmp_path: Path) -> None:
-    """Whoever sees the message need not look for the log first."""
+    """The message shows the end of the log, so that nobody has to find the log first."""
     command = [sys.executable, "-c", "import sys; sys.exit('no such table')"]
     service = Service("scheduler", command, env=os.environ, log=tmp_path / "log")
     until(lambda: not service.members())
