@@ -120,7 +120,7 @@ def _from_extra(params: Mapping[str, Any]) -> dict[str, Filled]:
 
 @dataclass(frozen=True)
 class Credentials:
-    """What an Airflow connection and a task's ``auth_params`` say about a source. ``repr`` shows no value.
+    """Hold what an Airflow connection and a task's ``auth_params`` say about a source. ``repr`` hides values.
 
     :param named: the parameters that are given under their documented names
     :param own: the connection's own fields that have a value, such as ``login``
