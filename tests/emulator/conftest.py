@@ -32,6 +32,15 @@ def _short_settle_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW__AEP__SETTLE", "0.02")
 
 
+@pytest.fixture
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the pauses between two lists of entities or runs a tenth of the real ones."""
+    from airflow_provider_aep.exactly_once import reconciler, runs
+
+    for module, name in ((reconciler, "SETTLING"), (reconciler, "PATIENCE"), (runs, "PATIENCE")):
+        monkeypatch.setattr(module, name, tuple(pause / 10 for pause in getattr(module, name)))
+
+
 @pytest.fixture(scope="session")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     """Make the authority that servers are certified by."""

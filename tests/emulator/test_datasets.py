@@ -18,10 +18,9 @@ FOREIGN = "Somebody's [airflow:other_dag.create 0123abcd]"
 
 
 @pytest.fixture(autouse=True)
-def right_connection(make_hook: MakeHook, emulator: Emulator, monkeypatch: Any) -> None:
-    """`aep_default`, and no wait for races that cannot be."""
+def right_connection(make_hook: MakeHook, emulator: Emulator, short_pauses: None) -> None:
+    """Connect `aep_default` to the emulator."""
     make_hook(emulator.url)
-    monkeypatch.setenv("AIRFLOW__AEP__SETTLE", "0")
 
 
 @pytest.fixture

@@ -25,9 +25,9 @@ TASK = SimpleNamespace(dag_id="dag", task_id="wait", run_id="by hand", map_index
 @pytest.fixture
 def platform(emulator: Emulator, hook: Any) -> Platform:
     """The emulator, known as `aep_default`, with a stopped clock."""
-    path = Platform(emulator)
+    platform = Platform(emulator)
     platform.stop_clock()
-    return path
+    return platform
 
 
 @pytest.fixture

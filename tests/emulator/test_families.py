@@ -275,7 +275,7 @@ def test_runs_of_an_unchanged_pipeline(group: Group, kind: str, memory: bool) ->
     """
     base, order = KINDS[kind]
     newest = {"wait": {"match": "latest"}}  # between the DAG runs no other flow run comes due
-    given = group.order(base, **newest, **order)
+    given = group.order(base, **{**newest, **order})
     states = []
     for name in ("first", "second", "third"):
         group.emulator.forget_requests()

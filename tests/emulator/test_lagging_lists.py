@@ -56,6 +56,12 @@ def play(reconciler: Any, service: Any) -> Generator[float, None, Outcome]:
             yield 0.0  # the other task's turn: both have listed before either posts
 
 
+@pytest.fixture(autouse=True)
+def _settle_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Restore the default."""
+    monkeypatch.setenv("AIRFLOW__AEP__SETTLE", str(SETTLE))
+
+
 def at_the_same_time(emulator: Emulator, tasks: list[Generator[float, None, Outcome]]) -> list[Outcome]:
     """All of them to their ends, each waking when its time has come."""
     outcomes: dict[int, Outcome] = {}

@@ -18,7 +18,7 @@ from tests.harness.pipeline import Pipeline
 
 
 @pytest.fixture
-def flow(emulator: Emulator, hook: Any) -> str:
+def flow(emulator: Emulator, hook: Any, short_pauses: None) -> str:
     """A dataflow for one time, its own run over."""
     made = Pipeline(emulator, hook).dataflow(schedule={"frequency": "once"}, delta_column=None)
     emulator.advance(3600)

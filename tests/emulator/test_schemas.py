@@ -23,7 +23,7 @@ FOREIGN = "Somebody's [airflow:other_dag.create 0123abcd]"
 
 
 @pytest.fixture(autouse=True)
-def right_connection(make_hook: MakeHook, emulator: Emulator) -> None:
+def right_connection(make_hook: MakeHook, emulator: Emulator, short_pauses: None) -> None:
     """Connect `aep_default` to the emulator."""
     make_hook(emulator.url)
 

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 @pytest.fixture
-def flow(emulator: Emulator, hook: Any) -> str:
+def flow(emulator: Emulator, hook: Any, short_pauses: None) -> str:
     """A dataflow for one time, which alone takes runs on demand."""
     pipeline = Pipeline(emulator, hook)
     made = pipeline.dataflow(schedule={"frequency": "once"}, delta_column=None)

@@ -131,10 +131,9 @@ class Right:
 
 
 @pytest.fixture
-def right(emulator: Emulator, make_hook: MakeHook, monkeypatch: pytest.MonkeyPatch) -> Right:
+def right(emulator: Emulator, make_hook: MakeHook, short_pauses: None) -> Right:
     """Right orders, on `aep_default`."""
     make_hook(emulator.url)
-    monkeypatch.setenv("AIRFLOW__AEP__SETTLE", "0")
     return Right(emulator)
 
 

@@ -31,7 +31,7 @@ QUOTED = 'it\'s, "n" == 日本'
 
 
 @pytest.fixture
-def pipeline(emulator: Emulator, hook: Any) -> Pipeline:
+def pipeline(emulator: Emulator, hook: Any, short_pauses: None) -> Pipeline:
     """Return a pipeline that creates its entities by plain requests, which are not recorded."""
     return Pipeline(emulator, hook)
 
