@@ -13,10 +13,10 @@ import pytest
 
 from scripts.local_airflow import LocalAirflow
 from tests.harness import canary
+from tests.harness.documented_sources import source_rows
 from tests.harness.emulator import CLIENT_ID, ORG_ID
 from tests.harness.figures import KeepFigure
 from tests.harness.real_airflow import kill_triggerer, select, start_triggerer, tasks_talking_to
-from tests.harness.source import source_rows
 from tests.harness.wiretap import PUBLISHED, Wiretap
 from tests.harness.workers import wait_until
 

@@ -1,4 +1,4 @@
-"""Fixtures of the tests that run the client in processes of its own, and the search at each test's end."""
+"""Fixtures of the tests against the emulator, and the search for secrets at each test's end."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.harness.connections import SetConnection
-from tests.harness.emulator import CLIENT_ID, CLIENT_SECRET, ORG_ID
+from tests.harness.connections import MakeHook
 from tests.harness.raw_server import Authority, make_authority
 from tests.harness.run_server import RunServer
 from tests.harness.secret_search import (
@@ -28,7 +27,7 @@ __all__ = [
 
 @pytest.fixture(autouse=True)
 def _short_settle_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The emulator's lists do not lag unless a test makes them; such a test sets its own settle time."""
+    """Settle at once: the lists do not lag, except in tests that set a settle time of their own."""
     monkeypatch.setenv("AIRFLOW__AEP__SETTLE", "0.02")
 
 
@@ -49,21 +48,19 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 @pytest.fixture(scope="session")
 def workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workers]:
-    """Starts tries of a create in real processes."""
+    """Run tries of tasks in processes of their own."""
     with Workers(tmp_path_factory.mktemp("workers")) as workers:
         yield workers
 
 
 @pytest.fixture
-def server(set_connection: SetConnection, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunServer]:
-    """A server of runs, known as `aep_default`; intervals and pauses are hundredths of what they are."""
+def server(make_hook: MakeHook, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunServer]:
+    """Start a server of runs, known as `aep_default`; poll intervals and pauses are short."""
     from airflow_provider_aep.flow_runs import poller, schedule
 
     monkeypatch.setattr(schedule, "SHORTEST", 0.05)
     monkeypatch.setattr(schedule, "LONGEST", 0.5)
     monkeypatch.setattr(poller, "GATHER", 0.02)
     with RunServer() as server:
-        extra = {"org_id": ORG_ID, "ims_host": server.url, "timeout": 20}
-        aep = {"conn_type": "aep", "login": CLIENT_ID, "password": CLIENT_SECRET, "host": server.url}
-        set_connection("aep_default", **aep, extra=extra)
+        make_hook(server.url)
         yield server

@@ -10,8 +10,8 @@ import pytest
 
 from tests.harness import platform as path
 from tests.harness.dag_runs import DAY, HOUR, DagRun, Point, Step
+from tests.harness.documented_sources import source_rows
 from tests.harness.emulator import Emulator
-from tests.harness.source import source_rows
 from tests.harness.task_process import RESUMED
 from tests.harness.workers import Workers
 

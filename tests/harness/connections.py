@@ -1,4 +1,4 @@
-"""Airflow connections and hooks for tests: real ones, from environment variables, without a database."""
+"""Fixtures for all tests: the emulator, Airflow connections from environment variables, and hooks."""
 
 from __future__ import annotations
 
@@ -16,9 +16,23 @@ SetConnection = Callable[..., None]
 MakeHook = Callable[..., Any]
 
 
+@pytest.fixture(scope="session")
+def emulator_process() -> Iterator[Emulator]:
+    """Start one emulator for the whole session."""
+    with Emulator() as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def emulator(emulator_process: Emulator) -> Emulator:
+    """Reset the session's emulator."""
+    emulator_process.reset()
+    return emulator_process
+
+
 @pytest.fixture
 def set_connection(monkeypatch: pytest.MonkeyPatch) -> Iterator[SetConnection]:
-    """`set_connection("aep_default", login=...)`, in an environment without proxies and what is known."""
+    """`set_connection("aep_default", login=...)`, in an environment without proxies, tokens and specs."""
     from airflow_provider_aep.hooks import auth_selection, ims
 
     for name in PROXIES:
@@ -39,7 +53,7 @@ def set_connection(monkeypatch: pytest.MonkeyPatch) -> Iterator[SetConnection]:
 
 @pytest.fixture
 def make_hook(set_connection: SetConnection) -> MakeHook:
-    """`make_hook(url)`: a hook whose Airflow connection is right in all that is not said otherwise.
+    """`make_hook(url)`: set a valid Airflow connection, and return its hook.
 
     `extra=` is added to the extra, `login=` and so on replace, `sandbox=` is the hook's own.
     """
@@ -64,20 +78,20 @@ def make_hook(set_connection: SetConnection) -> MakeHook:
 
 @pytest.fixture
 def hook(make_hook: MakeHook, emulator: Emulator) -> Any:
-    """A hook to the emulator."""
+    """Return a hook to the emulator."""
     return make_hook(emulator.url)
 
 
 @pytest.fixture
 def paypal(set_connection: SetConnection) -> str:
-    """The id of an Airflow connection with PayPal's right credentials."""
+    """Set an Airflow connection with the credentials that PayPal accepts, and return its id."""
     set_connection("paypal_default", conn_type="paypal", login=PAYPAL_ID, password=PAYPAL_SECRET)
     return "paypal_default"
 
 
 @pytest.fixture
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """All that sleeps in a worker's slot, taken down instead of waited for."""
+    """Note the seconds that the client sleeps in a worker slot instead of sleeping."""
     from airflow_provider_aep.hooks import session
 
     waited: list[float] = []
@@ -87,7 +101,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 @pytest.fixture
 def logged(capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> Callable[[], str]:
-    """`logged()`: what was logged since it was last asked. Airflow's versions log to different places."""
+    """`logged()`: return what was logged since the last call. Airflow's versions log to different places."""
 
     def since() -> str:
         captured = capsys.readouterr()
@@ -99,7 +113,7 @@ def logged(capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture)
 
 
 def chain(error: BaseException) -> list[BaseException]:
-    """The error and every cause and context behind it."""
+    """Return an error with all its causes and contexts."""
     found: list[BaseException] = []
     queue: list[BaseException | None] = [error]
     while queue:

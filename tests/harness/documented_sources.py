@@ -9,6 +9,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from airflow_provider_aep.emulator.tables import paypal
+from airflow_provider_aep.emulator.tables.table import table_at
 from tests.harness import canary
 from tests.harness.emulator import PAYPAL_ID, PAYPAL_SECRET
 from tests.harness.platform import Platform, made
@@ -75,6 +77,11 @@ def table() -> list[dict[str, Any]] | None:
     """The table that the data is made from; it is no part of this repository, AEP_SOURCE_SPECS names it."""
     path = os.environ.get("AEP_SOURCE_SPECS")
     return json.loads(Path(path).read_text("utf-8")) if path else None
+
+
+def source_rows(table: str, at: float = 0) -> list[dict[str, Any]]:
+    """Return the rows of a PayPal table, `at` seconds after the emulator's start."""
+    return list(table_at(paypal.tables()[table], 0, at).rows)
 
 
 def row_of(name: str) -> Row:
