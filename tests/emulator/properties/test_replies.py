@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_aep.flow_service import errors, requests
@@ -175,7 +175,9 @@ def server() -> Iterator[RawServer]:
 def test_a_blocking_reader(make_hook: MakeHook, server: RawServer, waits: Any, read: Any) -> None:
     """Of every reply that any hook asks for."""
     hook = make_hook(server.url)
+    most = settings.default.max_examples
 
+    @settings(max_examples=most if most > 100 else 40)  # in `make test` few, since the readers are many
     @given(replies(*TO_PLATFORM))
     def holds(data: bytes) -> None:
         server.replies = [and_close(data)]
