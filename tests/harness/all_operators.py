@@ -11,7 +11,7 @@ from typing import Any
 import airflow_provider_aep
 
 BASES = {"AepOperator", "CreateOperator", "SourceObjectOperator", "SourceOperator", "WaitsForRun"}
-"""What others build on; nobody writes them in a DAG."""
+"""Base classes, which no DAG uses."""
 
 OPTIONAL = {
     "CreatePayPalConnectionOperator": ("name",),
@@ -25,15 +25,15 @@ OPTIONAL = {
     "RunDataflowOperator": ("window_start", "window_end", "delta_column"),
     "FlowRunSensor": ("match",),
 }
-"""What an operator cannot work without, though its signature has a default."""
+"""Parameters that an operator needs although its signature has a default."""
 
 BY_KIND: dict[str, dict[str, Any]] = {
     "InspectSourceOperator": {"columns": None, "stream": None, "dataflow": "A dataflow", "mapping": None}
 }
-"""Values that suit one operator alone."""
+"""Values for one operator only."""
 
 OWN = {"CreatePayPalConnectionOperator": {"source_conn_id"}}
-"""What its bases ask for and it gives them itself."""
+"""Parameters of its bases that an operator sets itself."""
 
 AN_ID = "24151d58-ffa7-4960-951d-58ffa7396097"
 VALUES: dict[str, Any] = {
@@ -51,11 +51,11 @@ VALUES: dict[str, Any] = {
     "columns": [{"name": "Product_Id", "type": "string"}],
     "schema_id": "https://ns.adobe.com/emulator/schemas/0",
 }
-"""By the names of parameters; whatever ends in `_id` is an id."""
+"""By parameter; every other parameter that ends in `_id` gets an id."""
 
 
 def every_operator() -> dict[str, type]:
-    """By name, sensor and the task groups' own included."""
+    """Return all operators by name, including the sensor and those of the task groups."""
     from airflow_provider_aep.operators.base import AepOperator
 
     for module in pkgutil.walk_packages(airflow_provider_aep.__path__, "airflow_provider_aep."):
@@ -72,7 +72,11 @@ def every_operator() -> dict[str, type]:
 
 
 def make(kind: type, values: Mapping[str, Any] | None = None, **more: Any) -> Any:
-    """A task of that operator; ``values`` replace those above, ``more`` is given as it is."""
+    """Make a task of the operator.
+
+    :param values: replace those of :data:`VALUES`
+    :param more: arguments to pass as they are
+    """
     known = {**VALUES, **(values or {}), **BY_KIND.get(kind.__name__, {})}
     names = {*_required(kind), *OPTIONAL.get(kind.__name__, ())}
     given = {name: known[name] if name in known else _an_id(name) for name in sorted(names)}
@@ -85,7 +89,7 @@ def _an_id(name: str) -> str:
 
 
 def _required(kind: type) -> set[str]:
-    """The parameters without a default, wherever in the line of classes they are asked for."""
+    """Return the parameters without a default in any class of the operator."""
     from airflow_provider_aep.operators.base import AepOperator
 
     found: dict[str, bool] = {}

@@ -1,4 +1,4 @@
-"""DAG runs whose tasks are killed and retried, request by request."""
+"""DAG runs whose tasks are killed at a request and retried."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ Kill = tuple[str, str, int]
 
 @dataclass(frozen=True)
 class Point:
-    """Where to kill a task: at which request of a step, and when. Number 0 is the end of `execute`."""
+    """The request of a step at which a task dies (0: the end of `execute`), and the stage of that request."""
 
     number: int
     stage: str
 
     def kill(self, step: str) -> Kill:
-        """For :meth:`DagRun.go_on`."""
+        """Return the kill for :meth:`DagRun.go_on`."""
         return step, STAGES.get(self.stage, self.stage), self.number
 
 
 @dataclass(frozen=True)
 class Step:
-    """What a task sends if nobody disturbs it, and how many requests go before."""
+    """The requests of an undisturbed task, and the number of requests before them."""
 
     name: str
     requests: list[dict[str, Any]]
     begins: int
 
     def points(self, whole: bool) -> list[Point]:
-        """All of them; in the short form wherever the reply to a change is lost, and a random one."""
+        """Return all points, or in the short form the lost replies to changes and a random point."""
         numbers = range(1, len(self.requests) + 1)
         found = [Point(0, "return"), *(Point(number, stage) for number in numbers for stage in STAGES)]
         if whole:
@@ -50,7 +50,7 @@ class Step:
         return [*lost, random.choice(found)]
 
     def begin(self, emulator: Emulator, point: Point) -> None:
-        """Order the loss of the reply, if that is the point. From here on every request counts."""
+        """Inject the loss of the reply, if that is the point, and count requests from here on."""
         emulator.forget_requests()
         if point.stage == LOST:
             if spared := self.begins + point.number - 1:
@@ -59,7 +59,7 @@ class Step:
 
 
 class DagRun:
-    """One DAG run. A try that is killed is followed by another, which takes up after the last ended task.
+    """One DAG run. After a killed try, the next try continues after the last task that ended.
 
     `build` and `arguments` make its tasks; with `memory` they have Airflow 3.3's state store.
     """
@@ -91,7 +91,7 @@ class DagRun:
         self.deaths = 0
 
     def go_on(self, *kills: Kill, max_tries: int = 2) -> dict[str, Any] | None:
-        """Until the last task has ended, or one fails: its error. While a wait is deferred, time goes by."""
+        """Run to the end, or return the error of a failed task. A deferred wait moves the clock."""
         left, resumed = list(kills), None
         for _ in range(20):
             order = {**self._order, "kills": left, "resumed": resumed, "max_tries": max_tries}
@@ -99,7 +99,7 @@ class DagRun:
             if worker.was_killed:
                 self._emulator.clear_faults()
                 self.deaths += 1
-                resumed = None  # a retry begins anew
+                resumed = None  # a retry starts from the beginning
                 left = left[1:]
                 continue
             result = worker.result()
@@ -111,13 +111,13 @@ class DagRun:
         raise AssertionError("the DAG run does not come to an end")
 
     def finish(self, *kills: Kill, max_tries: int = 2) -> dict[str, Any]:
-        """What each task returned, without the group's name."""
+        """Run to the end, and return what each task returned, without the group's name."""
         error = self.go_on(*kills, max_tries=max_tries)
         assert error is None, f"{error['text']}\n{error['said']}"
         return {name.rpartition(".")[2]: value for name, value in json.loads(self._xcoms.read_text()).items()}
 
     def steps(self) -> list[Step]:
-        """What each step has sent, once nobody disturbed the run. The trigger's requests are no step's."""
+        """Return the requests of each step of an undisturbed run, without those of the trigger."""
         log = self._emulator.requests()
         found, begins = [], 0
         for number, (name, count) in enumerate(self.sent.items(), 1):
@@ -129,5 +129,5 @@ class DagRun:
 
 
 def changes(sent: dict[str, Any]) -> bool:
-    """Whether a request may have an effect, the token's apart."""
+    """Return whether a request may have an effect, other than for a token."""
     return sent["method"] != "GET" and "/ims/" not in sent["path"]

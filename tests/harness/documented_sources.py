@@ -28,7 +28,7 @@ COLUMNS = [{"name": "name", "type": "string"}, {"name": "age", "type": "integer"
 
 @dataclass(frozen=True)
 class Row:
-    """One source and one way to authenticate."""
+    """One source and one authentication type."""
 
     source: dict[str, Any]
     auth: dict[str, Any]
@@ -38,16 +38,16 @@ class Row:
 
     @property
     def required(self) -> list[str]:
-        """The parameters that have no default."""
+        """Return the parameters that have no default."""
         return [name for name in self.auth["required"] if name not in self.auth.get("defaults", {})]
 
     def params(self, *, optional: bool = False) -> dict[str, Any]:
-        """A value for each parameter, every one of them right."""
+        """Return a valid value for each parameter."""
         names = self.auth["required"] + (self.auth["optional"] if optional else [])
         return {name: _value(self.source["name"], name) for name in names}
 
     def body(self, **params: Any) -> dict[str, Any]:
-        """The tutorials' body; `password="wrong"` changes a parameter, `password=None` leaves it out."""
+        """Return the tutorials' body: `password="wrong"` replaces a parameter, `password=None` removes it."""
         merged = {**self.params(), **params}
         auth = {"specName": self.auth["name"], "params": {k: v for k, v in merged.items() if v is not None}}
         return {
@@ -58,23 +58,23 @@ class Row:
 
 
 def is_secret(name: str) -> bool:
-    """By its name, as the tutorials have no other mark."""
+    """Return whether a parameter is a secret by its name: the tutorials have no other mark."""
     return any(word in name.lower() for word in SECRET) and name not in NO_SECRET
 
 
 def sources() -> list[dict[str, Any]]:
-    """Every entry."""
+    """Return every documented source."""
     entries: list[dict[str, Any]] = json.loads(DATA.read_text("utf-8"))
     return entries
 
 
 def rows() -> list[Row]:
-    """Every way to authenticate of every source."""
+    """Return every authentication type of every source."""
     return [Row(source, auth) for source in sources() for auth in source["auth"]]
 
 
 def table() -> list[dict[str, Any]] | None:
-    """The table that the data is made from; it is no part of this repository, AEP_SOURCE_SPECS names it."""
+    """Return the table that the data is made from: not in this repository, AEP_SOURCE_SPECS names it."""
     path = os.environ.get("AEP_SOURCE_SPECS")
     return json.loads(Path(path).read_text("utf-8")) if path else None
 
