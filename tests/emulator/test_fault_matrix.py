@@ -385,7 +385,7 @@ def writes_a_change(function: ast.FunctionDef) -> bool:
 
 
 def hook_method_names() -> set[str]:
-    """Return every public hook method that leads, by what it names, to a request that changes something."""
+    """Return every public hook method that leads, by what it names, to a changing request, once."""
     changes = {
         function.name
         for package in (flow_service, hooks)
@@ -399,7 +399,7 @@ def hook_method_names() -> set[str]:
     return {
         f"{kind.__name__}.{name}"
         for kind in classes(hooks, AepHook)
-        for name in dir(kind)
+        for name in vars(kind)
         if name in changes and not name.startswith("_")
     }
 

@@ -10,11 +10,13 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from inspect import isfunction
 from time import time
 from typing import Any
 
 from airflow_provider_aep.flow_runs.spec import WaitSpec
 from airflow_provider_aep.flow_service import mappings, xdm
+from airflow_provider_aep.flow_service.collections import CONNECTIONS, FLOWS, SOURCE_CONNECTIONS, Collection
 from airflow_provider_aep.hooks.catalog import CatalogHook
 from airflow_provider_aep.hooks.data_prep import DataPrepHook
 from airflow_provider_aep.hooks.flow_service import FlowServiceHook
@@ -155,7 +157,7 @@ class PreparedPlatform(Platform):
             "source_connection_id": self.source(self.base(), columns=AS_COLUMNS),
             "target_connection_id": self.target(schema, self.dataset(schema)),
             "mapping_set": self.mapping(schema),
-            "schedule": DAILY,
+            "schedule": {**DAILY, "start": self.now() + 3600},  # later than the sleeps of a try
             "delta_column": "Create_Time",
         }
 
@@ -207,7 +209,10 @@ class Operation:
 
 # Hook methods
 
-HOOKS = {kind.__name__: kind for kind in (FlowServiceHook, CatalogHook, SchemaRegistryHook, DataPrepHook)}
+HOOKS: dict[str, Any] = {
+    **{kind.__name__: kind for kind in (FlowServiceHook, CatalogHook, SchemaRegistryHook, DataPrepHook)},
+    "CollectionHook": FlowServiceHook,
+}
 DESCRIBED = [{"op": "add", "path": "/description", "value": "New"}]
 AUTH = {"host": "api.sandbox.paypal.com", "clientId": PAYPAL_ID, "clientSecret": PAYPAL_SECRET}
 CONNECTION = {
@@ -233,7 +238,7 @@ def method(kind: str, twice: str, name: str, request: str, given: Given, done: D
 
         def call() -> Any:
             own = HOOKS[hook]("aep_default")
-            values = [one(own) if callable(one) else one for one in arguments]
+            values = [one(own) if isfunction(one) else one for one in arguments]
             keywords = values.pop() if isinstance(values[-1], Keywords) else {}
             return getattr(own, called)(*values, **keywords)
 
@@ -261,14 +266,14 @@ def state_of(key: Any, *states: str) -> Done:
     return lambda at, given: at.in_state(given[key], *states)
 
 
-def patched(at: PreparedPlatform, *kind: str) -> tuple[Any, ...]:
+def patched(at: PreparedPlatform, *collection: Collection) -> tuple[Any, ...]:
     """Return what patches a base connection, with the etag read at each call."""
     base = at.base(description="Old")
 
     def etag(hook: FlowServiceHook) -> Any:
         return hook.get_connection_details(base)["etag"]
 
-    return (*kind, base, *(["connection_id"] if kind else []), etag, DESCRIBED)
+    return (*collection, base, DESCRIBED, etag) if collection else (base, etag, DESCRIBED)
 
 
 def on_demand(at: PreparedPlatform) -> tuple[Any, ...]:
@@ -305,7 +310,7 @@ def delete(name: str, kind: str, given: Given) -> Operation:
 
 HOOK_METHODS = (
     post("FlowServiceHook.create_connection", "connections", lambda _: (Keywords(CONNECTION),)),
-    post("FlowServiceHook.create_entity", SOURCES, lambda at: (SOURCES, at.source_body())),
+    post("CollectionHook.create_entity", SOURCES, lambda at: (SOURCE_CONNECTIONS, at.source_body())),
     post("FlowServiceHook.create_source_connection", SOURCES, lambda at: (at.source_body(),)),
     post("FlowServiceHook.create_target_connection", TARGETS, lambda at: (at.target_body(),)),
     post("FlowServiceHook.create_flow", "flows", lambda at: (at.prepared(),)),
@@ -327,7 +332,7 @@ HOOK_METHODS = (
         lambda at: (mappings.mapping_set_body(at.schema(), MAPPING),),
     ),
     act(
-        "FlowServiceHook.act_on", lambda at: ("flows", at.flow_of(), "flow_id", "disable"), state_of(1, *OFF)
+        "CollectionHook.act_on", lambda at: (FLOWS, at.flow_of(), "disable"), state_of(1, *OFF)
     ),
     act("FlowServiceHook.act_on_flow, enable", lambda at: (at.disabled(), "enable"), state_of(0, *ON)),
     act("FlowServiceHook.act_on_flow, disable", lambda at: (at.flow_of(), "disable"), state_of(0, *OFF)),
@@ -340,7 +345,7 @@ HOOK_METHODS = (
         lambda at, given: at.described("connections", given[0]),
     ),
     patch(
-        "FlowServiceHook.patch_entity", f"PATCH /connections{ONE}", lambda at: patched(at, "connections"),
+        "CollectionHook.patch_entity", f"PATCH /connections{ONE}", lambda at: patched(at, CONNECTIONS),
         lambda at, given: at.described("connections", given[1]),
     ),
     patch(
@@ -359,7 +364,7 @@ HOOK_METHODS = (
         lambda at, given: at.resource_holds("schemas", given[1], "New"),
     ),
     delete("FlowServiceHook.delete_connection", "connections", lambda at: (at.base(),)),
-    delete("FlowServiceHook.delete_entity", "connections", lambda at: ("connections", at.base(), "id")),
+    delete("CollectionHook.delete_entity", "connections", lambda at: (CONNECTIONS, at.base())),
     delete("FlowServiceHook.delete_source_connection", SOURCES, lambda at: (at.source(at.base()),)),
     delete(
         "FlowServiceHook.delete_target_connection", TARGETS,

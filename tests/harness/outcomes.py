@@ -118,7 +118,7 @@ NOT_AGAIN = "A change that the entity already has is not sent again."
 DEVIATIONS = (
     Deviation(("FlowServiceHook.run, a POST",), "spoiled", "✓ 1", "It returns the reply unchanged."),
     Deviation(
-        ("FlowServiceHook.patch_connection", "FlowServiceHook.patch_entity"),
+        ("FlowServiceHook.patch_connection", "CollectionHook.patch_entity"),
         "throttled after",
         "✗ 2 ● *AepVersionError*",
         "The first request changed the etag. The error says that the change may be the caller's own.",
