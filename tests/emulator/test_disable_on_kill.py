@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import time
 from contextlib import suppress
 from types import SimpleNamespace
@@ -11,6 +12,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_aep import _compat
+from airflow_provider_aep.hooks import connection, ims
+from airflow_provider_aep.hooks.flow_service import FlowServiceHook
 from airflow_provider_aep.operators.dataflows import RetryFlowRunOperator, RunDataflowOperator
 from airflow_provider_aep.sensors.flow_runs import FlowRunSensor
 from airflow_provider_aep.triggers import flow_runs
@@ -18,7 +21,11 @@ from airflow_provider_aep.triggers.flow_runs import FlowRunTrigger
 from tests.harness.emulator import Emulator
 from tests.harness.operators import Logged, context
 from tests.harness.platform import Platform
+from tests.harness.workers import Worker, Workers, wait_until
 
+SENSOR = "sensors.flow_runs.FlowRunSensor"
+FOR_EVER = 600.0
+"""Seconds of a delayed reply: it does not come while the test waits for the effect of the signal."""
 TASK = SimpleNamespace(dag_id="dag", task_id="wait", run_id="by hand", map_index=-1)
 
 
@@ -42,7 +49,7 @@ def flow(platform: Platform) -> str:
 
 
 def off(platform: Platform, flow: str) -> bool:
-    """Whether it was disabled."""
+    """Say whether it was disabled."""
     return str(platform.get("flows", flow)["state"]) in ("disabled", "disabling")
 
 
@@ -273,3 +280,110 @@ def test_each_that_waits_takes_the_option_along(
     task.on_kill()
     assert off(platform, flow)
     task.on_kill()
+
+
+# SIGTERM in the middle of a wait in a worker slot: `on_kill` runs inside what the signal interrupted
+
+
+def wait_off(platform: Platform, flow: str, worker: Worker) -> None:
+    """Wait until it is disabled, long before the delayed reply."""
+    wait_until(lambda: off(platform, flow), f"the dataflow off\n{worker.said()}", FOR_EVER / 6, pause=0.2)
+
+
+def start(workers: Workers, platform: Platform, flow: str, **options: Any) -> Worker:
+    """Start a wait in a worker slot, whose process treats SIGTERM as Airflow's task runner does."""
+    sensor = {"name": None, "flow_id": flow, "deferrable": False, "poll_interval": 1}
+    options = {"disable_on_kill": True, "timeout": 2 * FOR_EVER, **options}
+    return workers.start(platform.emulator.url, kind=SENSOR, on_term="airflow", **sensor, **options)
+
+
+@pytest.mark.parametrize(
+    ("method", "reply"),
+    [("POST", "/ims/token/v3"), ("GET", "/runs")],
+    ids=["token", "poll"],
+)
+def test_a_signal_while_a_reply_is_awaited(
+    workers: Workers, platform: Platform, flow: str, method: str, reply: str
+) -> None:
+    """The reply that the task waits for has not come when its dataflow is off."""
+    platform.emulator.fault(method=method, path=reply, delay=FOR_EVER)
+    worker = start(workers, platform, flow)
+    wait_until(lambda: platform.emulator.requests(method, reply), "the request")
+    worker.send(signal.SIGTERM)
+    try:
+        wait_off(platform, flow, worker)
+        assert not worker.ended()
+    finally:
+        worker.kill()
+
+
+@pytest.mark.parametrize("number", [1, 2, 3], ids=["token", "poll", "dataset"])
+def test_a_signal_at_a_request(workers: Workers, platform: Platform, flow: str, number: int) -> None:
+    """When it begins, whatever the client holds. The wait continues afterwards: Airflow ends the process."""
+    worker = start(workers, platform, flow, pause=("before", number))
+    worker.wait_stopped()
+    worker.send(signal.SIGTERM)
+    wait_off(platform, flow, worker)
+    wait_until(lambda: f"Disabled dataflow {flow}" in worker.said(), "a word about it")
+    platform.emulator.forget_requests()
+    worker.go_on()
+    wait_until(lambda: any("/runs" in sent["path"] for sent in platform.emulator.requests()), "the next poll")
+    worker.kill()
+
+
+def sensor_for(flow: str) -> FlowRunSensor:
+    """Return a deferrable wait."""
+    return FlowRunSensor(task_id="wait", flow_id=flow, disable_on_kill=True)
+
+
+def no_supervisor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fail on each question to Airflow's supervisor: it would hang, because the task is asking it already."""
+
+    def hangs(*_arguments: Any) -> Any:
+        raise AssertionError("nobody answers")
+
+    monkeypatch.setattr(connection, "get_connection", hangs)
+    monkeypatch.setattr(_compat, "mask_secret", hangs)
+
+
+def test_a_signal_while_the_task_talks_to_airflow(
+    platform: Platform, flow: str, hook: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Airflow's supervisor answers one request at a time, so `on_kill` asks it for nothing."""
+    task = sensor_for(flow)
+    task.poll_run(context(), task._wait({}))
+    ims.TOKENS.clear()
+    no_supervisor(monkeypatch)
+    task.on_kill()
+    assert off(platform, flow)
+
+
+def test_a_signal_while_a_wait_is_handed_over(
+    platform: Platform, flow: str, hook: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`execute` is over, and Airflow has not stored the deferral yet: no trigger will disable anything."""
+    task = sensor_for(flow)
+    with pytest.raises(BaseException) as caught:  # noqa: PT011 - Airflow's versions have it in two places
+        task.execute(context())
+    assert type(caught.value).__name__ == "TaskDeferred"
+    no_supervisor(monkeypatch)
+    task.on_kill()
+    assert off(platform, flow)
+
+
+def test_the_log_comes_last(
+    platform: Platform, flow: str, hook: Any, logged: Logged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The signal may have interrupted a line of the log, and the log's lock is not re-entrant."""
+    task = sensor_for(flow)
+    task.poll_run(context(), task._wait({}))
+    logged()
+    said_by_then = []
+    act = FlowServiceHook.act_on_flow
+    monkeypatch.setattr(
+        FlowServiceHook, "act_on_flow", lambda *given: said_by_then.append(logged()) or act(*given)
+    )
+    task.on_kill()
+    assert "cannot cancel a run" not in said_by_then[0]
+    assert "cannot cancel a run" in logged()
+    assert off(platform, flow)

@@ -73,7 +73,7 @@ class SlowSecrets(BaseSecretsBackend):
 
 
 class Asks(BaseEventTrigger):
-    """Looks up until it is cancelled. ``number`` makes each another trigger."""
+    """Asks until it is cancelled. ``number`` makes each another trigger."""
 
     def __init__(self, number: int) -> None:
         super().__init__()  # type: ignore[no-untyped-call]

@@ -123,9 +123,9 @@ class UnderWay:
             return False
         return True
 
-    def said(self, attempt: int) -> str:
+    def said(self, number: int) -> str:
         """The logs of one try of the creates."""
-        files = self.airflow.task_logs.rglob(f"task_id=create/*/attempt={attempt}.log")
+        files = self.airflow.task_logs.rglob(f"task_id=create/*/attempt={number}.log")
         return "\n".join(file.read_text(errors="replace") for file in files)
 
     def end(self) -> None:
