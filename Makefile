@@ -68,8 +68,8 @@ lint: words ## Check style, format, types, spelling, and the imports between pac
 	@.venv/bin/lint-imports --no-logo
 
 # A name in camelCase is one word, a name in snake_case several. The second expression is names that others gave.
-words: venv ## Find the words that tests/glossary.txt replaces
-	@.venv/bin/codespell -D tests/glossary.txt -S './.*,./constraints,*.json,*.png,./mutants,./tests/glossary.txt' \
+words: venv ## Find the words that docs/glossary.txt replaces
+	@.venv/bin/codespell -D docs/glossary.txt -S './.*,./constraints,*.json,*.png,./mutants,./docs/glossary.txt' \
 		-r '\b(?:at[ ]work|mapped[ ]over|away[ ]with[ ]it|is[ ]none|cannot[ ]be[ ]told)\b|[A-Za-z]+' \
 		--ignore-regex 'operators.inlets|get_inlet|name: inlet|[Ii]nlet Url|Inlet does|service/inlet|attempt=|look_for_keys' $(ARGS)
 
