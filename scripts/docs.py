@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
-from importlib import import_module
 from importlib.metadata import requires
 from pathlib import Path
 
@@ -25,10 +24,8 @@ USERS = ROOT / ".venv-demo"
 def pages() -> dict[str, str]:
     """Return the text of each page that needs only the code, by its path in docs/."""
     sources = {f"sources/{key}.md": source_docs.page(source) for key, source in catalogue().items()}
-    faults: str = import_module("tests.harness.outcomes").page()
     return {
         "errors.md": below("errors.md", error_docs.body()),
-        "fault-matrix.md": below("fault-matrix.md", faults),
         "sources/README.md": below("sources/README.md", source_docs.index(catalogue().values())),
         **sources,
     }

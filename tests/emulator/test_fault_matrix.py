@@ -1,5 +1,10 @@
 """The fault matrix: each operation that changes something, with each fault, and a clean retry after it.
 
+What must come of each pair is in the tables of `docs/fault-matrix.md`, which this test reads. They follow the
+design: a POST is never sent twice unless the client lists in between; a DELETE and a GET are sent again, a
+PATCH where it had no effect. A create ends with exactly one; rather no run is started than two. A permanent
+error fails at once. The error tree gives what an error means, never the client's behaviour.
+
 `make test` takes a sample, the same each time, in which every operation and every fault occurs;
 `make test-nightly` takes all of it. Real hooks and operators over real HTTP; only pauses are skipped.
 """
@@ -12,9 +17,11 @@ import importlib
 import inspect
 import pkgutil
 import random
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit
@@ -32,11 +39,18 @@ from airflow_provider_aep.sensors.flow_runs import FlowRunSensor
 from tests.harness.connections import MakeHook
 from tests.harness.emulator import Emulator
 from tests.harness.fault_proxy import FaultProxy
-from tests.harness.faults import FAULTS, NATURES, InjectedFault
+from tests.harness.faults import FAULTS, InjectedFault
 from tests.harness.figures import KeepFigure
-from tests.harness.operations import HOOK_METHODS, OPERATIONS, OPERATORS, Operation, PreparedPlatform, Try
+from tests.harness.operations import (
+    HOOK_METHODS,
+    ONE,
+    OPERATIONS,
+    OPERATORS,
+    Operation,
+    PreparedPlatform,
+    Try,
+)
 from tests.harness.operators import Store, context
-from tests.harness.outcomes import CELLS, DEVIATIONS, KINDS, SIGNS, Outcome, after_retry, expected, read, rule
 from tests.harness.platform import PRODUCTS, made
 from tests.harness.raw_server import Authority, RawServer, reply, unused_port
 
@@ -47,6 +61,103 @@ LONGEST = 60
 """Seconds that a try may sleep in a worker slot."""
 HELD: list[tuple[str, str]] = []
 """The cells that held."""
+
+
+CELLS = [(operation, fault) for operation in OPERATIONS for fault in FAULTS]
+PAGE = (Path(__file__).parents[2] / "docs" / "fault-matrix.md").read_text("utf-8")
+
+
+def table_of(heading: str) -> list[list[str]]:
+    """Return the rows of a table of the page, its head first."""
+    section = PAGE.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    lines = [line for line in section.splitlines() if line.startswith("| ")]
+    rows = [[cell.strip(" `*") for cell in line.strip("|").split("|")] for line in lines]
+    return [row for row in rows if row[0] != "---"]
+
+
+def plain(name: str) -> str:
+    """Return an operation's name without the page's markup."""
+    return name.replace("`", "")
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What one failure means by itself: the error, whether a retry may help, whether the effect may exist."""
+
+    error: str
+    retryable: bool
+    may_exist: bool
+
+
+INSTEAD = {
+    # A run may have been started: no retry starts another one. A person decides, and clears the task.
+    "AmbiguousRunError": Meaning("AmbiguousRunError", False, False),
+    # The entity was deleted while it was updated, twice.
+    "EntityStateError": Meaning("EntityStateError", True, False),
+    # The etag may have moved by this client's own change.
+    "AepVersionError": Meaning("AepVersionError", False, True),
+}
+"""By the errors that :data:`RESULTS` and :data:`EXCEPTIONS` name."""
+MEANINGS = {
+    name: Meaning(error, retry == "yes", maybe == "yes")
+    for name, _, error, retry, maybe in table_of("Faults")[1:]
+}
+NATURES = {row[0]: row[1] for row in table_of("Faults")[1:]}
+KINDS = table_of("Results")[0][1:]
+RESULTS = {
+    row[0].partition("*")[0]: dict(zip(KINDS, row[1:], strict=True)) for row in table_of("Results")[1:]
+}
+EXCEPTIONS = {
+    (plain(name), nature): sign
+    for names, nature, sign, _ in table_of("Exceptions")[1:]
+    for name in names.split("<br>")
+}
+TWICE = {plain(row[0]): row[3] for row in table_of("Operations")[1:]}
+"""What a retry does once the effect exists: ``same``, ``another`` or an error."""
+SIGN = re.compile(
+    r"(?P<end>[✓✗]) (?P<sent>\d+)(?: \((?P<effects>\d)(?:, (?P<after>\d))?\))?"
+    r"(?P<effect> ●)?(?P<again> !)?(?: \*?(?P<error>\w+)\*?)?"
+)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What must come of one try, and of a clean one after it.
+
+    :param sent: how many of the matching requests arrive
+    :param done: how often the effect is seen
+    :param meaning: of the error, None if the try ends well
+    :param after: how often the effect is seen after a clean retry
+    :param again: the error of a clean retry
+    """
+
+    sent: int
+    done: int
+    meaning: Meaning | None
+    after: int
+    again: str | None
+
+
+def sign_of(operation: Operation, fault: InjectedFault) -> str:
+    """Return the sign of a cell."""
+    nature = NATURES[fault.name]
+    return EXCEPTIONS.get((operation.name, nature)) or RESULTS[nature][operation.kind]
+
+
+def expected(operation: Operation, fault: InjectedFault) -> Outcome:
+    """Return what must come of a fault at an operation."""
+    found = SIGN.fullmatch(sign_of(operation, fault))
+    assert found, sign_of(operation, fault)
+    ends_well, twice = found["end"] == "✓", TWICE[operation.name]
+    done = int(found["effects"] or 1) if ends_well else int(bool(found["effect"]))
+    meaning = INSTEAD[found["error"]] if found["error"] else MEANINGS[fault.name]
+    if found["again"]:
+        after, again = 0, found["error"]
+    elif found["after"] or not done:
+        after, again = int(found["after"] or 1), None
+    else:
+        after, again = done + (twice == "another"), None if twice in ("same", "another") else twice
+    return Outcome(int(found["sent"]), done, None if ends_well else meaning, after, again)
 
 
 def sample() -> set[tuple[str, str]]:
@@ -179,12 +290,10 @@ def kind_of(error: Any) -> str | None:
     return None if error is None else type(error).__name__
 
 
-def check_facts(error: Any, fault: InjectedFault, outcome: Outcome) -> None:
+def check_facts(error: Any, fault: InjectedFault, meaning: Meaning) -> None:
     """Hold an error to whether a retry may help, whether the effect may exist, and the server's wish."""
-    meaning = outcome.instead or fault.meaning
-    assert meaning is not None
-    assert (error.retryable, error.may_have_happened) == (meaning.retry, meaning.maybe)
-    if outcome.instead is None and fault.retry_after is not None:
+    assert (error.retryable, error.may_have_happened) == (meaning.retryable, meaning.may_exist)
+    if meaning is MEANINGS[fault.name] and fault.retry_after is not None:
         low, high = fault.retry_after
         assert low <= error.retry_after <= high
     else:
@@ -200,15 +309,13 @@ def test_a_cell(
     own = operation.prepare(PreparedPlatform(emulator))
     with inject(operation, fault) as proxy:
         error = error_of(own)
-        meaning = None if outcome.ends_well else outcome.instead or fault.meaning
         found = (kind_of(error), requests_at_stake(proxy, operation), own.done())
-        assert found == (meaning and meaning.error, outcome.sent, outcome.done), error
-        if error is not None:
-            check_facts(error, fault, outcome)
+        assert found == (outcome.meaning and outcome.meaning.error, outcome.sent, outcome.done), error
+        if outcome.meaning:
+            check_facts(error, fault, outcome.meaning)
     assert sum(waits) <= LONGEST
-    after, again = after_retry(operation, outcome)
     error = error_of(own)
-    assert (kind_of(error), own.done()) == (again, after), error
+    assert (kind_of(error), own.done()) == (outcome.again, outcome.after), error
     HELD.append((operation.name, fault.name))
 
 
@@ -233,9 +340,10 @@ def store_cells() -> Iterator[Any]:
     seen: set[tuple[str, str]] = set()
     for operation in starts:
         for fault in FAULTS:
-            first = (operation.name, fault.nature) not in seen
-            seen.add((operation.name, fault.nature))
-            chosen = (list(NATURES).index(fault.nature) + 2 * starts.index(operation)) % len(STORES)
+            nature = NATURES[fault.name]
+            first = (operation.name, nature) not in seen
+            seen.add((operation.name, nature))
+            chosen = (list(RESULTS).index(nature) + 2 * starts.index(operation)) % len(STORES)
             for number, state in enumerate(STORES):
                 one = cell(operation, fault, nightly=not first or number != chosen)
                 yield pytest.param(*one.values, state, id=f"{one.id}-{state}", marks=one.marks)
@@ -410,17 +518,16 @@ def test_every_operator_and_hook_method_has_its_rows() -> None:
     assert {one.covers for one in HOOK_METHODS} - {"FlowServiceHook.run"} == hook_method_names()
 
 
-def test_the_table_is_whole() -> None:
-    """Each nature has a readable outcome for each kind, each exception differs, no name occurs twice."""
-    assert {fault.nature for fault in FAULTS} == set(NATURES) == set(SIGNS)
-    assert all([read(sign.strip()) for sign in signs.split("|")] for signs in SIGNS.values())
-    assert {signs.count("|") for signs in SIGNS.values()} == {len(KINDS) - 1}
-    assert {operation.kind for operation in OPERATIONS} == set(KINDS)
-    assert len({(operation.name, fault.name) for operation, fault in CELLS}) == len(CELLS)
+def test_the_page_is_whole() -> None:
+    """It has each fault and operation as they are, a sign for each cell, and only exceptions that differ."""
+    operations = [(plain(row[0]), row[1], row[2].replace("/{id}", ONE)) for row in table_of("Operations")[1:]]
+    assert sorted(operations) == sorted((one.name, one.kind, one.request) for one in OPERATIONS)
+    assert sorted(NATURES) == sorted(fault.name for fault in FAULTS)
+    assert set(NATURES.values()) == set(RESULTS)
+    assert [row[0] for row in table_of("Kinds of operations")[1:]] == KINDS
+    assert all(expected(operation, fault) for operation, fault in CELLS)
     kinds = {one.name: one.kind for one in OPERATIONS}
-    for deviation in DEVIATIONS:
-        for name in deviation.operations:
-            assert read(deviation.sign) != read(rule(kinds[name], deviation.nature))
+    assert all(RESULTS[nature][kinds[name]] != sign for (name, nature), sign in EXCEPTIONS.items())
 
 
 def test_the_sample_has_everything() -> None:

@@ -64,20 +64,9 @@ Answer = Callable[["Real | None"], Reply]
 
 
 @dataclass(frozen=True)
-class Meaning:
-    """What one failure means by itself: the error, whether a retry may help, whether the effect may exist."""
-
-    error: str
-    retry: bool
-    maybe: bool
-
-
-@dataclass(frozen=True)
 class InjectedFault:
-    """One thing that goes wrong with a request.
+    """One thing that goes wrong with a request; `docs/fault-matrix.md` says by its name what follows.
 
-    :param nature: the key of :data:`NATURES`: which outcome follows
-    :param meaning: None if the client must not notice the fault
     :param place: where: ``reply`` of the changing request, ``token`` request, or the way there:
         ``closed``, ``name``, ``certificate``
     :param slow: no whole reply arrives, so the client's timeout for this request is made short
@@ -85,8 +74,6 @@ class InjectedFault:
     """
 
     name: str
-    nature: str
-    meaning: Meaning | None
     how: How = field(default_factory=dict)
     answer: Answer | None = None
     place: str = "reply"
@@ -114,40 +101,6 @@ class InjectedFault:
         content = body.encode() if isinstance(body, str) else body
         return reply(self.how["status"], content, kind, **self.how.get("headers", {}))
 
-
-NATURES = {
-    "unreachable": "the request is not sent",
-    "no token": "IMS gives no token, so the request is not sent",
-    "lost before": "no reply or a 5xx, and the request had no effect",
-    "lost after": "no reply or a 5xx, and the request had its effect",
-    "spoiled": "the request had its effect, and the reply cannot be read",
-    "endless": "the request had its effect, and the reply does not end",
-    "odd": "the request had its effect, and the reply is unusual but can be read",
-    "down": "the service fails each time",
-    "redirected": "the reply redirects to another address, each time",
-    "refused": "refused each time",
-    "missing": "the entity is missing, each time",
-    "outdated": "the entity was changed meanwhile, each time",
-    "expired": "the token is refused once",
-    "unauthorized": "every token is refused",
-    "throttled": "too many requests, once, without the effect",
-    "throttled after": "too many requests, once, and the request had its effect",
-    "throttled long": "too many requests for an hour",
-}
-
-CONNECT = Meaning("AepConnectError", True, False)
-UNTRUSTED = Meaning("AepCertificateError", False, False)
-CUT = Meaning("AepConnectionLostError", True, True)
-TIMEOUT = Meaning("AepTimeoutError", True, True)
-UNREADABLE = Meaning("AepReplyError", True, True)
-NO_API = Meaning("AepReplyError", False, True)
-AUTH = Meaning("AepAuthError", False, False)
-WRONG = Meaning("AepRequestError", False, False)
-FORBIDDEN = Meaning("AepPermissionError", False, False)
-MISSING = Meaning("AepNotFoundError", False, False)
-OUTDATED = Meaning("AepVersionError", False, False)
-THROTTLED = Meaning("AepThrottledError", True, True)
-SERVER = Meaning("AepServerError", True, True)
 
 OLD = {"errorMessage": "Required properties are missing from the input."}
 CURRENT = {
@@ -194,62 +147,51 @@ def as_html(real: Real | None) -> Reply:
 fault = InjectedFault
 
 
-def refusal(name: str, status: int, body: Any, nature: str, meaning: Meaning) -> InjectedFault:
+def refusal(name: str, status: int, body: Any, **more: Any) -> InjectedFault:
     """Return a fault that refuses each request."""
-    return fault(name, nature, meaning, {"status": status, "body": body, "times": ALWAYS})
+    return fault(name, {"status": status, "body": body, "times": ALWAYS}, **more)
 
 
 FAULTS = (
-    fault("connection refused", "unreachable", CONNECT, place="closed"),
-    fault("unknown host name", "unreachable", CONNECT, place="name"),
-    fault("untrusted certificate", "unreachable", UNTRUSTED, place="certificate"),
+    fault("connection refused", place="closed"),
+    fault("unknown host name", place="name"),
+    fault("untrusted certificate", place="certificate"),
+    fault("400 of IMS", {"status": 400, "body": IMS_REFUSED, "times": ALWAYS}, place="token"),
+    fault("reset before the effect", LOST),
+    fault("reset after the effect", {**LOST, **AFTER}),
+    fault("timeout before the effect", {}, raw_reply(raw.silence), slow=True),
+    fault("timeout after the effect", AFTER, raw_reply(raw.silence), slow=True),
     fault(
-        "400 of IMS", "no token", AUTH, {"status": 400, "body": IMS_REFUSED, "times": ALWAYS}, place="token"
-    ),
-    fault("reset before the effect", "lost before", CUT, LOST),
-    fault("reset after the effect", "lost after", CUT, {**LOST, **AFTER}),
-    fault("timeout before the effect", "lost before", TIMEOUT, {}, raw_reply(raw.silence), slow=True),
-    fault("timeout after the effect", "lost after", TIMEOUT, AFTER, raw_reply(raw.silence), slow=True),
-    fault(
-        "slow drip", "lost after", TIMEOUT, AFTER,
+        "slow drip", AFTER,
         raw_reply(raw.drip(WHOLE + b"content-length: 100000\r\n\r\n" + b" " * 100_000)), slow=True,
     ),
-    refusal("400 of the gateway", 400, {"error_code": "400003", "message": "Bad request"}, "refused", WRONG),
-    refusal("400 of Flow Service, older shape", 400, OLD, "refused", WRONG),
-    refusal("400 of Flow Service, current shape", 400, CURRENT, "refused", WRONG),
-    refusal("400 of the other services", 400, OTHER_SERVICE, "refused", WRONG),
-    fault("401 once", "expired", AUTH, TOKEN_REFUSED),
-    fault("401 always", "unauthorized", AUTH, {**TOKEN_REFUSED, "times": ALWAYS}),
-    refusal("403", 403, {"error_code": "403025", "message": "Forbidden"}, "refused", FORBIDDEN),
-    refusal("404", 404, {"errorMessage": "not found"}, "missing", MISSING),
-    refusal("409", 409, {"errorMessage": "conflict"}, "refused", WRONG),
-    refusal("412", 412, {"errorMessage": "version does not match"}, "outdated", OUTDATED),
-    refusal("422", 422, {"errorMessage": "cannot be processed"}, "refused", WRONG),
-    fault(
-        "429 with seconds", "throttled", THROTTLED, {**THROTTLE, "headers": {"retry-after": "7"}},
-        retry_after=(7, 7),
-    ),
-    fault("429 with nonsense", "throttled", THROTTLED, {**THROTTLE, "headers": {"retry-after": "soon"}}),
-    fault("429 after the effect", "throttled after", THROTTLED, {**THROTTLE, **AFTER}),
-    fault(
-        "429 with a date, an hour away", "throttled long", THROTTLED, {}, in_an_hour,
-        retry_after=(HOUR / 2, HOUR + 1),
-    ),
-    fault("500", "lost before", SERVER, {"status": 500, "body": {"errorMessage": "oops"}}),
-    fault("502 in HTML", "lost before", SERVER, {**GATEWAY, "status": 502}),
-    fault("503", "lost before", SERVER, {"status": 503, "body": ""}),
-    fault("503 after the effect", "lost after", SERVER, {**UNAVAILABLE, **AFTER}),
-    fault("503 always", "down", SERVER, {**UNAVAILABLE, "times": ALWAYS}),
-    fault("504", "lost before", SERVER, GATEWAY),
-    fault("504 after the effect", "lost after", SERVER, {**GATEWAY, **AFTER}),
-    fault("truncated JSON", "spoiled", UNREADABLE, AFTER, with_body(None)),
-    fault("empty body", "spoiled", UNREADABLE, AFTER, with_body(b"")),
-    fault("wrong content type", "odd", None, AFTER, as_html),
-    fault(
-        "redirect", "redirected", NO_API,
-        {"status": 307, "headers": {"location": "/elsewhere"}, "times": ALWAYS},
-    ),
-    fault("endless body", "endless", NO_API, AFTER, raw_reply(raw.endless(WHOLE + b"\r\n", b" " * 65_536))),
+    refusal("400 of the gateway", 400, {"error_code": "400003", "message": "Bad request"}),
+    refusal("400 of Flow Service, older shape", 400, OLD),
+    refusal("400 of Flow Service, current shape", 400, CURRENT),
+    refusal("400 of the other services", 400, OTHER_SERVICE),
+    fault("401 once", TOKEN_REFUSED),
+    fault("401 always", {**TOKEN_REFUSED, "times": ALWAYS}),
+    refusal("403", 403, {"error_code": "403025", "message": "Forbidden"}),
+    refusal("404", 404, {"errorMessage": "not found"}),
+    refusal("409", 409, {"errorMessage": "conflict"}),
+    refusal("412", 412, {"errorMessage": "version does not match"}),
+    refusal("422", 422, {"errorMessage": "cannot be processed"}),
+    fault("429 with seconds", {**THROTTLE, "headers": {"retry-after": "7"}}, retry_after=(7, 7)),
+    fault("429 with nonsense", {**THROTTLE, "headers": {"retry-after": "soon"}}),
+    fault("429 after the effect", {**THROTTLE, **AFTER}),
+    fault("429 with a date, an hour away", {}, in_an_hour, retry_after=(HOUR / 2, HOUR + 1)),
+    fault("500", {"status": 500, "body": {"errorMessage": "oops"}}),
+    fault("502 in HTML", {**GATEWAY, "status": 502}),
+    fault("503", {"status": 503, "body": ""}),
+    fault("503 after the effect", {**UNAVAILABLE, **AFTER}),
+    fault("503 always", {**UNAVAILABLE, "times": ALWAYS}),
+    fault("504", GATEWAY),
+    fault("504 after the effect", {**GATEWAY, **AFTER}),
+    fault("truncated JSON", AFTER, with_body(None)),
+    fault("empty body", AFTER, with_body(b"")),
+    fault("wrong content type", AFTER, as_html),
+    fault("redirect", {"status": 307, "headers": {"location": "/elsewhere"}, "times": ALWAYS}),
+    fault("endless body", AFTER, raw_reply(raw.endless(WHOLE + b"\r\n", b" " * 65_536))),
 )  # fmt: skip
 """What can go wrong with the request that changes something. The error tree gives the meanings, never the
 client's behaviour."""

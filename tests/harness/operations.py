@@ -27,8 +27,6 @@ from tests.harness.emulator import PAYPAL_AUTH, PAYPAL_ID, PAYPAL_SECRET, PAYPAL
 from tests.harness.operators import Store, context
 from tests.harness.platform import COLUMNS, PLAIN, PRODUCTS, PROFILE, Platform, made, spec, target_body
 
-SAME, ANOTHER = "same", "another"
-GONE, REFUSED = "AepNotFoundError", "AepRequestError"
 ONE = "/[^/]+"
 """An entity's id at the end of a path."""
 ON = ("enabled", "enabling", "initializing")
@@ -183,9 +181,8 @@ class Operation:
 
     :param name: of the hook method or operator, and after a comma which part or option of it
     :param request: method and end of the path, as a pattern, of the request that changes something
-    :param kind: a key of :data:`tests.harness.outcomes.KINDS`
+    :param kind: a kind of `docs/fault-matrix.md`
     :param prepare: creates what exists before
-    :param twice: what a second call does once the effect exists: ``same``, ``another`` or an error
     :param ready: creates what exists before an operator; returns its arguments and the count of its effect
     """
 
@@ -193,7 +190,6 @@ class Operation:
     request: str
     kind: str
     prepare: Callable[[PreparedPlatform], Try]
-    twice: str = SAME
     ready: Ready | None = None
 
     def matches(self, method: str, path: str) -> bool:
@@ -225,7 +221,7 @@ Given = Callable[[PreparedPlatform], tuple[Any, ...]]
 Done = Callable[[PreparedPlatform, Any], Count]
 
 
-def method(kind: str, twice: str, name: str, request: str, given: Given, done: Done) -> Operation:
+def method(kind: str, name: str, request: str, given: Given, done: Done) -> Operation:
     """Return the row of a hook method.
 
     :param given: creates what exists before, and returns the method's arguments; `Keywords` at the end are
@@ -244,7 +240,7 @@ def method(kind: str, twice: str, name: str, request: str, given: Given, done: D
 
         return Try(call, done(at, arguments))
 
-    return Operation(name, request, kind, prepare, twice)
+    return Operation(name, request, kind, prepare)
 
 
 class Keywords(dict[str, Any]):
@@ -290,22 +286,22 @@ RETITLED = [{"op": "replace", "path": "/description", "value": "New"}]
 PATHS = {"datasets": "dataSets"}
 """Collections whose path is not their name in the emulator's counts."""
 SOURCES, TARGETS = "sourceConnections", "targetConnections"
-patch = partial(method, "hook PATCH", SAME)
+patch = partial(method, "hook PATCH")
 
 
 def post(name: str, kind: str, given: Given, request: str = "") -> Operation:
     """Return the row of a hook method that creates."""
-    return method("hook POST", ANOTHER, name, request or f"POST /{PATHS.get(kind, kind)}", given, more(kind))
+    return method("hook POST", name, request or f"POST /{PATHS.get(kind, kind)}", given, more(kind))
 
 
 def act(name: str, given: Given, done: Done, request: str = "POST /action") -> Operation:
-    """Return the row of a hook method that is refused the second time."""
-    return method("hook POST", REFUSED, name, request, given, done)
+    """Return the row of a hook method that switches, or creates what must be unique."""
+    return method("hook POST", name, request, given, done)
 
 
 def delete(name: str, kind: str, given: Given) -> Operation:
     """Return the row of a hook method that deletes."""
-    return method("hook DELETE", GONE, name, f"DELETE /{PATHS.get(kind, kind)}{ONE}", given, fewer(kind))
+    return method("hook DELETE", name, f"DELETE /{PATHS.get(kind, kind)}{ONE}", given, fewer(kind))
 
 
 HOOK_METHODS = (
