@@ -11,49 +11,207 @@ error fails at once. The error tree gives what an error means, never the client'
 
 from __future__ import annotations
 
-import ast
 import copy
-import importlib
-import inspect
-import pkgutil
 import random
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
+from inspect import isfunction
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
-from airflow_provider_aep import flow_service, hooks, operators, sensors
+from airflow_provider_aep.flow_service import mappings, xdm
+from airflow_provider_aep.flow_service.collections import CONNECTIONS, FLOWS, SOURCE_CONNECTIONS, Collection
 from airflow_provider_aep.flow_service.runs import read_run
 from airflow_provider_aep.hooks import session
-from airflow_provider_aep.hooks.base import AepHook
+from airflow_provider_aep.hooks.catalog import CatalogHook
+from airflow_provider_aep.hooks.data_prep import DataPrepHook
+from airflow_provider_aep.hooks.flow_service import FlowServiceHook
+from airflow_provider_aep.hooks.schema_registry import SchemaRegistryHook
 from airflow_provider_aep.hooks.transport import Transport
-from airflow_provider_aep.operators import connections, dataflows, explore
-from airflow_provider_aep.operators.base import AepOperator
-from airflow_provider_aep.sensors.flow_runs import FlowRunSensor
 from tests.harness.connections import MakeHook
-from tests.harness.emulator import Emulator
+from tests.harness.emulator import PAYPAL_AUTH, PAYPAL_ID, PAYPAL_SECRET, PAYPAL_SPEC, Emulator
 from tests.harness.fault_proxy import FaultProxy
 from tests.harness.faults import FAULTS, InjectedFault
 from tests.harness.figures import KeepFigure
 from tests.harness.operations import (
-    HOOK_METHODS,
+    OFF,
+    ON,
     ONE,
-    OPERATIONS,
     OPERATORS,
+    OTHER_MAPPING,
+    PATHS,
+    SOURCES,
+    TARGETS,
+    Done,
     Operation,
     PreparedPlatform,
     Try,
+    fewer,
+    more,
+    state_of,
 )
 from tests.harness.operators import Store, context
-from tests.harness.platform import PRODUCTS, made
+from tests.harness.platform import PROFILE, made
 from tests.harness.raw_server import Authority, RawServer, reply, unused_port
 
+# Hook methods: what exists before, which request is at stake, and how its effect is counted
+
+HOOKS: dict[str, Any] = {
+    **{kind.__name__: kind for kind in (FlowServiceHook, CatalogHook, SchemaRegistryHook, DataPrepHook)},
+    "CollectionHook": FlowServiceHook,
+}
+DESCRIBED = [{"op": "add", "path": "/description", "value": "New"}]
+AUTH = {"host": "api.sandbox.paypal.com", "clientId": PAYPAL_ID, "clientSecret": PAYPAL_SECRET}
+CONNECTION = {
+    "name": "Payments",
+    "connection_spec_id": PAYPAL_SPEC,
+    "auth_spec_name": PAYPAL_AUTH,
+    "auth_params": AUTH,
+}
+Given = Callable[[PreparedPlatform], tuple[Any, ...]]
+
+
+def method(kind: str, name: str, request: str, given: Given, done: Done) -> Operation:
+    """Return the row of a hook method.
+
+    :param given: creates what exists before, and returns the method's arguments; `Keywords` at the end are
+        arguments by their names, and a callable argument gets the hook at each call
+    """
+    hook, _, called = name.partition(",")[0].partition(".")
+
+    def prepare(at: PreparedPlatform) -> Try:
+        arguments = given(at)
+
+        def call() -> Any:
+            own = HOOKS[hook]("aep_default")
+            values = [one(own) if isfunction(one) else one for one in arguments]
+            keywords = values.pop() if isinstance(values[-1], Keywords) else {}
+            return getattr(own, called)(*values, **keywords)
+
+        return Try(call, done(at, arguments))
+
+    return Operation(name, request, kind, prepare)
+
+
+class Keywords(dict[str, Any]):
+    """Arguments by their names."""
+
+
+def patched(at: PreparedPlatform, *collection: Collection) -> tuple[Any, ...]:
+    """Return what patches a base connection, with the etag read at each call."""
+    base = at.base(description="Old")
+
+    def etag(hook: FlowServiceHook) -> Any:
+        return hook.get_connection_details(base)["etag"]
+
+    return (*collection, base, DESCRIBED, etag) if collection else (base, etag, DESCRIBED)
+
+
+def on_demand(at: PreparedPlatform) -> tuple[Any, ...]:
+    """Return what starts a run."""
+    flow, now = at.once_flow(), at.now()
+    window = {"startTime": now, "windowStartTime": now - 7200, "windowEndTime": now}
+    return flow, {**window, "deltaColumn": {"name": "Create_Time"}}
+
+
+MAPPING = {"Product_Id": "_emulator.Product_Id"}
+TITLED = xdm.schema_body(title="Rows", description="", class_id=PROFILE, groups=[])
+RETITLED = [{"op": "replace", "path": "/description", "value": "New"}]
+patch = partial(method, "hook PATCH")
+
+
+def post(name: str, kind: str, given: Given, request: str = "") -> Operation:
+    """Return the row of a hook method that creates."""
+    return method("hook POST", name, request or f"POST /{PATHS.get(kind, kind)}", given, more(kind))
+
+
+def act(name: str, given: Given, done: Done, request: str = "POST /action") -> Operation:
+    """Return the row of a hook method that switches, or creates what must be unique."""
+    return method("hook POST", name, request, given, done)
+
+
+def delete(name: str, kind: str, given: Given) -> Operation:
+    """Return the row of a hook method that deletes."""
+    return method("hook DELETE", name, f"DELETE /{PATHS.get(kind, kind)}{ONE}", given, fewer(kind))
+
+
+HOOK_METHODS = (
+    post("FlowServiceHook.create_connection", "connections", lambda _: (Keywords(CONNECTION),)),
+    post("CollectionHook.create_entity", SOURCES, lambda at: (SOURCE_CONNECTIONS, at.source_body())),
+    post("FlowServiceHook.create_source_connection", SOURCES, lambda at: (at.source_body(),)),
+    post("FlowServiceHook.create_target_connection", TARGETS, lambda at: (at.target_body(),)),
+    post("FlowServiceHook.create_flow", "flows", lambda at: (at.prepared(),)),
+    post("FlowServiceHook.create_run", "runs", on_demand),
+    post("FlowServiceHook.retrigger_run", "runs", lambda at: (at.failed_run(),), "POST /action"),
+    post(
+        "FlowServiceHook.run, a POST", SOURCES,
+        lambda at: (SOURCES, Keywords(method="POST", json=at.source_body())),
+    ),
+    post(
+        "CatalogHook.create_dataset", "datasets", lambda at: (Keywords(name="Rows", schema_id=at.schema()),)
+    ),
+    act(
+        "SchemaRegistryHook.create_resource", lambda _: (xdm.SCHEMAS, TITLED), more("schemas"),
+        "POST /tenant/schemas",
+    ),
+    post(
+        "DataPrepHook.create_mapping_set", "mappingSets",
+        lambda at: (mappings.mapping_set_body(at.schema(), MAPPING),),
+    ),
+    act(
+        "CollectionHook.act_on", lambda at: (FLOWS, at.flow_of(), "disable"), state_of(1, *OFF)
+    ),
+    act("FlowServiceHook.act_on_flow, enable", lambda at: (at.disabled(), "enable"), state_of(0, *ON)),
+    act("FlowServiceHook.act_on_flow, disable", lambda at: (at.flow_of(), "disable"), state_of(0, *OFF)),
+    act(
+        "FlowServiceHook.act_on_flow, publish", lambda at: (at.flow(at.prepared(), mode="draft"), "publish"),
+        state_of(0, *ON),
+    ),
+    patch(
+        "FlowServiceHook.patch_connection", f"PATCH /connections{ONE}", patched,
+        lambda at, given: at.described("connections", given[0]),
+    ),
+    patch(
+        "CollectionHook.patch_entity", f"PATCH /connections{ONE}", lambda at: patched(at, CONNECTIONS),
+        lambda at, given: at.described("connections", given[1]),
+    ),
+    patch(
+        "CatalogHook.patch_dataset", f"PATCH /dataSets{ONE}",
+        lambda at: (at.dataset(at.schema()), {"description": "New"}),
+        lambda at, given: at.described("datasets", given[0]),
+    ),
+    patch(
+        "DataPrepHook.replace_mapping_set", f"PUT /mappingSets{ONE}",
+        lambda at: (at.mapping(own := at.schema()), mappings.mapping_set_body(own, OTHER_MAPPING)),
+        lambda at, given: at.maps(given[0], 1),
+    ),
+    patch(
+        "SchemaRegistryHook.patch_resource", f"PATCH /schemas{ONE}",
+        lambda at: (xdm.SCHEMAS, at.schema(), RETITLED),
+        lambda at, given: at.resource_holds("schemas", given[1], "New"),
+    ),
+    delete("FlowServiceHook.delete_connection", "connections", lambda at: (at.base(),)),
+    delete("CollectionHook.delete_entity", "connections", lambda at: (CONNECTIONS, at.base())),
+    delete("FlowServiceHook.delete_source_connection", SOURCES, lambda at: (at.source(at.base()),)),
+    delete(
+        "FlowServiceHook.delete_target_connection", TARGETS,
+        lambda at: (at.target(own := at.schema(), at.dataset(own)),),
+    ),
+    delete("FlowServiceHook.delete_flow", "flows", lambda at: (at.flow_of(),)),
+    delete("CatalogHook.delete_dataset", "datasets", lambda at: (at.dataset(at.schema()),)),
+    delete("SchemaRegistryHook.delete_resource", "schemas", lambda at: (xdm.SCHEMAS, at.schema())),
+)  # fmt: skip
+
+
+# What must come of each cell
+
+OPERATIONS = (*HOOK_METHODS, *OPERATORS)
 SEED = 5
 SHORT = 0.3
 """Seconds that the client has for a reply that never comes; every other reply has 60."""
@@ -382,140 +540,6 @@ def start_by_hand(platform: PreparedPlatform, flow: str, window: tuple[int, int]
     params = {"startTime": start, "windowStartTime": start, "windowEndTime": end}
     body = {"flowId": flow, "params": {**params, "deltaColumn": {"name": "Create_Time"}}}
     made(platform.api("POST", "/runs", json=body), 201)
-
-
-def changing(emulator: Emulator) -> list[dict[str, Any]]:
-    """Return what was sent that may change something."""
-    return [
-        one for one in emulator.requests() if one["method"] != "GET" and not one["path"].startswith("/ims/")
-    ]
-
-
-@pytest.mark.parametrize("operation", OPERATORS, ids=lambda one: one.name.replace(" ", "_"))
-def test_without_a_fault(emulator: Emulator, set_host: SetHost, operation: Operation) -> None:
-    """Each operation sends the request that its row is about, once, and it has the effect that is counted."""
-    own = operation.prepare(PreparedPlatform(emulator))
-    assert own.done() == 0
-    emulator.forget_requests()
-    own.call()
-    assert [operation.matches(one["method"], one["path"]) for one in changing(emulator)].count(True) == 1
-    assert own.done() == 1
-
-
-def awaited(at: PreparedPlatform) -> dict[str, Any]:
-    """Return a run that is over, to wait for."""
-    flow = at.once_flow()
-    return {"flow_id": flow, "run_id": at.runs(flow)[0]["id"], "deferrable": False}
-
-
-READERS: dict[Any, Callable[[PreparedPlatform], dict[str, Any]]] = {
-    FlowRunSensor: awaited,
-    dataflows.GetInletOperator: lambda at: {"flow_id": at.flow_of()},
-    explore.InspectTableOperator: lambda at: {"connection_id": at.base(), "table": PRODUCTS},
-    explore.ListFilesOperator: lambda at: {"connection_id": at.base()},
-    explore.ListTablesOperator: lambda at: {"connection_id": at.base()},
-    explore.PreviewTableOperator: lambda at: {"connection_id": at.base(), "table": PRODUCTS},
-    connections.TestConnectionOperator: lambda at: {"connection_id": at.base()},
-}
-"""Operators without rows."""
-
-
-@pytest.mark.parametrize("kind", READERS, ids=lambda kind: kind.__name__)
-def test_a_reader(emulator: Emulator, set_host: SetHost, kind: Any) -> None:
-    """An operator without rows changes nothing."""
-    platform = PreparedPlatform(emulator)
-    arguments = READERS[kind](platform)
-    emulator.forget_requests()
-    kind(task_id="task", **arguments).execute(platform.task)
-    assert emulator.requests("GET")
-    assert changing(emulator) == []
-
-
-# Every operator and hook method, found in the package, so that nothing new goes without rows
-
-CHANGES = frozenset(("POST", "PATCH", "PUT", "DELETE"))
-
-
-def modules(package: ModuleType) -> Iterator[ModuleType]:
-    """Yield all modules of a package."""
-    for found in pkgutil.iter_modules(package.__path__):
-        yield importlib.import_module(f"{package.__name__}.{found.name}")
-
-
-def classes(package: ModuleType, base: type) -> list[type]:
-    """Return the subclasses that users may name: public ones, of public modules, but for the common bases."""
-    return [
-        kind
-        for module in modules(package)
-        if not module.__name__.rpartition(".")[2].startswith("_") and not module.__name__.endswith(".base")
-        for name, kind in vars(module).items()
-        if inspect.isclass(kind)
-        and issubclass(kind, base)
-        and kind.__module__ == module.__name__
-        and not name.startswith("_")
-    ]
-
-
-def operator_names() -> set[str]:
-    """Return every operator and sensor. A common base leaves `act` to its subclasses."""
-    return {
-        kind.__name__
-        for package in (operators, sensors)
-        for kind in classes(package, AepOperator)
-        if kind.act is not AepOperator.act  # type: ignore[attr-defined]
-    }
-
-
-def functions(module: ModuleType) -> Iterator[ast.FunctionDef]:
-    """Yield the functions of a module."""
-    for node in ast.walk(ast.parse(inspect.getsource(module))):
-        if isinstance(node, ast.FunctionDef):
-            yield node
-
-
-def names_in(function: ast.FunctionDef) -> set[str]:
-    """Return all that a function names."""
-    nodes = list(ast.walk(function))
-    attributes = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
-    return attributes | {node.id for node in nodes if isinstance(node, ast.Name)}
-
-
-def writes_a_change(function: ast.FunctionDef) -> bool:
-    """Say whether a function holds a `Call("POST", ...)` or its like."""
-    return any(
-        isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Name)
-        and node.func.id == "Call"
-        and isinstance(node.args[0], ast.Constant)
-        and node.args[0].value in CHANGES
-        for node in ast.walk(function)
-    )
-
-
-def hook_method_names() -> set[str]:
-    """Return every public hook method that leads, by what it names, to a changing request, once."""
-    changes = {
-        function.name
-        for package in (flow_service, hooks)
-        for module in modules(package)
-        for function in functions(module)
-        if writes_a_change(function)
-    }
-    methods = [function for module in modules(hooks) for function in functions(module)]
-    while more := {one.name for one in methods if names_in(one) & changes} - changes:
-        changes |= more
-    return {
-        f"{kind.__name__}.{name}"
-        for kind in classes(hooks, AepHook)
-        for name in vars(kind)
-        if name in changes and not name.startswith("_")
-    }
-
-
-def test_every_operator_and_hook_method_has_its_rows() -> None:
-    """A new one without rows fails here."""
-    assert {one.covers for one in OPERATORS} | {kind.__name__ for kind in READERS} == operator_names()
-    assert {one.covers for one in HOOK_METHODS} - {"FlowServiceHook.run"} == hook_method_names()
 
 
 def test_the_page_is_whole() -> None:

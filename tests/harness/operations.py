@@ -1,7 +1,7 @@
-"""Every operation that changes something: each hook method and each operator, as data.
+"""Every operator that changes something, as data.
 
 An operation says what exists before it, which of its requests is at stake, and how its effect is counted.
-The fault matrix, the kills and the races choose from this one table.
+The fault matrix (which adds the hook methods), the kills and the races choose from this one table.
 """
 
 from __future__ import annotations
@@ -9,23 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
-from inspect import isfunction
 from time import time
 from typing import Any
 
 from airflow_provider_aep.flow_runs.spec import WaitSpec
-from airflow_provider_aep.flow_service import mappings, xdm
-from airflow_provider_aep.flow_service.collections import CONNECTIONS, FLOWS, SOURCE_CONNECTIONS, Collection
-from airflow_provider_aep.hooks.catalog import CatalogHook
-from airflow_provider_aep.hooks.data_prep import DataPrepHook
-from airflow_provider_aep.hooks.flow_service import FlowServiceHook
-from airflow_provider_aep.hooks.schema_registry import SchemaRegistryHook
 from airflow_provider_aep.operators import connections, dataflows
 from airflow_provider_aep.sensors.flow_runs import FlowRunSensor
-from tests.harness.emulator import PAYPAL_AUTH, PAYPAL_ID, PAYPAL_SECRET, PAYPAL_SPEC, Emulator
+from tests.harness.emulator import Emulator
 from tests.harness.operators import Store, context
-from tests.harness.platform import COLUMNS, PLAIN, PRODUCTS, PROFILE, Platform, made, spec, target_body
+from tests.harness.platform import COLUMNS, PLAIN, PRODUCTS, Platform, made, spec, target_body
 
 ONE = "/[^/]+"
 """An entity's id at the end of a path."""
@@ -203,48 +195,13 @@ class Operation:
         return self.name.partition(",")[0]
 
 
-# Hook methods
+# Operators
 
-HOOKS: dict[str, Any] = {
-    **{kind.__name__: kind for kind in (FlowServiceHook, CatalogHook, SchemaRegistryHook, DataPrepHook)},
-    "CollectionHook": FlowServiceHook,
-}
-DESCRIBED = [{"op": "add", "path": "/description", "value": "New"}]
-AUTH = {"host": "api.sandbox.paypal.com", "clientId": PAYPAL_ID, "clientSecret": PAYPAL_SECRET}
-CONNECTION = {
-    "name": "Payments",
-    "connection_spec_id": PAYPAL_SPEC,
-    "auth_spec_name": PAYPAL_AUTH,
-    "auth_params": AUTH,
-}
-Given = Callable[[PreparedPlatform], tuple[Any, ...]]
+OTHER_MAPPING = {"Product_Name": "_emulator.Product_Id"}
+PATHS = {"datasets": "dataSets"}
+"""Collections whose path is not their name in the emulator's counts."""
+SOURCES, TARGETS = "sourceConnections", "targetConnections"
 Done = Callable[[PreparedPlatform, Any], Count]
-
-
-def method(kind: str, name: str, request: str, given: Given, done: Done) -> Operation:
-    """Return the row of a hook method.
-
-    :param given: creates what exists before, and returns the method's arguments; `Keywords` at the end are
-        arguments by their names, and a callable argument gets the hook at each call
-    """
-    hook, _, called = name.partition(",")[0].partition(".")
-
-    def prepare(at: PreparedPlatform) -> Try:
-        arguments = given(at)
-
-        def call() -> Any:
-            own = HOOKS[hook]("aep_default")
-            values = [one(own) if isfunction(one) else one for one in arguments]
-            keywords = values.pop() if isinstance(values[-1], Keywords) else {}
-            return getattr(own, called)(*values, **keywords)
-
-        return Try(call, done(at, arguments))
-
-    return Operation(name, request, kind, prepare)
-
-
-class Keywords(dict[str, Any]):
-    """Arguments by their names."""
 
 
 def more(kind: str) -> Done:
@@ -261,118 +218,6 @@ def state_of(key: Any, *states: str) -> Done:
     """Count a dataflow in one of these states, by its id at a key of the arguments."""
     return lambda at, given: at.in_state(given[key], *states)
 
-
-def patched(at: PreparedPlatform, *collection: Collection) -> tuple[Any, ...]:
-    """Return what patches a base connection, with the etag read at each call."""
-    base = at.base(description="Old")
-
-    def etag(hook: FlowServiceHook) -> Any:
-        return hook.get_connection_details(base)["etag"]
-
-    return (*collection, base, DESCRIBED, etag) if collection else (base, etag, DESCRIBED)
-
-
-def on_demand(at: PreparedPlatform) -> tuple[Any, ...]:
-    """Return what starts a run."""
-    flow, now = at.once_flow(), at.now()
-    window = {"startTime": now, "windowStartTime": now - 7200, "windowEndTime": now}
-    return flow, {**window, "deltaColumn": {"name": "Create_Time"}}
-
-
-MAPPING = {"Product_Id": "_emulator.Product_Id"}
-OTHER_MAPPING = {"Product_Name": "_emulator.Product_Id"}
-TITLED = xdm.schema_body(title="Rows", description="", class_id=PROFILE, groups=[])
-RETITLED = [{"op": "replace", "path": "/description", "value": "New"}]
-PATHS = {"datasets": "dataSets"}
-"""Collections whose path is not their name in the emulator's counts."""
-SOURCES, TARGETS = "sourceConnections", "targetConnections"
-patch = partial(method, "hook PATCH")
-
-
-def post(name: str, kind: str, given: Given, request: str = "") -> Operation:
-    """Return the row of a hook method that creates."""
-    return method("hook POST", name, request or f"POST /{PATHS.get(kind, kind)}", given, more(kind))
-
-
-def act(name: str, given: Given, done: Done, request: str = "POST /action") -> Operation:
-    """Return the row of a hook method that switches, or creates what must be unique."""
-    return method("hook POST", name, request, given, done)
-
-
-def delete(name: str, kind: str, given: Given) -> Operation:
-    """Return the row of a hook method that deletes."""
-    return method("hook DELETE", name, f"DELETE /{PATHS.get(kind, kind)}{ONE}", given, fewer(kind))
-
-
-HOOK_METHODS = (
-    post("FlowServiceHook.create_connection", "connections", lambda _: (Keywords(CONNECTION),)),
-    post("CollectionHook.create_entity", SOURCES, lambda at: (SOURCE_CONNECTIONS, at.source_body())),
-    post("FlowServiceHook.create_source_connection", SOURCES, lambda at: (at.source_body(),)),
-    post("FlowServiceHook.create_target_connection", TARGETS, lambda at: (at.target_body(),)),
-    post("FlowServiceHook.create_flow", "flows", lambda at: (at.prepared(),)),
-    post("FlowServiceHook.create_run", "runs", on_demand),
-    post("FlowServiceHook.retrigger_run", "runs", lambda at: (at.failed_run(),), "POST /action"),
-    post(
-        "FlowServiceHook.run, a POST", SOURCES,
-        lambda at: (SOURCES, Keywords(method="POST", json=at.source_body())),
-    ),
-    post(
-        "CatalogHook.create_dataset", "datasets", lambda at: (Keywords(name="Rows", schema_id=at.schema()),)
-    ),
-    act(
-        "SchemaRegistryHook.create_resource", lambda _: (xdm.SCHEMAS, TITLED), more("schemas"),
-        "POST /tenant/schemas",
-    ),
-    post(
-        "DataPrepHook.create_mapping_set", "mappingSets",
-        lambda at: (mappings.mapping_set_body(at.schema(), MAPPING),),
-    ),
-    act(
-        "CollectionHook.act_on", lambda at: (FLOWS, at.flow_of(), "disable"), state_of(1, *OFF)
-    ),
-    act("FlowServiceHook.act_on_flow, enable", lambda at: (at.disabled(), "enable"), state_of(0, *ON)),
-    act("FlowServiceHook.act_on_flow, disable", lambda at: (at.flow_of(), "disable"), state_of(0, *OFF)),
-    act(
-        "FlowServiceHook.act_on_flow, publish", lambda at: (at.flow(at.prepared(), mode="draft"), "publish"),
-        state_of(0, *ON),
-    ),
-    patch(
-        "FlowServiceHook.patch_connection", f"PATCH /connections{ONE}", patched,
-        lambda at, given: at.described("connections", given[0]),
-    ),
-    patch(
-        "CollectionHook.patch_entity", f"PATCH /connections{ONE}", lambda at: patched(at, CONNECTIONS),
-        lambda at, given: at.described("connections", given[1]),
-    ),
-    patch(
-        "CatalogHook.patch_dataset", f"PATCH /dataSets{ONE}",
-        lambda at: (at.dataset(at.schema()), {"description": "New"}),
-        lambda at, given: at.described("datasets", given[0]),
-    ),
-    patch(
-        "DataPrepHook.replace_mapping_set", f"PUT /mappingSets{ONE}",
-        lambda at: (at.mapping(own := at.schema()), mappings.mapping_set_body(own, OTHER_MAPPING)),
-        lambda at, given: at.maps(given[0], 1),
-    ),
-    patch(
-        "SchemaRegistryHook.patch_resource", f"PATCH /schemas{ONE}",
-        lambda at: (xdm.SCHEMAS, at.schema(), RETITLED),
-        lambda at, given: at.resource_holds("schemas", given[1], "New"),
-    ),
-    delete("FlowServiceHook.delete_connection", "connections", lambda at: (at.base(),)),
-    delete("CollectionHook.delete_entity", "connections", lambda at: (CONNECTIONS, at.base())),
-    delete("FlowServiceHook.delete_source_connection", SOURCES, lambda at: (at.source(at.base()),)),
-    delete(
-        "FlowServiceHook.delete_target_connection", TARGETS,
-        lambda at: (at.target(own := at.schema(), at.dataset(own)),),
-    ),
-    delete("FlowServiceHook.delete_flow", "flows", lambda at: (at.flow_of(),)),
-    delete("CatalogHook.delete_dataset", "datasets", lambda at: (at.dataset(at.schema()),)),
-    delete("SchemaRegistryHook.delete_resource", "schemas", lambda at: (xdm.SCHEMAS, at.schema())),
-)  # fmt: skip
-
-
-# Operators
 
 ArgumentsOf = Callable[[PreparedPlatform], Arguments]
 
@@ -566,4 +411,3 @@ OPERATORS = (
     ),
     Operation("FlowRunSensor, killed with disable_on_kill", "POST /action", "switch", on_kill),
 )  # fmt: skip
-OPERATIONS = (*HOOK_METHODS, *OPERATORS)
