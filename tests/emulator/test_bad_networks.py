@@ -194,7 +194,7 @@ def test_the_environments_proxy_is_used(
 def test_no_proxy_is_honoured(
     make_hook: MakeHook, monkeypatch: pytest.MonkeyPatch, emulator: Emulator, value: str
 ) -> None:
-    """What it names is reached straight."""
+    """The client connects to these hosts without the proxy."""
     hook = make_hook(emulator.url)
     monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{unused_port()}")
     monkeypatch.setenv("NO_PROXY", value)

@@ -1,4 +1,4 @@
-"""What is sent twice and what never is, counted at the server."""
+"""Which requests are sent again and which never are, counted at the server."""
 
 from __future__ import annotations
 

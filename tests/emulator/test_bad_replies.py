@@ -200,7 +200,7 @@ def test_a_slow_but_whole_reply_arrives(make_hook: MakeHook) -> None:
     ids=["HTML", "none", "a number", "a list", "a line break", "redirect", "reset", "empty"],
 )  # fmt: skip
 def test_a_bad_token_reply_is_put_down_to_ims(make_hook: MakeHook, waits: Any, bad: Any) -> None:
-    """And nothing is sent to Flow Service without a token."""
+    """Nothing is sent to Flow Service without a token."""
     with RawServer(reply(200, ITEMS), token=bad) as server:
         with pytest.raises(errors.AepTransportError, match="IMS"):
             make_hook(server.url).list_connections()
@@ -208,7 +208,7 @@ def test_a_bad_token_reply_is_put_down_to_ims(make_hook: MakeHook, waits: Any, b
 
 
 def test_a_reply_cut_short_does_not_spoil_the_next(make_hook: MakeHook) -> None:
-    """What is left unread on a connection must not be taken for the next reply."""
+    """Bytes left unread on a connection are not read as the next reply."""
     stale = head(content_length=10**9) + b" " * (40 * 1024 * 1024)
     with RawServer(lambda peer: peer.send(stale), reply(200, {"items": [{"id": "1"}]})) as server:
         hook = make_hook(server.url)

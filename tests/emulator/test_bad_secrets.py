@@ -55,7 +55,7 @@ def create(hook: Any) -> None:
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES.keys())
 @pytest.mark.parametrize("status", [400, 403, 503])
 def test_an_echo_in_any_spelling_is_scrubbed(make_hook: MakeHook, status: int, shape: Any) -> None:
-    """Whatever the key was called: Airflow's masker knows only its own names."""
+    """The name of the key does not matter: Airflow's masker knows only its own names."""
     with RawServer(*(reply(status, shape(form), x_request_id=form) for form in ALL)) as server:
         hook = make_hook(server.url)
         for _ in ALL:
@@ -86,7 +86,7 @@ def test_a_body_that_is_no_json_is_not_repeated(make_hook: MakeHook) -> None:
 
 
 def test_secrets_leave_in_bodies_only(make_hook: MakeHook) -> None:
-    """And the token in one header: URLs end in access logs of every proxy on the way."""
+    """The token goes into one header: every proxy on the way logs URLs."""
     with RawServer(reply(201, {"id": ID})) as server:
         create(make_hook(server.url))
         (token,), (request,) = server.tokens, server.requests

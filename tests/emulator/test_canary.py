@@ -77,7 +77,7 @@ def run(
 
 
 def echo(status: int, text: str = TO_CREATE) -> dict[str, Any]:
-    """What a careless server says: everything it was told."""
+    """Return the reply of a careless server, which repeats everything."""
     return {"status": status, "body": {"title": text, "message": text, "error_description": text}}
 
 
@@ -132,7 +132,7 @@ PLAN = [
 
 @dataclass
 class Traces:
-    """What the runs logged and sent; the search at the end of the first test reads everything else."""
+    """The log and the requests of the runs; the search at the end of the first test reads everything else."""
 
     database: Path
     log: str

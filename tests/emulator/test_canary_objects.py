@@ -53,7 +53,7 @@ def test_errors(emulator: Emulator, tap: Wiretap, make_hook: MakeHook, fault: di
 
 
 def test_the_old_secret_in_a_rotation(emulator: Emulator, make_hook: MakeHook, paypal: str) -> None:
-    """What GET shows of it, as some of Adobe's samples do, is known from then on and never repeated."""
+    """GET may show the old secret, as some of Adobe's samples do: it is masked from then on."""
     from airflow_provider_aep.operators.connections import RotateCredentialsOperator
 
     hook = make_hook(emulator.url)

@@ -81,7 +81,7 @@ class Say(AepOperator):
 
 
 def leak_nothing(make_hook: MakeHook, emulator: Emulator) -> None:
-    """What does not leak."""
+    """Leak nothing."""
     assert make_hook(emulator.url).list_connections() == []
 
 
@@ -131,7 +131,7 @@ def leak_trigger_rows() -> None:
 
 
 def leak_exceptions() -> None:
-    """As the cause of a cause of one that a test expects."""
+    """Leak in the cause of a cause of an expected error."""
     deep = RuntimeError("harmless")
     deep.__cause__ = ValueError(SECRET)
     with pytest.raises(AepError):
@@ -143,7 +143,7 @@ def leak_reprs(make_hook: MakeHook) -> None:
 
 
 def leak_process_arguments() -> None:
-    """Of one that has ended by the time of the search."""
+    """Leak to a process that has ended before the search."""
     subprocess.run([sys.executable, "-c", "", SECRET], check=True)
 
 
@@ -169,7 +169,7 @@ def leak_emulator_request_log(emulator: Emulator) -> None:
 
 
 def leak_emulator_state(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Of an emulator that has ended by the time of the search."""
+    """Leak to an emulator that has ended before the search."""
     with Emulator("--state", str(tmp_path_factory.mktemp("state") / "state")) as emulator:
         emulator.api().create(f"A name with {SECRET}").raise_for_status()
 
@@ -181,7 +181,7 @@ def leak_urls(make_hook: MakeHook, emulator: Emulator) -> None:
 
 
 def leak_urls_to_a_wiretap(make_hook: MakeHook, emulator: Emulator) -> None:
-    """And headers."""
+    """Leak in a header."""
     with Wiretap(emulator.host) as tap:
         make_hook(tap.url).run("connections", method="GET", headers={"x-a": canary.TOKEN})
 
@@ -222,7 +222,7 @@ FOUND = {
 
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """What was reported of each leaking test that did not pass."""
+    """Run the leaks, and return the report of each."""
     xml = tmp_path_factory.mktemp("leaks") / "report.xml"
     only_leaks = ["-p", "no:cacheprovider", "-o", "python_functions=leak_*"]
     command = [sys.executable, "-m", "pytest", *only_leaks, f"--junit-xml={xml}", __file__]
@@ -264,7 +264,7 @@ def test_a_failure_keeps_its_reason(reports: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("secret", canary.CANARIES)
 def test_the_search_knows_every_spelling(secret: str) -> None:
-    """As it is, escaped for URLs, JSON, HTML or Python, in base64 at any offset; and none is shown whole."""
+    """It finds a secret plain, escaped for URLs, JSON, HTML or Python, or in base64, and never shows it."""
     for form in canary.spellings(secret):
         for before in ("", "a", "ab", "line\n"):
             (place, *_) = canary.find_any(f"{before}{form} and so on")

@@ -105,7 +105,7 @@ NO_PASSWORD = {
     "sftp": {"privateKeyContent", "passPhrase"},
     "google-pubsub": {"credentials"},
 }
-"""What no field of an Airflow connection holds but the extra."""
+"""Settings that only the extra of an Airflow connection holds."""
 
 
 def test_the_printed_paypal_connection_is_of_the_real_paypal(said: Said) -> None:
@@ -138,13 +138,13 @@ def test_what_needs_no_base_connection_says_so(said: Said) -> None:
 
 
 def test_an_unknown_name_ends_with_a_sentence(said: Said) -> None:
-    """And exit code 1."""
+    """The exit code is 1."""
     with pytest.raises(SystemExit, match="Did you mean 'amazon-s3'"):
         said("amzon-s3")
 
 
 def test_live_names_what_is_new_gone_and_changed(emulator: Emulator, said: Said, make_hook: MakeHook) -> None:
-    """What the catalogue says, beside the platform behind a connection."""
+    """The catalogue is shown next to the platform behind a connection."""
     make_hook(emulator.url)
     specs = emulator.api()("GET", "/connectionSpecs").json()["items"]
     kept = [spec for spec in specs if spec["id"] != PAYPAL_SPEC]
@@ -194,7 +194,7 @@ AIRFLOW = pytest.param(
 
 @pytest.mark.parametrize("begin", [pytest.param(OWN, id="own"), AIRFLOW])
 def test_the_command_runs(begin: list[str], tmp_path: Path) -> None:
-    """As it is typed."""
+    """The command runs as a user types it."""
     environment = {**os.environ, "AIRFLOW_HOME": str(tmp_path)}
     done = subprocess.run(
         [*begin, "sources", "Amazon S3"],

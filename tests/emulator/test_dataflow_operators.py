@@ -193,7 +193,7 @@ def test_a_store_that_fails_keeps_a_dataflow_with_its_connections(
 def test_what_could_not_be_deleted_is_named(
     emulator: Emulator, pipeline: Pipeline, logged: Callable[[], str]
 ) -> None:
-    """Before Airflow 3.3 no retry knows it."""
+    """The log names it, since before Airflow 3.3 no retry knows it."""
     flow = pipeline.dataflow()
     (source,) = pipeline.hook.list_entities(SOURCE_CONNECTIONS)
     (target,) = pipeline.hook.list_entities(TARGET_CONNECTIONS)

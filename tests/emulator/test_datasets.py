@@ -64,7 +64,7 @@ def test_a_dataset_of_a_schema(platform: Platform, schema: str) -> None:
 
 
 def test_a_second_run_finds_the_first_ones(platform: Platform, schema: str) -> None:
-    """Of the exact name: another case is another dataset."""
+    """Names are compared exactly: another case is another dataset."""
     first = create(schema)
     assert create(schema, context(run_id="another")) == first
     assert create(schema, name="products") != first
@@ -84,7 +84,7 @@ def test_another_schema_is_an_error_that_names_both(platform: Platform, schema: 
 
 
 def test_fail_refuses_an_existing_one(platform: Platform, schema: str) -> None:
-    """But knows its own."""
+    """The task's own dataset is no conflict."""
     own = create(schema, if_exists="fail")
     assert create(schema, if_exists="fail") == own
     with unwrapped(errors.EntityExistsError, match=own):

@@ -48,7 +48,7 @@ def told(line: str) -> list[str]:
 
 
 def changed(emulator: Emulator) -> list[tuple[str, str]]:
-    """What changed anything, by method and collection."""
+    """Return the requests that changed anything, by method and collection."""
     sent = [one for one in emulator.requests() if changes(one)]
     return [(one["method"], one["path"].removeprefix("/data/foundation/").split("/")[1]) for one in sent]
 
@@ -100,7 +100,7 @@ def test_reuse_tells_each_difference(
 
 
 def test_all_in_one_warning(pipeline: Pipeline, logged: Logged) -> None:
-    """However many there are."""
+    """One warning names all differences."""
     own = pipeline.dataflow(**PLAN)
     logged()
     options = {"schedule": {"frequency": "week", "interval": 3}, "delta_column": "Product_Id"}
@@ -141,7 +141,7 @@ def test_reuse_refuses_a_difference_on_demand(
 def test_what_was_not_said_is_no_difference(
     emulator: Emulator, pipeline: Pipeline, logged: Logged, options: dict[str, Any], if_exists: str
 ) -> None:
-    """Nor what AEP writes in another way; and an update sends no PATCH then."""
+    """Another notation in AEP is no difference either, and an update sends no PATCH."""
     own = pipeline.dataflow(**PLAN)
     emulator.advance(3600)
     before = pipeline.hook.get_flow(own)
@@ -196,7 +196,7 @@ def test_update_refuses_what_cannot_be_changed(
 
 
 def test_a_start_that_lies_ahead_can_be_moved(pipeline: Pipeline) -> None:
-    """Until it has passed."""
+    """An update can move a start until it has passed."""
     own = pipeline.dataflow(**{**PLAN, "schedule": {**DAILY, "start": "2099-01-01"}})
     later = {**DAILY, "start": "2099-01-02", "backfill": False}
     assert pipeline.dataflow(if_exists="update", **{**PLAN, "schedule": later}) == own
@@ -261,7 +261,7 @@ class TestOfADataflow:
 
     @pytest.fixture
     def schema(self, platform: Platform) -> str:
-        """Of the dataset of a dataflow `Products` that brings all columns in."""
+        """Return the schema of the dataset of a dataflow `Products` that ingests all columns."""
         body = platform.prepared(name="Products")
         platform.flow(body)
         self.own = body["transformations"][1]["params"]["mappingId"]
@@ -286,7 +286,7 @@ class TestOfADataflow:
         assert changed(emulator) == []
 
     def test_fail(self, emulator: Emulator, schema: str) -> None:
-        """Before another one is made for nothing."""
+        """The task fails before it creates a second set."""
         with unwrapped(errors.EntityDiffersError, match="Description"):
             mapping_set(schema, mapping=NAMES, dataflow="Products", on_difference="fail")
         assert emulator.state()["mappingSets"] == 1
@@ -360,7 +360,7 @@ def test_a_stream_s_parameters(
 
 
 def test_files(emulator: Emulator, make_hook: MakeHook, platform: Platform, logged: Logged) -> None:
-    """What was found out of the files is not what the author said."""
+    """A format that Flow Service detected is not compared."""
     make_hook(emulator.url)
     base = base_of(platform, "Amazon S3")
 
@@ -465,7 +465,7 @@ def test_a_base_connection(
 
 @pytest.mark.parametrize("name", [n for n in all_operators.every_operator() if n.startswith("Create")])
 def test_every_create_knows_the_parameter(emulator: Emulator, pipeline: Pipeline, name: str) -> None:
-    """And names it where it is wrong, before anything is sent that changes anything."""
+    """An invalid value is named before any request that changes anything."""
     pipeline.dataflow()
     known = {
         **all_operators.VALUES,

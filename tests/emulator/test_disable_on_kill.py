@@ -56,7 +56,7 @@ def off(platform: Platform, flow: str) -> bool:
 def kill(
     monkeypatch: pytest.MonkeyPatch, state: str | None, flow: str, run_id: str | None = None, **kwargs: Any
 ) -> None:
-    """What a triggerer does when Airflow no longer lists the trigger, the task being in that state."""
+    """Cancel as a triggerer does when Airflow no longer lists the trigger and the task has that state."""
 
     async def stored(task_instance: Any) -> str | None:
         assert task_instance is TASK
@@ -67,7 +67,7 @@ def kill(
 
 
 def made_again(flow: str, run_id: str | None = None, **kwargs: Any) -> FlowRunTrigger:
-    """As a triggerer makes it of what is stored."""
+    """Make the trigger from its stored form, as a triggerer does."""
     given = {"deadline": time.time() + 600, "disable_on_kill": True, **kwargs}
     _, stored_kwargs = FlowRunTrigger(
         aep_conn_id="aep_default", flow_id=flow, run_id=run_id, **given
@@ -78,7 +78,7 @@ def made_again(flow: str, run_id: str | None = None, **kwargs: Any) -> FlowRunTr
 
 
 async def killing(trigger: FlowRunTrigger) -> None:
-    """As the triggerer does: it cancels again and again what is not over yet."""
+    """Cancel again and again until the trigger has ended, as a triggerer does."""
     on_kill = asyncio.create_task(asyncio.wait_for(trigger.on_kill(), 60))
     while not on_kill.done():
         await asyncio.wait([on_kill], timeout=0.05)
@@ -149,7 +149,7 @@ def test_a_dataflow_that_is_off_already(
 def test_a_service_in_trouble_is_asked_again(
     platform: Platform, flow: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Until Airflow's own limit; a lost reply is no second action."""
+    """The client tries until Airflow's own limit; a lost reply causes no second action."""
     monkeypatch.setattr(flow_runs, "slowed", lambda *_: 0.0)
     platform.emulator.fault(path=f"/flows/{flow}", method="GET", status=503, times=2)
     platform.emulator.fault(path="/action", when="after", drop=True)

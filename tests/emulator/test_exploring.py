@@ -1,4 +1,4 @@
-"""What files, resources and the landing zone offer, on the real emulator."""
+"""Explore files, resources and the landing zone on the emulator."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_files_and_folders_are_listed(s3: str) -> None:
     ids=str,
 )
 def test_a_files_columns_and_rows(s3: str, file: Any) -> None:
-    """However it is written: found out by Flow Service, or said."""
+    """Flow Service detects the format, or the DAG sets it."""
     columns = use("InspectTableOperator", connection_id=s3, file=file)
     rows = use("PreviewTableOperator", connection_id=s3, file=file, limit=2)
     assert len(rows) == 2
@@ -82,7 +82,7 @@ def test_what_is_listed_can_be_inspected(s3: str) -> None:
 
 
 def test_a_delimiter_that_is_not_the_files(s3: str) -> None:
-    """What is said counts, though Flow Service would know better."""
+    """The DAG's format wins over the detected one."""
     wrong = {"path": "/customers.csv", "file_type": "delimited", "column_delimiter": ";"}
     assert len(use("InspectTableOperator", connection_id=s3, file=wrong)) == 1
 
@@ -141,7 +141,7 @@ def test_resources(client: Platform) -> None:
 def test_what_is_wrong_is_named(
     emulator: Emulator, make_hook: MakeHook, wrong: dict[str, Any], parameter: str
 ) -> None:
-    """Before any request."""
+    """The error comes before any request."""
     make_hook(emulator.url)
     emulator.forget_requests()
     with unwrapped(AepConfigError) as caught:

@@ -53,7 +53,7 @@ class Group:
         return DagRun(self.emulator, self._workers, directory, build, order, memory=memory)
 
     def rows(self, returned: dict[str, Any]) -> list[dict[str, Any]]:
-        """What has landed, without the tenant's namespace."""
+        """Return the records, without the tenant's namespace."""
         return [row["_emulator"] for row in self.client.rows(returned["create_dataset"])]
 
 
@@ -122,7 +122,7 @@ def test_a_stream_that_the_platform_fetches(group: Group) -> None:
 @pytest.mark.parametrize("number", range(1, 5))
 @pytest.mark.parametrize("name", ["create_source_connection", "create_dataflow"])
 def test_killed_without_a_base_connection(group: Group, name: str, number: int) -> None:
-    """What is known by its spec and name alone is made once, too, whatever its maker dies at."""
+    """An entity that only spec and name identify is created once, too, at whichever request the task dies."""
     run = group.run("run", group.order(None, source=LAVA, stream=True, columns=COLUMNS))
     run.finish((f"source_ingestion.{name}", "after", number))
     assert run.deaths == 1
@@ -206,7 +206,7 @@ def test_a_schedule_for_what_streams(emulator: Emulator, make_hook: MakeHook) ->
 
 
 def test_xdm_goes_without_a_mapping(emulator: Emulator, make_hook: MakeHook) -> None:
-    """Of the flow specs for one source, the one is chosen that does what the order says."""
+    """The client selects the flow spec of the source that supports the parameters."""
     from airflow_provider_aep.operators.dataflows import (
         CreateDataflowOperator,
         CreateSourceConnectionOperator,

@@ -47,7 +47,7 @@ def pairs(platform: Platform, mapping_set: dict[str, Any]) -> dict[str, str]:
 
 
 def test_made_by_name(platform: Platform, schema: str, logged: Any) -> None:
-    """What does not map is a warning that lists it."""
+    """A warning lists the columns that are not mapped."""
     run = context()
     own = create(schema, run, columns=COLUMNS)
     assert own["version"] == 0
@@ -124,7 +124,7 @@ def test_a_deleted_one_is_listed_again(platform: Platform, schema: str) -> None:
 
 
 def test_the_dataflow_s_own_comes_first(platform: Platform) -> None:
-    """Whoever made it and whatever it is called: at the version that the dataflow uses."""
+    """The dataflow's set is used at the dataflow's version, whoever created it."""
     body = platform.prepared(name="Products")
     target = platform.get("targetConnections", body["targetConnectionIds"][0])
     schema = target["data"]["schema"]["id"]
@@ -150,7 +150,7 @@ def test_a_content_that_somebody_changed_is_no_match(platform: Platform, schema:
 
 
 def test_of_several_the_oldest_is_used(platform: Platform, schema: str) -> None:
-    """As a race may leave them; nothing is deleted."""
+    """A race may leave two: nothing is deleted."""
     own = create(schema, mapping=MAPPING)
     item = made(platform.conversion("GET", f"/mappingSets/{own['id']}"), 200)
     body = {name: item[name] for name in ("name", "outputSchema", "mappings")}
@@ -173,7 +173,7 @@ def test_of_several_the_oldest_is_used(platform: Platform, schema: str) -> None:
 def test_a_post_that_fails_is_followed_by_a_list(
     platform: Platform, schema: str, fault: dict[str, Any], left: int, waits: Any
 ) -> None:
-    """And repeated where it had no effect."""
+    """The POST is repeated if it had no effect."""
     platform.emulator.fault(method="POST", path="/mappingSets", **fault)
     own = create(schema, columns=COLUMNS)
     assert pairs(platform, own)

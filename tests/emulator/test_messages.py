@@ -1,4 +1,4 @@
-"""What a user reads in a task's log, on the real emulator: names, causes, and each error once."""
+"""A task's log has names, causes, and each error once."""
 
 from __future__ import annotations
 

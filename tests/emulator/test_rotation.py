@@ -74,7 +74,7 @@ def works(emulator: Emulator, connection_id: str) -> bool:
 
 
 def change(emulator: Emulator, connection_id: str, path: str, value: Any) -> None:
-    """What somebody else does, by the book."""
+    """Change a connection as another client does."""
     api, etag = emulator.api(), read(emulator, connection_id)["etag"]
     body = [{"op": "replace", "path": path, "value": value}]
     reply = api("PATCH", f"/connections/{connection_id}", json=body, headers={"If-Match": etag})
@@ -163,7 +163,7 @@ def test_somebody_elses_credentials_are_not_overwritten(
     set_connection: SetConnection,
     theirs: list[tuple[str, Any]],
 ) -> None:
-    """Whoever rotates at the same time by another way wins, and this task says so; no retry undoes it."""
+    """Another rotation at the same time wins, and this task's error says so; no retry reverts it."""
     set_connection("paypal_default", conn_type="paypal", login=PAYPAL_ID, password=canary.made_for("Another"))
     meanwhile(lambda: [change(emulator, expired, *one) for one in theirs])
     with unwrapped(errors.EntityChangedError, match="Nothing was overwritten") as caught:
@@ -188,7 +188,7 @@ def test_a_412_twice_ends_it(emulator: Emulator, expired: str, meanwhile: Meanwh
 def test_an_own_patch_that_comes_late_is_no_rival(
     emulator: Emulator, expired: str, meanwhile: Meanwhile
 ) -> None:
-    """Once a reply is lost, an etag that moved for what is not shown may have moved for us."""
+    """After a lost reply, a changed etag may be due to this task's own change."""
     emulator.fault(method="PATCH", path=expired, drop=True)
     late = lambda: change(emulator, expired, "/auth/params", RIGHT)  # noqa: E731
     meanwhile(lambda: None, late)

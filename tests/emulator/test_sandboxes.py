@@ -1,4 +1,4 @@
-"""What belongs to one sandbox names no other, whatever its caller passes late; the request log judges."""
+"""All requests of a hook name the same sandbox, as the request log shows."""
 
 from __future__ import annotations
 

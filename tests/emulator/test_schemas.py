@@ -87,7 +87,7 @@ def test_every_call_says_what_it_accepts(emulator: Emulator) -> None:
 
 @pytest.mark.parametrize("if_exists", ["reuse", "update"])
 def test_a_second_run_finds_the_first_ones(platform: Platform, if_exists: str) -> None:
-    """And changes nothing where nothing is new."""
+    """An update without anything new changes nothing."""
     first = create(if_exists=if_exists)
     assert create(context(run_id="another"), if_exists=if_exists) == first
     assert (len(listed(platform, "schemas")), len(listed(platform, "fieldgroups"))) == (1, 1)
@@ -145,7 +145,7 @@ def test_another_class_is_an_error_that_names_both(platform: Platform, if_exists
 
 
 def test_fail_refuses_an_existing_one(platform: Platform) -> None:
-    """But knows its own: a retry of the very task instance that made it is no conflict."""
+    """A retry of the task instance that created the schema is no conflict."""
     made = create(if_exists="fail")
     assert create(if_exists="fail") == made
     with unwrapped(errors.EntityExistsError, match=made):
@@ -181,7 +181,7 @@ def test_a_title_taken_is_found_though_the_list_lags(platform: Platform) -> None
 
 
 def test_a_title_taken_meanwhile_under_fail(platform: Platform) -> None:
-    """Then it exists, and is not ours."""
+    """The rival's schema exists, so the task fails."""
     other = rival(platform)
     platform.emulator.fault(method="GET", path="/tenant/schemas", times=2, **NOTHING)
     with unwrapped(errors.EntityExistsError, match=other):
@@ -221,7 +221,7 @@ def test_pages_without_end_are_an_error(platform: Platform) -> None:
 
 
 def test_a_retry_answers_from_memory(platform: Platform) -> None:
-    """What an earlier try created is read, not listed."""
+    """A retry reads the schema that an earlier try created, and lists nothing."""
     store = Store()
     made = create(context(store))
     assert {record["id"] for record in store.kept.values()} >= {made}
@@ -253,7 +253,7 @@ def test_values_are_checked_when_run_and_before_anything_is_sent(
 
 
 def test_what_renders_to_nothing_is_nothing(platform: Platform) -> None:
-    """As an empty parameter of a DAG does."""
+    """An empty parameter of a DAG gives an empty text."""
     create(columns="None", description="", field_groups="None", sandbox="None")
     assert listed(platform, "fieldgroups") == []
 

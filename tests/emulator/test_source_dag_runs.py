@@ -78,17 +78,17 @@ class Case:
 
     @property
     def name(self) -> str:
-        """Of AEP's connection."""
+        """Return the name of AEP's connection."""
         return f"{named(self.row)}, {self.form}"
 
     @property
     def conn_id(self) -> str:
-        """Of Airflow's connection."""
+        """Return the id of Airflow's connection."""
         return re.sub(r"\W+", "_", self.name)
 
     @property
     def stored(self) -> dict[str, Any]:
-        """As Airflow keeps it."""
+        """Return the connection as Airflow stores it."""
         return {**self.connection, "extra": json.dumps(self.connection["extra"])}
 
     @property
@@ -99,7 +99,7 @@ class Case:
 
     @property
     def body(self) -> dict[str, Any]:
-        """What is documented to be sent, but for the description."""
+        """Return the documented body, without the description."""
         source, auth = self.row
         return {
             "name": self.name,
@@ -123,7 +123,7 @@ def native(row: Row) -> Case:
 
 @dataclass(frozen=True)
 class Traces:
-    """What a DAG run left behind."""
+    """The requests and the database of a DAG run."""
 
     cases: list[Case]
     bodies: list[dict[str, Any]]
@@ -163,7 +163,7 @@ def test_no_type_has_its_package() -> None:
 
 
 def test_each_is_created_as_documented(traces: Traces) -> None:
-    """Once, with spec id, authentication and parameters of Adobe's own page."""
+    """Each is created once, with spec id, authentication and parameters of Adobe's page."""
     sent = {body["name"]: {key: body[key] for key in body if key != "description"} for body in traces.bodies}
     assert sent == {case.name: case.body for case in traces.cases}
     assert len(traces.bodies) == len(traces.cases)

@@ -71,7 +71,7 @@ def test_whatever_is_left_out_is_refused_before_the_post(
 def test_no_secret_leaves_but_in_the_body(
     emulator: Emulator, tap: Wiretap, set_connection: SetConnection, source: Source, auth: AuthSpec
 ) -> None:
-    """Whatever is or may be one, though the platform echoes: the search at the test's end finds none."""
+    """The platform echoes all secrets, and the search at the test's end finds none."""
     params = generic(set_connection, auth.parameters)
     secrets = [params[name] for name in params if auth.is_secret(name)]
     arguments = {"name": "A name", "source_conn_id": "source_conn", "source": source.key}

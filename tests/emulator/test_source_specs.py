@@ -1,4 +1,4 @@
-"""What the platform says of a source goes first: missing, other, withdrawn, not to be asked."""
+"""The platform's own spec of a source comes first: missing, different, withdrawn, unreadable."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SIGNED = "https://x/?sig=" + canary.made_for("Signature")
 
 
 def test_the_spec_is_asked_once_in_a_process(emulator: Emulator, set_connection: SetConnection) -> None:
-    """And not at all where nothing is made: one more request a task would be paid by every run."""
+    """The spec is not read if nothing is created: every run would pay for that request."""
     generic(set_connection, find_source("stripe").auth[0].required)
     create("stripe", name="one")
     create("stripe", name="two")
@@ -124,7 +124,7 @@ MISSING = {
 
 
 def test_a_source_the_platform_withdraws(emulator: Emulator, paypal: str) -> None:
-    """As on a platform that has no PayPal any more: the DAG fails with what to do."""
+    """On a platform without PayPal the DAG fails, and the error says what to do."""
     emulator.control("DELETE", f"connectionSpecs/{PAYPAL_SPEC}")
     with unwrapped(errors.SourceWithdrawnError, match="`source='stripe'`"):
         CreatePayPalConnectionOperator(task_id="create").execute(context())
@@ -155,7 +155,7 @@ def test_a_withdrawn_source_names_others_of_its_category(
 @pytest.mark.parametrize("validation", ["live", "offline"])
 @pytest.mark.parametrize("name", ["1413", "an old 1413"])
 def test_a_source_withdrawn_meanwhile(emulator: Emulator, paypal: str, name: str, validation: str) -> None:
-    """Or if it was never read: then the POST's error says so."""
+    """If the spec was never read, the POST's error says so."""
     emulator.fault(method="POST", path="/connections", **MISSING[name])
     with unwrapped(errors.SourceWithdrawnError, match="end of June 2025"):
         CreatePayPalConnectionOperator(task_id="create", validation=validation).execute(context())
@@ -298,7 +298,7 @@ def test_other_sources_get_new_credentials_too(
 
 @pytest.mark.parametrize("value", ["Live", "", None, 5], ids=repr)
 def test_how_to_validate_is_one_of_two(emulator: Emulator, paypal: str, value: Any) -> None:
-    """Before anything is sent."""
+    """The error comes before any request."""
     with unwrapped(errors.AepConfigError, match="`validation`"):
         CreatePayPalConnectionOperator(task_id="create", validation=value).execute(context())
     assert emulator.requests() == []

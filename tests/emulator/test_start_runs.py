@@ -69,7 +69,7 @@ def test_a_retry_finds_its_run(emulator: Emulator, hook: Any, flow: str) -> None
 
 
 def test_without_a_store_the_window_tells(emulator: Emulator, hook: Any, flow: str) -> None:
-    """Before Airflow 3.3 a run of the same window is the same order; it shows once the run has started."""
+    """Before Airflow 3.3 a run of the same window counts as the task's; a started run shows its window."""
     made = start(hook, flow, number=1)
     assert start(hook, flow) == made
     assert on_demand(emulator, hook, flow) == [made]

@@ -1,4 +1,4 @@
-"""What operators keep from one try to the next, through Airflow's own store: its API, on a real database.
+"""Operators keep data from one try to the next in Airflow's task state store, on a real database.
 
 Each run is a real `airflow dags test`, with its tries. On Airflow before 3.3 there is no store, and the same
 runs show what becomes of a task then.
@@ -113,7 +113,7 @@ def delete(flow: str) -> list[Order]:
 
 @dataclass
 class Plan:
-    """What is run, one DAG run after the other, and the dataflows that are deleted by it."""
+    """DAG runs, one after the other, and the dataflows that they delete."""
 
     dags: dict[str, str] = field(default_factory=dict)
     runs: list[dict[str, Any]] = field(default_factory=list)
@@ -153,7 +153,7 @@ class Plan:
 
 @dataclass
 class Outcome:
-    """What came of the plan.
+    """The outcome of the plan.
 
     :param flows: the dataflows that were to be deleted, as they were
     :param left: what is left of each: kinds of entities
@@ -312,7 +312,7 @@ def assert_left_is_told(outcome: Outcome, words: str, log: str) -> None:
 @needs_a_store
 @pytest.mark.parametrize("words", ["unwritten", "unread"])
 def test_nothing_is_deleted_where_the_store_fails(outcome: Outcome, words: str) -> None:
-    """Else a retry would not know the connections, and would succeed without them."""
+    """Otherwise a retry would not know the connections, and would succeed without deleting them."""
     assert words not in outcome.well
     assert outcome.left[words] == ["flows", "sourceConnections", "targetConnections"]
     assert outcome.logs[words].count("TaskStoreError") >= 2, "it was not tried again"

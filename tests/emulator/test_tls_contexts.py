@@ -109,7 +109,7 @@ def test_a_bundle_is_read_once(
 
 
 def test_bundles_stay_apart(make_hook: MakeHook, server: RawServer, authority: Authority) -> None:
-    """What one connection trusts, another of the same process does not."""
+    """Another connection of the same process does not trust the bundle of the first."""
     trusting = {"verify": str(authority.bundle)}
     refused(make_hook(server.url))
     assert make_hook(server.url, extra=trusting).list_connections() == []
@@ -138,7 +138,7 @@ def test_a_new_bundle_is_taken_up(
 def test_a_directory_of_certificates(
     make_hook: MakeHook, server: RawServer, authority: Authority, tmp_path: Path
 ) -> None:
-    """As OpenSSL keeps them, by the hash of their names."""
+    """The directory has them by the hash of their names, as OpenSSL does."""
     trusting = {"verify": str(tmp_path)}
     refused(make_hook(server.url, extra=trusting))
     command = ["openssl", "x509", "-noout", "-hash", "-in", str(authority.bundle)]

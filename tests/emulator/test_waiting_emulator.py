@@ -26,7 +26,7 @@ RUN_KEYS = ["run_id", "status", "records_read", "records_written", "records_fail
 
 @pytest.fixture
 def platform(emulator: Emulator) -> Platform:
-    """What a flow needs, in the emulator."""
+    """Return the services of the emulator."""
     return Platform(emulator)
 
 
@@ -46,7 +46,7 @@ def finished(platform: Platform, flow: str) -> dict[str, Any]:
 
 
 def test_the_counts_are_the_rows(platform: Platform, flow: str) -> None:
-    """What the result says was written lies in the dataset."""
+    """The dataset has as many records as the result says."""
     run = finished(platform, flow)
     result = sensor(flow_id=flow, run_id=None).execute(context())
     assert list(result)[:6] == RUN_KEYS

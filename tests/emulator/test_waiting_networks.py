@@ -152,7 +152,7 @@ def test_the_timeout_bounds_the_whole_reply(make_hook: MakeHook) -> None:
 
 
 def test_a_refused_token_is_renewed_once(make_hook: MakeHook) -> None:
-    """And then it is the credential's fault."""
+    """A second refusal is due to the credential."""
     with RawServer(reply(401, {"error_code": "401013"}), reply(200, RUN)) as server:
         make_hook(server.url)
         assert ask() == RUN

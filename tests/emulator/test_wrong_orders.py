@@ -1,4 +1,4 @@
-"""What is wrong is named before the first request that changes anything, whoever is given it."""
+"""An error names a wrong argument before the first request that changes anything."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def right(emulator: Emulator, make_hook: MakeHook, short_pauses: None) -> Right:
 
 @pytest.mark.parametrize("name", ORDERS)
 def test_a_right_order_changes_something(emulator: Emulator, right: Right, name: str) -> None:
-    """Else the others would prove nothing."""
+    """Otherwise the other tests would prove nothing."""
     right.execute(name)
     assert any(map(changes, emulator.requests()))
 

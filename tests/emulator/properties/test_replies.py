@@ -1,4 +1,4 @@
-"""Whatever bytes come back, to a blocking or an asynchronous reader: an answer, or a typed error."""
+"""Any bytes as a reply give a blocking or an asynchronous reader an answer, or a typed error."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ def server() -> Iterator[RawServer]:
 
 @pytest.mark.parametrize("read", READERS.values(), ids=READERS)
 def test_a_blocking_reader(make_hook: MakeHook, server: RawServer, waits: Any, read: Any) -> None:
-    """Of every reply that any hook asks for."""
+    """Each hook survives any reply."""
     hook = make_hook(server.url)
     most = settings.default.max_examples
 

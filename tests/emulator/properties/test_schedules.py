@@ -78,7 +78,7 @@ def read(given_schedule: Any, now: float) -> Schedule | None:
 
 @given(schedules(NOW))
 def test_refused_by_name_or_whole(given_schedule: Any) -> None:
-    """What is accepted has all that Flow Service wants, in plain numbers, and nothing else."""
+    """An accepted schedule has exactly the fields that Flow Service needs, as plain numbers."""
     schedule = read(given_schedule, NOW)
     if schedule is None:
         return
