@@ -59,7 +59,7 @@ class SecretSearch:
         self._texts: list[tuple[str, str]] = []
         self._command_lines: set[str] = set()
 
-    def add(self, read: Callable[[], Texts], ended: Callable[[], bool] = bool) -> None:
+    def add(self, read: Callable[[], Texts], ended: Callable[[], bool] = lambda: False) -> None:
         """Search what `read` returns at the end of each test, for the last time when the source has ended."""
         self._sources.append((read, ended))
 
