@@ -21,7 +21,7 @@ from tests.harness.emulator import Emulator
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = "airflow_provider_aep"
-FOLDERS = (PACKAGE, "constraints", "dags", "docs", "scripts", "tests")
+FOLDERS = (PACKAGE, "benchmarks", "constraints", "dags", "docs", "scripts", "tests")
 FILES = {
     "CHANGELOG.md",
     "CONTRIBUTING.md",
