@@ -8,7 +8,6 @@ import signal
 import subprocess
 import tempfile
 from pathlib import Path
-from types import TracebackType
 
 from scripts.processes import Service, free_ports, stop, tail
 from tests.harness.workers import wait_until
@@ -17,7 +16,7 @@ PLACES = (os.environ.get("PATH", ""), *map(str, Path("/usr/lib/postgresql").glob
 
 
 def found(program: str) -> str | None:
-    """Where a program of PostgreSQL's is; None where no server is installed."""
+    """Return the path of a program of PostgreSQL; None if no server is installed."""
     return shutil.which(program, path=os.pathsep.join(PLACES))
 
 
@@ -39,20 +38,17 @@ class Postgres:
 
     @property
     def settings(self) -> dict[str, str]:
-        """What Airflow is told."""
+        """Airflow's settings."""
         place = f"://airflow@127.0.0.1:{self._port}/postgres"
         return {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"postgresql+psycopg2{place}"}
 
     def start(self) -> None:
-        """Until it answers; after a crash that is once it has recovered."""
-        options = {"listen_addresses": "127.0.0.1", "port": self._port, "unix_socket_directories": ""}
+        """Start, and wait until it answers; after a crash that is once it has recovered."""
+        options = ("listen_addresses=127.0.0.1", f"port={self._port}", "unix_socket_directories=")
         command = [str(found("postgres")), "-D", str(self._home / "data")]
-        for name, value in options.items():
-            command += ["-c", f"{name}={value}"]
+        command += [part for option in options for part in ("-c", option)]
         env = {**os.environ, "LC_ALL": "C"}
-        self._server = Service(
-            "postgres", command, env=env, log=self._log, directory=self._home, user=self._user
-        )
+        self._server = Service("postgres", command, env=env, log=self._log, user=self._user)
         wait_until(self._answers, "the database to answer")
 
     def crash(self) -> None:
@@ -91,9 +87,7 @@ class Postgres:
             raise
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if error:
+    def __exit__(self, kind: object, *_exc: object) -> None:
+        if kind:
             print(tail(self._log))
         self.close()

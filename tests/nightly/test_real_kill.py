@@ -98,7 +98,8 @@ def users(waits: Waits) -> None:
         lambda: "was not disabled in spite of" in waits.said(CLEARED), "a word about the cleared one", LONG
     )
     wait_until(lambda: waits.try_of(CLEARED) == 2 and waits.deferred() == 2, "it waits again", LONG)
-    assert f"Disabled dataflow 'Flow {FAILED}' ({waits.flows[FAILED]})" in waits.said(FAILED)
+    line = f"Disabled dataflow 'Flow {FAILED}' ({waits.flows[FAILED]})"
+    wait_until(lambda: line in waits.said(FAILED), "a word about the failed one", LONG)
 
 
 def reassignment(waits: Waits, first: Service) -> Service:
