@@ -542,6 +542,17 @@ def start_by_hand(platform: PreparedPlatform, flow: str, window: tuple[int, int]
     made(platform.api("POST", "/runs", json=body), 201)
 
 
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.name.replace(" ", "_"))
+def test_without_a_fault(emulator: Emulator, set_host: SetHost, operation: Operation) -> None:
+    """Each operation sends the request that its row is about, once, and it has the effect that is counted."""
+    own = operation.prepare(PreparedPlatform(emulator))
+    assert own.done() == 0
+    emulator.forget_requests()
+    own.call()
+    assert [operation.matches(one["method"], one["path"]) for one in emulator.requests()].count(True) == 1
+    assert own.done() == 1
+
+
 def test_the_page_is_whole() -> None:
     """It has each fault and operation as they are, a sign for each cell, and only exceptions that differ."""
     operations = [(plain(row[0]), row[1], row[2].replace("/{id}", ONE)) for row in table_of("Operations")[1:]]
