@@ -44,12 +44,7 @@ ONE_EACH = (
 NIGHTLY = pytest.mark.nightly
 WHOLE = [False, pytest.param(True, marks=NIGHTLY)]
 WITH, WITHOUT = "with the state store", "without"
-SAMPLE = {
-    ("create_schema", False),
-    ("create_dataflow", True),
-    ("wait_for_run", True),
-    (f"wait_for_run{RESUMED}", False),
-}
+SAMPLE = {("create_dataflow", True), (f"wait_for_run{RESUMED}", False)}
 """Of the steps, those that `make test` kills by themselves, and whether with the state store."""
 
 

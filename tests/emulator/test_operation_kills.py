@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -23,7 +24,9 @@ RACING = [
     if one.kind == "create" and not one.name.endswith(("'fail'", "without a mark"))
     if one.covers != "CreateMappingSetOperator"  # it has no name to race for
 ]
-WHOLE = [pytest.param(False, id="some"), pytest.param(True, id="every", marks=pytest.mark.nightly)]
+QUICK = {"CreateDataflowOperator, publish", "CreateDatasetOperator, update", *(one.name for one in RACING)}
+"""The operations that `make test` kills."""
+NIGHTLY = pytest.mark.nightly
 RACERS = 4
 
 
@@ -76,8 +79,16 @@ def requests_of(operation: Operation, emulator: Emulator, workers: Workers) -> t
     return len(sent), stake
 
 
-@pytest.mark.parametrize("whole", WHOLE)
-@pytest.mark.parametrize("operation", KILLED, ids=lambda one: one.name.replace(" ", "_"))
+def kills() -> Iterator[Any]:
+    """Yield each operation with the kill after its request at stake, and with a kill at each request."""
+    for operation in KILLED:
+        name = operation.name.replace(" ", "_")
+        marks = () if operation.name in QUICK else NIGHTLY
+        yield pytest.param(operation, False, id=f"{name}-some", marks=marks)
+        yield pytest.param(operation, True, id=f"{name}-every", marks=NIGHTLY)
+
+
+@pytest.mark.parametrize(("operation", "whole"), kills())
 def test_a_task_survives_a_kill(
     emulator: Emulator, workers: Workers, operation: Operation, whole: bool
 ) -> None:
@@ -92,7 +103,19 @@ def test_a_task_survives_a_kill(
         assert task.done() == 1, point
 
 
-@pytest.mark.parametrize("operation", RACING, ids=lambda one: one.name.replace(" ", "_"))
+def races() -> Iterator[Any]:
+    """Yield each create that has a name to race for."""
+    for operation in RACING:
+        quick = operation.covers in (
+            "CreateSchemaOperator",
+            "CreateDatasetOperator",
+            "CreateDataflowOperator",
+        )
+        name = operation.name.replace(" ", "_")
+        yield pytest.param(operation, id=name, marks=() if quick else NIGHTLY)
+
+
+@pytest.mark.parametrize("operation", races())
 def test_a_race(emulator: Emulator, workers: Workers, operation: Operation) -> None:
     """All of them list and see none, and send their POST; one entity exists in the end, and all name it."""
     _, stake = requests_of(operation, emulator, workers)
