@@ -19,6 +19,7 @@ from airflow_provider_aep.flow_service.errors import (
     TaskStoreError,
     WorkerSlotError,
 )
+from airflow_provider_aep.flow_service.retry import FIRST_WAIT
 from airflow_provider_aep.flow_service.runs import Phase, Run
 
 WINDOW = (10.0, 20.0)
@@ -250,13 +251,31 @@ def test_a_throttled_post_is_sent_again() -> None:
     assert start.forgotten
 
 
+def test_the_wait_after_a_throttled_post_without_an_answer() -> None:
+    """It is the first wait of a request if Flow Service does not say how long to wait."""
+    start = Start(lists=[[]], posts=[AepThrottledError("slower", status=429), "a"])
+    assert start.start() == "a"
+    assert start.slept == [FIRST_WAIT]
+
+
 def test_a_throttled_post_that_had_its_effect() -> None:
     """Though Flow Service said 429, the run shows: it is used, and none is started."""
     start = Start(
         lists=[[], [waiting("a", 1.0)], [run("a", 1.0, WINDOW, ended=False)]], posts=[THROTTLED, "never"]
     )
     assert start.start() == "a"
+    assert start.slept == [7, PATIENCE[0]]
     assert start.posts == ["never"]
+
+
+def test_an_older_run_is_not_the_run_of_a_throttled_post() -> None:
+    """A task was cleared, so it starts its window again. The run of before the POST is not the new run."""
+    old = run("old", 1.0, WINDOW)
+    start = Start(lists=[[old], [old]], posts=[THROTTLED, "a"], first_try=True)
+    assert start.start() == "a"
+    late = [old, waiting("b", 2.0)]
+    start = Start(lists=[[old], late, [old, run("b", 2.0, WINDOW)]], posts=[THROTTLED, "x"], first_try=True)
+    assert start.start() == "b"
 
 
 @pytest.mark.parametrize("retry_after", [61.0, 7.0], ids=["longer than a try may", "longer than is left"])

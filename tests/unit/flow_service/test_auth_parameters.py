@@ -122,6 +122,8 @@ def test_an_unknown_parameter_gets_a_suggestion() -> None:
         AepConfigError, match=r"`zzz`\. This provider does not know such a .* of the source\."
     ):
         auth_parameters.check_plain({"zzz": "a value"}, "c", documented)
+    with pytest.raises(AepConfigError, match=r"Did you mean `folderPath`\? This"):
+        auth_parameters.check_plain({"folder__path": "a value"}, "c", ["folderPaths", "folderPath"])
 
 
 def test_a_documented_secret_is_refused() -> None:
@@ -133,3 +135,32 @@ def test_a_documented_secret_is_refused() -> None:
         "`auth_params` holds `s3SecretKey`, which is or may be a secret. Many people can read a DAG's code "
         "and rendered fields. Put it into the extra of the Airflow connection 'c', under this name."
     )
+
+
+@pytest.mark.parametrize(
+    ("given", "documented", "params"),
+    [
+        (None, (), {}),
+        ({"host": "h", "region": None, "database": "", "schema": "None"}, (), {"host": "h"}),
+        ({"host": "h", "port": 0, "enableSsl": False}, (), {"host": "h", "port": 0, "enableSsl": False}),
+        ({"host": "h", "region": "r"}, ["s3SecretKey"], {"host": "h", "region": "r"}),
+    ],
+)
+def test_plain_parameters_are_returned(
+    given: dict[str, Any] | None, documented: list[str], params: dict[str, Any]
+) -> None:
+    """A template renders a missing value as None or as an empty text. Zero and False are values."""
+    assert auth_parameters.check_plain(given, "c", documented) == params
+
+
+def test_a_secret_is_refused_without_documented_parameters() -> None:
+    """The platform can offer a source that the catalogue does not have. Its secrets are secrets, too."""
+    with pytest.raises(AepConfigError, match=r"^`auth_params` holds `apiKey`, `password`, which is or may"):
+        auth_parameters.check_plain({"apiKey": "a", "host": "h", "password": "b"}, "c")
+
+
+def test_parameters_must_be_a_dict() -> None:
+    """The error names the parameter."""
+    with pytest.raises(AepConfigError, match=r"^`auth_params`") as caught:
+        auth_parameters.check_plain(["host"], "c")
+    assert caught.value.parameter == "auth_params"

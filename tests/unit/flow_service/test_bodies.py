@@ -169,10 +169,12 @@ def test_a_delta_column_belongs_to_a_table_unless_said_otherwise() -> None:
         (ID, {"id": ID, "version": 0}),
         ({"id": ID}, {"id": ID, "version": 0}),
         ({"id": ID, "version": 2, "mapped": {}}, {"id": ID, "version": 2}),
+        ({"id": ID, "version": "2"}, {"id": ID, "version": 2}),
+        ({"id": ID, "version": "v2"}, {"id": ID, "version": "v2"}),
     ],
 )
 def test_a_mapping_set(given: object, mapping_set: Any) -> None:
-    """By its id, or as the operator that makes one returns it."""
+    """By its id, or as the operator that makes one returns it. XCom may pass the version on as a text."""
     assert bodies.read_mapping_set(given) == mapping_set
 
 

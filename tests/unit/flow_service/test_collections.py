@@ -130,6 +130,8 @@ def test_replies_to_a_get_by_id() -> None:
     assert datasets.read_dataset({"a": {}}, "GET /x") == {"id": "a"}
     with pytest.raises(AepReplyError, match=r"^GET /x was answered with 2 datasets"):
         datasets.read_dataset({"a": {}, "b": {}}, "GET /x")
+    with pytest.raises(AepReplyError, match=r"^GET /x was answered without entities by their ids"):
+        datasets.read_dataset([{"id": "a"}], "GET /x")
     assert mappings.read_mapping_set({"id": "a"}, "GET /mappingSets/a") == {"id": "a"}
     for other in ({"id": "b"}, {}, [], None):
         with pytest.raises(AepReplyError, match=r"^GET /mappingSets/a was answered without the mapping set"):
@@ -141,20 +143,52 @@ def test_batches_are_listed_one_at_most() -> None:
     assert BATCHES.list_query == (("limit", "1"),)
 
 
-def test_an_entity_that_cannot_be_changed_into_the_desired_one() -> None:
-    """A dataset of another schema, a schema of another class: the error names both, and the way round."""
+def test_an_entity_that_has_the_desired_schema_or_class_is_used() -> None:
+    """The registry names a class in one of two ways. Without one, it counts as the desired class."""
     datasets.check_same_schema({"schemaRef": {"id": "s"}}, "n", "s")
-    with pytest.raises(
-        EntityExistsError, match=r"^The dataset 'n' exists already, with schema s instead of t"
+    for fits in (
+        {"meta:class": "c", "meta:intendedToExtend": ["b"]},
+        {"meta:class": "c"},
+        {"meta:intendedToExtend": ["b", "c"]},
+        {},
     ):
-        datasets.check_same_schema({"id": "d", "schemaRef": {"id": "s"}}, "n", "t")
-    for fits in ({"meta:class": "c"}, {"meta:intendedToExtend": ["b", "c"]}, {}):
         xdm.check_same_class(fits, GROUPS, "n", "c")
-    with pytest.raises(
-        EntityExistsError, match=r"^The field group 'n' exists already, for class a, b instead"
-    ):
-        xdm.check_same_class({"meta:intendedToExtend": ["a", "b"]}, GROUPS, "n", "c")
-    assert xdm.why_fixed({}, "columns.a", "string").startswith("The type of a field cannot be changed.")
+
+
+def test_a_dataset_of_another_schema_is_an_error() -> None:
+    """The error names the dataset, both schemas, and the way round."""
+    with pytest.raises(EntityExistsError) as caught:
+        datasets.check_same_schema({"id": "d", "schemaRef": {"id": "s"}}, "n", "t")
+    assert caught.value.message == (
+        "The dataset 'n' exists already, with schema s instead of t: d. A dataset's schema cannot be changed"
+        ": choose another `name`, or give that schema as `schema_id`."
+    )
+
+
+@pytest.mark.parametrize(
+    ("item", "kind", "classes"),
+    [
+        ({"meta:intendedToExtend": ["a", "b"]}, GROUPS, "a, b"),
+        ({"meta:class": "profile"}, SCHEMAS, "profile"),
+    ],
+)
+def test_a_resource_of_another_class_is_an_error(
+    item: dict[str, Any], kind: Collection, classes: str
+) -> None:
+    """The error names the resource, both classes, and the way round."""
+    with pytest.raises(EntityExistsError) as caught:
+        xdm.check_same_class({"$id": GROUP, **item}, kind, "n", "c")
+    assert caught.value.message == (
+        f"The {kind.kind} 'n' exists already, for class {classes} instead of c: {GROUP}. A class cannot be "
+        "changed: choose another `name`, or give that class as `class_id`."
+    )
+
+
+def test_a_columns_type_cannot_be_changed() -> None:
+    """A new column is added. The type of an existing one is fixed, and the reason says the way round."""
+    assert xdm.why_fixed({}, "columns.a", "string") == (
+        "The type of a field cannot be changed. Choose another `name`, or give the column its existing type."
+    )
     assert xdm.why_fixed({}, "columns.a", None) == xdm.why_fixed({}, "description", "d") == ""
 
 

@@ -37,6 +37,21 @@ def test_the_fields_of_a_dataflow() -> None:
     late = {"scheduleParams": {"startTime": 1567411548000}}
     assert differences.flow_fields(late)["schedule"]["start"] == 1567411548
     assert differences.flow_fields({})["delta_column"] is None
+    shown = differences.flow_fields(DESIRED)
+    assert (shown["options"], shown["labels"]) == (DESIRED["options"], ["core/C12"])
+    for params in (None, "Old"):
+        item = {"transformations": [{"name": "Copy", "params": params}]}
+        assert differences.flow_fields(item)["delta_column"] is None
+
+
+@pytest.mark.parametrize(
+    ("given", "start"),
+    [(1567411548999, 1567411548), ("1567411548000", 1567411548), (100_000_000_000, 100_000_000_000), (0, 0)],
+)
+def test_the_start_of_a_schedule_is_in_whole_seconds(given: object, start: int) -> None:
+    """AEP shows it in seconds or in milliseconds, as a number or as a text."""
+    found = differences.flow_fields({"scheduleParams": {"startTime": given}})["schedule"]["start"]
+    assert (found, type(found)) == (start, int)
 
 
 @pytest.mark.parametrize(
@@ -74,6 +89,19 @@ def test_options_that_stand_stay() -> None:
     ]
 
 
+def test_a_patch_of_several_fields() -> None:
+    """Every change is in it, and labels that exist are replaced."""
+    shown = {**SHOWN, "options": {"inletUrl": "https://x"}, "labels": ["core/C1"]}
+    changed = {"schedule.interval", "options.partialIngestionPercent", "options.a.b", "labels"}
+    options = {"partialIngestionPercent": 10, "a.b": True}
+    assert differences.flow_operations(shown, {**DESIRED, "options": options}, changed) == [
+        {"op": "replace", "path": "/scheduleParams/interval", "value": 2},
+        {"op": "add", "path": "/options/a.b", "value": True},
+        {"op": "add", "path": "/options/partialIngestionPercent", "value": 10},
+        {"op": "replace", "path": "/labels", "value": ["core/C12"]},
+    ]
+
+
 def test_a_transformation_that_is_missing_is_added() -> None:
     """At the end."""
     (operation,) = differences.flow_operations({"transformations": [COPY]}, DESIRED, {"mapping.x"})
@@ -87,7 +115,11 @@ def test_a_transformation_that_is_missing_is_added() -> None:
         ("day", "hour", "schedule.interval", 2e9, None),
         ("day", "day", "schedule.start", 2e9, "`start`"),
         ("day", "day", "schedule.backfill", 2e9, "`start`"),
+        ("day", "day", "schedule.start", 1567411548.0, "`start`"),
         ("day", "day", "schedule.start", 1e9, None),
+        (None, "once", "schedule.interval", 1e9, None),
+        ("once", None, "schedule.interval", 1e9, None),
+        (None, "day", "schedule.interval", 1e9, "runs once"),
         ("day", "once", "schedule.frequency", 1e9, "runs once"),
         ("once", "day", "schedule.interval", 2e9, "runs once"),
         ("once", "day", "delta_column.name", 2e9, "runs once"),
@@ -96,9 +128,9 @@ def test_a_transformation_that_is_missing_is_added() -> None:
     ],
 )
 def test_what_of_a_dataflow_cannot_be_changed(
-    shown: str, desired: str, field: str, now: float, fixed: str | None
+    shown: str | None, desired: str | None, field: str, now: float, fixed: str | None
 ) -> None:
-    """A start that has passed, and whether it recurs; the way round is named."""
+    """A start that has passed, and whether it recurs (by default it runs once). The way round is named."""
     item, body = ({"scheduleParams": {"startTime": 1567411548, "frequency": one}} for one in (shown, desired))
     why = differences.why_fixed(item, body, field, now)
     if fixed is None:
@@ -121,6 +153,8 @@ def test_the_fields_of_a_source_connection() -> None:
         "file": {"path": "/a", "format": "json", "x": 1},
         "columns": {},
     }
+    folder = {"params": {"path": "/a/"}, "data": {"format": "json"}}
+    assert differences.source_fields(folder, "folder")["file"] == {"path": "/a/", "format": "json"}
     assert differences.source_fields({"params": {"eventHubName": "c"}}, "stream")["stream"] == {
         "eventHubName": "c"
     }

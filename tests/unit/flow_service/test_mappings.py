@@ -210,5 +210,5 @@ def test_other_content_is_not_the_same(other: dict[str, Any]) -> None:
 @pytest.mark.parametrize("document", [None, [], {}, {"data": {}}, {"data": [7]}])
 def test_a_page_without_mapping_sets_is_none(document: object) -> None:
     """It counts as a reply that cannot be read."""
-    with pytest.raises(AepReplyError):
+    with pytest.raises(AepReplyError, match=r"^GET /mappingSets was answered without a list of mapping sets"):
         mappings.read_page(document, "GET /mappingSets")

@@ -148,6 +148,7 @@ def test_how_a_connection_authenticates() -> None:
         (AepNotFoundError("x", status=404, code="FLOW-1412-404"), True),
         (AepNotFoundError("x", status=404, code="FLOW-2100-404"), False),
         (AepRequestError("x", status=400, code="FLOW-1413-400"), True),
+        (AepRequestError("x", status=400, code="1413-400"), True),
         (AepRequestError("x", status=400, code="FLOW-1400-400"), False),
         (AepRequestError("Please Provide a valid spec ID", status=400), True),
         (AepRequestError("x", status=400), False),

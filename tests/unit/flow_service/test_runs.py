@@ -12,10 +12,13 @@ from airflow_provider_aep.flow_service.errors import AepConfigError
 from airflow_provider_aep.flow_service.requests import Call, list_runs, list_runs_of
 from airflow_provider_aep.flow_service.run_selection import RunSelector, choose
 from airflow_provider_aep.flow_service.runs import (
+    Dataflow,
     Phase,
     Run,
+    deleted,
     epoch_seconds,
     iso_time,
+    read_dataflow,
     read_phase,
     read_run,
     read_snapshot,
@@ -347,3 +350,47 @@ def test_an_interval_without_a_start_is_zero_length() -> None:
     choice = choose(runs, RunSelector("data_interval", end=20.0))
     assert choice is not None
     assert choice.run.id == "late"
+
+
+@pytest.mark.parametrize(
+    ("item", "dataflow"),
+    [
+        ({"name": "Orders", "state": "enabled"}, Dataflow("f", "Orders")),
+        ({"name": "Orders", "state": "disabled"}, Dataflow("f", "Orders", "disabled")),
+        ({"name": "Orders of s3cret"}, Dataflow("f", "Orders of ***")),
+        ({"name": " "}, Dataflow("f")),
+        ({"name": 5}, Dataflow("f")),
+        ({}, Dataflow("f")),
+    ],
+    ids=repr,
+)
+def test_a_dataflow_is_read(item: dict[str, Any], dataflow: Dataflow) -> None:
+    """A known secret in its name is removed. A disabled dataflow starts no run."""
+    assert read_dataflow(item, "f", lambda text: text.replace("s3cret", "***")) == dataflow
+
+
+@pytest.mark.parametrize(
+    ("known", "dataflow"),
+    [
+        (None, Dataflow("f", None, "disabled")),
+        (Dataflow("f", "Orders", None, "set"), Dataflow("f", "Orders", "disabled", "set")),
+    ],
+)
+def test_an_earlier_reply_fills_in_what_a_dataflow_lacks(known: Dataflow | None, dataflow: Dataflow) -> None:
+    """Its state is always that of the last reply."""
+    assert Dataflow("f", None, "disabled").after(known) == dataflow
+    complete = Dataflow("f", "New name", None, "other set")
+    assert complete.after(known) == complete
+
+
+def test_a_dataflow_that_starts_no_run_says_so() -> None:
+    """By its name if the name is known. Flow Service does not find a deleted dataflow."""
+    assert Dataflow("f", "Orders", "disabled").no_run == (
+        "The dataflow 'Orders' (f) is disabled: it starts no flow run."
+    )
+    assert deleted("f").no_run == (
+        "The dataflow f is deleted, or not visible to the credential: it starts no flow run."
+    )
+    assert deleted("f") == Dataflow("f", stopped=deleted("f").stopped)
+    assert Dataflow("f").run_continues is None
+    assert str(Dataflow("f", stopped="disabled").run_continues).startswith("The dataflow f is disabled. The ")

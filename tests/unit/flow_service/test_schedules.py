@@ -16,6 +16,7 @@ from airflow_provider_aep.flow_service.schedules import (
     epoch_seconds,
     read_schedule,
     read_window,
+    shown,
 )
 
 NOW = 1_800_000_000.0
@@ -147,10 +148,21 @@ def test_a_window() -> None:
     assert read_window(0.9, 1.9) == (0.0, 1.0)
 
 
+@pytest.mark.usefixtures("zone")
+def test_a_window_in_messages() -> None:
+    """Messages show it in UTC, to the second."""
+    assert shown(1_800_000_000.0, 1_800_003_661.9) == "2027-01-15 08:00:00 to 2027-01-15 09:01:01 UTC"
+
+
 @pytest.mark.parametrize(
     ("start", "end", "parameter", "said"),
     [
-        ("x", START, "window_start", "data_interval_start"),
+        (
+            "x",
+            START,
+            "window_start",
+            "interval of a DAG run, give `{{ data_interval_start }}` and `{{ data_interval_end }}`.",
+        ),
         (START, None, "window_end", "neither a datetime"),
         (START, START, "window_end", "`window_end` is not after `window_start`"),
         (START, START - timedelta(seconds=1), "window_end", "`window_end` is not after `window_start`"),

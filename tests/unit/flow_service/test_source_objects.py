@@ -57,7 +57,7 @@ def test_a_form_that_is_not_found_out_is_an_error() -> None:
     """A source connection without one would be refused, or worse, guess."""
     source_object = source_objects.read_source_object({"file": "/a.csv"})
     for document in ([], {}, {"properties": []}, {"properties": {"columnDelimiter": ";"}}):
-        with pytest.raises(AepReplyError, match="file_type"):
+        with pytest.raises(AepReplyError, match=r"format of '/a\.csv' .*\. Set `file_type` in `file`\."):
             source_object.with_detected_format(document)
     found = source_object.with_detected_format(
         {"properties": {"fileType": "JSON", "compressionType": None, "other": 1}}
@@ -186,3 +186,17 @@ def test_a_form_that_is_found_out() -> None:
         source_object.params,
     )
     assert found.explore_query() == ("file", "/a.csv", {"fileType": "delimited", "columnDelimiter": ";"})
+
+
+@pytest.mark.parametrize(
+    "columns", [None, "a", [], {"name": "a"}, [{"name": "a"}, {"name": ""}], ["a"]], ids=repr
+)
+def test_columns_have_the_form_of_a_result_of_the_operator(columns: Any) -> None:
+    """The error says the form, and which operator returns it."""
+    with pytest.raises(AepConfigError) as caught:
+        source_objects.check_columns(columns)
+    assert caught.value.parameter == "columns"
+    assert caught.value.message.endswith(
+        "Each column is a dict with a name, a type and xdm, as InspectTableOperator returns them."
+    )
+    assert source_objects.check_columns(({"name": "a"},)) == [{"name": "a"}]

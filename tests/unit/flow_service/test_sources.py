@@ -78,6 +78,10 @@ def test_uncertain_and_deprecated_rows_say_so() -> None:
     assert sas is not None
     assert (str(sas), find_source("blob").uncertain) == ("SasURIAuthentication (uncertain)", False)
     assert str(find_source("paypal")) == "PayPal"
+    both = Source(
+        "x", "X", "y", auth=(AuthSpec("One", confidence="uncertain", deprecated="now", retired=True),)
+    )
+    assert str(both) == "X (uncertain, retired)"
 
 
 @pytest.mark.parametrize(
@@ -151,8 +155,11 @@ def spec(source: Source, *auth: AuthSpec, name: str = "Any name") -> connection_
 def test_the_id_of_another_source_is_refused() -> None:
     """Else a base connection of Salesforce Marketing Cloud would have PathFactory's name."""
     pathfactory, cloud = find_source("pathfactory"), find_source("salesforce-marketing-cloud")
-    with pytest.raises(AepConfigError, match="Salesforce Marketing Cloud's"):
+    with pytest.raises(AepConfigError, match="Salesforce Marketing Cloud's") as caught:
         connection_specs.check_owner(pathfactory, spec(pathfactory, name=cloud.title))
+    assert caught.value.message.endswith(
+        "sources --live` for names and ids, then set `connection_spec_id` to the right id."
+    )
     connection_specs.check_owner(cloud, spec(cloud, name=cloud.title))
     connection_specs.check_owner(pathfactory, spec(pathfactory, name="PathFactory"))
     connection_specs.check_owner(find_source("s3"), spec(find_source("s3"), name="amazon-s3"))
@@ -284,6 +291,14 @@ def test_every_difference_is_named() -> None:
     source = Source("x", "X", "y", auth=(one, two))
     found = connection_specs.differences(source, spec(source, AuthSpec("Two")))
     assert found == ["it has no authentication type 'One'", "'Two' has no `a`"]
+
+
+def test_a_parameter_that_is_no_longer_required_is_a_difference() -> None:
+    """The catalogue asks for it, and the platform does not."""
+    properties = {"properties": {"a": {}, "b": {}}}
+    source = Source("x", "X", "y", auth=(AuthSpec("One", {**properties, "required": ["a", "b"]}),))
+    now = AuthSpec("One", {**properties, "required": ["b"]})
+    assert connection_specs.differences(source, spec(source, now)) == ["'One' does not require `a`"]
 
 
 def test_each_row_of_the_catalogue_is_read_whole() -> None:

@@ -16,7 +16,7 @@ def source(key: str, *auth: AuthSpec, category: str = "payments") -> Source:
     return Source(key, key.title(), f"spec-{key}", category, auth=auth)
 
 
-GONE = source("gone", auth_type("Key", "a", "b", "c", deprecated="ends in June; they say"))
+GONE = source("gone", auth_type("Key", "a", "b", "c", deprecated="ends in June; they say; so"))
 
 
 def catalogue_of(monkeypatch: pytest.MonkeyPatch, *others: Source) -> None:
@@ -57,8 +57,9 @@ def test_the_advice(monkeypatch: pytest.MonkeyPatch) -> None:
         "credentials. Its data and schema differ from those of Gone: check the dataset's schema and write a "
         f"mapping. {live}"
     )
-    catalogue_of(monkeypatch, *(source(f"p{number}", auth_type("K", "z")) for number in range(7)))
-    assert "P4 (`source='p4'`) and 2 more." in str(sources.withdrawn(GONE, "dev"))
+    for count, end in ((5, "P4 (`source='p4'`)."), (6, "and 1 more."), (7, "P4 (`source='p4'`) and 2 more.")):
+        catalogue_of(monkeypatch, *(source(f"p{number}", auth_type("K", "z")) for number in range(count)))
+        assert f"{end} To use one of them" in str(sources.withdrawn(GONE, "dev"))
     catalogue_of(monkeypatch)
     assert sources.withdrawn(GONE, "dev").message.endswith(f"in June. {live} Use another source.")
     unknown = source("lost", auth_type("Key", "a"), category="")

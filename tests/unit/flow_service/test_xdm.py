@@ -119,11 +119,26 @@ def test_only_missing_fields_are_added() -> None:
 
 
 def test_a_type_cannot_be_changed() -> None:
-    """The error names field and both types."""
-    with pytest.raises(EntityExistsError, match=r"'a' as string.*number"):
-        xdm.added_fields(group(a={"type": "string"}), "acme", {"a": {"type": "number"}})
-    with pytest.raises(EntityExistsError, match="_acme"):
-        xdm.added_fields({"title": "g", "definitions": {}}, "acme", {"a": {"type": "number"}})
+    """The error names the field group, the field, both types, and the way round."""
+    with pytest.raises(EntityExistsError) as caught:
+        xdm.added_fields(group(a={"type": "string", "format": "date"}), "acme", {"a": {"type": "number"}})
+    assert caught.value.message == (
+        f"The field group 'g' ({GROUP}) has field 'a' as string (date), the column is number. A field's type "
+        "cannot be changed: choose another `name`."
+    )
+
+
+def test_the_fields_of_a_field_group() -> None:
+    """The tenant's own fields, and their types in words."""
+    fields = {"a": {"type": "string"}, "b": {"type": "string", "format": "date"}, "c": {}}
+    assert xdm.own_fields(group(**fields), "acme") == fields
+    assert xdm.types_of(fields) == {"a": "string", "b": "string (date)", "c": "None"}
+    with pytest.raises(EntityExistsError) as caught:
+        xdm.own_fields(group(**fields), "other")
+    assert caught.value.message == (
+        f"The field group 'g' ({GROUP}) has no fields under _other: it was not created for columns. Choose "
+        "another `name`."
+    )
 
 
 def test_only_missing_references_are_added() -> None:
