@@ -41,6 +41,7 @@ def test_no_difference(desired: dict[str, Any], existing: dict[str, Any]) -> Non
         ({"a": {"b": 1, "c": 2}}, {"a": {"b": 2}}, [("a.b", 2, 1), ("a.c", None, 2)]),
         ({"a": {"b": 1}}, {"a": "no dict"}, [("a.b", None, 1)]),
         ({"a": ["x"]}, {"a": ["x", "y"]}, [("a", ["x", "y"], ["x"])]),
+        ({"a": [{"b": 1}]}, {"a": [{"c": 1}]}, [("a", [{"c": 1}], [{"b": 1}])]),
     ],
 )
 def test_differences(desired: dict[str, Any], existing: dict[str, Any], found: list[Any]) -> None:

@@ -120,6 +120,7 @@ def test_a_request(call: Any, expected: object) -> None:
         (collections.CONNECTIONS.get_call, "connection_id"),
         (lambda bad: collections.CONNECTIONS.patch_call(bad, [], "e"), "connection_id"),
         (lambda bad: collections.CONNECTIONS.patch_call(ID, [], bad), "etag"),
+        (lambda _bad: collections.CONNECTIONS.patch_call(ID, []), "etag"),
         (collections.CONNECTIONS.delete_call, "connection_id"),
         (requests.test_connection, "connection_id"),
         (lambda bad: requests.explore(bad, "root", None, False), "connection_id"),

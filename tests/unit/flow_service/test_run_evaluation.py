@@ -57,6 +57,57 @@ def test_the_verdict(status: str, failed: int, limits: FailureThresholds, kind: 
     assert (error is None) if kind is None else type(error) is kind
 
 
+@pytest.mark.parametrize(
+    ("status", "failed", "thresholds", "reason"),
+    [
+        (
+            "partialSuccess",
+            2,
+            FailureThresholds(),
+            (
+                "succeeded only in part. To allow failed records, set `max_failed_records` or "
+                "`max_failed_ratio`, or `fail_on_partial=False`."
+            ),
+        ),
+        (
+            "success",
+            2,
+            FailureThresholds(),
+            (
+                "has the status success, but 2 records failed. To allow failed records, set "
+                "`max_failed_records` or `max_failed_ratio`."
+            ),
+        ),
+        (
+            "partialSuccess",
+            -1,
+            FailureThresholds(1),
+            "succeeded only in part, and the number of failed records is unknown.",
+        ),
+        (
+            "success",
+            2,
+            FailureThresholds(1),
+            "ended with 2 failed records, more than `max_failed_records`=1.",
+        ),
+        (
+            "success",
+            2,
+            FailureThresholds(None, 0.005),
+            "ended with 2.00% of its records failed, more than `max_failed_ratio`=0.005.",
+        ),
+    ],
+)
+def test_a_reason_names_the_threshold(
+    status: str, failed: int, thresholds: FailureThresholds, reason: str
+) -> None:
+    """The error says which parameter decided, or which parameters would allow the failed records."""
+    records = {"inputRecordCount": 100, "failedRecordCount": failed}
+    error = judge(read_run(item(status, recordSummary=records)), thresholds)
+    assert error is not None
+    assert error.message.startswith(f"Run run-1 of dataflow flow-1 {reason} ")
+
+
 def test_a_ratio_without_a_number_of_records_read() -> None:
     """It is taken of what is known."""
     records = {"outputRecordCount": 98, "failedRecordCount": 2}
