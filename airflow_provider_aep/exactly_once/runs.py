@@ -6,7 +6,7 @@ another task's, so the task waits until the run shows its window.
 
 The intent is written to the notes before the POST: the creation time of the newest run. If the reply is lost,
 only a younger run of exactly this window is the desired run. If no such run appears, no run is started again,
-since a second run would ingest the same rows twice. A refusal (401, 429) starts nothing: if no such run
+since a second run would ingest the same records twice. A refusal (401, 429) starts nothing: if no such run
 appears, the POST is sent again, like the POST of a create.
 """
 
@@ -128,8 +128,8 @@ class _Start:
         """Return the run if a first try needs no other run, else None.
 
         A run that ended is older than the clear, or another task's. But below 3.3 Airflow can repeat a
-        deferred try from its start under the same number. Without a store this is unknown, so the rows of a
-        successful run are not ingested a second time.
+        deferred try from its start under the same number. Without a store this is unknown, so the records of
+        a successful run are not ingested a second time.
         """
         if run.phase is Phase.BAD or (run.ended and self.notes.lasts):
             return None
@@ -146,7 +146,7 @@ class _Start:
     def _own_of_retry(self, runs: Sequence[Run], floor: float | None) -> list[Run]:
         """Return the runs of the window. Without a store, wait until the window of every run shows."""
         shown = self._shown(runs, floor)
-        if self.notes.lasts:  # they would hold the intent, if a POST had been sent
+        if self.notes.lasts:  # a store would hold the intent if an earlier try had sent a POST
             return shown.own
         for pause in PATIENCE:
             if shown.own and not shown.undecided:
@@ -154,7 +154,7 @@ class _Start:
             self.sleep(pause)
             shown = self._shown(self.list_runs(), floor)
         if not shown.own and (shown.undecided or (shown.unknown and self.desired.window is None)):
-            raise self._ambiguous(shown)
+            raise self._ambiguous(shown, "an earlier try may have sent a POST")
         return shown.own
 
     def _post(self, since: float) -> str:
@@ -202,7 +202,7 @@ class _Start:
         if len(shown.own) == 1:
             return self._keep(shown.own[0].id)
         if shown.own or shown.undecided:
-            raise self._ambiguous(shown) from failure
+            raise self._ambiguous(shown, "its POST was refused") from failure
         return None
 
     def _find_lost(self, since: float, failure: AepError | None) -> str:
@@ -219,7 +219,7 @@ class _Start:
             if len(shown.own) == 1:
                 self.log.info("The reply was lost. Run %s was started by it.", shown.own[0].id)
                 return self._keep(shown.own[0].id)
-        raise self._ambiguous(shown) from failure
+        raise self._ambiguous(shown, "its reply was lost") from failure
 
     def _shown(self, runs: Sequence[Run], floor: float | None) -> _Shown:
         younger = [run for run in runs if floor is None or (run.created_at or 0.0) > floor]
@@ -238,7 +238,7 @@ class _Start:
             self.log.warning("%s Run %s was started and is used all the same.", error, run_id)
         return run_id
 
-    def _ambiguous(self, shown: _Shown) -> AmbiguousRunError:
+    def _ambiguous(self, shown: _Shown, cause: str) -> AmbiguousRunError:
         ids = ", ".join(run.id for run in (shown.own or shown.unknown))
         if self.desired.window is None and shown.unknown:
             seen = f"the failed run shows no window to recognize the new one by, and newer runs exist: {ids}"
@@ -255,9 +255,9 @@ class _Start:
         elif shown.unknown:
             seen = f"new runs ended without showing a window: {ids}"
         else:
-            seen = "no new run of its window shows"
+            seen = "no new run of its window is visible"
         return AmbiguousRunError(
-            f"A run may have been started, and which one is unknown: its reply was lost, and {seen}. No run "
-            "is started again, since it would ingest the same rows twice. Check the dataflow's runs in AEP. "
+            f"A run may have been started, and which one is unknown: {cause}, and {seen}. No run is "
+            "started again, since it would ingest the same records twice. Check the dataflow's runs in AEP. "
             "Clear the task to start a new run."
         )

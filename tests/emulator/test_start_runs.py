@@ -128,7 +128,7 @@ def test_two_windows_at_once(emulator: Emulator, hook: Any, flow: str, monkeypat
 
     monkeypatch.setattr(session, "sleep", sleep)
     emulator.fault(method="POST", path="/runs", drop=True)
-    with pytest.raises(AmbiguousRunError, match="no new run of its window shows"):
+    with pytest.raises(AmbiguousRunError, match="no new run of its window is visible"):
         start(hook, flow, Store(), number=1)
     assert on_demand(emulator, hook, flow) == []
     assert hook.get_run(other[0])["flowId"] == flow

@@ -151,7 +151,7 @@ def test_a_run_that_shows_no_window_is_no_evidence() -> None:
     start = Start(lists=[[], [waiting("b", 1.0), run("a", 2.0, WINDOW)]], posts=[LOST])
     assert start.start() == "a"
     start = Start(lists=[[], [waiting("x", 1.0)], [run("x", 1.0, OTHER)]], posts=[LOST, "never"])
-    with pytest.raises(AmbiguousRunError, match="no new run of its window shows") as caught:
+    with pytest.raises(AmbiguousRunError, match="no new run of its window is visible") as caught:
         start.start()
     assert not caught.value.retryable
     assert start.posts == ["never"]
@@ -256,6 +256,14 @@ def test_the_wait_after_a_throttled_post_without_an_answer() -> None:
     start = Start(lists=[[]], posts=[AepThrottledError("slower", status=429), "a"])
     assert start.start() == "a"
     assert start.slept == [FIRST_WAIT]
+
+
+def test_a_throttled_post_with_several_runs_is_called_refused() -> None:
+    """The error names the cause that happened: the reply was not lost."""
+    both = [run("a", 1.0, WINDOW), run("b", 2.0, WINDOW)]
+    start = Start(lists=[[], both], posts=[THROTTLED, "never"])
+    with pytest.raises(AmbiguousRunError, match="its POST was refused, and several new runs"):
+        start.start()
 
 
 def test_a_throttled_post_that_had_its_effect() -> None:
