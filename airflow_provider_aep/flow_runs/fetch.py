@@ -1,7 +1,7 @@
-"""Fetch many runs in one round, in as few requests as the service allows.
+"""Fetch the run of one wait (in a worker), or many runs in one round (in the triggerer).
 
-A failed read concerns only the waits for its run. It concerns all waits only if all reads fail: see
-:data:`TROUBLE` and :meth:`~airflow_provider_aep.flow_runs.fetch.Fetched.settle`.
+A round makes as few requests as the service allows. A failed read concerns only the waits for its run. An
+error in :data:`TROUBLE`, or the failure of all reads, concerns all waits: see :meth:`Fetched.settle`.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ import logging
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aep.flow_service.collections import FLOWS, RUNS
 from airflow_provider_aep.flow_service.errors import (
     AepAuthError,
+    AepConfigError,
     AepConnectError,
     AepConnectionLostError,
     AepError,
@@ -26,6 +27,7 @@ from airflow_provider_aep.flow_service.errors import (
     AepThrottledError,
 )
 from airflow_provider_aep.flow_service.requests import IDS_A_CALL, list_runs, list_runs_of
+from airflow_provider_aep.flow_service.run_selection import choose
 from airflow_provider_aep.flow_service.runs import (
     Dataflow,
     Run,
@@ -37,18 +39,65 @@ from airflow_provider_aep.flow_service.runs import (
 )
 
 if TYPE_CHECKING:
+    from airflow_provider_aep.flow_runs.spec import WaitSpec
     from airflow_provider_aep.hooks.aio import AsyncFlowService
+    from airflow_provider_aep.hooks.flow_service import FlowServiceHook
 
 TROUBLE = (AepAuthError, AepThrottledError, AepConnectError, AepConnectionLostError)
 """Errors of the service as a whole: they do not depend on the run that is read."""
 
-_LISTS_AT_A_TIME = 3
-_SINGLES_AT_A_TIME = 8
+_LISTS_AT_A_TIME, _SINGLES_AT_A_TIME = 3, 8
+"""Requests at the same time: few, because all waits of a connection share Adobe's rate limit."""
+
 _IN_VAIN = 3
-_PAGES_OF_IDS = 12
-_PAGES_OF_FLOWS = 500
+"""Rounds in a row in which lists lacked runs, after which ids are read one by one."""
+
+_PAGES_OF_IDS, _PAGES_OF_FLOWS = 12, 500
+"""The longest list: more pages than the ids need, and all runs of a dataflow. A longer list never ends."""
 
 log = logging.getLogger(__name__)
+
+
+def find_run(hook: FlowServiceHook, spec: WaitSpec) -> tuple[Run | None, str]:
+    """Find the run of a wait.
+
+    :return: the run, or None while no run matches; and in words how it was selected
+    :raises AepConfigError: the run belongs to another dataflow
+    """
+    if spec.run_id is not None:
+        run = read_run(hook.get_run(spec.run_id))
+        if spec.flow_id and run.flow_id and run.flow_id != spec.flow_id:
+            raise AepConfigError(
+                f"Run {run.id} belongs to dataflow {run.flow_id}, not to {spec.flow_id}: check `run_id`.",
+                parameter="run_id",
+            )
+        return run, ""
+    flow_ids = [spec.flow_id or ""]
+    try:
+        items = hook.every_page(list_runs_of(flow_ids, spec.started_from))
+    except AepRequestError:
+        if spec.started_from is None:
+            raise
+        items = hook.every_page(list_runs_of(flow_ids))  # Flow Service may refuse the filter by start
+    choice = choose((read_run(item) for item in items if item.get("flowId") == spec.flow_id), spec)
+    return (None, "") if choice is None else (choice.run, choice.by)
+
+
+def find_dataflow(hook: FlowServiceHook, flow_id: str, known: Dataflow | None) -> Dataflow:
+    """Read the dataflow. An error does not stop the wait: then return the known facts.
+
+    :param known: the dataflow of an earlier poll, whose dataset is not read again
+    """
+    try:
+        item = hook.get_flow(flow_id)
+    except AepNotFoundError:
+        return deleted(flow_id).after(known)
+    except AepError as error:
+        hook.log.debug("Dataflow %s cannot be read: %s", flow_id, error)
+        return known or Dataflow(flow_id)
+    dataflow = read_dataflow(item, flow_id, hook.scrub).after(known)
+    first = known is None or known.name is None
+    return replace(dataflow, dataset_id=hook.find_dataset(item)) if first else dataflow
 
 
 @dataclass
@@ -58,7 +107,7 @@ class Fetched:
     :param runs: by run id; ``missing``: ids of runs that do not exist
     :param of_flows: the runs of a dataflow, by dataflow id; ``dataflows``: the dataflows themselves
     :param errors: the error of a failed read, by run id or dataflow id
-    :param answers: how many reads succeeded
+    :param succeeded: how many reads succeeded
     :param trouble: the error of the service as a whole; the other reads were not made
     """
 
@@ -67,7 +116,7 @@ class Fetched:
     of_flows: dict[str, list[Run]] = field(default_factory=dict)
     dataflows: dict[str, Dataflow] = field(default_factory=dict)
     errors: dict[str, AepError] = field(default_factory=dict)
-    answers: int = 0
+    succeeded: int = 0
     trouble: AepError | None = None
 
     def settle(self, failing: Collection[str]) -> None:
@@ -75,11 +124,12 @@ class Fetched:
 
         :param failing: ids whose read failed in the last round too; their errors do not count
         """
-        if self.trouble is None and not self.answers:
+        if self.trouble is None and not self.succeeded:
             self.trouble = next((error for one, error in self.errors.items() if one not in failing), None)
 
 
-Ask = Callable[[Any, Fetched], Awaitable[None]]
+Read = Callable[[Any, Fetched], Awaitable[bool | None]]
+"""Read a part into the result. Return False if the read was not made."""
 
 
 class RunFetcher:
@@ -107,25 +157,25 @@ class RunFetcher:
         :param flows: by dataflow id, the earliest start of its runs in epoch seconds; None for all runs
         """
 
-        async def ask(flow_ids: Sequence[str], fetched: Fetched) -> None:
+        async def read(flow_ids: Sequence[str], fetched: Fetched) -> None:
             await self._list_of(flow_ids, flows, fetched)
 
-        async def ask_one(flow_id: str, fetched: Fetched) -> None:
+        async def read_one(flow_id: str, fetched: Fetched) -> None:
             await self._list_of([flow_id], flows, fetched)
 
         # a list has one bound, so dataflows with similar bounds share a list
         ordered = sorted(flows, key=lambda one: (flows[one] or 0.0, one))
-        await self._read("runs of dataflows", ordered, failing, fetched, fetched.of_flows, ask, ask_one)
+        await self._read("runs of dataflows", ordered, failing, fetched, fetched.of_flows, read, read_one)
 
     async def fetch_dataflows(self, flow_ids: Collection[str], fetched: Fetched) -> bool:
         """Fetch dataflows, and return whether at least one read succeeded.
 
-        A failed read has no effect on the wait: its run is still polled.
+        A failed read of one dataflow ends no wait: the run is still polled.
         """
         apart = Fetched(dataflows=fetched.dataflows)
         await self._read("dataflows", flow_ids, (), apart, apart.dataflows, self._dataflows, self._dataflow)
         fetched.trouble = apart.trouble
-        return apart.answers > 0
+        return apart.succeeded > 0
 
     async def _read(
         self,
@@ -134,31 +184,33 @@ class RunFetcher:
         failing: Collection[str],
         fetched: Fetched,
         found: Mapping[str, Any],
-        ask: Ask,
-        ask_one: Ask,
+        read: Read,
+        read_one: Read,
     ) -> None:
         """Read ids in lists of a hundred. Read the missing and the failing ids one by one."""
 
-        async def ask_unless_refused(chunk: Sequence[str], fetched: Fetched) -> None:
+        async def list_unless_refused(chunk: Sequence[str], fetched: Fetched) -> bool:
             if what in self._lists_refused:
-                return
+                return False
             try:
-                await ask(chunk, fetched)
+                await read(chunk, fetched)
             except (AepRequestError, AepReplyError) as error:
                 if error.retryable:
                     raise
                 self._refuse_lists(what, str(error))
+                return False
+            return True
 
         left, failed, in_lists = [one for one in ids if one not in failing], 0, 0
         lists = what not in self._lists_refused and len(left) > 1
         if lists:
             chunks = [left[at : at + IDS_A_CALL] for at in range(0, len(left), IDS_A_CALL)]
-            failed = await _all(chunks, ask_unless_refused, fetched, _LISTS_AT_A_TIME)
+            failed = await _all(chunks, list_unless_refused, fetched, _LISTS_AT_A_TIME)
             in_lists = len(found)
             left = [one for one in left if one not in found]
         alone = [*left, *(one for one in ids if one in failing)]
         random.shuffle(alone)  # if many fail, the next round begins with others
-        await _all(alone, ask_one, fetched, _SINGLES_AT_A_TIME)
+        await _all(alone, read_one, fetched, _SINGLES_AT_A_TIME)
         if lists and fetched.trouble is None:
             late = sum(one in found for one in left)
             in_vain = late > in_lists or (failed and not any(one in fetched.errors for one in alone))
@@ -224,7 +276,7 @@ class RunFetcher:
         self._lists_refused.add(what)
 
 
-async def _all(parts: Sequence[Any], ask: Ask, fetched: Fetched, at_a_time: int) -> int:
+async def _all(parts: Sequence[Any], read: Read, fetched: Fetched, at_a_time: int) -> int:
     """Read every part, some at a time, until an error of the service as a whole. Return the failed reads.
 
     The first few parts are read before the others. If all of them fail and no read has succeeded, the others
@@ -238,7 +290,7 @@ async def _all(parts: Sequence[Any], ask: Ask, fetched: Fetched, at_a_time: int)
             if fetched.trouble is not None:
                 return
             try:
-                await ask(part, fetched)
+                made = await read(part, fetched)
             except TROUBLE as error:
                 fetched.trouble = fetched.trouble or error
             except AepError as error:
@@ -246,10 +298,10 @@ async def _all(parts: Sequence[Any], ask: Ask, fetched: Fetched, at_a_time: int)
                 if isinstance(part, str):
                     fetched.errors[part] = error
             else:
-                fetched.answers += 1
+                fetched.succeeded += made is not False
 
     for some in (parts[:at_a_time], parts[at_a_time:]):
-        if not failed or fetched.answers:
+        if not failed or fetched.succeeded:
             left = iter(some)
             await asyncio.gather(*(work(left) for _ in range(at_a_time)))
     return failed

@@ -1,7 +1,7 @@
 """One poller for all waits of a triggerer on the same connection and sandbox.
 
 A wait joins, gets one answer, and leaves. The first wait starts the poller, and the poller ends when the last
-wait leaves. If a poller dies or hangs, the first wait that notices it logs it and starts a new poller.
+wait leaves. If a poller dies or hangs, a new poller continues its waits, and the log says so.
 """
 
 from __future__ import annotations
@@ -12,14 +12,15 @@ import logging
 import random
 import time
 import weakref
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aep._compat import import_lookups
 from airflow_provider_aep.flow_runs import schedule
+from airflow_provider_aep.flow_runs.conditions import Conditions
 from airflow_provider_aep.flow_runs.fetch import Fetched, RunFetcher
 from airflow_provider_aep.flow_runs.schedule import Deadline
-from airflow_provider_aep.flow_runs.spec import Conditions, WaitSpec
+from airflow_provider_aep.flow_runs.spec import ENDED, ERROR, MISSING, TIMEOUT, WaitSpec
 from airflow_provider_aep.flow_service.errors import AepError
 from airflow_provider_aep.flow_service.run_selection import choose
 from airflow_provider_aep.flow_service.runs import Dataflow, Run, RunSnapshot, unknown_status
@@ -35,19 +36,15 @@ RELOAD = 300.0
 """Seconds after which the Airflow connection is read again."""
 
 HUNG = 1800.0
-"""Seconds without progress after which a poller counts as hung: longer than any pause and reply."""
+"""Seconds without a heartbeat after which a poller counts as hung: longer than any reply."""
 
 WATCH = 300.0
-"""Seconds between two checks whether a poller hangs."""
+"""Seconds between two checks whether a poller hangs; also the longest sleep between two heartbeats."""
 
 MISSES, REFUSALS = 5, 3
 """Polls in a row without the run, and refusals of the credential in a row, after which waits end."""
 
 log = logging.getLogger(__name__)
-
-
-ENDED, MISSING, ERROR, TIMEOUT = "ended", "missing", "error", "timeout"
-"""How a wait ends: the run ended; the run does not exist; an error is permanent; the deadline passed."""
 
 DIED = "died"
 """The poller died. This is not an end: the wait continues with a new poller."""
@@ -61,14 +58,14 @@ def _future() -> asyncio.Future[str]:
 
 
 @dataclass(eq=False)
-class Wait:
+class PolledWait:
     """One wait in the poller: its spec, its answer, and when to poll it.
 
-    :param log: the trigger's logger. :meth:`tell` calls it in the context in which the wait was made, because
-        Airflow assigns a trigger's lines to a task by that context
+    :param log: the trigger's logger. :meth:`log_to_task` calls it in the context in which the wait was made,
+        because Airflow assigns a trigger's lines to a task by that context
     :param answer: gets how the wait ends
     :param link: gets the URL of the run once the run is found
-    :param joined: when the wait began, in epoch seconds
+    :param started: when the trigger started, in epoch seconds
     :param due: when to poll next, in seconds of the monotonic clock; ``last``: when it was polled
     :param misses: polls in a row that did not find the run
     :param failures: reads in a row that failed for this wait alone
@@ -78,7 +75,7 @@ class Wait:
     log: Any = field(default_factory=lambda: logging.getLogger(__name__))
     answer: asyncio.Future[str] = field(default_factory=_future)
     link: asyncio.Future[str] = field(default_factory=_future)
-    joined: float = field(default_factory=time.time)
+    started: float = field(default_factory=time.time)
     due: float = field(default_factory=time.monotonic)
     last: float = field(default_factory=time.monotonic)
     misses: int = 0
@@ -89,11 +86,19 @@ class Wait:
         self._until = Deadline(self.spec.deadline)
         self._context = contextvars.copy_context()
         self._conditions = Conditions()
-        self.flow_id, self.run_id = self.spec.flow_id, self.spec.run_id
-        self.selector, self.poll_interval = self.spec.selector, self.spec.poll_interval
         self.dataflow = Dataflow(self.flow_id) if self.flow_id else None
         # without a run, each poll also checks whether the dataflow is stopped
         self.dataflow_due = 0.0 if self.run_id is None else time.monotonic() + DATAFLOWS
+
+    @property
+    def flow_id(self) -> str | None:
+        """Return the dataflow's id."""
+        return self.spec.flow_id
+
+    @property
+    def run_id(self) -> str | None:
+        """Return the run's id; None while no run is selected."""
+        return self.spec.run_id
 
     @property
     def key(self) -> str:
@@ -111,19 +116,19 @@ class Wait:
 
     def found(self, run_id: str, link: str) -> None:
         """Set the run that this wait is for."""
-        self.run_id = run_id
+        self.spec = replace(self.spec, run_id=run_id)
         self.dataflow_due = time.monotonic() + DATAFLOWS
         if not self.link.done():
             self.link.set_result(link)
 
-    def tell(self, text: str, level: int = logging.WARNING) -> None:
+    def log_to_task(self, text: str, level: int = logging.WARNING) -> None:
         """Write a line to the task's log."""
         self._context.run(self.log.log, level, "%s", text)
 
-    def tell_once(self, condition: str, text: str | None) -> None:
+    def log_once(self, condition: str, text: str | None) -> None:
         """Warn when a condition begins. Pass None as ``text`` when it is over."""
-        if self._conditions.begins(condition, text):
-            self.tell(str(text))
+        if self._conditions.update(condition, text):
+            self.log_to_task(str(text))
 
     def watch_the_deadline(self) -> None:
         """End at the deadline, also if the machine slept or its clock was set back."""
@@ -142,20 +147,20 @@ class Poller:
     """Poll the runs of all waits of one connection and sandbox, in rounds."""
 
     def __init__(self, aep_conn_id: str, sandbox: str | None) -> None:
-        self.waits: set[Wait] = set()
+        self.waits: set[PolledWait] = set()
         self.task: asyncio.Task[None] | None = None
         self._conn_id = aep_conn_id
         self._sandbox = sandbox
         self._service: AsyncFlowService
         self._fetcher: RunFetcher
         self._durations = schedule.Durations()
-        self._name = f"{aep_conn_id!r}, sandbox {sandbox or 'of the connection'!r}"
+        self.name = f"{aep_conn_id!r}, sandbox {repr(sandbox) if sandbox else 'of the connection'}"
         self._wake = asyncio.Event()
         self._reload_at = 0.0
         self._not_before = 0.0
         self._dataflows_at = 0.0
         self._failures = self._refusals = self._deaths = 0
-        self._beat = time.monotonic()
+        self._heartbeat = time.monotonic()
 
     # Join and leave
 
@@ -166,16 +171,16 @@ class Poller:
         self.task.add_done_callback(self._over)
         self._watch()
 
-    def join(self, wait: Wait) -> None:
+    def join(self, wait: PolledWait) -> None:
         """Add a wait. Adding it twice changes nothing. A wait without a valid id ends with an error."""
         if not is_id(wait.key):
-            wait.tell("Cannot wait: neither `run_id` nor `flow_id` is a valid ID. Correct it.")
+            wait.log_to_task("Cannot wait: neither `run_id` nor `flow_id` is a valid ID. Correct it.")
             wait.end(ERROR)
         elif wait not in self.waits:
             self.waits.add(wait)
             self._wake.set()
 
-    def leave(self, wait: Wait) -> None:
+    def leave(self, wait: PolledWait) -> None:
         """Remove a wait."""
         self.waits.discard(wait)
         self._wake.set()
@@ -185,7 +190,7 @@ class Poller:
         if self.task is not None and self.task.done():
             failure = None if self.task.cancelled() else self.task.exception()
             return f"died ({type(failure).__name__ if failure else 'cancelled'})"
-        return "hangs" if time.monotonic() - self._beat > HUNG else None
+        return "hangs" if time.monotonic() - self._heartbeat > HUNG else None
 
     def _watch(self) -> None:
         """Cancel the poller if it hangs; :meth:`_over` then sends its waits to a new poller."""
@@ -226,12 +231,12 @@ class Poller:
     async def _until_due(self) -> None:
         while self._prune():
             self._wake.clear()
-            self._beat = now = time.monotonic()
+            self._heartbeat = now = time.monotonic()
             pause = max(min(wait.due for wait in self.waits), self._not_before) - now
             if pause <= 0:
                 return
             try:
-                await asyncio.wait_for(self._wake.wait(), pause)
+                await asyncio.wait_for(self._wake.wait(), min(pause, WATCH))
             except asyncio.TimeoutError:
                 continue
             await asyncio.sleep(GATHER)
@@ -244,7 +249,7 @@ class Poller:
     async def _round(self) -> None:
         """Poll all waits that are due. An error of the service as a whole delays all of them."""
         now = time.monotonic()
-        due = [wait for wait in self.waits if schedule.joins(wait.due, now, wait.last)]
+        due = [wait for wait in self.waits if schedule.is_due(wait.due, now, wait.last)]
         failing = {wait.key for wait in due if wait.failures}
         fetched = Fetched()
         try:
@@ -256,7 +261,7 @@ class Poller:
             await _yield_to_loop(number)
         await self._settle(fetched.trouble)
 
-    async def _fetch(self, due: list[Wait], failing: set[str], fetched: Fetched, now: float) -> None:
+    async def _fetch(self, due: list[PolledWait], failing: set[str], fetched: Fetched, now: float) -> None:
         if now >= self._reload_at:
             await self._service.reload()
             self._reload_at = now + RELOAD
@@ -271,7 +276,7 @@ class Poller:
                 [wait for wait in due if wait.flow_id and now >= wait.dataflow_due], fetched, now
             )
 
-    async def _fetch_dataflows(self, waits: list[Wait], fetched: Fetched, now: float) -> None:
+    async def _fetch_dataflows(self, waits: list[PolledWait], fetched: Fetched, now: float) -> None:
         flow_ids = {wait.flow_id: None for wait in waits if wait.flow_id}
         if flow_ids and not await self._fetcher.fetch_dataflows(list(flow_ids), fetched):
             self._dataflows_at = now + DATAFLOWS
@@ -282,10 +287,10 @@ class Poller:
                 wait.dataflow_due = now + DATAFLOWS
 
     async def _settle(self, trouble: AepError | None) -> None:
-        self._beat = time.monotonic()
+        self._heartbeat = time.monotonic()
         text = None if trouble is None else f"{trouble} All waits on this connection pause until it is over."
         for number, wait in enumerate(list(self.waits)):
-            wait.tell_once("trouble", text)
+            wait.log_once("trouble", text)
             await _yield_to_loop(number)
         if trouble is None:
             self._failures = self._refusals = self._deaths = 0
@@ -293,7 +298,7 @@ class Poller:
         self._failures += 1
         pause = schedule.slowed(trouble, self._failures, _jitter())
         self._not_before = time.monotonic() + pause
-        log.warning("%s: %s All %d waits pause for %.0f s.", self._name, trouble, len(self.waits), pause)
+        log.warning("%s: %s All %d waits pause for %.0f s.", self.name, trouble, len(self.waits), pause)
         if trouble.retryable:
             return
         self._refusals += 1
@@ -303,7 +308,7 @@ class Poller:
                 wait.end(ERROR)  # its task polls itself, and fails with the reason or continues to wait
             self._refusals = 0
 
-    def _answer(self, wait: Wait, fetched: Fetched) -> None:
+    def _answer(self, wait: PolledWait, fetched: Fetched) -> None:
         """Evaluate the round for one wait. An error about its run ends only this wait."""
         try:
             self._answer_or_raise(wait, fetched)
@@ -311,7 +316,7 @@ class Poller:
             log.exception("Polling run %s of %s failed.", wait.run_id, wait.dataflow)
             wait.end(ERROR)
 
-    def _answer_or_raise(self, wait: Wait, fetched: Fetched) -> None:
+    def _answer_or_raise(self, wait: PolledWait, fetched: Fetched) -> None:
         if not fetched.trouble and (error := fetched.errors.get(wait.key)) is not None:
             self._pause(wait, error)
             return
@@ -328,47 +333,47 @@ class Poller:
         else:
             return
         wait.failures = 0
-        wait.tell_once("failure", None)
+        wait.log_once("failure", None)
 
-    def _pause(self, wait: Wait, error: AepError) -> None:
+    def _pause(self, wait: PolledWait, error: AepError) -> None:
         """Delay or end one wait whose read failed while other reads did not."""
         if not error.retryable:
-            wait.tell(str(error))
+            wait.log_to_task(str(error))
             wait.end(ERROR)  # its task polls itself, and fails with the reason or continues to wait
             return
         wait.failures += 1
-        pause = max(wait.poll_interval or 0.0, schedule.slowed(error, wait.failures, _jitter()))
-        wait.tell_once("failure", f"{error} The wait continues, with longer pauses until the error is over.")
+        pause = max(wait.spec.poll_interval or 0.0, schedule.slowed(error, wait.failures, _jitter()))
+        wait.log_once("failure", f"{error} The wait continues, with longer pauses until the error is over.")
         wait.last = time.monotonic()
         wait.due = wait.last + pause
 
-    def _choose(self, wait: Wait, runs: list[Run]) -> None:
-        choice = choose(runs, wait.selector)
+    def _choose(self, wait: PolledWait, runs: list[Run]) -> None:
+        choice = choose(runs, wait.spec)
         if choice is not None:
             run = choice.run
-            wait.tell(f"Run {run.id} of {wait.dataflow} is selected: {choice.by}.", logging.INFO)
+            wait.log_to_task(f"Run {run.id} of {wait.dataflow} is selected: {choice.by}.", logging.INFO)
             wait.found(run.id, self._service.link("run", run.id, wait.flow_id))
             self._evaluate(wait, RunSnapshot(run.ended, run.started_at, run.seconds, run.unknown))
         elif wait.dataflow is not None and wait.dataflow.stopped:
-            wait.tell(wait.dataflow.no_run)
+            wait.log_to_task(wait.dataflow.no_run)
             wait.end(ERROR)  # its task polls itself, and fails with the reason or continues to wait
         else:
             self._postpone(wait, None)
 
-    def _evaluate(self, wait: Wait, snapshot: RunSnapshot) -> None:
+    def _evaluate(self, wait: PolledWait, snapshot: RunSnapshot) -> None:
         if snapshot.ended:
-            self._durations.add(wait.flow_id, snapshot.seconds)
+            self._durations.add(wait.flow_id, wait.run_id, snapshot.seconds)
             wait.end(ENDED)
             return
         self._postpone(wait, snapshot.started_at)
-        wait.tell_once("status", snapshot.unknown and unknown_status(wait.run_id, snapshot.unknown))
-        wait.tell_once("stopped", wait.dataflow.run_continues if wait.dataflow else None)
+        wait.log_once("status", snapshot.unknown and unknown_status(wait.run_id, snapshot.unknown))
+        wait.log_once("stopped", wait.dataflow.run_continues if wait.dataflow else None)
 
-    def _postpone(self, wait: Wait, started_at: float | None) -> None:
-        age = max(0.0, time.time() - (started_at or wait.joined))
+    def _postpone(self, wait: PolledWait, started_at: float | None) -> None:
+        age = max(0.0, time.time() - (started_at or wait.spec.since or wait.started))
         usual = self._durations.usual(wait.flow_id)
         wait.last = time.monotonic()
-        wait.due = wait.last + (wait.poll_interval or schedule.interval(age, usual, _jitter()))
+        wait.due = wait.last + (wait.spec.poll_interval or schedule.interval(age, usual, _jitter()))
 
 
 def _tools(aep_conn_id: str, sandbox: str | None) -> tuple[AsyncFlowService, RunFetcher]:
@@ -380,12 +385,12 @@ def _tools(aep_conn_id: str, sandbox: str | None) -> tuple[AsyncFlowService, Run
     return service, RunFetcher(service)
 
 
-def _flows(due: list[Wait]) -> dict[str, float | None]:
+def _flows(due: list[PolledWait]) -> dict[str, float | None]:
     """Return the dataflows whose runs to list, each with the earliest start that one of its waits needs."""
     flows: dict[str, float | None] = {}
     for wait in due:
         if wait.run_id is None and wait.flow_id is not None:
-            bound = wait.selector.started_from
+            bound = wait.spec.started_from
             known = flows.get(wait.flow_id, bound)
             flows[wait.flow_id] = None if bound is None or known is None else min(bound, known)
     return flows
@@ -404,8 +409,8 @@ def _jitter() -> float:
 POLLERS: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Pollers] = weakref.WeakKeyDictionary()
 
 
-async def wait_with_others(aep_conn_id: str, sandbox: str | None, wait: Wait) -> str:
-    """Wait, and return :data:`ENDED`, :data:`MISSING`, :data:`ERROR` or :data:`TIMEOUT`."""
+async def wait_with_others(aep_conn_id: str, sandbox: str | None, wait: PolledWait) -> str:
+    """PolledWait, and return :data:`ENDED`, :data:`MISSING`, :data:`ERROR` or :data:`TIMEOUT`."""
     poller: Poller | None = None
     wait.watch_the_deadline()
     try:
@@ -434,7 +439,10 @@ def find_poller(aep_conn_id: str, sandbox: str | None) -> Poller:
     new = Poller(aep_conn_id, sandbox)
     if poller is not None:
         log.warning(
-            "The poller of %s %s. A new poller continues its %d waits.", key, problem, len(poller.waits)
+            "The poller of %s %s. A new poller continues its %d waits.",
+            poller.name,
+            problem,
+            len(poller.waits),
         )
         new.take_over(poller)
     pollers[key] = new

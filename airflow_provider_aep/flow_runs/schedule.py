@@ -28,7 +28,7 @@ _TOGETHER = 0.25
 def interval(age: float, usual: float | None, jitter: float) -> float:
     """Return the seconds until the next poll of a run.
 
-    :param age: seconds since the run started, or since the wait began
+    :param age: seconds since the run started, or since the wait started
     :param usual: seconds that runs of its dataflow usually take; None if unknown
     :param jitter: a random number from 0 to 1, which varies the result by up to 10 %
     """
@@ -36,18 +36,18 @@ def interval(age: float, usual: float | None, jitter: float) -> float:
     if usual is not None and abs(age - usual) <= max(SHORTEST, usual * _NEAR):
         wait = min(wait, usual * 0.02)
     elif usual is not None and age < usual:
-        wait = min(wait, usual * (1 - _NEAR) - age)  # do not poll past its usual end
+        wait = min(wait, usual * (1 - _NEAR) - age)  # next poll: the start of the time near the usual end
     return min(LONGEST, max(SHORTEST, wait) * (0.9 + jitter * 0.2))
 
 
 def slowed(error: AepError, failures: int, jitter: float) -> float:
     """Return the seconds to pause after ``failures`` errors of the service in a row."""
-    steps = min(LONGEST, SHORTEST * 2.0 ** min(failures - 1, 10)) * (0.9 + jitter * 0.2)
-    wish = min(error.retry_after, LONGEST) if error.retry_after is not None else 0.0
-    return max(wish, min(LONGEST, steps))
+    backoff = min(LONGEST, SHORTEST * 2.0 ** min(failures - 1, 10)) * (0.9 + jitter * 0.2)
+    requested = min(error.retry_after, LONGEST) if error.retry_after is not None else 0.0
+    return max(requested, min(LONGEST, backoff))
 
 
-def joins(due: float, now: float, last: float) -> bool:
+def is_due(due: float, now: float, last: float) -> bool:
     """Return whether to poll now although the poll is due a little later, to poll many waits together."""
     return due <= now + _TOGETHER * max(due - last, 0.0)
 
@@ -56,16 +56,18 @@ class Durations:
     """The usual duration of runs by dataflow: the median of the last nine."""
 
     def __init__(self) -> None:
-        self._by_flow: dict[str, deque[float]] = {}
+        self._by_flow: dict[str, deque[tuple[str | None, float]]] = {}
 
-    def add(self, flow_id: str | None, seconds: float | None) -> None:
-        """Add the duration of a run that ended."""
+    def add(self, flow_id: str | None, run_id: str | None, seconds: float | None) -> None:
+        """Add the duration of a run that ended, once for all its waits."""
         if flow_id and seconds:
-            self._by_flow.setdefault(flow_id, deque(maxlen=9)).append(seconds)
+            runs = self._by_flow.setdefault(flow_id, deque(maxlen=9))
+            if not any(run_id == known for known, _ in runs):
+                runs.append((run_id, seconds))
 
     def usual(self, flow_id: str | None) -> float | None:
         """Return the usual duration in seconds, or None if no run of the dataflow has ended yet."""
-        taken = sorted(self._by_flow.get(flow_id or "", ()))
+        taken = sorted(seconds for _, seconds in self._by_flow.get(flow_id or "", ()))
         return taken[len(taken) // 2] if taken else None
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from airflow_provider_aep.flow_service.runs import Run
-from airflow_provider_aep.flow_service.validation import check_choice
+if TYPE_CHECKING:
+    from airflow_provider_aep.flow_service.runs import Run
 
 MATCHES = ("data_interval", "next", "latest")
 
@@ -19,11 +20,15 @@ _LONGEST_RUN = 86_400.0
 class RunSelector:
     """Which run to wait for. All times are in epoch seconds.
 
-    ``match`` is one of these:
+    :param match: how to select the run
 
-    - ``data_interval``: the run that ingests the data of ``start`` to ``end``
-    - ``next``: the first run that ends after ``since``
-    - ``latest``: the newest run, ended or not, or the first run if the dataflow has none yet
+        - ``data_interval``: the run that ingests the data of ``start`` to ``end``
+        - ``next``: the first run that ends after ``since``
+        - ``latest``: the newest run, ended or not, or the first run if the dataflow has none yet
+    :param since: when the wait started
+    :param start: the start of the data interval or window
+    :param end: the end of the data interval or window
+    :raises AepConfigError: ``match`` is invalid
     """
 
     match: str = "latest"
@@ -32,6 +37,8 @@ class RunSelector:
     end: float | None = None
 
     def __post_init__(self) -> None:
+        from airflow_provider_aep.flow_service.validation import check_choice  # not at DAG parse
+
         check_choice(self.match, "match", MATCHES)
 
     @property

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from airflow_provider_aep.exactly_once.runs import DesiredRun, start_once
+from airflow_provider_aep.flow_service.errors import AepReplyError
 from airflow_provider_aep.flow_service.runs import read_run
+from airflow_provider_aep.flow_service.validation import is_id
 from airflow_provider_aep.hooks.flow_service import FlowServiceHook
 from airflow_provider_aep.operators._services import TaskMemory
 
@@ -27,11 +29,13 @@ def start_run(
     flow_id: str,
     window: tuple[float, float],
     delta_column: dict[str, str] | None,
+    before_post: Callable[[str], None] = lambda _flow_id: None,
     log: Any,
 ) -> str:
     """Start a run of a window with ``POST /runs``, once. The same flow and window is the same run.
 
     :param window: start and end in epoch seconds
+    :param before_post: called with the dataflow's id directly before the POST
     :return: the run's id
     :raises AmbiguousRunError: a run may have been started, and which one is unknown
     """
@@ -41,20 +45,43 @@ def start_run(
         params["deltaColumn"] = delta_column
     desired = DesiredRun(window, first_try=is_first_try(context))
     identity = {"flow": flow_id, "window": f"{start}-{end}"}
-    return _once(hook, context, desired, identity, lambda: hook.create_run(flow_id, params), log)
+
+    def post() -> str:
+        before_post(flow_id)
+        return hook.create_run(flow_id, params)
+
+    return _once(hook, context, desired, identity, post, log)
 
 
-def retrigger(hook: FlowServiceHook, context: Any, *, run_id: str, log: Any) -> Started:
+def retrigger(
+    hook: FlowServiceHook,
+    context: Any,
+    *,
+    run_id: str,
+    before_post: Callable[[str], None] = lambda _flow_id: None,
+    log: Any,
+) -> Started:
     """Run a failed run again with ``POST /runs/{id}/action?op=re-trigger``, once for each task instance.
 
+    :param before_post: called with the dataflow's id directly before the POST
+    :raises AepReplyError: the failed run names no dataflow
     :raises AmbiguousRunError: a run may have been started, and which one is unknown
     """
     failed = read_run(hook.get_run(run_id))
-    flow_id = str(failed.flow_id)
+    if not is_id(flow_id := failed.flow_id or ""):
+        raise AepReplyError(
+            f"Flow Service shows no valid dataflow ID for run {run_id}, so the run cannot be started again. "
+            "Check `run_id` and the run in AEP.",
+            retryable=False,
+        )
     desired = DesiredRun(failed.window, after=failed.created_at, first_try=is_first_try(context))
     identity = {"flow": flow_id, "run": run_id}
-    made = _once(hook, context, desired, identity, lambda: hook.retrigger_run(run_id), log)
-    return Started(flow_id, made, failed.window)
+
+    def post() -> str:
+        before_post(flow_id)
+        return hook.retrigger_run(run_id)
+
+    return Started(flow_id, _once(hook, context, desired, identity, post, log), failed.window)
 
 
 def is_first_try(context: Any) -> bool:

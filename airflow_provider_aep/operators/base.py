@@ -61,7 +61,7 @@ class AepOperator(BaseOperator):
         except AepError as error:
             self.raise_for_airflow(error)
         finally:
-            self.__dict__.pop("hook", None)  # a DAG with its locks and sockets could not be copied
+            self.__dict__.pop("hook", None)  # Airflow copies the DAG, and locks cannot be copied
 
     def raise_for_airflow(self, error: AepError) -> NoReturn:
         """Raise an error in the form that Airflow needs: a permanent error must not be retried."""

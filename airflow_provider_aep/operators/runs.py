@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aep.flow_runs.spec import WaitSpec
 from airflow_provider_aep.operators.base import none_if_blank
-from airflow_provider_aep.operators.waiting import DEFAULT_TIMEOUT, WaitsForRun
+from airflow_provider_aep.operators.waiting import DEFAULT_TIMEOUT, WaitsForRun, read_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import timedelta
 
     from airflow_provider_aep.flow_service.runs import Run
     from airflow_provider_aep.operators._runs import Started
@@ -20,7 +21,8 @@ class _StartsRun(WaitsForRun):
     """Base of the operators that start a run. Subclasses write :meth:`start`.
 
     :param wait: wait until the run has ended
-    :param timeout: seconds to wait, counted from the time when this task started the run
+    :param timeout: seconds to wait, or a timedelta. The time counts from when this try knows the run: a retry
+        sets a new deadline
     :param kwargs: the options of :class:`~airflow_provider_aep.operators.waiting.WaitsForRun`, such as the
         failure thresholds
     :return: the wait's result; the run's id if ``wait`` is False
@@ -30,7 +32,7 @@ class _StartsRun(WaitsForRun):
         self,
         *,
         wait: bool = True,
-        timeout: float = DEFAULT_TIMEOUT,
+        timeout: timedelta | float = DEFAULT_TIMEOUT,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -43,20 +45,43 @@ class _StartsRun(WaitsForRun):
 
     def act(self, context: Any) -> Any:
         """Check the options, start the run, and wait for it."""
-        from airflow_provider_aep.flow_service.validation import check_seconds
-
         self.thresholds()
-        seconds, pause = check_seconds(self.timeout, "timeout"), self.poll_seconds()
+        self._make_spec(None, None)  # check the options before the first request
         flow_id, run_id, window = self.start(context)
-        now, (start, end) = time.time(), window or (None, None)
-        wait = WaitSpec(
-            flow_id, run_id, now + seconds, since=now, start=start, end=end, poll_interval=pause, grace=60
-        )
-        self.waits_for = wait
+        spec = self._make_spec(flow_id, run_id, window)
+        self.waits_for = spec
         if not self.wait:
-            self._push_links(context, wait)
+            self._push_links(context, spec)
             return run_id
-        return self.wait_for_run(context, wait)
+        return self.wait_for_run(context, spec)
+
+    def default_spec(self, context: Any) -> WaitSpec:
+        """Return the wait of a task that resumes without its stored wait. The event names the run."""
+        return self._make_spec(getattr(self, "flow_id", None), None)
+
+    def _make_spec(
+        self, flow_id: str | None, run_id: str | None, window: tuple[float, float] | None = None
+    ) -> WaitSpec:
+        """Return the wait for the run that this task starts.
+
+        :raises AepConfigError: ``timeout`` or ``poll_interval`` is invalid
+        """
+        now = time.time()
+        start, end = window or (None, None)
+        return WaitSpec(
+            flow_id=flow_id,
+            run_id=run_id,
+            deadline=now + read_seconds(self.timeout, "timeout"),
+            since=now,
+            start=start,
+            end=end,
+            poll_interval=self.poll_seconds(),
+            grace=60,
+        )
+
+    def _before_post(self, flow_id: str) -> None:
+        """Prepare for a kill between the POST and its reply: the run may exist, and its id is unknown."""
+        self._prepare_for_kill(self._make_spec(flow_id, None))
 
     def finish(self, run: Run) -> dict[str, Any]:
         """Return the result of a run that ended.
@@ -66,13 +91,13 @@ class _StartsRun(WaitsForRun):
         from airflow_provider_aep.flow_service.errors import AmbiguousRunError
         from airflow_provider_aep.flow_service.schedules import shown
 
-        wait = self.waits_for
-        if wait is not None and wait.end is not None and run.window is not None:
+        spec = self.waits_for
+        if spec is not None and spec.end is not None and run.window is not None:
             first, last = run.window
-            if first > (wait.start or 0.0) or last < wait.end:
+            if first > (spec.start or 0.0) or last < spec.end:
                 raise AmbiguousRunError(
                     f"Run {run.id} ingested the window {shown(first, last)}, and this task requested "
-                    f"{shown(wait.start or 0.0, wait.end)}. The requested window may be missing in the "
+                    f"{shown(spec.start or 0.0, spec.end)}. The requested window may be missing in the "
                     "dataset. Check the dataflow's runs in AEP. Clear the task to start a new run. "
                     f"{self.link}"
                 )
@@ -87,14 +112,14 @@ class RunDataflowOperator(_StartsRun):
     that run. Before Airflow 3.3 a cleared task also takes the result of a run of the same window that did not
     fail.
 
-    If a reply is lost and no new run of the window shows, the task fails with ``AmbiguousRunError``: a second
-    run could ingest records twice. On Airflow 3.3 the task reads and writes the task state store
+    If a reply is lost and no new run of the window is visible, the task fails with ``AmbiguousRunError``: a
+    second run could ingest records twice. On Airflow 3.3 the task reads and writes the task state store
     before it starts the run. If that fails, the task fails with ``TaskStoreError`` for a retry.
 
     Flow Service runs a dataflow on demand only if its ``frequency`` is ``once`` (1386-400).
 
     :param flow_id: the dataflow's id
-    :param window_start: the begin of the window, inclusive: a datetime, an ISO 8601 text or epoch seconds
+    :param window_start: the start of the window, inclusive: a datetime, an ISO 8601 text or epoch seconds
     :param window_end: its end, in the same forms
     :param delta_column: the name of the column that the window refers to; only the first run needs it
     :raises AmbiguousRunError: a run may have been started, and which one is unknown
@@ -137,7 +162,13 @@ class RunDataflowOperator(_StartsRun):
         if delta is not None:
             self._check_column(flow_id, delta["name"])
         run_id = start_run(
-            self.hook, context, flow_id=flow_id, window=window, delta_column=delta, log=self.log
+            self.hook,
+            context,
+            flow_id=flow_id,
+            window=window,
+            delta_column=delta,
+            before_post=self._before_post,
+            log=self.log,
         )
         return Started(flow_id, run_id, window)
 
@@ -171,4 +202,5 @@ class RetryFlowRunOperator(_StartsRun):
         from airflow_provider_aep.operators._runs import retrigger
 
         given = self.run_id.get("run_id") if isinstance(self.run_id, dict) else self.run_id
-        return retrigger(self.hook, context, run_id=check_id(given, "run_id"), log=self.log)
+        run_id = check_id(given, "run_id")
+        return retrigger(self.hook, context, run_id=run_id, before_post=self._before_post, log=self.log)

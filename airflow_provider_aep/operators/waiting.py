@@ -11,15 +11,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from airflow_provider_aep.flow_runs.schedule import Deadline, interval
-from airflow_provider_aep.flow_runs.spec import (
-    Conditions,
-    WaitSpec,
-    find_dataflow,
-    find_run,
-    read_event,
-    shown,
-)
+from airflow_provider_aep.flow_runs.conditions import Conditions
+from airflow_provider_aep.flow_runs.schedule import LONGEST, Deadline, interval
+from airflow_provider_aep.flow_runs.spec import ERROR, TIMEOUT, WaitSpec, read_event, shown
 from airflow_provider_aep.links import AepDataflowLink, AepDatasetLink, AepRunLink
 from airflow_provider_aep.operators.base import AepOperator, push_link
 
@@ -33,6 +27,9 @@ if TYPE_CHECKING:
 
 RESULT_KEY = "aep_run"
 """The key of the XCom with the result of a wait that failed."""
+
+LONGEST_PAUSE = 60.0
+"""Seconds: the longest pause in a worker slot before a wait that failed in the triggerer defers again."""
 
 DEFAULT_TIMEOUT = 150 * 60.0
 """Seconds, as long as the threshold of Adobe's own alert *Sources Flow Run Delay*."""
@@ -62,9 +59,10 @@ class WaitsForRun(AepOperator):
     )
     operator_extra_links = (AepDataflowLink(), AepRunLink(), AepDatasetLink())
     waits_for: WaitSpec | None = None
-    _last_hook: FlowServiceHook | None = None
+    _kill_hook: FlowServiceHook | None = None
     _dataflow: Dataflow | None = None
     _last: Run | None = None
+    _retry_after = 0.0
 
     def __init__(
         self,
@@ -95,17 +93,19 @@ class WaitsForRun(AepOperator):
         return read_thresholds(self.max_failed_records, self.max_failed_ratio, self.fail_on_partial)
 
     def poll_seconds(self) -> float | None:
-        """Return ``poll_interval`` in seconds, at least 1; None for an adapted one.
+        """Return ``poll_interval`` in seconds, at least 1; None for 5 s to 5 min, depending on the run's age.
 
         :raises AepConfigError: it is neither a timedelta nor a number of seconds
         """
-        from airflow_provider_aep.flow_service.validation import check_seconds
+        if self.poll_interval is None:
+            return None
+        return max(1.0, read_seconds(self.poll_interval, "poll_interval"))
 
-        given: Any = self.poll_interval
-        seconds = getattr(given, "total_seconds", lambda: given)()
-        return None if seconds is None else max(1.0, check_seconds(seconds, "poll_interval"))
+    def default_spec(self, context: Any) -> WaitSpec:
+        """Return the wait of a task that resumes without its stored wait, as in ``dag.test()``."""
+        raise NotImplementedError
 
-    def wait_for_run(self, context: Any, wait: WaitSpec) -> dict[str, Any]:
+    def wait_for_run(self, context: Any, spec: WaitSpec) -> dict[str, Any]:
         """Wait until the run ended, in the triggerer if ``self.deferrable``, else in the worker slot.
 
         :return: ``{"run_id", "status", "records_read", "records_written", "records_failed",
@@ -115,21 +115,21 @@ class WaitsForRun(AepOperator):
             end before the deadline. The error's ``result`` and the XCom ``aep_run`` have the same dict
         :raises AepNotFoundError: the run does not exist
         """
-        until = Deadline(wait.deadline)
-        with self.result_kept(context):
+        until = Deadline(spec.deadline)
+        with self.push_facts_on_error(context):
             while True:
-                wait, run = self.poll_run(context, wait)
+                spec, run = self.poll_run(context, spec)
                 if run is not None and run.ended:
                     return self.finish(run)
                 left = until.left
                 if left <= 0:
-                    self._too_late(wait, run)
+                    self._too_late(spec, run)
                 if self.deferrable:
-                    self._defer(wait)
-                time.sleep(min(left, self._pause(wait, run)))
+                    self._defer(spec)
+                time.sleep(min(left, self._pause(spec, run)))
 
     @contextmanager
-    def result_kept(self, context: Any) -> Iterator[None]:
+    def push_facts_on_error(self, context: Any) -> Iterator[None]:
         """Push the known facts of the run as XCom ``aep_run`` if the wait fails."""
         from airflow_provider_aep.flow_service.errors import AepError
 
@@ -150,62 +150,67 @@ class WaitsForRun(AepOperator):
     def execute_complete(
         self, context: Any, event: Any = None, wait: dict[str, Any] | None = None
     ) -> dict[str, Any]:
-        """Resume after a deferral. The event only says when to poll, so read the run again."""
+        """Resume after a deferral. The event has the status and the run's id; read the run itself again."""
         from airflow_provider_aep.flow_service.errors import AepError
 
         self.__dict__.pop("hook", None)
         try:
-            with self.result_kept(context):
+            with self.push_facts_on_error(context):
                 return self._resume(context, event, wait)
         except AepError as error:
             self.raise_for_airflow(error)
         finally:
             self.__dict__.pop("hook", None)
 
-    def poll_run(self, context: Any, wait: WaitSpec) -> tuple[WaitSpec, Run | None]:
+    def poll_run(self, context: Any, spec: WaitSpec) -> tuple[WaitSpec, Run | None]:
         """Poll the run once, and push the links.
 
-        :return: the wait, with the run's id once it is known; and the run, or None if it has not begun or a
+        :return: the wait, with the run's id once it is known; and the run, or None if it has not started or a
             temporary error occurred
         :raises DataflowStoppedError: there is no run, and the dataflow is disabled or deleted
         """
+        from airflow_provider_aep.flow_runs.fetch import find_run
         from airflow_provider_aep.flow_service.errors import AepError, AepNotFoundError
 
-        self._prepare_for_kill(wait)
+        self._retry_after = 0.0
+        self._prepare_for_kill(spec)
         run, by, missing = None, "", None
         try:
-            run, by = find_run(self.hook, wait)
+            run, by = find_run(self.hook, spec)
         except AepNotFoundError as error:
             missing = error
         except AepError as error:
             if not error.retryable:
                 raise
             self._warn_once("failure", f"{error} The wait continues.")
-            self._push_links(context, wait)
-            self._last = self._last or self._unknown_run(wait)
-            return wait, None
+            self._retry_after = min(error.retry_after or 0.0, LONGEST)
+            self._push_links(context, spec)
+            self._last = self._last or self._unknown_run(spec)
+            return spec, None
         self._warn_once("failure", None)
         if run is not None:
-            wait = replace(wait, run_id=run.id, flow_id=wait.flow_id or run.flow_id)
-        self.waits_for = wait
-        self._read_dataflow(wait, again=run is None)
-        self._push_links(context, wait)
+            spec = replace(spec, run_id=run.id, flow_id=spec.flow_id or run.flow_id)
+        self.waits_for = spec
+        self._read_dataflow(spec, again=run is None)
+        self._push_links(context, spec)
         if by:
-            self.log.info("Run %s of %s is selected: %s.", wait.run_id, self._dataflow, by)
-        self._last = self._unknown_run(wait) if run is None else self._completed(run)
-        if run is None and wait.run_id is None:
+            self.log.info("Run %s of %s is selected: %s.", spec.run_id, self._dataflow, by)
+        self._last = self._unknown_run(spec) if run is None else self._completed(run)
+        if run is None and spec.run_id is None:
             self._check_dataflow()
-        if missing is not None and time.time() > wait.since + wait.grace:
+        if missing is not None and time.time() > spec.since + spec.grace:
             raise missing
-        return wait, None if run is None else self._last
+        return spec, None if run is None else self._last
 
-    def _read_dataflow(self, wait: WaitSpec, *, again: bool) -> None:
+    def _read_dataflow(self, spec: WaitSpec, *, again: bool) -> None:
         """Read the dataflow if it is not known yet, or if ``again`` is set."""
+        from airflow_provider_aep.flow_runs.fetch import find_dataflow
+
         known = self._dataflow
-        if known is not None and known.id != wait.flow_id:
+        if known is not None and known.id != spec.flow_id:
             known = None
-        if wait.flow_id and (again or known is None or known.name is None):
-            self._dataflow = find_dataflow(self.hook, wait.flow_id, known)
+        if spec.flow_id and (again or known is None or known.name is None):
+            self._dataflow = find_dataflow(self.hook, spec.flow_id, known)
 
     def _check_dataflow(self) -> None:
         """Raise an error if the dataflow is disabled or deleted: it will start no run."""
@@ -230,14 +235,14 @@ class WaitsForRun(AepOperator):
 
     def _warn_once(self, condition: str, text: str | None) -> None:
         """Warn when a condition begins. Pass None as ``text`` when it is over."""
-        if self.__dict__.setdefault("_conditions", Conditions()).begins(condition, text):
+        if self.__dict__.setdefault("_conditions", Conditions()).update(condition, text):
             self.log.warning("%s", text)
 
-    def _unknown_run(self, wait: WaitSpec) -> Run:
-        """Return a run with unknown status: no reply has it."""
+    def _unknown_run(self, spec: WaitSpec) -> Run:
+        """Return a placeholder: no reply has shown the run yet."""
         from airflow_provider_aep.flow_service.runs import Phase, Run
 
-        run = Run(wait.run_id or "", wait.flow_id, "", Phase.RUNNING)
+        run = Run(spec.run_id or "", spec.flow_id, "", Phase.RUNNING)
         known = self._dataflow
         return replace(run, dataflow=known.name, dataset_id=known.dataset_id) if known else run
 
@@ -266,85 +271,86 @@ class WaitsForRun(AepOperator):
         seconds later. So this must not wait for a lock that the interrupted code may hold. Logging can wait
         for one, so it comes last.
         """
-        if (wait := self.waits_for) is None:
+        if (spec := self.waits_for) is None:
             return
         try:
-            if disabled := self.disable_on_kill and wait.flow_id:
+            if disabled := self.disable_on_kill and spec.flow_id:
                 self._disable(disabled)
         finally:
-            dataflow = self._dataflow or f"dataflow {wait.flow_id}"
+            dataflow = self._dataflow or f"dataflow {spec.flow_id}"
             self.log.warning(
                 "Run %s of %s continues in AEP: Flow Service cannot cancel a run.",
-                wait.run_id or "(id unknown)",
+                spec.run_id or "(id unknown)",
                 dataflow,
             )
         if disabled:
             self.log.warning("Disabled %s (`disable_on_kill`).", dataflow)
 
-    def _prepare_for_kill(self, wait: WaitSpec) -> None:
+    def _prepare_for_kill(self, spec: WaitSpec) -> None:
         """Prepare for :meth:`on_kill`, which can no longer read an Airflow connection."""
-        self.waits_for = wait
+        self.waits_for = spec
         if self.disable_on_kill:
-            self._last_hook = self.hook.aside()
+            self._kill_hook = self.hook.aside()
 
     def _disable(self, flow_id: str) -> None:
         from airflow_provider_aep.exactly_once import switch_once
         from airflow_provider_aep.flow_service.requests import is_off
 
-        hook = self._last_hook or self.hook.aside()
+        hook = self._kill_hook or self.hook.aside()
         switch_once(lambda: is_off(hook.get_flow(flow_id)), lambda: hook.act_on_flow(flow_id, "disable"))
 
-    def _resume(self, context: Any, event: Any, wait: dict[str, Any] | None) -> dict[str, Any]:
-        if wait is None:  # `dag.test()` resumes with the event alone
-            wait = {"flow_id": getattr(self, "flow_id", None), "run_id": None}
-            wait["deadline"] = time.time() + DEFAULT_TIMEOUT
-        kept = WaitSpec(**wait)
-        self.sandbox = kept.sandbox or self.sandbox
-        status, run_id = read_event(event, kept)
-        kept = replace(kept, run_id=kept.run_id or run_id)
-        kept, run = self.poll_run(context, kept)
+    def _resume(self, context: Any, event: Any, stored: dict[str, Any] | None) -> dict[str, Any]:
+        # `dag.test()` resumes with the event alone
+        spec = self.default_spec(context) if stored is None else WaitSpec.restore(stored)
+        self.sandbox = spec.sandbox or self.sandbox
+        status, run_id = read_event(event, spec)
+        spec, run = self.poll_run(context, replace(spec, run_id=spec.run_id or run_id))
         if run is not None and run.ended:
             return self.finish(run)
-        if status == "timeout" or time.time() >= kept.deadline:
-            self._too_late(kept, run)
-        self.log.info("Run %s has not ended (event: %s).", kept.run_id or "(none yet)", status)
-        return self._defer(kept)
+        left = spec.deadline - time.time()
+        if status == TIMEOUT or left <= 0:
+            self._too_late(spec, run)
+        self.log.info("Run %s has not ended (event: %s).", spec.run_id or "(none yet)", status)
+        if status == ERROR:  # the triggerer may fail again at once: do not resume and defer without a pause
+            time.sleep(min(left, self._pause(spec, run), LONGEST_PAUSE))
+        return self._defer(spec)
 
-    def _defer(self, wait: WaitSpec) -> NoReturn:
+    def _defer(self, spec: WaitSpec) -> NoReturn:
         from airflow_provider_aep.triggers.flow_runs import FlowRunTrigger
 
-        kept = replace(wait, sandbox=self.hook.sandbox).stored()
+        stored = replace(spec, sandbox=self.hook.sandbox).stored()
         trigger = FlowRunTrigger(
-            aep_conn_id=self.aep_conn_id, wait=kept, disable_on_kill=self.disable_on_kill
+            aep_conn_id=self.aep_conn_id, wait=stored, disable_on_kill=self.disable_on_kill
         )
-        words, until = wait.words(self._dataflow), shown(wait.deadline)
+        words, until = spec.words(self._dataflow), shown(spec.deadline)
         self.log.info("Waiting for the %s in the triggerer, until %s.", words, until)
-        self.defer(trigger=trigger, method_name="execute_complete", kwargs={"wait": kept})
+        self.defer(trigger=trigger, method_name="execute_complete", kwargs={"wait": stored})
         raise AssertionError("defer does not return")
 
-    def _pause(self, wait: WaitSpec, run: Run | None) -> float:
-        if wait.poll_interval:
-            return wait.poll_interval
-        began = run.started_at if run is not None else None
-        return interval(max(0.0, time.time() - (began or wait.since or time.time())), None, 0.5)
+    def _pause(self, spec: WaitSpec, run: Run | None) -> float:
+        """Return the seconds until the next poll, at least as long as Flow Service asks."""
+        if (pause := spec.poll_interval) is None:
+            started = run.started_at if run is not None else None
+            pause = interval(max(0.0, time.time() - (started or spec.since or time.time())), None, 0.5)
+        return max(pause, self._retry_after)
 
-    def _too_late(self, wait: WaitSpec, run: Run | None) -> NoReturn:
+    def _too_late(self, spec: WaitSpec, run: Run | None) -> NoReturn:
         from airflow_provider_aep.flow_service.errors import RunTimeoutError
 
-        words, until = wait.words(self._dataflow), shown(wait.deadline)
+        words, until = spec.words(self._dataflow), shown(spec.deadline)
         link = f" {self.link}" if self.link else ""
-        if wait.run_id is None:
+        if spec.run_id is None:
             raise RunTimeoutError(
-                f"Waited for the {words} until {until}, and no run began: `timeout` is over. Check the "
+                f"Waited for the {words} until {until}, and no run started: `timeout` has passed. Check the "
                 f"dataflow's schedule.{link}",
                 result=self.known,
             )
         status = f" Its status is {run.status!r}." if run is not None else ""
         raise RunTimeoutError(
-            f"The {words} did not end until {until}: `timeout` is over.{status} The run continues in Adobe "
+            f"The {words} did not end by {until}: `timeout` has passed.{status} The run continues in Adobe "
             "Experience Platform: Flow Service cannot cancel a run. Check it there. Raise `timeout` if a run "
             f"may take that long.{link}",
-            run_id=wait.run_id,
+            run_id=spec.run_id,
             result=self.known,
         )
 
@@ -353,17 +359,27 @@ class WaitsForRun(AepOperator):
         """Return the link to the run's page, or to the dataflow's while there is no run."""
         return self.link_urls.get(AepRunLink.xcom_key) or self.link_urls.get(AepDataflowLink.xcom_key) or ""
 
-    def _push_links(self, context: Any, wait: WaitSpec) -> None:
+    def _push_links(self, context: Any, spec: WaitSpec) -> None:
         """Push the links to dataflow, run and dataset, each once, as soon as its id is known."""
-        if not wait.flow_id:
+        if not spec.flow_id:
             return
-        if self._dataflow is None or self._dataflow.id != wait.flow_id:
-            self._read_dataflow(wait, again=False)
-        urls = {AepDataflowLink.xcom_key: self.hook.link("dataflow", wait.flow_id)}
-        if wait.run_id:
-            urls[AepRunLink.xcom_key] = self.hook.link("run", wait.run_id, wait.flow_id)
+        if self._dataflow is None or self._dataflow.id != spec.flow_id:
+            self._read_dataflow(spec, again=False)
+        urls = {AepDataflowLink.xcom_key: self.hook.link("dataflow", spec.flow_id)}
+        if spec.run_id:
+            urls[AepRunLink.xcom_key] = self.hook.link("run", spec.run_id, spec.flow_id)
         if self._dataflow is not None and self._dataflow.dataset_id:
             urls[AepDatasetLink.xcom_key] = self.hook.link("dataset", self._dataflow.dataset_id)
         for key, url in urls.items():
             if self.link_urls.get(key) != url:
                 push_link(self, context, key, url)
+
+
+def read_seconds(given: Any, parameter: str) -> float:
+    """Return a timedelta, or a number of seconds, in seconds.
+
+    :raises AepConfigError: it is neither
+    """
+    from airflow_provider_aep.flow_service.validation import check_seconds
+
+    return check_seconds(getattr(given, "total_seconds", lambda: given)(), parameter)

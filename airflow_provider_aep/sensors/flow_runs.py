@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
@@ -14,7 +15,6 @@ from airflow_provider_aep.operators.waiting import DEFAULT_TIMEOUT, WaitsForRun
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import timedelta
 
     from airflow_provider_aep.flow_service.errors import AepError
 
@@ -30,23 +30,27 @@ class FlowRunSensor(WaitsForRun, BaseSensorOperator):
     partial success. (Adobe's own alert fires above 0.005.) ``fail_on_partial=False`` accepts partial runs.
 
     An unknown status counts as still running. A disabled or deleted dataflow fails the task while no run has
-    begun. Flow Service cannot cancel a run: the run continues in AEP however the wait ends.
+    started. Flow Service cannot cancel a run: the run continues in AEP however the wait ends.
 
     Adobe: tutorial "Monitor dataflows".
 
     :param flow_id: the dataflow's id
-    :param run_id: the run's id, or a dict that has it as ``run_id``; without it, ``match`` selects the run
+    :param run_id: the run's id, or a dict that has it as ``run_id``; if it is None, an empty text or the text
+        ``None``, ``match`` selects the run
     :param match: which run to wait for; the log says how the run was selected.
 
         - ``data_interval``: the run that ingests the data of the DAG run's data interval. It is selected by
           its window. A run that shows no window is selected if it is the first to start after the interval.
-          A DAG run without a data interval waits for the newest run. So does one that a user or another DAG
-          triggered with a zero-length data interval
+          The newest run is selected if the DAG run has no data interval, or if a user or another DAG
+          triggered the DAG run with a zero-length data interval
         - ``next``: the run that is in progress, or the first run to end from now on
         - ``latest``: the newest run, also if it has ended
     :param timeout: seconds from the task's start, 9000 (150 minutes) by default. The deadline is absolute:
         deferral and restarts of the triggerer do not extend it
-    :param poll_interval: seconds between two polls; ``poke_interval`` by default
+    :param poll_interval: seconds between two polls, or a timedelta; by default ``poke_interval`` if the DAG
+        sets it, else 5 s to 5 min, depending on the run's age. A ``mode="reschedule"`` sensor polls every
+        60 s by default
+    :param poke_interval: the same under Airflow's name; ``poll_interval`` has priority
     :param kwargs: the options of :class:`~airflow_provider_aep.operators.waiting.WaitsForRun`, such as the
         failure thresholds
     :return: ``{"run_id", "status", "records_read", "records_written", "records_failed", "records_skipped",
@@ -54,8 +58,8 @@ class FlowRunSensor(WaitsForRun, BaseSensorOperator):
         "window_end"}``, as XCom ``return_value``, and as XCom ``aep_run`` if the task fails. Times are in ISO
         8601 in UTC. Unknown values are None
     :raises AepRunError: the run failed, or too many records failed
-    :raises DataflowStoppedError: no run has begun, and the dataflow is disabled or deleted
-    :raises AirflowSensorTimeout: the run did not end, or no run began, before ``timeout``
+    :raises DataflowStoppedError: no run has started, and the dataflow is disabled or deleted
+    :raises AirflowSensorTimeout: the run did not end, or no run started, before ``timeout``
     """
 
     template_fields: Sequence[str] = ("flow_id", "run_id", *WaitsForRun.template_fields)
@@ -68,12 +72,15 @@ class FlowRunSensor(WaitsForRun, BaseSensorOperator):
         match: str = "data_interval",
         timeout: Any = DEFAULT_TIMEOUT,
         poll_interval: timedelta | float | None = None,
+        poke_interval: timedelta | float | None = None,
         **kwargs: Any,
     ) -> None:
         if poll_interval is None:
-            poll_interval = kwargs.get("poke_interval")
-        elif isinstance(poll_interval, int | float):
-            kwargs["poke_interval"] = poll_interval
+            poll_interval = poke_interval
+        elif isinstance(poll_interval, int | float | timedelta):
+            poke_interval = poll_interval
+        if poke_interval is not None:
+            kwargs["poke_interval"] = poke_interval
         super().__init__(timeout=timeout, poll_interval=poll_interval, **kwargs)
         self.flow_id = flow_id
         self.run_id = run_id
@@ -81,19 +88,21 @@ class FlowRunSensor(WaitsForRun, BaseSensorOperator):
 
     def act(self, context: Any) -> Any:
         """Poll the run, and wait if it has not ended."""
-        wait = self._wait(context)
+        spec = self.default_spec(context)
         self.thresholds()  # validate the thresholds before waiting
         if self.reschedule and not self.deferrable:
             return BaseSensorOperator.execute(self, context)
-        return self.wait_for_run(context, wait)
+        return self.wait_for_run(context, spec)
 
     def poke(self, context: Any) -> bool | PokeReturnValue:
         """Poll the run once, for ``mode="reschedule"``."""
-        with self.result_kept(context):
-            _, run = self.poll_run(context, self._wait(context))
-            if run is None or not run.ended:
-                return False
-            return PokeReturnValue(is_done=True, xcom_value=self.finish(run))
+        with self.push_facts_on_error(context):
+            spec, run = self.poll_run(context, self.default_spec(context))
+            if run is not None and run.ended:
+                return PokeReturnValue(is_done=True, xcom_value=self.finish(run))
+            if time.time() >= spec.deadline:
+                self._too_late(spec, run)
+            return False
 
     def raise_for_airflow(self, error: AepError) -> NoReturn:
         """Raise an error in the form of a sensor, with ``soft_fail``, ``never_fail`` and timeouts."""
@@ -105,7 +114,7 @@ class FlowRunSensor(WaitsForRun, BaseSensorOperator):
             raise AirflowSensorTimeout(str(error)) from error
         super().raise_for_airflow(error)
 
-    def _wait(self, context: Any) -> WaitSpec:
+    def default_spec(self, context: Any) -> WaitSpec:
         """Return the wait. Check all parameters before the first request.
 
         :raises AepConfigError: a parameter is invalid
@@ -114,30 +123,29 @@ class FlowRunSensor(WaitsForRun, BaseSensorOperator):
 
         run_id = none_if_blank(self.run_id)
         if isinstance(run_id, dict):
-            run_id = run_id.get("run_id")
-        now = time.time()
-        wait = WaitSpec(
+            run_id = check_id(run_id.get("run_id"), "run_id")
+        since = self._since(context)
+        return WaitSpec(
             flow_id=check_id(self.flow_id, "flow_id"),
             run_id=None if run_id is None else check_id(run_id, "run_id"),
-            deadline=now + self.timeout,
-            since=self._since(context, now),
+            deadline=since + self.timeout,
+            since=since,
             poll_interval=self.poll_seconds(),
             **self._selector_fields(context),
         )
-        _ = wait.selector  # checks `match`
-        return wait
 
-    def _since(self, context: Any, now: float) -> float:
-        """Return when the wait began, in epoch seconds.
+    def _since(self, context: Any) -> float:
+        """Return when the wait started, in epoch seconds.
 
         Airflow keeps the start of the first poke of a rescheduled sensor.
         """
+        now = time.time()
         if not self.reschedule or self.deferrable:
             return now
         ti: Any = context.get("ti")
         kept = getattr(ti, "get_first_reschedule_date", None)
-        began = (kept(context) if kept else None) or getattr(ti, "start_date", None)
-        return now if began is None else float(began.timestamp())
+        started = (kept(context) if kept else None) or getattr(ti, "start_date", None)
+        return now if started is None else float(started.timestamp())
 
     def _selector_fields(self, context: Any) -> dict[str, Any]:
         """Return the fields of the wait that select the run."""
@@ -148,7 +156,7 @@ class FlowRunSensor(WaitsForRun, BaseSensorOperator):
         if end is None:
             why = "has no data interval"
         elif start == end and _run_type(context) in _ON_DEMAND:
-            # its data was ingested before that time, and the next run may be a day away
+            # the data of this time has been ingested already, and the next run may be a day away
             why = f"was triggered with a zero-length data interval at {end.isoformat()}"
         else:
             return {"match": self.match, "start": start.timestamp(), "end": end.timestamp()}

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_aep._compat import CANCELLED_BY_A_USER, apush_xcom, atask_state, config_seconds
-from airflow_provider_aep.flow_runs.poller import Wait, wait_with_others
+from airflow_provider_aep.flow_runs.poller import PolledWait, wait_with_others
 from airflow_provider_aep.flow_runs.schedule import slowed
 from airflow_provider_aep.flow_runs.spec import WaitSpec
 from airflow_provider_aep.flow_service.collections import FLOWS, RUNS
@@ -35,8 +35,8 @@ class FlowRunTrigger(BaseTrigger):
     """Fire one event: when the run ended, the deadline passed, or the task must decide about an error.
 
     Airflow stores the trigger's arguments in plain text in its database, so they are ids and times only. The
-    event is ``{"status": "ended" | "timeout" | "missing" | "error", "flow_id", "run_id"}``. The task itself
-    reads how the run ended.
+    event is ``{"status", "flow_id", "run_id"}``, with a status of
+    :data:`~airflow_provider_aep.flow_runs.spec.STATUSES`. The task itself reads how the run ended.
 
     :param aep_conn_id: an Airflow connection of type ``aep``
     :param wait: the fields of :class:`airflow_provider_aep.flow_runs.spec.WaitSpec`
@@ -54,9 +54,9 @@ class FlowRunTrigger(BaseTrigger):
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.aep_conn_id = aep_conn_id
-        self.spec = WaitSpec(**{"flow_id": None, "run_id": None, **(wait or {}), **fields})
+        self.spec = WaitSpec.restore({**(wait or {}), **fields})
         self.disable_on_kill = disable_on_kill
-        self._wait: Wait | None = None
+        self._wait: PolledWait | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path, and the arguments that make an equal trigger."""
@@ -67,7 +67,7 @@ class FlowRunTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait for the run. All waits on the same connection and sandbox share one poller."""
-        self._wait = wait = Wait(self.spec, self.log)
+        self._wait = wait = PolledWait(self.spec, self.log)
         pushing = asyncio.create_task(self._push_link(wait))
         try:
             status = await wait_with_others(self.aep_conn_id, self.spec.sandbox, wait)
@@ -76,7 +76,7 @@ class FlowRunTrigger(BaseTrigger):
         event = {"status": status, "flow_id": self.spec.flow_id, "run_id": wait.run_id}
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]
 
-    async def _push_link(self, wait: Wait) -> None:
+    async def _push_link(self, wait: PolledWait) -> None:
         """Push the link to the run once its id is known. The task pushes it again when it resumes."""
         link = await wait.link
         if self.task_instance is None:
@@ -101,9 +101,9 @@ class FlowRunTrigger(BaseTrigger):
             run_id or f"of {(wait and wait.dataflow) or f'dataflow {self.spec.flow_id}'}",
         )
         if self.disable_on_kill and self.spec.flow_id:
-            await to_its_end(self._disable(self.spec.flow_id, run_id))
+            await to_its_end(self._disable_and_log(self.spec.flow_id, run_id))
 
-    async def _disable(self, flow_id: str, run_id: str | None) -> None:
+    async def _disable_and_log(self, flow_id: str, run_id: str | None) -> None:
         from airflow_provider_aep.hooks.aio import AsyncFlowService
 
         service = AsyncFlowService(self.aep_conn_id, self.spec.sandbox)
@@ -114,9 +114,12 @@ class FlowRunTrigger(BaseTrigger):
 ENDED_BY_A_USER = ("failed", "success")
 """States that only a user can give to a deferred task whose run continues.
 
-``skipped`` is not one of them: a task gets it if its DAG run timed out or failed fast. None is not one of
-them: a cleared task starts again and needs its dataflow. All other states mean that the task still waits, or
+``skipped`` is absent: a task gets it if its DAG run timed out or failed fast. None is absent: a cleared task
+starts again and needs its dataflow. All other states mean that the task still waits, or
 that another triggerer resumed it."""
+
+ON_KILL_TIMEOUT = 30.0
+"""Airflow's default of ``[triggerer] on_kill_timeout``, in seconds. It also replaces an invalid value."""
 
 _RUNNING: set[asyncio.Task[None]] = set()
 """References to running tasks: an event loop keeps only weak ones."""
@@ -129,7 +132,9 @@ async def disable_for(
 
     After a temporary error, try again until ``[triggerer] on_kill_timeout`` seconds have passed.
     """
-    limit = config_seconds("on_kill_timeout", 30, section="triggerer")
+    limit = config_seconds("on_kill_timeout", ON_KILL_TIMEOUT, section="triggerer")
+    if not 0 < limit < float("inf"):
+        limit = ON_KILL_TIMEOUT
     try:
         return await asyncio.wait_for(_decide(task_instance, service, flow_id, run_id, deadline), limit)
     except asyncio.TimeoutError:
@@ -150,7 +155,7 @@ async def _decide(
     while True:
         try:
             async with service:
-                return await _disable(service, flow_id, run_id) or f"{kept}the run ended."
+                return await _disable_unless_ended(service, flow_id, run_id) or f"{kept}the run ended."
         except AepError as error:
             if not error.retryable:
                 return f"Dataflow {flow_id} could not be disabled (`disable_on_kill`): {error}"
@@ -177,7 +182,7 @@ async def to_its_end(work: Coroutine[Any, Any, None]) -> None:
     await task
 
 
-async def _disable(service: AsyncFlowService, flow_id: str, run_id: str | None) -> str | None:
+async def _disable_unless_ended(service: AsyncFlowService, flow_id: str, run_id: str | None) -> str | None:
     """Disable the dataflow, and return the log line; None if the run has ended.
 
     If the run has ended, another triggerer may have resumed the task, and no user ended it.

@@ -351,7 +351,7 @@ def test_a_signal_while_the_task_talks_to_airflow(
 ) -> None:
     """Airflow's supervisor answers one request at a time, so `on_kill` asks it for nothing."""
     task = sensor_for(flow)
-    task.poll_run(context(), task._wait({}))
+    task.poll_run(context(), task.default_spec({}))
     ims.TOKENS.clear()
     no_supervisor(monkeypatch)
     task.on_kill()
@@ -376,7 +376,7 @@ def test_the_log_comes_last(
 ) -> None:
     """The signal may have interrupted a line of the log, and the log's lock is not re-entrant."""
     task = sensor_for(flow)
-    task.poll_run(context(), task._wait({}))
+    task.poll_run(context(), task.default_spec({}))
     logged()
     said_by_then = []
     act = FlowServiceHook.act_on_flow
@@ -387,3 +387,34 @@ def test_the_log_comes_last(
     assert "cannot cancel a run" not in said_by_then[0]
     assert "cannot cancel a run" in logged()
     assert off(platform, flow)
+
+
+def test_a_signal_before_the_reply_to_the_post(
+    platform: Platform, flow: str, hook: Any, logged: Logged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run may exist, although the task does not know its id yet."""
+    task = RunDataflowOperator(
+        task_id="run",
+        flow_id=flow,
+        window_start=1_700_000_000,
+        window_end=1_800_000_000,
+        wait=False,
+        disable_on_kill=True,
+    )
+    monkeypatch.setattr(FlowServiceHook, "create_run", lambda *_given: task.on_kill() or "run-1")
+    task.execute(context())
+    assert off(platform, flow)
+    assert "cannot cancel a run" in logged()
+
+
+def test_an_invalid_time_limit_of_the_triggerer_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Airflow's default counts, so that the dataflow is still disabled."""
+
+    async def decide(*_given: Any) -> str:
+        await asyncio.sleep(0.01)
+        return "disabled"
+
+    monkeypatch.setattr(flow_runs, "_decide", decide)
+    monkeypatch.setenv("AIRFLOW__TRIGGERER__ON_KILL_TIMEOUT", "soon")
+    service: Any = None
+    assert asyncio.run(flow_runs.disable_for(TASK, service, "flow-1", None, 0.0)) == "disabled"

@@ -283,7 +283,7 @@ def on_kill(at: PreparedPlatform) -> Try:
 
     def call() -> None:
         sensor = FlowRunSensor(task_id="wait", flow_id=flow, disable_on_kill=True)
-        sensor.waits_for = WaitSpec(flow, None, time() + 600)
+        sensor.waits_for = WaitSpec(flow_id=flow, run_id=None, deadline=time() + 600)
         sensor.on_kill()
 
     return Try(call, at.in_state(flow, *OFF))

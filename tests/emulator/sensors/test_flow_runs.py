@@ -79,7 +79,7 @@ def test_every_field_of_a_wait_reaches_the_trigger_and_the_resumed_task(server: 
     from airflow_provider_aep.triggers.flow_runs import FlowRunTrigger
 
     values: dict[str, Any] = {field.name: number for number, field in enumerate(fields(WaitSpec), start=1)}
-    wait = WaitSpec(**{**values, "sandbox": "prod"})
+    wait = WaitSpec(**{**values, "sandbox": "prod", "match": "next"})
     with pytest.raises(TaskDeferred) as caught:
         sensor()._defer(wait)
     _, stored = json.loads(json.dumps(caught.value.trigger.serialize()))
@@ -214,6 +214,27 @@ def test_rescheduling(server: RunServer) -> None:
         task.execute({"ti": TaskInstance()})
     server.finish("run-1")
     assert without(task.execute({"ti": TaskInstance()})) == RESULT
+
+
+@pytest.mark.parametrize("soft_fail", [False, True])
+def test_rescheduling_past_the_deadline(server: RunServer, soft_fail: bool) -> None:
+    """The same facts and the same cause as in every mode."""
+    begun = dt.datetime.fromtimestamp(time.time() - 601, dt.timezone.utc)
+    pushed: dict[str, Any] = {}
+
+    class TaskInstance:
+        def xcom_push(self, key: str, value: Any) -> None:
+            pushed[key] = value
+
+        def get_first_reschedule_date(self, context: Any) -> Any:
+            return begun
+
+    server.add("run-1")
+    task = sensor(mode="reschedule", deferrable=False, timeout=600, soft_fail=soft_fail)
+    with pytest.raises(AirflowSkipException if soft_fail else AirflowSensorTimeout) as caught:
+        task.execute({"ti": TaskInstance()})
+    assert soft_fail or isinstance(caught.value.__cause__, RunTimeoutError)
+    assert pushed["aep_run"]["run_id"] == "run-1"
 
 
 @pytest.mark.parametrize("ended", [-600, 20, 40])
@@ -358,6 +379,13 @@ def test_the_result_of_another_wait_names_a_run(server: RunServer) -> None:
     assert sensor(run_id={"run_id": "run-7"}).execute(context())["run_id"] == "run-7"
 
 
+def test_a_result_without_a_run_names_none(server: RunServer) -> None:
+    """It is not a wait for another run."""
+    server.add("run-7", status="success")
+    with unwrapped(AepConfigError, match="`run_id` is not an ID"):
+        sensor(run_id={"status": "success"}).execute(context())
+
+
 def test_a_run_that_is_not_there(server: RunServer) -> None:
     """A missing run and a run of another dataflow are errors at once."""
     with unwrapped(AepNotFoundError):
@@ -388,6 +416,34 @@ def test_a_service_in_trouble_does_not_end_the_wait(
 
     threading.Thread(target=recover, daemon=True).start()
     assert without(task.execute(context())) == RESULT
+
+
+def test_a_wait_in_the_slot_pauses_as_long_as_the_service_asks(server: RunServer, waits: list[float]) -> None:
+    """`Retry-After` counts if it is longer than the pause, as in the triggerer."""
+    server.add("run-1")
+    task = sensor(deferrable=False)
+    spec = task.default_spec(context())
+    server.refuse = (429, {})
+    task.poll_run(context(), spec)
+    assert task._pause(spec, None) == 1.0
+    server.refuse = None
+    task.poll_run(context(), spec)
+    assert task._pause(spec, None) < 1.0
+
+
+def test_an_error_in_the_triggerer_alone_is_no_busy_loop(
+    server: RunServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the task defers again, it pauses for as long as it would between two polls."""
+    from airflow_provider_aep.operators import waiting
+
+    slept: list[float] = []
+    monkeypatch.setattr(waiting, "time", SimpleNamespace(time=time.time, sleep=slept.append))
+    server.add("run-1")
+    left = deferred(sensor(poll_interval=7))
+    with pytest.raises(TaskDeferred):
+        resumed(sensor(poll_interval=7), left, {"status": "error", "run_id": "run-1"})
+    assert slept == [7.0]
 
 
 def test_killing_says_that_the_run_continues(

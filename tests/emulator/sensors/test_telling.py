@@ -88,8 +88,8 @@ def test_a_dataflow_that_starts_no_run(server: RunServer, mode: str, facts: Any,
         if left:
             resumed(task, left, ctx=ctx)
         elif mode == "reschedule":
-            with task.result_kept(ctx):
-                task.poll_run(ctx, task._wait(ctx))
+            with task.push_facts_on_error(ctx):
+                task.poll_run(ctx, task.default_spec(ctx))
         else:
             task.execute(ctx)
     assert not caught.value.retryable

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_aep.flow_runs.schedule import LONGEST, SHORTEST, Durations, interval, joins, slowed
+from airflow_provider_aep.flow_runs.schedule import LONGEST, SHORTEST, Durations, interval, is_due, slowed
 from airflow_provider_aep.flow_service.errors import AepServerError, AepThrottledError
 
 
@@ -44,16 +44,24 @@ def test_trouble_slows_down_step_by_step() -> None:
 
 def test_what_is_due_soon_goes_along() -> None:
     """Within a quarter of its own interval."""
-    assert joins(due=100, now=100, last=0)
-    assert joins(due=100, now=76, last=0)
-    assert not joins(due=100, now=74, last=0)
+    assert is_due(due=100, now=100, last=0)
+    assert is_due(due=100, now=76, last=0)
+    assert not is_due(due=100, now=74, last=0)
 
 
 def test_what_is_usual_is_the_middle_of_the_last_runs() -> None:
     """A dataflow without an ended run has no usual duration."""
     durations = Durations()
     assert durations.usual("flow-1") is None
-    for seconds in (10, 1000, 12, 11, None):
-        durations.add("flow-1", seconds)
-    durations.add(None, 5)
+    for number, seconds in enumerate((10, 1000, 12, 11, None)):
+        durations.add("flow-1", f"run-{number}", seconds)
+    durations.add(None, "run-5", 5)
     assert durations.usual("flow-1") == 12
+
+
+def test_many_waits_for_one_run_count_once() -> None:
+    """Otherwise nine waits for one odd run would decide what is usual."""
+    durations = Durations()
+    for run_id in ("run-1", "run-2", *["odd"] * 9):
+        durations.add("flow-1", run_id, 1000 if run_id == "odd" else 10)
+    assert durations.usual("flow-1") == 10
