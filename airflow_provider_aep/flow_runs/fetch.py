@@ -1,7 +1,7 @@
 """Fetch the run of one wait (in a worker), or many runs in one round (in the triggerer).
 
 A round makes as few requests as the service allows. A failed read concerns only the waits for its run. An
-error in :data:`TROUBLE`, or the failure of all reads, concerns all waits: see :meth:`Fetched.settle`.
+error in :data:`SERVICE_ERRORS`, or the failure of all reads, concerns all waits: see :meth:`Fetched.settle`.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ if TYPE_CHECKING:
     from airflow_provider_aep.hooks.aio import AsyncFlowService
     from airflow_provider_aep.hooks.flow_service import FlowServiceHook
 
-TROUBLE = (AepAuthError, AepThrottledError, AepConnectError, AepConnectionLostError)
+SERVICE_ERRORS = (AepAuthError, AepThrottledError, AepConnectError, AepConnectionLostError)
 """Errors of the service as a whole: they do not depend on the run that is read."""
 
 _LISTS_AT_A_TIME, _SINGLES_AT_A_TIME = 3, 8
 """Requests at the same time: few, because all waits of a connection share Adobe's rate limit."""
 
-_IN_VAIN = 3
-"""Rounds in a row in which lists lacked runs, after which ids are read one by one."""
+_USELESS_ROUNDS = 3
+"""Rounds in a row in which lists were useless, after which ids are read one by one."""
 
 _PAGES_OF_IDS, _PAGES_OF_FLOWS = 12, 500
 """The longest list: more pages than the ids need, and all runs of a dataflow. A longer list never ends."""
@@ -108,7 +108,7 @@ class Fetched:
     :param of_flows: the runs of a dataflow, by dataflow id; ``dataflows``: the dataflows themselves
     :param errors: the error of a failed read, by run id or dataflow id
     :param succeeded: how many reads succeeded
-    :param trouble: the error of the service as a whole; the other reads were not made
+    :param service_error: the error of the service as a whole; the other reads were not made
     """
 
     runs: dict[str, RunSnapshot] = field(default_factory=dict)
@@ -117,15 +117,17 @@ class Fetched:
     dataflows: dict[str, Dataflow] = field(default_factory=dict)
     errors: dict[str, AepError] = field(default_factory=dict)
     succeeded: int = 0
-    trouble: AepError | None = None
+    service_error: AepError | None = None
 
     def settle(self, failing: Collection[str]) -> None:
-        """Set ``trouble`` if every read failed.
+        """Set ``service_error`` if every read failed.
 
         :param failing: ids whose read failed in the last round too; their errors do not count
         """
-        if self.trouble is None and not self.succeeded:
-            self.trouble = next((error for one, error in self.errors.items() if one not in failing), None)
+        if self.service_error is None and not self.succeeded:
+            self.service_error = next(
+                (error for one, error in self.errors.items() if one not in failing), None
+            )
 
 
 Read = Callable[[Any, Fetched], Awaitable[bool | None]]
@@ -142,7 +144,7 @@ class RunFetcher:
     def __init__(self, service: AsyncFlowService) -> None:
         self._service = service
         self._lists_refused: set[str] = set()
-        self._lists_in_vain: Counter[str] = Counter()
+        self._useless_lists: Counter[str] = Counter()
         self._bounds = True
 
     async def fetch_runs(self, run_ids: Collection[str], failing: Collection[str], fetched: Fetched) -> None:
@@ -157,7 +159,7 @@ class RunFetcher:
         :param flows: by dataflow id, the earliest start of its runs in epoch seconds; None for all runs
         """
 
-        async def read(flow_ids: Sequence[str], fetched: Fetched) -> None:
+        async def read_list(flow_ids: Sequence[str], fetched: Fetched) -> None:
             await self._list_of(flow_ids, flows, fetched)
 
         async def read_one(flow_id: str, fetched: Fetched) -> None:
@@ -165,7 +167,9 @@ class RunFetcher:
 
         # a list has one bound, so dataflows with similar bounds share a list
         ordered = sorted(flows, key=lambda one: (flows[one] or 0.0, one))
-        await self._read("runs of dataflows", ordered, failing, fetched, fetched.of_flows, read, read_one)
+        await self._read(
+            "runs of dataflows", ordered, failing, fetched, fetched.of_flows, read_list, read_one
+        )
 
     async def fetch_dataflows(self, flow_ids: Collection[str], fetched: Fetched) -> bool:
         """Fetch dataflows, and return whether at least one read succeeded.
@@ -174,7 +178,7 @@ class RunFetcher:
         """
         apart = Fetched(dataflows=fetched.dataflows)
         await self._read("dataflows", flow_ids, (), apart, apart.dataflows, self._dataflows, self._dataflow)
-        fetched.trouble = apart.trouble
+        fetched.service_error = apart.service_error
         return apart.succeeded > 0
 
     async def _read(
@@ -184,7 +188,7 @@ class RunFetcher:
         failing: Collection[str],
         fetched: Fetched,
         found: Mapping[str, Any],
-        read: Read,
+        read_list: Read,
         read_one: Read,
     ) -> None:
         """Read ids in lists of a hundred. Read the missing and the failing ids one by one."""
@@ -193,7 +197,7 @@ class RunFetcher:
             if what in self._lists_refused:
                 return False
             try:
-                await read(chunk, fetched)
+                await read_list(chunk, fetched)
             except (AepRequestError, AepReplyError) as error:
                 if error.retryable:
                     raise
@@ -208,14 +212,15 @@ class RunFetcher:
             failed = await _all(chunks, list_unless_refused, fetched, _LISTS_AT_A_TIME)
             in_lists = len(found)
             left = [one for one in left if one not in found]
-        alone = [*left, *(one for one in ids if one in failing)]
-        random.shuffle(alone)  # if many fail, the next round begins with others
-        await _all(alone, read_one, fetched, _SINGLES_AT_A_TIME)
-        if lists and fetched.trouble is None:
-            late = sum(one in found for one in left)
-            in_vain = late > in_lists or (failed and not any(one in fetched.errors for one in alone))
-            self._lists_in_vain[what] = self._lists_in_vain[what] + 1 if in_vain else 0
-            if self._lists_in_vain[what] >= _IN_VAIN:
+        singles = [*left, *(one for one in ids if one in failing)]
+        random.shuffle(singles)  # if many fail, the next round begins with others
+        await _all(singles, read_one, fetched, _SINGLES_AT_A_TIME)
+        if lists and fetched.service_error is None:
+            only_singly = sum(one in found for one in left)
+            all_singly = not any(one in fetched.errors for one in singles)
+            useless = only_singly > in_lists or (failed and all_singly)
+            self._useless_lists[what] = self._useless_lists[what] + 1 if useless else 0
+            if self._useless_lists[what] >= _USELESS_ROUNDS:
                 self._refuse_lists(what, "lists lack runs that a read by id finds")
 
     async def _list(self, run_ids: Sequence[str], fetched: Fetched) -> None:
@@ -287,12 +292,12 @@ async def _all(parts: Sequence[Any], read: Read, fetched: Fetched, at_a_time: in
     async def work(left: Iterator[Any]) -> None:
         nonlocal failed
         for part in left:
-            if fetched.trouble is not None:
+            if fetched.service_error is not None:
                 return
             try:
                 made = await read(part, fetched)
-            except TROUBLE as error:
-                fetched.trouble = fetched.trouble or error
+            except SERVICE_ERRORS as error:
+                fetched.service_error = fetched.service_error or error
             except AepError as error:
                 failed += 1
                 if isinstance(part, str):

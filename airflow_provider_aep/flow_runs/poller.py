@@ -255,11 +255,11 @@ class Poller:
         try:
             await self._fetch(due, failing, fetched, now)
         except AepError as error:
-            fetched.trouble = error
+            fetched.service_error = error
         for number, wait in enumerate(due):
             self._answer(wait, fetched)
             await _yield_to_loop(number)
-        await self._settle(fetched.trouble)
+        await self._settle(fetched.service_error)
 
     async def _fetch(self, due: list[PolledWait], failing: set[str], fetched: Fetched, now: float) -> None:
         if now >= self._reload_at:
@@ -268,10 +268,10 @@ class Poller:
         await self._service.sign_in()
         run_ids = list({wait.run_id: None for wait in due if wait.run_id})
         await self._fetcher.fetch_runs(run_ids, failing, fetched)
-        if not fetched.trouble:
+        if not fetched.service_error:
             await self._fetcher.fetch_runs_of(_flows(due), failing, fetched)
         fetched.settle(failing)
-        if not fetched.trouble and now >= self._dataflows_at:
+        if not fetched.service_error and now >= self._dataflows_at:
             await self._fetch_dataflows(
                 [wait for wait in due if wait.flow_id and now >= wait.dataflow_due], fetched, now
             )
@@ -286,20 +286,24 @@ class Poller:
             if wait.run_id is not None:
                 wait.dataflow_due = now + DATAFLOWS
 
-    async def _settle(self, trouble: AepError | None) -> None:
+    async def _settle(self, service_error: AepError | None) -> None:
         self._heartbeat = time.monotonic()
-        text = None if trouble is None else f"{trouble} All waits on this connection pause until it is over."
+        text = (
+            None
+            if service_error is None
+            else f"{service_error} All waits on this connection pause until it is over."
+        )
         for number, wait in enumerate(list(self.waits)):
-            wait.log_once("trouble", text)
+            wait.log_once("service", text)
             await _yield_to_loop(number)
-        if trouble is None:
+        if service_error is None:
             self._failures = self._refusals = self._deaths = 0
             return
         self._failures += 1
-        pause = schedule.slowed(trouble, self._failures, _jitter())
+        pause = schedule.slowed(service_error, self._failures, _jitter())
         self._not_before = time.monotonic() + pause
-        log.warning("%s: %s All %d waits pause for %.0f s.", self.name, trouble, len(self.waits), pause)
-        if trouble.retryable:
+        log.warning("%s: %s All %d waits pause for %.0f s.", self.name, service_error, len(self.waits), pause)
+        if service_error.retryable:
             return
         self._refusals += 1
         self._reload_at = 0.0  # somebody may have corrected the connection meanwhile
@@ -317,7 +321,7 @@ class Poller:
             wait.end(ERROR)
 
     def _answer_or_raise(self, wait: PolledWait, fetched: Fetched) -> None:
-        if not fetched.trouble and (error := fetched.errors.get(wait.key)) is not None:
+        if not fetched.service_error and (error := fetched.errors.get(wait.key)) is not None:
             self._pause(wait, error)
             return
         if wait.run_id in fetched.missing:

@@ -76,7 +76,7 @@ class WaitSpec(RunSelector):
             return f"run {self.run_id}{of}"
         if self.match == "data_interval" and self.end is not None:
             start = self.end if self.start is None else self.start
-            return f"run{of} for the data interval {shown(start)} to {shown(self.end)}"
+            return f"run{of} for the data interval {format_time(start)} to {format_time(self.end)}"
         return f"{'next' if self.match == 'next' else 'newest'} run{of}"
 
 
@@ -99,6 +99,6 @@ def read_event(event: Any, wait: WaitSpec) -> tuple[str, str | None]:
     )
 
 
-def shown(epoch: float) -> str:
+def format_time(epoch: float) -> str:
     """Return a time in epoch seconds as log and errors show it."""
     return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(epoch))

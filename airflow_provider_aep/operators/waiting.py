@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_provider_aep.flow_runs.conditions import Conditions
 from airflow_provider_aep.flow_runs.schedule import LONGEST, Deadline, interval
-from airflow_provider_aep.flow_runs.spec import ERROR, TIMEOUT, WaitSpec, read_event, shown
+from airflow_provider_aep.flow_runs.spec import ERROR, TIMEOUT, WaitSpec, format_time, read_event
 from airflow_provider_aep.links import AepDataflowLink, AepDatasetLink, AepRunLink
 from airflow_provider_aep.operators.base import AepOperator, push_link
 
@@ -322,7 +322,7 @@ class WaitsForRun(AepOperator):
         trigger = FlowRunTrigger(
             aep_conn_id=self.aep_conn_id, wait=stored, disable_on_kill=self.disable_on_kill
         )
-        words, until = spec.words(self._dataflow), shown(spec.deadline)
+        words, until = spec.words(self._dataflow), format_time(spec.deadline)
         self.log.info("Waiting for the %s in the triggerer, until %s.", words, until)
         self.defer(trigger=trigger, method_name="execute_complete", kwargs={"wait": stored})
         raise AssertionError("defer does not return")
@@ -337,7 +337,7 @@ class WaitsForRun(AepOperator):
     def _too_late(self, spec: WaitSpec, run: Run | None) -> NoReturn:
         from airflow_provider_aep.flow_service.errors import RunTimeoutError
 
-        words, until = spec.words(self._dataflow), shown(spec.deadline)
+        words, until = spec.words(self._dataflow), format_time(spec.deadline)
         link = f" {self.link}" if self.link else ""
         if spec.run_id is None:
             raise RunTimeoutError(

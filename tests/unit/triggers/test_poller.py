@@ -55,7 +55,7 @@ def test_polls_stay_rare_after_a_restart_of_the_triggerer() -> None:
 
 
 def test_a_list_that_is_refused_is_not_a_read_that_succeeded() -> None:
-    """If all other reads fail, the service as a whole is in trouble."""
+    """If all other reads fail, the error is one of the service as a whole."""
 
     class Service:
         async def pages(self, *_call: Any, **_options: Any) -> AsyncIterator[list[Any]]:
@@ -70,4 +70,4 @@ def test_a_list_that_is_refused_is_not_a_read_that_succeeded() -> None:
     asyncio.run(RunFetcher(service).fetch_runs(["run-1", "run-2"], (), fetched))
     fetched.settle(())
     assert fetched.succeeded == 0
-    assert isinstance(fetched.trouble, AepServerError)
+    assert isinstance(fetched.service_error, AepServerError)
