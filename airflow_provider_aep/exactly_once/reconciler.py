@@ -48,7 +48,6 @@ from airflow_provider_aep.exactly_once.steps import (
 )
 from airflow_provider_aep.flow_service.errors import (
     AepAuthError,
-    AepConnectError,
     AepError,
     AepNotFoundError,
     AepThrottledError,
@@ -138,7 +137,7 @@ def _list_after(desired: DesiredEntity, failure: AepError | None) -> Generator[S
     """List existing entities. After a failed POST, poll until its effect would be visible."""
     if failure is None or isinstance(failure, AepAuthError):
         return (yield from _list(desired))
-    if isinstance(failure, AepThrottledError | AepConnectError):
+    if isinstance(failure, AepThrottledError) or not failure.may_have_happened:
         wait = wait_for(failure, 1, 0.5).wait
         if wait <= LONGEST_WAIT:
             yield Sleep(wait)

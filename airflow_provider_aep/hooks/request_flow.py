@@ -206,7 +206,11 @@ def send(
     settings = caller.settings
     repeats = _Repeats(caller, method, words)
     while True:
-        token = yield from access_token(caller)
+        try:
+            token = yield from access_token(caller)
+        except AepError as error:  # this request was not sent
+            error.may_have_happened = repeats.uncertain
+            raise
         own_headers = request_headers(headers, settings, caller.sandbox, token)
         if body is not None:
             own_headers["content-type"] = "application/json"

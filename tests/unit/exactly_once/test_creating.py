@@ -15,6 +15,7 @@ from airflow_provider_aep.flow_service.errors import (
     AepRequestError,
     AepServerError,
     AepThrottledError,
+    AepTimeoutError,
     AmbiguousEntityError,
     EntityExistsError,
     EntityStateError,
@@ -136,6 +137,12 @@ def test_what_was_never_sent_needs_no_patience() -> None:
     """One list after a short wait is enough."""
     driver = ScriptedDriver(listed=[[]], post=[AepConnectError("no")])
     with pytest.raises(AepConnectError):
+        driver.play(create_once(desired()))
+    assert driver.slept == [0.5] * MOST_POSTS
+    no_token = AepTimeoutError("IMS is slow")
+    no_token.may_have_happened = False
+    driver = ScriptedDriver(listed=[[]], post=[no_token])
+    with pytest.raises(AepTimeoutError):
         driver.play(create_once(desired()))
     assert driver.slept == [0.5] * MOST_POSTS
     driver = ScriptedDriver(listed=[[]], post=[TOKEN, "own"], get=[entity("own")])

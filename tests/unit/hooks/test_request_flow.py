@@ -55,8 +55,10 @@ def tokens() -> Iterator[None]:
 class Driver:
     """Answers requests from a list and token fetches with `new`; keeps what it sent, slept and masked."""
 
-    def __init__(self, *answers: Reply | errors.AepError, sleep: float = 1000) -> None:
-        self._answers, self._left = list(answers), sleep
+    def __init__(
+        self, *answers: Reply | errors.AepError, sleep: float = 1000, token: errors.AepError | None = None
+    ) -> None:
+        self._answers, self._left, self._token = list(answers), sleep, token
         self.sent: list[Request] = []
         self.slept: list[float] = []
         self.masked: list[object] = []
@@ -80,6 +82,8 @@ class Driver:
                 self.slept.append(step.seconds)
             return slept
         if isinstance(step, FetchToken):
+            if self._token is not None:
+                return self._token
             token = ims.Token("new", 1e12)
             ims.TOKENS.put(step.key, token)
             return token
@@ -169,6 +173,20 @@ def test_a_failure_after_a_lost_reply_may_have_happened() -> None:
     with pytest.raises(errors.AepPermissionError) as caught:
         call(Driver(Reply(403, {}, b"{}")), DELETE)
     assert not caught.value.may_have_happened
+
+
+def test_without_a_token_nothing_was_sent() -> None:
+    """A token request that fails has no effect; an earlier request whose reply was lost may have had one."""
+    lost = errors.AepTimeoutError("IMS is slow")
+    ims.TOKENS.clear()
+    driver = Driver(token=lost)
+    with pytest.raises(errors.AepTimeoutError) as caught:
+        call(driver, POST)
+    assert (driver.sent, caught.value.may_have_happened) == ([], False)
+    ims.TOKENS.put(caller().token_key, ims.Token("old", 1e12))
+    with pytest.raises(errors.AepTimeoutError) as caught:
+        call(Driver(BUSY, REFUSED, token=lost), DELETE)
+    assert caught.value.may_have_happened
 
 
 def test_a_redirect_is_never_handed_out() -> None:
