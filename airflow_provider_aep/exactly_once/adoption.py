@@ -128,10 +128,11 @@ def update(
 
     :param conflicts: how many 412 are allowed
     :param guard: gets the entity as it was read and as it is after a 412; raises if sending again would undo
-        somebody else's change. It is not called after a lost reply: the change may be our own
+        somebody else's change. It is not called after a lost reply: the change may be our own. A 429 is a
+        refusal, so it is called after a 429
     """
     failure: AepError | None = None
-    lost = False
+    lost = sent_before = False
     for number in range(MOST_UPDATES):
         if entity.etag is None or failure is not None:
             fresh = yield Get(entity.id)
@@ -142,15 +143,15 @@ def update(
             changed = yield Update(entity)
         except AepVersionError as error:
             failure, conflicts = error, conflicts - 1
-            lost = lost or error.may_have_happened  # then the change may be our own
+            sent_before = sent_before or error.may_have_happened  # the transport sent it again, after a 429
             if conflicts < 0:
                 raise
         except AepError as error:
             if not (error.may_have_happened and error.retryable) or isinstance(error, AepThrottledError):
                 raise  # the transport has waited after a 429 already, as long as it may
-            failure, lost = error, True
+            failure, lost, sent_before = error, True, True
         else:
-            return changed is not False or lost
+            return changed is not False or sent_before
         yield Sleep(min(5.0, 0.1 * 2**number), jitter=True)
     assert failure is not None
     raise failure

@@ -184,7 +184,9 @@ class RotateCredentialsOperator(AepOperator):
     """Replace the credentials of a base connection, then let AEP test them at the source.
 
     The base connection keeps its id and its source, so its dataflows continue. If the task runs again, it
-    sets the same credentials again. It does not overwrite credentials that somebody else sets while it runs.
+    sets the same credentials again. It does not overwrite credentials that somebody else sets while it runs,
+    unless the reply to its PATCH is lost: AEP shows no secrets, so the change could be its own, and it sends
+    its credentials again.
 
     :param connection_id: the base connection's id
     :param source_conn_id: the Airflow connection with the new credentials

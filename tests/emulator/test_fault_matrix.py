@@ -252,6 +252,8 @@ INSTEAD = {
     "AmbiguousRunError": Meaning("AmbiguousRunError", False, False),
     # The entity was deleted while it was updated, twice.
     "EntityStateError": Meaning("EntityStateError", True, False),
+    # A 429 counts as a refusal, so a changed etag counts as somebody else's change.
+    "EntityChangedError": Meaning("EntityChangedError", False, False),
     # The etag may have moved by this client's own change.
     "AepVersionError": Meaning("AepVersionError", False, True),
 }

@@ -105,3 +105,11 @@ def test_after_a_lost_reply_the_change_may_be_our_own() -> None:
     """So nothing is concluded from an etag that moved: the same is sent again."""
     _, steps = run(shown(), [LOST, TAKEN, None], [shown("2"), shown("3")])
     assert updated(steps) == ["1", "2", "3"]
+
+
+def test_after_a_429_somebody_elses_credentials_are_not_overwritten() -> None:
+    """The transport sent the PATCH again after a 429, which is a refusal: the change is not our own."""
+    taken = AepVersionError("taken", status=412)
+    taken.may_have_happened = True
+    with pytest.raises(EntityChangedError):
+        run(shown(), [taken], [shown("2")])
