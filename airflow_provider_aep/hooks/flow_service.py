@@ -118,8 +118,8 @@ class FlowServiceHook(CollectionHook):
         return [
             item
             for item in found
-            if (name is None or item.get("name", name) == name)
-            and (connection_spec_id is None or _spec_id(item) in (None, connection_spec_id))
+            if (name is None or item.get("name") == name)
+            and (connection_spec_id is None or _spec_id(item) == connection_spec_id)
         ]
 
     def patch_connection(self, connection_id: str, etag: str, operations: list[dict[str, Any]]) -> None:
