@@ -42,8 +42,11 @@ class Vanished(Exception):  # noqa: N818 - the reconciliation starts again, it i
     """The chosen entity was deleted while this task used it."""
 
 
-def adopt(desired: DesiredEntity, entity: Entity, step: str) -> Reconciliation:
-    """Use an entity that exists, as ``if_exists`` says."""
+def adopt(desired: DesiredEntity, entity: Entity, prefix: str) -> Reconciliation:
+    """Use an entity that exists, as ``if_exists`` says.
+
+    :param prefix: the begin of the log line: whole sentences, or words before a colon
+    """
     mine = desired.alike or (desired.mark is not None and entity.mark == desired.mark)
     if desired.if_exists == "fail" and not mine:
         raise EntityExistsError(
@@ -59,9 +62,11 @@ def adopt(desired: DesiredEntity, entity: Entity, step: str) -> Reconciliation:
         except AepNotFoundError:
             raise Vanished from None
     done = "updated" if changed else "reused"
+    if prefix.endswith("."):
+        done = done.capitalize()
     maker = "" if desired.alike else f", {entity.maker}"
     foreign = entity.mark is None and not desired.alike
-    yield Decided(f"{step} {done} {desired.named}{maker}", entity.id, foreign)
+    yield Decided(f"{prefix} {done} {desired.named}{maker}", entity.id, foreign)
     return Outcome(entity.id, created=False)
 
 

@@ -58,6 +58,8 @@ from airflow_provider_aep.flow_service.replies import Readiness
 from airflow_provider_aep.flow_service.retry import LONGEST_WAIT, is_refused_token, wait_for
 
 MOST_POSTS = 3
+MOST_POSTS_REFUSED = 2
+"""POSTs if the token is refused each time."""
 PATIENCE = (0.25, 0.5, 1.0, 1.5, 2.5, 4.25)
 """Seconds between the lists after a lost reply: 10 in all."""
 SETTLING = (0.5, 1.0, 1.5, 2.0, 3.0)
@@ -95,7 +97,7 @@ def _remember(desired: DesiredEntity) -> Generator[Step, Any, Outcome | None]:
         entity = yield from until_ready(desired, entity)
     except (AepNotFoundError, Vanished):
         return None
-    yield Decided(f"Reused {desired.named}, which an earlier try of this task created", entity.id)
+    yield Decided(f"Reused {desired.named}, whose id an earlier try of this task stored", entity.id)
     return Outcome(entity.id, created=False)
 
 
@@ -110,16 +112,16 @@ def _list_and_post(desired: DesiredEntity) -> Reconciliation:
         entity = yield from _choose(desired, existing)
         if entity is not None:
             return (yield from adopt(desired, entity, "Found an existing one:"))
-        if failure is not None and (posts == MOST_POSTS or not may_repeat(failure, posts)):
+        if failure is not None and not may_repeat(failure, posts):
             break
         try:
             created = yield Post()
         except AepError as error:
-            failure = error
-            yield Decided(f"The create failed with {error.brief}. Listing what exists")
-            if not (may_repeat(error, posts) or error.may_have_happened):
+            failure, posts = error, posts + 1
+            listing = _is_passing(error) or error.may_have_happened
+            yield Decided(f"The create failed with {error.brief}{'. Listing what exists' if listing else ''}")
+            if not listing:
                 break
-            posts += 1
         else:
             return (yield from _settle_own(desired, created, healed=False))
     assert failure is not None
@@ -127,9 +129,15 @@ def _list_and_post(desired: DesiredEntity) -> Reconciliation:
 
 
 def may_repeat(error: AepError, posts: int) -> bool:
-    """Return whether another POST can succeed. A refused token is renewed once."""
+    """Return whether another POST after so many may be sent. A refused token is renewed once."""
+    most = MOST_POSTS_REFUSED if isinstance(error, AepAuthError) else MOST_POSTS
+    return posts < most and _is_passing(error)
+
+
+def _is_passing(error: AepError) -> bool:
+    """Return whether a POST can succeed after this failure and a wait."""
     if isinstance(error, AepAuthError):
-        return is_refused_token(error) and posts <= 1
+        return is_refused_token(error)
     return error.retryable and wait_for(error, 1, 0.5).wait <= LONGEST_WAIT
 
 
@@ -273,10 +281,13 @@ def _settle_own(desired: DesiredEntity, own: str, *, healed: bool) -> Reconcilia
         how = ". The create had failed or its reply was lost, but it took effect" if healed else ""
         yield Decided(f"Created {desired.named}{how}", own)
         return Outcome(own, created=True)
-    if not (yield from _delete_own(desired, own)):
+    prefix = "Another task was first."
+    if (yield from _delete_own(desired, own)):
+        prefix += f" {own} of this task was deleted."
+    else:
         yield Decided(
             f"Another task created {desired.named} first, and {own} of this task could not be deleted. A "
-            "later run deletes it",
+            "later run deletes it if nothing depends on it",
             own,
             True,
         )
@@ -286,7 +297,7 @@ def _settle_own(desired: DesiredEntity, own: str, *, healed: bool) -> Reconcilia
                 f"and could not delete it. Delete {own}, then run the task again.",
                 retryable=True,
             )
-    return (yield from adopt(desired, survivor, f"Another task was first; {own} of this task was deleted;"))
+    return (yield from adopt(desired, survivor, prefix))
 
 
 def _counts(desired: DesiredEntity, entity: Entity) -> bool:

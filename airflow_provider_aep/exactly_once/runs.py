@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
-from airflow_provider_aep.exactly_once.reconciler import MOST_POSTS, PATIENCE, may_repeat
+from airflow_provider_aep.exactly_once.reconciler import PATIENCE, may_repeat
 from airflow_provider_aep.flow_service.errors import (
     AepError,
     AepThrottledError,
@@ -171,7 +171,7 @@ class _Start:
                     return self._find_lost(since, failure)
                 self.notes.forget()
                 raise failure
-            again = posts < MOST_POSTS and may_repeat(failure, posts) and self._wait_after(failure)
+            again = may_repeat(failure, posts) and self._wait_after(failure)
             if (run_id := self._find_refused(since, failure)) is not None:
                 return run_id
             if not again:

@@ -168,8 +168,10 @@ def error_from_reply(
     advice = explain(status, code, text, sandbox, permissions)
     if code == _START_PASSED:
         advice += _clock_difference(headers.get("date"), now)
-    message = f"{what} was refused: {status}{said}{words}. {advice}.{trail}"
-    return _class(status, code, document)(
+    kind = _class(status, code, document)
+    result = "failed" if kind is AepServerError else "was refused"
+    message = f"{what} {result}: {status}{said}{words}. {advice}.{trail}"
+    return kind(
         message,
         status=status,
         code=code,

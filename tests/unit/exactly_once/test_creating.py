@@ -54,7 +54,7 @@ def test_what_an_earlier_try_made_is_remembered(state: str) -> None:
     assert outcome == Outcome("a", created=False)
     assert not driver.asked(s.ListExisting)
     assert set(driver.asked(s.Get)) == {s.Get("a")}
-    assert driver.told[-1] == ("Reused the flow 'n', which an earlier try of this task created", "a", False)
+    assert driver.told[-1] == ("Reused the flow 'n', whose id an earlier try of this task stored", "a", False)
     assert driver.steps[-1] == s.Keep("a")
 
 
@@ -129,7 +129,8 @@ def test_what_may_be_posted_again(error: Exception, posts: int, lists: int) -> N
     with pytest.raises(type(error)):
         driver.play(create_once(desired()))
     assert (len(driver.asked(s.Post)), len(driver.asked(s.ListExisting))) == (posts, lists)
-    assert f"The create failed with {error.brief}. Listing what exists" in words(driver)
+    assert words(driver).count(f"The create failed with {error.brief}") == posts
+    assert words(driver).count(". Listing what exists") == lists - 1, "a list follows"
     assert error.message not in words(driver), "the task's log has it already"
 
 

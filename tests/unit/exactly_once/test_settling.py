@@ -19,7 +19,7 @@ def test_a_race_is_lost() -> None:
     outcome, driver = create(desired(), listed=[[], [own, rival]], post=["own"])
     assert outcome == Outcome("rival", created=False)
     assert driver.asked(s.Delete) == [s.Delete("own")]
-    assert "Another task was first; own of this task was deleted; reused the flow 'n'" in words(driver)
+    assert "Another task was first. own of this task was deleted. Reused the flow 'n'" in words(driver)
     assert "could not be deleted" not in words(driver)
 
 
@@ -70,9 +70,10 @@ def test_an_own_that_cannot_be_deleted_is_told(get: Any) -> None:
         assert driver.asked(s.Delete) == [s.Delete("own")] * 2
         text = (
             "Another task created the flow 'n' first, and own of this task could not be deleted. A later run "
-            "deletes it"
+            "deletes it if nothing depends on it"
         )
         assert (text, "own", True) in driver.told
+        assert "was deleted" not in words(driver)
 
 
 def test_an_own_that_shows_nowhere_exists_all_the_same() -> None:
