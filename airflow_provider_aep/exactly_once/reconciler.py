@@ -106,9 +106,13 @@ def _list_and_post(desired: DesiredEntity) -> Reconciliation:
     posts = 0
     while True:
         existing = yield from _list_after(desired, failure)
-        own = _own(desired, existing) if failure is not None else None
+        own = _find_own(desired, existing) if failure is not None else None
         if own is not None:
             return (yield from _settle_own(desired, own.id, healed=True))
+        if desired.settle > 0 and any(_is_own(desired, entity) for entity in existing):
+            # An earlier try created it, and may have died before an older one was listed.
+            yield Sleep(desired.settle)
+            existing = yield from _list(desired)
         entity = yield from _choose(desired, existing)
         if entity is not None:
             return (yield from adopt(desired, entity, "Found an existing one:"))
@@ -154,7 +158,7 @@ def _list_after(desired: DesiredEntity, failure: AepError | None) -> Generator[S
     for pause in PATIENCE:
         yield Sleep(pause)
         existing = yield from _list(desired)
-        if existing and (desired.mark is None or _own(desired, existing) is not None):
+        if existing and (desired.mark is None or _find_own(desired, existing) is not None):
             break  # another task's entity proves nothing about ours, which may appear later
     rest = wait_for(failure, 1, 0.5).wait - sum(PATIENCE)
     if not existing and 0 < rest <= LONGEST_WAIT:
@@ -182,9 +186,14 @@ def _list(desired: DesiredEntity, own: str | None = None) -> Generator[Step, Any
         waited += pause
 
 
-def _own(desired: DesiredEntity, existing: list[Entity]) -> Entity | None:
-    """Return the one entity with exactly this task instance's mark."""
-    own = [entity for entity in existing if desired.mark is not None and entity.mark == desired.mark]
+def _is_own(desired: DesiredEntity, entity: Entity) -> bool:
+    """Return whether an entity has exactly this task instance's ownership mark."""
+    return desired.mark is not None and entity.mark == desired.mark
+
+
+def _find_own(desired: DesiredEntity, existing: list[Entity]) -> Entity | None:
+    """Return the one entity with exactly this task instance's ownership mark."""
+    own = [entity for entity in existing if _is_own(desired, entity)]
     return own[0] if len(own) == 1 else None
 
 

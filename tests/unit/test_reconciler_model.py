@@ -27,6 +27,8 @@ from airflow_provider_aep.flow_service.errors import (
 )
 
 Choose = Callable[[int], int]
+SETTLE = 20.0
+"""Seconds of settling that no other pause of the reconciler has."""
 
 
 @dataclass
@@ -114,11 +116,15 @@ class Task:
         else:
             self._go(reply, None)
 
+    def _is_passed(self, step: s.Step) -> bool:
+        """Return whether a step touches only this task."""
+        return isinstance(step, s.Sleep | s.Decided | s.Recall | s.Keep)
+
     def _go(self, reply: Any, error: AepError | None) -> None:
         """To the next step that touches the service; what only touches this task is done on the way."""
         try:
             self.step = self.reconciliation.throw(error) if error else self.reconciliation.send(reply)
-            while isinstance(self.step, s.Sleep | s.Decided | s.Recall | s.Keep):
+            while self._is_passed(self.step):
                 answer = self.memory.get("id") if isinstance(self.step, s.Recall) else None
                 if isinstance(self.step, s.Keep):
                     self.memory["id"] = self.step.id
@@ -273,6 +279,79 @@ def test_a_killed_try_and_its_retry(if_exists: str, remembers: bool) -> None:
         if not late:
             later = run_alone(Task(desired("a", if_exists=if_exists), service, {}))
             assert {retry.returned, later} == set(service.entities)
+
+    assert every_path(run) > 1
+
+
+class LaggingService(ModelService):
+    """A service that lists entities of the task ``late`` only when a task has settled after their create.
+
+    That is the longest lag within the bound: ``settle`` seconds after the creation.
+    """
+
+    def __init__(self, late: str) -> None:
+        super().__init__()
+        self.late = late
+        self.unlisted: set[str] = set()
+
+    def create(self, description: str, state: str = "enabled") -> str:
+        created = super().create(description, state)
+        if f".{self.late} " in description:
+            self.unlisted.add(created)
+        return created
+
+    def perform(self, step: s.Step) -> Any:
+        if isinstance(step, s.ListExisting):
+            return [entity for entity in self.entities.values() if entity.id not in self.unlisted]
+        return super().perform(step)
+
+
+class SettlingTask(Task):
+    """A task whose settling takes time: others can act, and it can die, before the end of it."""
+
+    service: LaggingService
+
+    def move(self, *, lose: str | None = None) -> None:
+        if isinstance(self.step, s.Sleep):
+            self.service.unlisted -= self.unlisted_before
+            self._go(None, None)
+        else:
+            super().move(lose=lose)
+
+    def _is_passed(self, step: s.Step) -> bool:
+        if isinstance(step, s.Sleep) and step.seconds == SETTLE:
+            self.unlisted_before = set(self.service.unlisted)
+            return False
+        return super()._is_passed(step)
+
+
+@pytest.mark.parametrize(
+    "drafts", [False, pytest.param(True, marks=pytest.mark.nightly)], ids=["published", "drafts"]
+)
+def test_a_try_killed_while_it_settles_and_its_retry(drafts: bool) -> None:
+    """A task dies anywhere, also while it settles, and its retry runs: both tasks end with one entity.
+
+    The rival's entities are listed only after ``settle`` seconds, those of the killed task at once. If the
+    killed task's own entity was listed late, its retry could use a younger one that the rival then deletes.
+    The bound excludes this: it requires lists in the order of creation.
+    """
+
+    def run(choose: Choose) -> None:
+        service = LaggingService("rival")
+        orders = [replace(desired(name, drafts=drafts), settle=SETTLE) for name in ("rival", "killed")]
+        tasks: list[Task] = [SettlingTask(order, service, {}) for order in orders]
+        for _ in range(3):
+            tasks[0].move()  # the rival's entity is the older one, and not listed yet
+        killed = False
+        while alive := [i for i, task in enumerate(tasks) if not task.over]:
+            who = choose(len(alive) + (1 in alive and not killed))
+            if who == len(alive):
+                killed, tasks[1] = True, SettlingTask(orders[1], service, {})
+            else:
+                tasks[alive[who]].move()
+        assert all(task.error is None for task in tasks)
+        assert len({task.returned for task in tasks}) == 1
+        assert {task.returned for task in tasks} == set(service.entities)
 
     assert every_path(run) > 1
 

@@ -288,6 +288,20 @@ def test_an_entity_that_is_being_removed_is_waited_for_in_each_list() -> None:
     assert len(driver.asked(s.ListExisting)) == 3
 
 
+def test_a_retry_settles_again() -> None:
+    """The earlier try may have died in its settling, before an older entity was listed."""
+    own, rival = entity("own", 2), entity("rival", 1, OTHER)
+    outcome, driver = create(desired(settle=3.0), listed=[[own], [rival, own]])
+    assert outcome == Outcome("rival", created=False)
+    assert driver.slept == [3.0, *SETTLING]
+    assert driver.asked(s.Delete) == [s.Delete("own")]
+    outcome, driver = create(desired(settle=3.0, if_exists="fail"), listed=[[own]])
+    assert outcome == Outcome("own", created=False)
+    assert (driver.slept, len(driver.asked(s.ListExisting))) == ([3.0], 2)
+    _, driver = create(desired(settle=3.0), listed=[[rival]])
+    assert (driver.slept, len(driver.asked(s.ListExisting))) == ([], 1), "another task's is used at once"
+
+
 def test_an_existing_entity_is_logged_as_found() -> None:
     """The log says which step decided."""
     _, driver = create(desired(), listed=[[entity("a")]])
