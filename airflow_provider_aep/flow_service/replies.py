@@ -48,6 +48,7 @@ _BY_STATUS: dict[int, type[AepStatusError]] = {
 }
 
 _TOKEN_CODES = {"401013", "403010"}
+_ADOBE_CODE = re.compile(r"[A-Z]{2,12}-\d{3,5}-\d{3}|\d{6}")
 _IMS_ERROR = re.compile(r"[a-z]+(_[a-z]+)+")  # invalid_client; other services put a title there
 
 
@@ -157,18 +158,20 @@ def error_from_reply(
             retryable=False,
         )
     document = _loads(body)
-    code = _code(document, scrub)
-    text = " ".join(scrub(_text(document)).split())[:_LONGEST_TEXT]
+    raw_code, raw_text = _code(document), _text(document)
+    code = _shown_code(document, raw_code, scrub)
+    text = " ".join(scrub(raw_text).split())[:_LONGEST_TEXT]
     report = document.get("report")
     request_id = _word(report.get("request-id") if isinstance(report, dict) else None)
     request_id = _word(_scrubbed(request_id or headers.get("x-request-id"), scrub))
     said = f" {code}" if code else ""
     words = f': "{text.rstrip(".")}"' if text else f" and {describe(body, headers.get('content-type', ''))}"
     trail = f" (request id {request_id})" if request_id else ""
-    advice = explain(status, code, text, sandbox, permissions)
-    if code == _START_PASSED:
+    # A short secret can be a part of every code, so the raw code and text select class and advice.
+    advice = explain(status, raw_code, " ".join(raw_text.split()), sandbox, permissions)
+    if raw_code == _START_PASSED:
         advice += _clock_difference(headers.get("date"), now)
-    kind = _class(status, code, document)
+    kind = _class(status, raw_code, document)
     result = "failed" if kind is AepServerError else "was refused"
     message = f"{what} {result}: {status}{said}{words}. {advice}.{trail}"
     return kind(
@@ -224,16 +227,27 @@ def _loads(body: bytes) -> dict[str, Any]:
     return document if isinstance(document, dict) else {}
 
 
-def _code(document: Mapping[str, Any], scrub: Callable[[str], str]) -> str | None:
+def _code(document: Mapping[str, Any]) -> str | None:
     """Return the code in ``type`` (``FLOW-1404-412``), in ``error_code`` (``403025``), or that of IMS."""
     if (code := document.get("error_code")) is not None and isinstance(code, str | int):
-        return _scrubbed(_word(str(code)), scrub)
+        return _word(str(code))
     kind = document.get("type")
     if isinstance(kind, str) and "/errors/" in kind:
-        return _word(
-            scrub(kind).rsplit("/", 1)[1]
-        )  # scrub before cutting: a part of a secret is not recognized
-    return _scrubbed(_word(document.get("error")), scrub)
+        return _word(kind.rsplit("/", 1)[1])
+    return _word(document.get("error"))
+
+
+def _shown_code(document: Mapping[str, Any], code: str | None, scrub: Callable[[str], str]) -> str | None:
+    """Return the code for messages. One of Adobe's form stays as it is, unless the whole code is a secret."""
+    if code is None:
+        return None
+    scrubbed = scrub(code)
+    if _ADOBE_CODE.fullmatch(code) and not re.fullmatch(r"\**", scrubbed):
+        return code
+    kind = document.get("type")
+    if document.get("error_code") is None and isinstance(kind, str) and "/errors/" in kind:
+        return _word(scrub(kind).rpartition("/")[2])  # scrub before cutting: a part of a secret is unknown
+    return scrubbed
 
 
 def _text(document: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ import pytest
 from airflow_provider_aep.flow_service.errors import (
     AepAuthError,
     AepError,
+    AepNotFoundError,
     AepReplyError,
     AepRequestError,
     AepServerError,
@@ -39,6 +40,41 @@ def test_the_sentence() -> None:
         f'POST /flows was refused: 400 FLOW-9-400: "No, ***". {advice}. (request id r-1)'
     )
     assert (error.code, error.status, error.request_id) == ("FLOW-9-400", 400, "r-1")
+
+
+@pytest.mark.parametrize("password", ["400", "/", "1439", "FLOW-1439-400"])
+def test_a_short_password_does_not_change_the_class(password: str) -> None:
+    """A password can be a part of every code. The raw code selects class and advice."""
+    body = {"type": "http://x/errors/FLOW-1439-400", "detail": "No."}
+    error = error_from_reply(
+        what="GET /flows",
+        status=400,
+        headers={},
+        body=json.dumps(body).encode(),
+        sandbox="dev",
+        now=0.0,
+        scrub=lambda text: text.replace(password, "***"),
+    )
+    assert type(error) is AepNotFoundError
+    assert explain(400, "FLOW-1439-400", "No.", "dev") in error.message
+    assert error.code == ("***" if password == "FLOW-1439-400" else "FLOW-1439-400")
+
+
+@pytest.mark.parametrize("password", ["client", "/"])
+def test_a_short_password_does_not_hide_the_advice_on_imss_words(password: str) -> None:
+    """IMS's words select the advice before they are scrubbed."""
+    body = {"error": "invalid_client", "error_description": "invalid client_secret parameter"}
+    error = error_from_reply(
+        what="The token request",
+        status=400,
+        headers={},
+        body=json.dumps(body).encode(),
+        sandbox="dev",
+        now=0.0,
+        scrub=lambda text: text.replace(password, "***"),
+    )
+    assert type(error) is AepAuthError
+    assert "client secret (`password`) of the AEP connection is wrong" in error.message
 
 
 def test_a_part_that_is_missing_leaves_no_trace() -> None:
