@@ -154,20 +154,25 @@ class TaskStoreError(AepError):
 
 
 class AepConfigError(AepError):
-    """A parameter or a connection's setting is invalid. ``parameter`` names it as the user wrote it."""
+    """A parameter or a connection's setting is invalid. ``parameter`` names it as the user wrote it.
+
+    :param correct: what the message tells the user to correct, if it is not the parameter
+    """
 
     stable_code = "AEP-E100"
     what = "A parameter of the task is invalid."
     why = "It is missing, has a wrong type or form, or does not fit what exists in AEP."
     todo = "Correct the parameter that the message names. If it is a template, check what it rendered to."
 
-    def __init__(self, message: str, *, parameter: str | None = None, **facts: object) -> None:
+    def __init__(
+        self, message: str, *, parameter: str | None = None, correct: str | None = None, **facts: object
+    ) -> None:
         super().__init__(message, **facts)  # type: ignore[arg-type]
         self.parameter = parameter
+        self._correct = correct or (f"`{parameter}`" if parameter else "it")
 
     def __str__(self) -> str:
-        which = f"`{self.parameter}`" if self.parameter else "it"
-        return f"{self.message} Correct {which} and try again. [{self.stable_code}]"
+        return f"{self.message} Correct {self._correct} and try again. [{self.stable_code}]"
 
 
 class ConnectionSettingError(AepConfigError):

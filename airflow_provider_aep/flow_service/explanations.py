@@ -61,7 +61,7 @@ FLOW = {
     "1404-412": "Somebody else changed the entity at the same time. Run the task again",
     "1413-400": "The platform no longer offers this source, or does not offer it to this organization. "
     "Adobe announced the deprecation of its PayPal source for June 2025. Use another source",
-    "1415-400": "The source has no authentication type of this name. Check `auth_spec_name`",
+    "1415-400": "The source has no authentication type of this name. Check `auth_spec`",
     "1416-400": "An entity can be changed or deleted only while it is enabled, disabled or initializing. Try "
     "again later",
     "1417-400": "The entity is still being set up. Try again later",

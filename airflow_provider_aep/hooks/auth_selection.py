@@ -179,6 +179,7 @@ def _none_fits(candidates: Sequence[_Candidate], credentials: Credentials) -> So
         f"{'does not fit' if len(candidates) == 1 else several} "
         f"{'. '.join(map(str, candidates))}. {' '.join(_advice(candidates, credentials))}",
         parameter=credentials.parameter,
+        correct="the Airflow connection",
     )
 
 

@@ -127,6 +127,7 @@ def _check_safe(value: str, name: str) -> None:
             "such as `;` or a quote. Write the whole connection string in the syntax of the source's driver, "
             "and put it into the extra of the Airflow connection as `connectionString`.",
             parameter=name,
+            correct="the Airflow connection",
         )
 
 

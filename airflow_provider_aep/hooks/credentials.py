@@ -27,6 +27,7 @@ from airflow_provider_aep.hooks.credential_map import (
     fields_in,
     fill,
     lookup,
+    required_fields,
     templates_of,
     without_exclusions,
 )
@@ -208,13 +209,13 @@ class Credentials:
         return {name if name in self.own or name.startswith("extra.") else f"extra.{name}"}
 
     def composed(self, names: Iterable[str]) -> dict[str, list[str]]:
-        """Return those parameters that are composed of several fields, with the fields."""
-        fields = {
-            name: fields_in(templates[0])
-            for name in sorted(names)
-            if (templates := self._templates(name, True))
+        """Return those parameters that are composed of several fields, with the fields they require."""
+        templates = {name: found[0] for name in sorted(names) if (found := self._templates(name, True))}
+        return {
+            name: required_fields(template)
+            for name, template in templates.items()
+            if len(fields_in(template)) > 1
         }
-        return {name: some for name, some in fields.items() if len(some) > 1}
 
     def excluded(self, names: Iterable[str]) -> dict[str, dict[str, list[str]]]:
         """Return those parameters that exist only if another field is empty.

@@ -101,6 +101,14 @@ def test_a_wrong_parameter_is_named_with_what_to_do() -> None:
     """The error adds the parameter and the fix to every message."""
     error = errors.AepConfigError("`port` must be a number.", parameter="port")
     assert str(error) == "`port` must be a number. Correct `port` and try again. [AEP-E100]"
+    error = errors.AepConfigError("`port` is odd.", parameter="port", correct="the Airflow connection")
+    assert str(error) == "`port` is odd. Correct the Airflow connection and try again. [AEP-E100]"
+    assert error.parameter == "port"
+
+
+def test_an_unknown_authentication_type_names_the_operators_parameter() -> None:
+    """A user of an operator sets `auth_spec`."""
+    assert explanations.FLOW["1415-400"].endswith("Check `auth_spec`")
 
 
 def constructions() -> Iterator[tuple[str, str, str]]:

@@ -189,9 +189,11 @@ def test_one_error_lists_every_problem(select: Select) -> None:
         assert words in str(caught.value)
     assert "t-o-k-e-n" not in str(caught.value)
     with pytest.raises(
-        AepConfigError, match="`connectionString` is made of the fields host, port, schema, log"
-    ):
+        AepConfigError, match="`connectionString` is made of the fields host, schema, login, password, if"
+    ) as caught:
         select("mysql", {"conn_type": "mysql", "host": "h"})
+    assert "Correct the Airflow connection and try again." in str(caught.value)
+    assert caught.value.parameter == "source_conn_id"
 
 
 @pytest.mark.parametrize("password", ["s3;cret", "s3'cret", 's3"cret', "{s3cret}", " s3cret", "s3cret\n"])
