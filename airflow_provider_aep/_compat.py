@@ -77,11 +77,16 @@ def import_lookups() -> None:
 def _no_warning_about_short_values() -> Iterator[None]:
     """Suppress Airflow's warning that a short value of an extra, such as `prod`, is not masked.
 
-    Airflow masks an extra by the names of its keys, and warns before it compares the name.
+    Airflow masks an extra by the names of its keys, and warns before it compares the name. It warns once in a
+    process, and counts a suppressed warning. So its flag is reset: a secret that is too short still needs it.
     """
+    suppressed = False
 
     def other(record: logging.LogRecord) -> bool:
-        return "too short" not in str(record.msg)
+        nonlocal suppressed
+        is_other = "too short" not in str(record.msg)
+        suppressed = suppressed or not is_other
+        return is_other
 
     names = [name for name in sys.modules if name.startswith("airflow.") and "secrets_masker" in name]
     loggers = [logging.getLogger(name) for name in names]  # each version has it at another place
@@ -92,6 +97,10 @@ def _no_warning_about_short_values() -> Iterator[None]:
     finally:
         for logger in loggers:
             logger.removeFilter(other)
+        for name in names if suppressed else ():
+            masker: Any = getattr(sys.modules.get(name), "SecretsMasker", None)
+            if hasattr(masker, "_has_warned_short_secret"):
+                masker._has_warned_short_secret = False
 
 
 @_no_warning_about_short_values()

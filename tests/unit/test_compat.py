@@ -39,21 +39,33 @@ def test_a_connection_that_only_the_blocking_call_finds(monkeypatch: pytest.Monk
 def test_a_short_value_of_an_extra_draws_no_warning(
     make_hook: MakeHook, logged: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Airflow would say in each log that `prod` is too short to be masked; a sandbox's name is no secret."""
+    """Airflow would say in each log that `prod` is too short to be masked; a sandbox's name is no secret.
+
+    Airflow warns once in a process. That warning is left for a secret that is too short.
+    """
     from airflow.sdk.log import mask_secret
 
-    def as_new() -> None:
-        """Each process is told once."""
-        for name, module in list(sys.modules.items()):
-            if name.startswith("airflow.") and "SecretsMasker" in vars(module):
-                monkeypatch.setattr(module.SecretsMasker, "_has_warned_short_secret", False, raising=False)
-
-    as_new()
+    warn_again(monkeypatch)
     assert make_hook(extra={"sandbox": "prod", "ims_host": None}).settings.sandbox == "prod"
     assert "too short" not in logged()
-    as_new()
     mask_secret("abc")
     assert "too short" in logged()
+
+
+def test_a_short_password_is_warned_about(
+    make_hook: MakeHook, logged: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Airflow does not mask it, and the user has to know."""
+    warn_again(monkeypatch)
+    assert make_hook(password="abc", extra={"sandbox": "prod", "ims_host": None}).settings.sandbox == "prod"
+    assert "too short" in logged()
+
+
+def warn_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let Airflow warn in this process as if it had not yet."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith("airflow.") and "SecretsMasker" in vars(module):
+            monkeypatch.setattr(module.SecretsMasker, "_has_warned_short_secret", False, raising=False)
 
 
 class Wire:
