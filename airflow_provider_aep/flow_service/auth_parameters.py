@@ -37,13 +37,18 @@ def check_plain(
             parameter="auth_params",
         )
     if secret:
-        raise AepConfigError(
-            f"`auth_params` holds {_listed(secret)}, which is or may be a secret. Many people can read a "
-            "DAG's code and rendered fields. Put it into the extra of the Airflow connection "
-            f"{conn_id!r}, under this name.",
-            parameter="auth_params",
-        )
+        raise secret_in_dag(secret, conn_id)
     return {name: value for name, value in params.items() if value not in (None, "", "None")}
+
+
+def secret_in_dag(names: Collection[str], conn_id: str) -> AepConfigError:
+    """Return the error of ``auth_params`` that hold secrets."""
+    return AepConfigError(
+        f"`auth_params` holds {_listed(names)}, which is or may be a secret. Many people can read a "
+        "DAG's code and rendered fields. Put it into the extra of the Airflow connection "
+        f"{conn_id!r}, under this name.",
+        parameter="auth_params",
+    )
 
 
 def _listed(names: Collection[str]) -> str:

@@ -73,13 +73,15 @@ def is_secret(name: str, schema: object = None) -> bool:
     return is_password or name not in PLAIN_PARAMETERS
 
 
-def secrets_of_params(params: Mapping[str, Any]) -> Iterator[str]:
+def secrets_of_params(params: Mapping[str, Any], schemas: Mapping[str, Any] | None = None) -> Iterator[str]:
     """Yield every secret of ``auth.params``: the secret parameters, and secrets inside the plain ones.
 
     A plain ``serviceUrl`` can hold a signature in its query.
+
+    :param schemas: the JSON Schema of each parameter, if they are known
     """
     for name, value in params.items():
-        if not is_secret(name):
+        if not is_secret(name, (schemas or {}).get(name)):
             yield from secrets_in(value)
         elif not (isinstance(value, str) and is_common(name, value)):
             yield from texts_of(value)

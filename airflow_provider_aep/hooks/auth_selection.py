@@ -7,11 +7,11 @@ does.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_aep.flow_service.auth_parameters import convert, problems
+from airflow_provider_aep.flow_service.auth_parameters import convert, problems, secret_in_dag
 from airflow_provider_aep.flow_service.connection_specs import (
     ConnectionSpec,
     check_owner,
@@ -45,7 +45,7 @@ def read_auth_types(hook: FlowServiceHook, source: Source) -> Sequence[AuthSpec]
 
     :raises SourceWithdrawnError: the platform does not offer the source
     """
-    key = (hook.settings.base_url, hook.settings.org_id, hook.sandbox, source.connection_spec_id)
+    key = _spec_key(hook, source)
     if key not in SPECS:
         try:
             spec = hook.find_connection_spec(source.connection_spec_id)
@@ -61,16 +61,28 @@ def read_auth_types(hook: FlowServiceHook, source: Source) -> Sequence[AuthSpec]
     return SPECS[key].auth or source.auth
 
 
+def known_auth_types(hook: FlowServiceHook, source: Source) -> Sequence[AuthSpec]:
+    """Return the authentication types that this process has read from the platform, without a request."""
+    spec = SPECS.get(_spec_key(hook, source))
+    return spec.auth if spec else ()
+
+
+def _spec_key(hook: FlowServiceHook, source: Source) -> tuple[str, str, str, str]:
+    return (hook.settings.base_url, hook.settings.org_id, hook.sandbox, source.connection_spec_id)
+
+
 @dataclass(frozen=True)
 class Auth:
     """``auth`` of a base connection. ``repr`` does not show the parameters.
 
     :param unused: the connection's fields that no parameter is made of, in words, with the reason
+    :param schemas: the JSON Schema of each parameter
     """
 
     spec_name: str
     params: dict[str, Any] = field(repr=False)
     unused: tuple[str, ...] = ()
+    schemas: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 def select_auth(auth_types: Sequence[AuthSpec], credentials: Credentials, chosen: str | None = None) -> Auth:
@@ -82,6 +94,7 @@ def select_auth(auth_types: Sequence[AuthSpec], credentials: Credentials, chosen
     :param chosen: the name of the authentication type, if the author of the DAG chose it
     :raises SourceCredentialsError: no authentication type fits, or several do. The error names every missing
         and invalid parameter, and shows no value
+    :raises AepConfigError: a parameter of the task is a secret by the authentication type's schema
     """
     if chosen is not None:
         auth_types = [_find(chosen, auth_types, credentials.source)]
@@ -96,8 +109,11 @@ def select_auth(auth_types: Sequence[AuthSpec], credentials: Credentials, chosen
     best = [one for one in fitting if not any(one.used < other.used for other in fitting)]
     if len(best) == 1:
         (selected,) = best
+        auth_type = selected.auth_type
+        if secret := [name for name in credentials.from_task if auth_type.is_secret(name)]:
+            raise secret_in_dag(secret, credentials.conn_id)
         unused = tuple(_describe_unused(selected.used, credentials))
-        return Auth(selected.auth_type.name, selected.params, unused)
+        return Auth(auth_type.name, selected.params, unused, auth_type.properties)
     raise _several_fit(best, credentials) if best else _none_fits(candidates, credentials)
 
 

@@ -67,7 +67,7 @@ def read_credentials(
         **{name: Filled(value, frozenset({PAYPAL_FIELDS[name]})) for name, value in paypal.items()},
         **_from_extra(plain),  # they count as keys of the extra
     }
-    return Credentials(source, conn_id, conn_type, named, own, extra, parameter)
+    return Credentials(source, conn_id, conn_type, named, own, extra, parameter, tuple(plain))
 
 
 def _secrets_of(
@@ -127,6 +127,7 @@ class Credentials:
     :param own: the connection's own fields that have a value, such as ``login``
     :param extra: the connection's extra
     :param parameter: the operator's parameter that holds ``conn_id``, for errors
+    :param from_task: the names of the task's ``auth_params``
     """
 
     source: Source
@@ -136,6 +137,7 @@ class Credentials:
     own: Mapping[str, Any] = field(repr=False)
     extra: Mapping[str, Any] = field(repr=False)
     parameter: str = "source_conn_id"
+    from_task: tuple[str, ...] = ()
 
     def parameters(self, auth_type: AuthSpec) -> dict[str, Filled]:
         """Return the parameters of an authentication type that the connection holds.
@@ -147,14 +149,26 @@ class Credentials:
         found = {name: self._parameter(name, name in auth_type.required) for name in auth_type.parameters}
         return {name: filled for name, filled in found.items() if filled is not None}
 
-    def plain_parameters(self, auth_type_name: str | None) -> dict[str, Any]:
-        """Return the parameters that are not secret. Return ``{}`` if a parameter is invalid."""
+    def plain_parameters(
+        self, auth_type_name: str | None, auth_types: Sequence[AuthSpec] = ()
+    ) -> dict[str, Any]:
+        """Return the parameters that are not secret. Return ``{}`` if a parameter is invalid.
+
+        :param auth_types: the platform's authentication types. Their schemas can make a parameter secret
+        """
         auth_type = None if auth_type_name is None else self.source.documented(auth_type_name)
         try:
             found = self.parameters(auth_type or AuthSpec(auth_type_name or ""))
         except SourceCredentialsError:
             return {}
-        return {name: filled.value for name, filled in found.items() if not is_secret(name)}
+        by_schema = {
+            name for one in (*self.source.auth, *auth_types) for name in found if one.is_secret(name)
+        }
+        return {
+            name: filled.value
+            for name, filled in found.items()
+            if name not in by_schema and not is_secret(name)
+        }
 
     def _parameter(self, name: str, required: bool) -> Filled | None:
         if name in self.named:

@@ -13,10 +13,15 @@ from airflow_provider_aep.flow_service import replies
 from airflow_provider_aep.flow_service.collections import CONNECTIONS
 from airflow_provider_aep.flow_service.differences import Difference, compare
 from airflow_provider_aep.flow_service.errors import AepRequestError, SourceCredentialsError
-from airflow_provider_aep.flow_service.secret_rules import is_secret
+from airflow_provider_aep.flow_service.secret_rules import is_secret, secrets_of_params
 from airflow_provider_aep.flow_service.sources import AuthSpec, same_name, source_of, withdrawn
 from airflow_provider_aep.flow_service.validation import check_id
-from airflow_provider_aep.hooks.auth_selection import Auth, read_auth_types, select_auth
+from airflow_provider_aep.hooks.auth_selection import (
+    Auth,
+    known_auth_types,
+    read_auth_types,
+    select_auth,
+)
 from airflow_provider_aep.hooks.credentials import Credentials, read_credentials
 from airflow_provider_aep.hooks.flow_service import FlowServiceHook
 from airflow_provider_aep.operators._services import EntityDefinition, EntityService, read_entity
@@ -63,6 +68,7 @@ class BaseConnectionService(EntityService[FlowServiceHook]):
         """
         request = self._request
         auth = select_auth(self._auth_types, request.credentials, request.auth_spec)
+        self._hook.secrets.add(secrets_of_params(auth.params, auth.schemas))
         if auth.unused:
             self._hook.log.warning(
                 "The Airflow connection %r also holds %s. %s (%r) does not use them, so they are not sent.",
@@ -106,7 +112,8 @@ class BaseConnectionService(EntityService[FlowServiceHook]):
     def _compare(self, entity: Entity) -> Sequence[Difference]:
         """Compare the description, and the parameters that are not secret and that AEP shows."""
         spec_name, shown = replies.auth_of(entity.shown)
-        given = self._request.credentials.plain_parameters(spec_name)
+        auth_types = known_auth_types(self._hook, self._source)
+        given = self._request.credentials.plain_parameters(spec_name, auth_types)
         desired, existing = (
             {name: self._scrub(params[name]) for name in given if name in shown} for params in (given, shown)
         )

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_aep import _compat
 from airflow_provider_aep.flow_service import errors
 from airflow_provider_aep.flow_service.secret_rules import is_secret
 from airflow_provider_aep.flow_service.sources import find_source
@@ -67,6 +68,31 @@ def test_the_platform_goes_before_the_catalogue(
     create("stripe", auth_params={"account": "test"})
     assert posted(tap)[0]["auth"]["params"] == {"accessToken": TOKEN, "account": "test"}
     assert "needs `account`" not in logged()
+
+
+def test_the_platforms_schema_makes_a_parameter_secret(
+    emulator: Emulator,
+    tap: Wiretap,
+    set_connection: SetConnection,
+    logged: Callable[[], str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A parameter of the format `password` is refused in a DAG, masked and not logged."""
+    masked: list[str] = []
+    monkeypatch.setattr(_compat, "mask_secret", masked.append)
+    spec = spec_of(emulator, find_source("stripe").connection_spec_id)
+    spec["authSpec"][0]["spec"]["properties"]["region"] = {"type": "string", "format": "password"}
+    emulator.control("POST", "connectionSpecs", spec)
+    set_connection("source_conn", conn_type="generic", extra={"accessToken": TOKEN})
+    with unwrapped(errors.AepConfigError, match="`auth_params` holds `region`, which is or may be a secret"):
+        create("stripe", auth_params={"region": "r-e-g-i-o-n"})
+    assert posted(tap) == []
+    for region in ("first-region", "second-region"):
+        set_connection("source_conn", conn_type="generic", extra={"accessToken": TOKEN, "region": region})
+        create("stripe")
+        assert region not in logged()
+    assert posted(tap)[0]["auth"]["params"]["region"] == "first-region"
+    assert "first-region" in masked
 
 
 def test_an_authentication_that_was_renamed_is_sent_as_it_is_now(
