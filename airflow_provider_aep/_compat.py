@@ -15,6 +15,7 @@ from airflow.sdk.log import mask_secret
 
 try:  # from 3.2 on; before, they are in airflow.exceptions
     from airflow.sdk.exceptions import (
+        AirflowException,
         AirflowFailException,
         AirflowNotFoundException,
         AirflowSensorTimeout,
@@ -22,6 +23,7 @@ try:  # from 3.2 on; before, they are in airflow.exceptions
     )
 except ImportError:
     from airflow.exceptions import (  # type: ignore[attr-defined,no-redef]
+        AirflowException,
         AirflowFailException,
         AirflowNotFoundException,
         AirflowSensorTimeout,
@@ -204,6 +206,7 @@ def task_store(context: Any) -> Any | None:
 __all__ = [
     "CANCELLED_BY_A_USER",
     "HAS_RETRY_POLICY",
+    "AirflowException",
     "AirflowFailException",
     "AirflowNotFoundException",
     "AirflowSensorTimeout",

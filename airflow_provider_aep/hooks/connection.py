@@ -18,7 +18,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from airflow_provider_aep import __version__
-from airflow_provider_aep._compat import AirflowNotFoundException, aget_connection, get_connection
+from airflow_provider_aep._compat import (
+    AirflowException,
+    AirflowNotFoundException,
+    aget_connection,
+    get_connection,
+)
 from airflow_provider_aep.flow_service.errors import (
     AepConfigError,
     ConnectionMissingError,
@@ -339,10 +344,12 @@ def find_connection(conn_id: str, parameter: str, title: str) -> Any:
     try:
         return get_connection(conn_id)
     except AirflowNotFoundException:
-        problem = _missing(conn_id)
-    except (ValueError, TypeError):
-        problem = _unreadable(conn_id)
-    raise _missing_error(problem, parameter, title)
+        problem = _missing(conn_id, parameter, title)
+    except (ValueError, TypeError, AirflowException) as error:
+        if not _is_parse_error(error):
+            raise
+        problem = _unreadable(conn_id, parameter)
+    raise problem
 
 
 async def afind_connection(conn_id: str, parameter: str, title: str) -> Any:
@@ -350,24 +357,32 @@ async def afind_connection(conn_id: str, parameter: str, title: str) -> Any:
     try:
         return await aget_connection(conn_id)
     except AirflowNotFoundException:
-        problem = _missing(conn_id)
-    except (ValueError, TypeError):
-        problem = _unreadable(conn_id)
-    raise _missing_error(problem, parameter, title)
+        problem = _missing(conn_id, parameter, title)
+    except (ValueError, TypeError, AirflowException) as error:
+        if not _is_parse_error(error):
+            raise
+        problem = _unreadable(conn_id, parameter)
+    raise problem
 
 
-def _missing(conn_id: str) -> str:
-    return f"There is no Airflow connection {conn_id!r}, or it cannot be read"
+def _is_parse_error(error: Exception) -> bool:
+    """Return whether Airflow could not parse a connection. For a URI it raises the base of all its errors."""
+    return isinstance(error, ValueError | TypeError) or "Invalid connection string" in str(error)
 
 
-def _unreadable(conn_id: str) -> str:
-    return f"The Airflow connection {conn_id!r} cannot be parsed: it is neither valid JSON nor a valid URI"
-
-
-def _missing_error(problem: str, parameter: str, title: str) -> ConnectionMissingError:
+def _missing(conn_id: str, parameter: str, title: str) -> ConnectionMissingError:
     return ConnectionMissingError(
-        f"{problem}. Add a connection of type *{title}* with this id, or set another `{parameter}`.",
+        f"There is no Airflow connection {conn_id!r}, or it cannot be read. Add a connection of type "
+        f"*{title}* with this id, or set another `{parameter}`.",
         parameter=parameter,
+    )
+
+
+def _unreadable(conn_id: str, parameter: str) -> ConnectionMissingError:
+    return ConnectionMissingError(
+        f"The Airflow connection {conn_id!r} cannot be parsed: it is neither valid JSON nor a valid URI.",
+        parameter=parameter,
+        correct=f"the connection, or set another `{parameter}`,",
     )
 
 

@@ -36,6 +36,8 @@ from airflow_provider_aep.hooks.connection import form_behaviour, form_widgets
 from airflow_provider_aep.hooks.diagnosis import diagnose
 from airflow_provider_aep.hooks.scrub import Secrets
 
+_ENDPOINT_KEYS = ("inletUrl", "inletId")
+
 
 class FlowServiceHook(CollectionHook):
     """Flow Service of Adobe Experience Platform.
@@ -330,7 +332,10 @@ class FlowServiceHook(CollectionHook):
         for source_id in flow.get("sourceConnectionIds") or []:
             if base_id := self.get_source_connection(source_id).get("baseConnectionId"):
                 base = self.get_entity(CONNECTIONS, base_id)
-                shown.append(replies.auth_of(base)[1])
+                params = replies.auth_of(base)[1]
+                # the endpoint is the result, and not a secret
+                self._mask_auth({name: value for name, value in params.items() if name not in _ENDPOINT_KEYS})
+                shown.append(params)
         urls = [one.get("inletUrl") for one in shown if isinstance(one, Mapping)]
         return next((url for url in urls if isinstance(url, str) and url), None)
 

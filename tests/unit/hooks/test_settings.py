@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_aep.flow_service.errors import AepConfigError
-from airflow_provider_aep.hooks.connection import read_settings
+from airflow_provider_aep.hooks import connection
+from airflow_provider_aep.hooks.connection import afind_connection, find_connection, read_settings
 from tests.harness.connections import MakeHook, SetConnection
 from tests.harness.emulator import CLIENT_ID, ORG_ID
 from tests.harness.secret_search import all_of
@@ -236,6 +238,26 @@ def test_a_connection_that_airflow_cannot_read_is_named(
     ok, message = FlowServiceHook().test_connection()
     assert not ok
     assert "aep_default" in message
+
+
+def test_an_invalid_uri_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A backend of secrets can pass on Airflow's error. It is of the base class, and its text is the URI."""
+
+    def parse(conn_id: str) -> Any:
+        uri = "aep://id:c4nary-s3cret@host/?a=http://a&b=http://b"
+        raise connection.AirflowException(f"Invalid connection string: {uri}.")
+
+    async def parse_on_a_loop(conn_id: str) -> Any:
+        return parse(conn_id)
+
+    monkeypatch.setattr(connection, "get_connection", parse)
+    monkeypatch.setattr(connection, "aget_connection", parse_on_a_loop)
+    for find in (find_connection, lambda *names: asyncio.run(afind_connection(*names))):
+        with pytest.raises(
+            AepConfigError, match=r"cannot be parsed.*Correct the connection, or set another `aep_conn_id`"
+        ) as caught:
+            find("aep_default", "aep_conn_id", "AEP")
+        assert CANARY not in all_of(caught.value)
 
 
 def test_a_missing_connection_is_named(set_connection: SetConnection) -> None:
