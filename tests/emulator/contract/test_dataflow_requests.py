@@ -85,7 +85,7 @@ def wait_in_a_triggerer(pipeline: Pipeline) -> None:
         return seen
 
     seen = asyncio.run(fetch())
-    assert (seen.trouble, seen.errors) == (None, {})
+    assert (seen.service_error, seen.errors) == (None, {})
     assert len(seen.runs) == len(runs) > 1
 
 
