@@ -188,6 +188,8 @@ def test_an_intent_that_is_remembered_starts_nothing() -> None:
     assert start.posts == []
     start = Start(lists=[[run("a", 6.0, WINDOW)]], notes={"since": 0})
     assert start.start() == "a"
+    start = Start(lists=[[run("old", 4.0, WINDOW), run("a", 6.0, WINDOW)]], notes={"since": 5.0})
+    assert start.start() == "a"
 
 
 @pytest.mark.parametrize(
@@ -321,6 +323,7 @@ def test_a_refusal_beside_runs_of_unknown_windows() -> None:
     with pytest.raises(AmbiguousRunError) as caught:
         start.start()
     assert caught.value.retryable
+    assert caught.value.__cause__ is THROTTLED
     assert start.notes == {"since": 0.0}
     assert start.posts == ["never"]
 
@@ -377,6 +380,13 @@ def test_a_run_of_the_window_that_goes_on_is_joined(lasts: bool, caplog: pytest.
     with caplog.at_level(logging.INFO, "test"):
         assert start.start() == "a"
     assert "Run a is ingesting the same window now, so this task joins it." in caplog.text
+
+
+def test_a_run_of_before_is_not_joined() -> None:
+    """Only a run created after the failed one can be the desired run, even if an older one is under way."""
+    older = run("older", 1.0, WINDOW, ended=False)
+    start = Start(lists=[[older]], posts=["a"], after=2.0, first_try=True)
+    assert start.start() == "a"
 
 
 def test_a_retry_after_a_clear_does_not_take_the_run_of_before() -> None:

@@ -219,6 +219,12 @@ def test_the_sentence_of_a_run_says_what_there_is() -> None:
     assert said(partial, link="https://x").endswith(f"{unknown} https://x")
 
 
+def test_a_failed_run_is_that_of_a_named_dataflow() -> None:
+    """The dataflow is shown by its name and id if the name is known."""
+    run = Run("r", "f", "failed", Phase.BAD, dataflow="Orders")
+    assert said(run).startswith("Run r of dataflow 'Orders' (f) failed. ")
+
+
 def test_the_words_of_a_problem_are_cut() -> None:
     """The connector's error comes first, wherever the run has it. Inner errors follow."""
     problems = (Problem("i" * 70, "", True), Problem("o", "." + "m" * 320), Problem("j", "", True))

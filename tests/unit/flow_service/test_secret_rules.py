@@ -126,7 +126,7 @@ def test_secrets_in_an_object() -> None:
 
 TEXTS: dict[str, tuple[str, set[str]]] = {
     "harmless text": ("nothing of the kind", set()),
-    "a pair alone": ("a=b", set()),
+    "a pair alone": ("password=a secret", set()),
     "a PEM": (PEM, PEM_PARTS),
     "a PEM in one line": (PEM.replace("\n", "\\n"), {*PEM_LINES, "".join(PEM_LINES)}),
     "a PEM with other line ends": (
@@ -143,6 +143,10 @@ TEXTS: dict[str, tuple[str, set[str]]] = {
         base64.b64encode(b'{"token": "a token"}').decode(),
         {'{"token": "a token"}', "a token"},
     ),
+    "JSON in base64 after a line break": (
+        base64.b64encode(b'\n {"token": "a token"}').decode(),
+        {'\n {"token": "a token"}', "a token"},
+    ),
     "text in base64": (base64.b64encode(b"plain text, and more of it").decode(), set()),
     "bytes in base64": (base64.b64encode(b"\xff" * 20).decode(), set()),
     "an object": ('  {"token": "a token", "project": "p"}', {"a token"}),
@@ -151,6 +155,7 @@ TEXTS: dict[str, tuple[str, set[str]]] = {
     "a connection string": ("Server=h;Port=22;UID=somebody;PWD={abc;d}", {"somebody", "{abc;d}", "abc;d"}),
     "a quoted password": ("Server=h;User Id=root;Password='a pass'", {"'a pass'", "a pass"}),
     "blanks in a connection string": ("Server=h; Password = ab&cd ;", {"ab&cd"}),
+    "a name with blanks": ("Server=h;Account Key=word", {"word"}),
     "accounts in a list": ('Server=h;CredString=[{"user": "u", "pass": "a pass"}];', {"a pass"}),
     "a query": ("h?user=somebody&password=ab%26cd#top", {"somebody", "ab%26cd", "ab&cd"}),
     "a SAS token": ("sv=2022&sig=abc%3D", {"abc%3D", "abc="}),

@@ -145,7 +145,7 @@ def test_what_a_place_says() -> None:
         (
             {"file": {"path": "/a", "odd": 1, "more": 2}},
             "file",
-            "unknown keys: more, odd. It knows column_del",
+            "unknown keys: more, odd. It knows column_delimiter, compression_type, ",
         ),
         ({"file": {"path": "/a", "encoding": "x"}}, "file", "but no file_type"),
         ({"file": {"path": "/a", "file_type": "xml"}}, "file", "'xml'; it must be one of 'delimited', "),

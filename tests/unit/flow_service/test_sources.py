@@ -108,6 +108,10 @@ def test_an_unknown_source_gets_a_suggestion(name: Any, hint: str) -> None:
     with pytest.raises(AepConfigError, match=hint) as caught:
         find_source(name)
     assert caught.value.parameter == "source"
+    assert caught.value.message.endswith(
+        "Run `python -m airflow_provider_aep sources` for the sources that it knows. For another source, set "
+        "`connection_spec_id`."
+    )
 
 
 @pytest.mark.parametrize("name", ["", None, "zzzz", 5])
