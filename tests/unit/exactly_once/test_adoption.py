@@ -122,8 +122,11 @@ def test_an_existing_entity_is_refused() -> None:
     """Unless it carries the mark of this very task instance, or of none at all that has one."""
     assert adopted(desired("fail"), entity(mark=MARK))[0].id == "a"
     for order, one in ((desired("fail"), entity()), (desired("fail", mark=None), entity(mark=None))):
-        with pytest.raises(EntityExistsError, match=r"^The flow 'Payments' exists already: a, .*`if_exists`"):
+        with pytest.raises(EntityExistsError, match=r"^The flow 'Payments' exists already: a, ") as caught:
             adopted(order, one)
+        assert caught.value.message.endswith(
+            "'fail'. Choose another `name`, or set `if_exists` to 'reuse' or 'update'."
+        )
 
 
 def test_what_vanishes_under_an_update_is_a_turn() -> None:

@@ -323,6 +323,7 @@ def test_what_is_alike_is_not_raced_for() -> None:
     outcome, driver = create(desired(alike=True, mark=None, settle=1.0), listed=[[]], post=["own"])
     assert outcome == Outcome("own", created=True)
     assert (len(driver.asked(s.ListExisting)), driver.slept) == (1, [])
+    assert driver.told == [("Created the flow 'n'", "own", False)]
     outcome, driver = create(desired(alike=True, mark=None), listed=[[], [entity("a", 1, None)]], post=[LOST])
     assert outcome == Outcome("a", created=False)
     assert len(driver.asked(s.Post)) == 1

@@ -209,6 +209,10 @@ def test_none_is_started_again(shown: list[Run], said: str) -> None:
         start.start()
     assert caught.value.__cause__ is LOST
     assert not caught.value.retryable
+    assert caught.value.message.endswith(
+        "No run is started again, since it would ingest the same rows twice. Check the dataflow's runs in AEP"
+        ". Clear the task to start a new run."
+    )
     assert start.slept == list(PATIENCE)
     assert start.posts == ["never"]
 
@@ -319,9 +323,12 @@ def test_a_refusal_beside_runs_of_unknown_windows() -> None:
     """They may be another task's or this one's: polled, and left to a retry if they stay unknown."""
     start = Start(lists=[[], [waiting("x", 1.0)], [run("x", 1.0, OTHER)]], posts=[THROTTLED, "a"])
     assert start.start() == "a"
-    start = Start(lists=[[], [waiting("x", 1.0)]], posts=[THROTTLED, "never"])
+    start = Start(lists=[[], [waiting("x", 1.0), waiting("y", 2.0)]], posts=[THROTTLED, "never"])
     with pytest.raises(AmbiguousRunError) as caught:
         start.start()
+    assert caught.value.message.endswith(
+        "no window yet: x, y. Run the task again later: it compares their windows then."
+    )
     assert caught.value.retryable
     assert caught.value.__cause__ is THROTTLED
     assert start.notes == {"since": 0.0}
