@@ -57,8 +57,12 @@ def test_what_is_still_coming_up_is_waited_for() -> None:
 
 def test_what_vanishes_while_it_comes_up_is_told() -> None:
     """By name and id, not as a turn of the reconciliation."""
-    with pytest.raises(EntityStateError, match=r"^The base connection 'PayPal' was deleted meanwhile: a"):
+    with pytest.raises(EntityStateError) as caught:
         run(shown(state="initializing"), [], [AepNotFoundError("gone", status=404)])
+    assert caught.value.message == (
+        "The base connection 'PayPal' was deleted meanwhile: a. Its credentials were not replaced. See who "
+        "deleted it, then create it again."
+    )
 
 
 @pytest.mark.parametrize(
@@ -91,8 +95,12 @@ def test_somebody_elses_credentials_are_not_overwritten(now: Entity) -> None:
     """An etag that moved with nothing to be seen moved for what is not shown."""
     with pytest.raises(
         EntityChangedError, match=r"^Somebody else changed the base connection 'PayPal'.* a\."
-    ):
+    ) as caught:
         run(shown(), [TAKEN], [now])
+    assert caught.value.message.endswith(
+        "a. Nothing was overwritten. Find out in AEP who changed it and which credentials are right. To set "
+        "those of this task, clear it."
+    )
 
 
 def test_a_second_rival_is_one_too_many() -> None:
