@@ -468,7 +468,7 @@ def test_a_store_that_fails_after_the_post(caplog: pytest.LogCaptureFixture) -> 
     start = Start(lists=[[]], posts=["a", "never"], broken=("id",))
     with caplog.at_level(logging.WARNING, "test"):
         assert start.start() == "a"
-    assert "Run a was started and is used all the same" in caplog.text
+    assert f"{BROKEN} Run a was started and is used all the same" in caplog.text
     start.lists = [[run("x", 0.5, OTHER), run("a", 1.0, WINDOW)]]
     assert start.start() == "a"
     assert start.posts == ["never"]
