@@ -1,4 +1,4 @@
-"""Check the result of mutmut against docs/mutation-survivors.txt: `mutmut results | python -m scripts.survivors`."""
+"""Check a result of mutmut against docs/mutation-survivors.txt: `mutmut results | python -m scripts.survivors`."""
 
 from __future__ import annotations
 
