@@ -20,6 +20,7 @@ from airflow_provider_aep.flow_service.secret_rules import parts_of, texts_of
 
 _STARS = "***"
 _LONG = 8  # bytes; the middle of a shorter secret's base64 could be a part of any word
+_LONGEST_QUOTE = 10_000  # characters; a message shows fewer
 
 
 class Secrets:
@@ -57,16 +58,30 @@ class Secrets:
         return new
 
     def scrub(self, text: str) -> str:
-        """Replace every known secret in a text by ``***``, in any of its usual spellings."""
-        if not self._spellings:
-            return text
-        if self._pattern is None:
-            longest_first = sorted(self._spellings, key=len, reverse=True)
-            self._pattern = re.compile("|".join(map(re.escape, longest_first)), re.IGNORECASE)
-        return self._pattern.sub(_STARS, text)
+        """Replace every known secret in a text by ``***``, in any of its usual spellings.
+
+        A server can also quote a secret that this hook does not know, such as a source's connection string
+        in the error of a run. So secrets inside the text are replaced, too.
+        """
+        if self._spellings:
+            if self._pattern is None:
+                longest_first = sorted(self._spellings, key=len, reverse=True)
+                self._pattern = re.compile("|".join(map(re.escape, longest_first)), re.IGNORECASE)
+            text = self._pattern.sub(_STARS, text)
+        return _scrub_parts(text)
 
     def __repr__(self) -> str:
         return f"<{len(self._known)} secrets>"
+
+
+def _scrub_parts(text: str) -> str:
+    """Replace the secrets inside a text, and inside each of its pieces that follow a colon."""
+    folded = " ".join(text.split())[:_LONGEST_QUOTE]
+    pieces = {folded, *folded.split(": ")}
+    parts = {part for piece in pieces for part in parts_of(piece) if part.strip()}
+    for part in sorted(parts, key=len, reverse=True):
+        text = re.sub(r"\s+".join(map(re.escape, part.split())), _STARS, text)
+    return text
 
 
 def _spellings(text: str) -> set[str]:

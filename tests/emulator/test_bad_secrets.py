@@ -78,6 +78,19 @@ def test_an_echo_of_a_part_is_scrubbed(make_hook: MakeHook, whole: str, parts: t
             assert canary.find_any(all_of(caught.value)) == []
 
 
+@pytest.mark.parametrize("shape", ["message", "old", "current"])
+def test_a_quoted_connection_string_is_scrubbed(make_hook: MakeHook, shape: str) -> None:
+    """A task that only explores does not know the source's secrets. Adobe quotes the connector's words."""
+    quote = f"The source is not reachable: Server=h;UID=u-s-e-r;Password={canary.made_for('Quote')};Port=1"
+    with (
+        RawServer(reply(400, SHAPES[shape](quote))) as server,
+        pytest.raises(errors.AepRequestError, match="The source is not reachable: Server=h") as caught,
+    ):
+        make_hook(server.url).explore(ID)
+    assert canary.find_any(all_of(caught.value)) == []
+    assert canary.made_for("Quote") not in all_of(caught.value)
+
+
 def test_a_body_that_is_no_json_is_not_repeated(make_hook: MakeHook) -> None:
     """It may be what was sent."""
     for body in (" ".join(ALL).encode(), b"<html>" + " ".join(ALL).encode()):

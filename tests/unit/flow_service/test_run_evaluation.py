@@ -9,6 +9,7 @@ import pytest
 from airflow_provider_aep.flow_service.errors import AepConfigError, RunFailedError, RunPartialError
 from airflow_provider_aep.flow_service.run_evaluation import FailureThresholds, judge, read_thresholds
 from airflow_provider_aep.flow_service.runs import Phase, Problem, Run, read_run
+from airflow_provider_aep.hooks.scrub import Secrets
 
 ADVICE = "Repair what the run names. Then run it again with `RetryFlowRunOperator`, or clear its task."
 
@@ -130,6 +131,15 @@ def test_the_share_of_what_failed(records: dict[str, int], share: str | None) ->
     """The share of the records read, else of all known records. It is at most 1, and 0 without records."""
     error = judge(read_run(item("success", recordSummary=records)), FailureThresholds(max_failed_ratio=0.0))
     assert (share in str(error)) if share else error is None
+
+
+def test_a_quoted_connection_string_is_scrubbed() -> None:
+    """A task that waits does not know the source's secrets, and the connector quotes them."""
+    one = item("failed")
+    message = "Login failed: Server=h;UID=kanary-user;Password=kanary-pass"
+    one["metrics"]["statusSummary"]["errors"] = [{"code": "CONNECTOR-1001-500", "message": message}]
+    error = judge(read_run(one), FailureThresholds(), scrub=Secrets().scrub)
+    assert "Login failed: Server=h;UID=***;Password=***" in str(error)
 
 
 def test_the_sentence_of_a_failed_run() -> None:

@@ -51,6 +51,44 @@ def test_secrets_within_secrets_leave_nothing() -> None:
     assert secrets.scrub("abcdef abc") == "*** ***"
 
 
+@pytest.mark.parametrize(
+    "quote",
+    [
+        "Server=h;User ID=kanaryuser;Password=kanary pass",
+        "Cannot connect to the source of 'Payments' in sandbox dev (see log): Server=h;Password=kanary pass",
+        '{"clientSecret": "kanary pass", "host": "h"}',
+        "GET https://h/?account=a&sig=kanary%2Bpass",
+        "No route to https://kanaryuser:kanarypass@h/x",
+        "Server=h;\n  Password=kanary \n pass",
+    ],
+)
+def test_unknown_secrets_in_a_quote_are_scrubbed(quote: str) -> None:
+    """The task that explores or waits does not know the secrets of the source that a server quotes."""
+    scrubbed = Secrets().scrub(quote)
+    assert "kanary" not in scrubbed
+    assert "***" in scrubbed
+    assert "h" in scrubbed
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "FLOW-1418-400: the base connection is in use; delete its dataflow = 1 first.",
+        "GET https://h/connections?limit=100&orderby=id failed: the key column id=7; see the docs.",
+        "ErrorCode=UserErrorInvalidKey;Detail=The primary key is missing",
+    ],
+)
+def test_a_quote_without_secrets_stays(text: str) -> None:
+    """The user needs Adobe's words."""
+    assert Secrets().scrub(text) == text
+
+
+def test_many_blanks_take_no_time() -> None:
+    """A reply can be 32 MiB of anything."""
+    text = ";" + " " * 100_000 + "x"
+    assert Secrets().scrub(text) == text
+
+
 def test_nested_values_and_numbers_are_secrets_too() -> None:
     """`auth.params` of some sources are nested."""
     secrets = Secrets()
