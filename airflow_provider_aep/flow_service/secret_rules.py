@@ -164,13 +164,24 @@ def secrets_in(value: Any, name: str = "") -> Iterator[str]:
 _PEM_FRAME = re.compile(r"-----[^-]+-----")
 _LINE_BREAK = re.compile(r"\s+|\\r|\\n")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
-_QUERY_PAIR = re.compile(
-    r"""(?:^|[;?&])\s*(?P<name>[\w .-]{1,40}?)\s*=\s*
-        (?P<value>\{[^}]*\}|"[^"]*"|'[^']*'|\[.*\]|[^;&#]*)""",
-    re.VERBOSE,
-)
-_STRING_PAIR = re.compile(_QUERY_PAIR.pattern.replace("[^;&#]*", "[^;]*"), re.VERBOSE)
-"""In a connection string, `&` ends no value."""
+
+
+def _pair(ends: str) -> re.Pattern[str]:
+    """Return the pattern of a name and a value. In a quoted value, a doubled quote is a part of the value.
+
+    :param ends: the characters that end a value
+    """
+    return re.compile(
+        rf"""(?:^|[;?&])\s*(?P<name>[\w .-]{{1,40}}?)\s*=\s*
+            (?P<value>(?:\{{(?:[^}}]|\}}\}})*\}}|"(?:[^"]|"")*"|'(?:[^']|'')*'|\[.*?\])(?=\s*(?:[{ends}]|$))
+            |[^{ends}]*)""",
+        re.VERBOSE,
+    )
+
+
+_QUERY_PAIR = _pair(";&#")
+_STRING_PAIR = _pair(";")  # in a connection string, `&` ends no value
+_CLOSING = {"{": "}", '"': '"', "'": "'"}
 _USER_INFO = re.compile(r"://(?P<user>[^/:@\s]*)(?::(?P<password>[^/@\s]*))?@")
 
 
@@ -198,13 +209,17 @@ def _in_pem(text: str) -> Iterator[str]:
 
 def _in_json(text: str) -> Iterator[str]:
     """Yield the secret members of a JSON object or array."""
+    yield from secrets_in(_parse(text))
+
+
+def _parse(text: str) -> Any:
+    """Return the JSON object or array that a text encodes, else None."""
     if text.lstrip()[:1] not in {"{", "["}:
-        return
+        return None
     try:
-        value = json.loads(text)
+        return json.loads(text)
     except (ValueError, RecursionError):
-        return
-    yield from secrets_in(value)
+        return None
 
 
 def _in_pairs(text: str) -> Iterator[str]:
@@ -213,11 +228,15 @@ def _in_pairs(text: str) -> Iterator[str]:
         return
     for match in (_STRING_PAIR if ";" in text else _QUERY_PAIR).finditer(text):
         name, value = match["name"].replace(" ", ""), match["value"].strip()
-        if value[:1] == "[":
-            yield from _in_json(value)
+        if value[:1] == "[" and (array := _parse(value)) is not None:
+            yield from secrets_in(array)
         elif may_be_secret(name, value) or (_is_user_name(name) and not is_common(name, value)):
             yield value
             yield value.strip("{}\"'")
+            if value[:1] == "[":
+                yield value.split(";")[0]  # the bracket may be a part of the password
+            if (closing := _CLOSING.get(value[:1])) and value[1:].endswith(closing):
+                yield value[1:-1].replace(closing * 2, closing)
             yield unquote(value)
 
 
