@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from airflow_provider_aep.flow_service.connection_specs import ConnectionSpec, differences
+from airflow_provider_aep.flow_service.connection_specs import ConnectionSpec, differences_from_catalogue
 from airflow_provider_aep.flow_service.errors import AepError
 from airflow_provider_aep.flow_service.secret_rules import sounds_secret
 from airflow_provider_aep.flow_service.sources import (
@@ -60,7 +60,7 @@ def _of_source(source: Source, spec: ConnectionSpec | None) -> tuple[str, str, s
     owner = next((one for one in sources_of_spec(spec.id) if same_name(one.title, spec.name)), source)
     if owner.key != source.key:
         return str(source), spec.id, "another's", f"AEP calls it {spec.name}"
-    found = differences(source, spec)
+    found = differences_from_catalogue(source, spec)
     return (str(source), spec.id, "changed", "; ".join(found)) if found else None
 
 

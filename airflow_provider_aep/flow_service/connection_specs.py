@@ -41,7 +41,7 @@ def read_connection_spec(item: Mapping[str, Any]) -> ConnectionSpec:
     return ConnectionSpec(str(item.get("id") or ""), str(item.get("name") or ""), tuple(auth))
 
 
-def differences(source: Source, spec: ConnectionSpec) -> list[str]:
+def differences_from_catalogue(source: Source, spec: ConnectionSpec) -> list[str]:
     """Describe how the platform's spec differs from the catalogue."""
     found = []
     for known in source.auth:

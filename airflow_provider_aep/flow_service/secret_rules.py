@@ -4,9 +4,9 @@ Three questions, each with its function:
 
 - Is a parameter of ``auth.params`` secret? :func:`is_secret`: yes, unless it is listed as plain.
 - May a field that no document names be secret, such as a key of a connection's extra? :func:`may_be_secret`.
-- Which secrets are inside a text? :func:`parts_of`: PEM, JSON, connection strings, URLs and base64.
+- Which secrets are inside a text? :func:`secrets_inside_text`: PEM, JSON, pairs, URLs and base64.
 
-:func:`secrets_of_params` and :func:`secrets_in` answer them for a whole object.
+:func:`secrets_of_params`, :func:`secrets_in` and :func:`secrets_of_connection` answer them for an object.
 :class:`airflow_provider_aep.hooks.scrub.Secrets` masks the secrets that they find.
 """
 
@@ -16,7 +16,7 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote
 
@@ -84,24 +84,24 @@ def secrets_of_params(params: Mapping[str, Any], schemas: Mapping[str, Any] | No
         if not is_secret(name, (schemas or {}).get(name)):
             yield from secrets_in(value)
         elif not (isinstance(value, str) and is_common(name, value)):
-            yield from texts_of(value)
+            yield from strings_in_secret(value)
 
 
-def texts_of(value: object) -> Iterator[str]:
+def strings_in_secret(value: object) -> Iterator[str]:
     """Yield every text of a secret value, however deep it is. Numbers count, since an API can echo them."""
     if isinstance(value, str):
         if value and not is_flag(value):
             yield value
     elif isinstance(value, Mapping):
-        yield from texts_of(list(value.values()))
+        yield from strings_in_secret(list(value.values()))
     elif isinstance(value, list | tuple | set):
         for inner in value:
-            yield from texts_of(inner)
+            yield from strings_in_secret(inner)
     elif isinstance(value, int | float) and not isinstance(value, bool) and len(str(value)) >= _MIN_NUMBER:
         yield str(value)
 
 
-# Values that are never masked, since they would be missing in every log
+# Values that are not masked as a whole, since they would be missing in every log
 
 
 def is_flag(text: str) -> bool:
@@ -156,7 +156,31 @@ def secrets_in(value: Any, name: str = "") -> Iterator[str]:
         if may_be_secret(name, value):
             yield value
         else:
-            yield from parts_of(value)
+            yield from secrets_inside_text(value)
+
+
+def secrets_of_connection(
+    own: Mapping[str, Any],
+    extra: Mapping[str, Any],
+    plain: Mapping[str, Any],
+    documented: Collection[str],
+) -> Iterator[str]:
+    """Yield every secret of a source's Airflow connection, and secrets inside the task's plain parameters.
+
+    Login, password and documented parameters are secret by their names. Other keys of the extra are secret if
+    their names and values suggest it.
+
+    :param own: the connection's own fields
+    :param documented: the names of the source's parameters
+    """
+    login = {name: str(own[name]) for name in ("login", "password") if name in own}
+    yield from secrets_of_params(login)
+    yield from secrets_of_params({name: value.strip() for name, value in login.items()})
+    params = {name: value for name, value in extra.items() if name in documented}
+    yield from secrets_of_params(
+        {name: value for name, value in params.items() if isinstance(value, str | int | float)}
+    )
+    yield from secrets_in([own, extra, plain])
 
 
 # Secrets inside a text
@@ -185,7 +209,7 @@ _CLOSING = {"{": "}", '"': '"', "'": "'"}
 _USER_INFO = re.compile(r"://(?P<user>[^/:@\s]*)(?::(?P<password>[^/@\s]*))?@")
 
 
-def parts_of(text: str, depth: int = 0) -> Iterator[str]:
+def secrets_inside_text(text: str, depth: int = 0) -> Iterator[str]:
     """Yield the secrets inside a text, without the text itself."""
     if depth == _MAX_DEPTH:
         return
@@ -193,7 +217,7 @@ def parts_of(text: str, depth: int = 0) -> Iterator[str]:
         for part in find(text):
             if part != text and len(part) >= _MIN_PART:
                 yield part
-                yield from parts_of(part, depth + 1)
+                yield from secrets_inside_text(part, depth + 1)
 
 
 def _in_pem(text: str) -> Iterator[str]:

@@ -115,13 +115,13 @@ class Source:
         """The names that :func:`find_source` accepts, reduced to letters and digits."""
         return frozenset(_letters(name) for name in (self.key, self.title, self.alias) if name)
 
-    def documented(self, auth_name: str) -> AuthSpec | None:
+    def documented(self, auth_spec: str) -> AuthSpec | None:
         """Return the catalogue's authentication type of that name, in any spelling."""
-        return next((auth for auth in self.auth if same_name(auth.name, auth_name)), None)
+        return next((auth for auth in self.auth if same_name(auth.name, auth_spec)), None)
 
-    def knows(self, auth_name: str | None) -> bool:
+    def knows(self, auth_spec: str | None) -> bool:
         """Return whether the catalogue has that authentication type, or without a name, any."""
-        return bool(self.auth) if auth_name is None else self.documented(auth_name) is not None
+        return bool(self.auth) if auth_spec is None else self.documented(auth_spec) is not None
 
     def __str__(self) -> str:
         states = [
@@ -181,13 +181,13 @@ def choose_source(name: object, connection_spec_id: object = None) -> Source:
     return source
 
 
-def source_of(connection_spec_id: str, auth_name: str | None = None) -> Source:
+def source_of(connection_spec_id: str, auth_spec: str | None = None) -> Source:
     """Return the source of a connection spec, if several have it the one with that authentication type.
 
     If the catalogue has no source for it, the source has the id, and no authentication types.
     """
     known = sources_of_spec(connection_spec_id)
-    fitting = [one for one in known if auth_name is None or one.documented(auth_name)]
+    fitting = [one for one in known if auth_spec is None or one.documented(auth_spec)]
     unknown = Source("", f"connection spec {connection_spec_id}", connection_spec_id)
     return next(iter(fitting or known), unknown)
 

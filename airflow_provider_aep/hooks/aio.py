@@ -63,7 +63,7 @@ class AsyncFlowService:
 
         :raises AepConfigError: it is missing or invalid; the service keeps the connection that it has
         """
-        settings = await self.carry_out(request_flow.read_connection(self._conn_id))
+        settings = await self.carry_out(request_flow.read_aep_settings(self._conn_id))
         settings = replace(settings, sandbox=choose_sandbox(self._sandbox, settings))
         stack = AsyncExitStack()
         transport = await stack.enter_async_context(open_transport(settings.verify))
@@ -136,7 +136,7 @@ class AsyncFlowService:
             case request_flow.Request():
                 return await self._transport.send(step)
             case request_flow.Mask(secret):
-                for text in self._secrets.learn([secret]):
+                for text in self._secrets.register_locally([secret]):
                     await amask_secret(text)
                 return None
             case request_flow.Sleep(seconds):
@@ -145,8 +145,8 @@ class AsyncFlowService:
             case request_flow.FetchToken(key, flow):
                 async with self._transport.token_locks.setdefault(key, asyncio.Lock()):
                     return await self.carry_out(flow)
-            case request_flow.FindConnection(conn_id, parameter, system):  # pragma: no branch - the last step
-                return await afind_connection(conn_id, parameter, system)
+            case request_flow.FindConnection(conn_id, parameter, title):  # pragma: no branch - the last step
+                return await afind_connection(conn_id, parameter, title)
 
 
 @dataclass

@@ -15,7 +15,7 @@ from airflow_provider_aep.flow_service.auth_parameters import convert, problems,
 from airflow_provider_aep.flow_service.connection_specs import (
     ConnectionSpec,
     check_owner,
-    differences,
+    differences_from_catalogue,
 )
 from airflow_provider_aep.flow_service.errors import (
     AepConfigError,
@@ -55,7 +55,7 @@ def read_auth_types(hook: FlowServiceHook, source: Source) -> Sequence[AuthSpec]
         if spec is None:
             raise withdrawn(source, hook.sandbox)
         check_owner(source, spec)
-        if source.auth and (found := differences(source, spec)):
+        if source.auth and (found := differences_from_catalogue(source, spec)):
             hook.log.warning("%s differs from Adobe's documents: %s.", source, "; ".join(found))
         SPECS[key] = spec
     return SPECS[key].auth or source.auth
@@ -79,25 +79,27 @@ class Auth:
     :param schemas: the JSON Schema of each parameter
     """
 
-    spec_name: str
+    auth_spec: str
     params: dict[str, Any] = field(repr=False)
     unused: tuple[str, ...] = ()
     schemas: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
-def select_auth(auth_types: Sequence[AuthSpec], credentials: Credentials, chosen: str | None = None) -> Auth:
+def select_auth(
+    auth_types: Sequence[AuthSpec], credentials: Credentials, auth_spec: str | None = None
+) -> Auth:
     """Select the authentication type that the connection's fields fit, and make its parameters.
 
-    Of several that fit, select the one that uses all the fields that the others use.
+    If several fit, select the type that uses the most fields: all that the others use, and more.
 
     :param auth_types: the authentication types of the source, from the platform or from the catalogue
-    :param chosen: the name of the authentication type, if the author of the DAG chose it
+    :param auth_spec: the name of the authentication type, if the author of the DAG chose it
     :raises SourceCredentialsError: no authentication type fits, or several do. The error names every missing
         and invalid parameter, and shows no value
     :raises AepConfigError: a parameter of the task is a secret by the authentication type's schema
     """
-    if chosen is not None:
-        auth_types = [_find(chosen, auth_types, credentials.source)]
+    if auth_spec is not None:
+        auth_types = [_find(auth_spec, auth_types, credentials.source)]
     if not auth_types:
         raise SourceCredentialsError(
             f"Neither this provider nor the platform knows an authentication type of {credentials.source}. "
@@ -105,7 +107,9 @@ def select_auth(auth_types: Sequence[AuthSpec], credentials: Credentials, chosen
             parameter="auth_spec",
         )
     candidates = [_candidate(auth_type, auth_types, credentials) for auth_type in auth_types]
-    fitting = [one for one in candidates if not one.problems and (chosen is not None or not one.unsupported)]
+    fitting = [
+        one for one in candidates if not one.problems and (auth_spec is not None or not one.unsupported)
+    ]
     best = [one for one in fitting if not any(one.used < other.used for other in fitting)]
     if len(best) == 1:
         (selected,) = best
@@ -117,18 +121,18 @@ def select_auth(auth_types: Sequence[AuthSpec], credentials: Credentials, chosen
     raise _several_fit(best, credentials) if best else _none_fits(candidates, credentials)
 
 
-def _find(chosen: str, auth_types: Sequence[AuthSpec], source: Source) -> AuthSpec:
-    """Return the authentication type of that name. An exact match goes before another spelling."""
+def _find(auth_spec: str, auth_types: Sequence[AuthSpec], source: Source) -> AuthSpec:
+    """Return the authentication type of that name. An exact match has priority over another spelling."""
     if not auth_types:
-        return AuthSpec(chosen)
-    found = [auth_type for auth_type in auth_types if same_name(auth_type.name, chosen)]
+        return AuthSpec(auth_spec)
+    found = [auth_type for auth_type in auth_types if same_name(auth_type.name, auth_spec)]
     if not found:
         known = ", ".join(f"{one} ({', '.join(one.required)})" for one in auth_types)
         raise SourceCredentialsError(
-            f"{source} has no authentication type {chosen!r:.100} (`auth_spec`). It has {known}.",
+            f"{source} has no authentication type {auth_spec!r:.100} (`auth_spec`). It has {known}.",
             parameter="auth_spec",
         )
-    return next((auth_type for auth_type in found if auth_type.name == chosen), found[0])
+    return next((auth_type for auth_type in found if auth_type.name == auth_spec), found[0])
 
 
 @dataclass(frozen=True)
@@ -160,7 +164,7 @@ def _candidate(auth_type: AuthSpec, auth_types: Sequence[AuthSpec], credentials:
     params = {name: convert(filled.value, auth_type.properties.get(name)) for name, filled in found.items()}
     used = frozenset().union(*(filled.used for filled in found.values()))
     of_any_type = {name for one in auth_types for name in one.parameters}
-    unsupported = sorted(of_any_type & credentials.named.keys() - set(auth_type.parameters))
+    unsupported = sorted(of_any_type & credentials.given.keys() - set(auth_type.parameters))
     return _Candidate(auth_type, params, used, problems(auth_type, params), unsupported)
 
 
@@ -171,9 +175,9 @@ def _describe_unused(
     used: Iterable[str], credentials: Credentials, *, with_reason_only: bool = False
 ) -> Iterator[str]:
     """Yield the fields that no parameter is made of, with the reason if the field's name does not say it."""
-    for place in credentials.unused(used):
-        name = place.removeprefix("extra.")
-        where = " of the extra" if place != name and name in OWN_FIELDS else ""
+    for field_name in credentials.unused(used):
+        name = field_name.removeprefix("extra.")
+        where = " of the extra" if field_name != name and name in OWN_FIELDS else ""
         reason = reason_unused(credentials.conn_type, name)
         if reason or not with_reason_only:
             yield f"`{name}`{where}" + (f" ({reason})" if reason else "")
@@ -228,7 +232,7 @@ def _advice(candidates: Sequence[_Candidate], credentials: Credentials) -> Itera
     if unused := list(_describe_unused(used, credentials, with_reason_only=True)):
         yield f"Not used: {', '.join(unused)}."
     known = {name.lower(): name for one in candidates for name in one.auth_type.parameters}
-    for name in sorted(credentials.named.keys() - set(known.values())):
+    for name in sorted(credentials.given.keys() - set(known.values())):
         if near := difflib.get_close_matches(name.replace("_", "").lower(), known, n=1):
             yield f"Is `{name}` meant for `{known[near[0]]}`?"
 

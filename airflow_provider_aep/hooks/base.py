@@ -28,7 +28,7 @@ from airflow_provider_aep.hooks.request_flow import Caller
 from airflow_provider_aep.hooks.session import AepSession, SleepBudget
 from airflow_provider_aep.hooks.transport import ResponseReply, as_reply
 
-Service = TypeVar("Service", bound="AepHook")
+Sibling = TypeVar("Sibling", bound="AepHook")
 
 
 class AepHook(HttpHook):
@@ -57,7 +57,7 @@ class AepHook(HttpHook):
         sibling._aep_session = self._aep_session
         return sibling
 
-    def to(self, service: type[Service]) -> Service:
+    def to(self, service: type[Sibling]) -> Sibling:
         """Return a hook to another service of AEP, for the same sandbox, with the same session and token."""
         sibling = service(self.aep_conn_id, self._sandbox)
         sibling._aep_session = self._aep_session

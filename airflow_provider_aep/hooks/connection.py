@@ -57,7 +57,7 @@ class Settings:
 
     :param timeout: seconds for a whole reply
     :param verify: the path of a CA bundle, or None
-    :param unknown: keys of the extra that are no settings, and no typos of settings
+    :param unknown: unknown keys of the extra
     """
 
     client_id: str

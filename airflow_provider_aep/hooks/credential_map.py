@@ -9,8 +9,8 @@ Each parameter has templates. The first template whose fields all exist gives th
 - ``{!tenant_id}`` excludes the template if the field exists. ``{!authenticator=snowflake}`` does so unless
   the field has this value.
 
-A parameter under its documented name in the extra goes before the templates, unless the connection type has a
-field of that name.
+A parameter under its documented name in the extra has priority over the templates, unless the connection type
+has a field of that name.
 
 The connection strings are those of Adobe's tutorials. The keys of extras are those that Airflow's providers
 document.
@@ -37,7 +37,7 @@ _UNSAFE = re.compile(r"[;\"'{}\x00-\x1f]|^\s|\s$")
 
 
 @dataclass(frozen=True)
-class Filled:
+class ParameterValue:
     """A parameter's value, and the fields of the connection that it is made of.
 
     :param used: names of fields as in a template. A key of the extra that is a parameter itself is
@@ -48,8 +48,8 @@ class Filled:
     used: frozenset[str]
 
 
-def fill(template: str, fields: Mapping[str, Any]) -> Filled | None:
-    """Fill a template in. Return None if a field is missing, or if a field excludes the template.
+def render(template: str, fields: Mapping[str, Any]) -> ParameterValue | None:
+    """Render a template. Return None if a field is missing, or if a field excludes the template.
 
     :raises SourceCredentialsError: a connection string cannot hold the value of a field. The error names the
         field and does not show the value
@@ -79,7 +79,7 @@ def fill(template: str, fields: Mapping[str, Any]) -> Filled | None:
         parts.append(value)
     parts = [part for part in (*parts, template[position:]) if part != ""]
     # a field alone keeps its type
-    return Filled(parts[0] if len(parts) == 1 else "".join(map(str, parts)), frozenset(used))
+    return ParameterValue(parts[0] if len(parts) == 1 else "".join(map(str, parts)), frozenset(used))
 
 
 def fields_in(template: str) -> list[str]:

@@ -1,7 +1,8 @@
 """Read the Airflow connection of a source: mask its secrets, and map its fields to the source's parameters.
 
-A secret takes one path. :func:`read_credentials` reads and masks it, and :class:`Credentials` holds it.
-:func:`airflow_provider_aep.hooks.auth_selection.select_auth` puts it into an ``Auth``, which a hook sends.
+:func:`read_credentials` masks the secrets, and :class:`Credentials` holds them.
+:func:`airflow_provider_aep.hooks.auth_selection.select_auth` composes parameters from them, such as a
+connection string. The hook masks the composed values before it sends them.
 """
 
 from __future__ import annotations
@@ -16,17 +17,17 @@ from typing import Any
 
 from airflow_provider_aep.flow_service.auth_parameters import check_plain
 from airflow_provider_aep.flow_service.errors import SourceCredentialsError
-from airflow_provider_aep.flow_service.secret_rules import is_secret, secrets_in, secrets_of_params
+from airflow_provider_aep.flow_service.secret_rules import is_secret, secrets_of_connection
 from airflow_provider_aep.flow_service.sources import AuthSpec, Source
 from airflow_provider_aep.hooks.connection import find_connection
 from airflow_provider_aep.hooks.credential_map import (
-    Filled,
+    ParameterValue,
     as_object,
     connection_types,
     excluding_fields,
     fields_in,
-    fill,
     lookup,
+    render,
     required_fields,
     templates_of,
     without_exclusions,
@@ -50,7 +51,7 @@ def read_credentials(
     :param secrets: the secrets of the hook that will send the credentials
     :param auth_params: parameters from the task. None of them may be a secret
     :param parameter: the operator's parameter that holds ``conn_id``, for errors
-    :raises AepConfigError: the connection is missing or invalid, or ``auth_params`` is
+    :raises AepConfigError: the connection is missing or invalid, or ``auth_params`` is invalid
     """
     documented = {name for auth in source.auth for name in auth.parameters}
     plain = check_plain(auth_params, conn_id, documented, str(source))
@@ -58,37 +59,16 @@ def read_credentials(
     conn_type = str(connection.conn_type or "generic").replace("-", "_")
     own = {name: value for name in OWN_FIELDS if (value := getattr(connection, name))}
     extra = _read_extra(connection, conn_type)
-    secrets.add(_secrets_of(own, extra, plain, documented))
+    secrets.register(secrets_of_connection(own, extra, plain, documented))
 
     paypal = read_paypal(connection) if source.key == conn_type == "paypal" else {}
     mapped = _mapped_keys(source, conn_type)
-    named = {
+    given = {
         **_from_extra({name: value for name, value in extra.items() if name not in mapped}),
-        **{name: Filled(value, frozenset({PAYPAL_FIELDS[name]})) for name, value in paypal.items()},
+        **{name: ParameterValue(value, frozenset({PAYPAL_FIELDS[name]})) for name, value in paypal.items()},
         **_from_extra(plain),  # they count as keys of the extra
     }
-    return Credentials(source, conn_id, conn_type, named, own, extra, parameter, tuple(plain))
-
-
-def _secrets_of(
-    own: Mapping[str, Any],
-    extra: Mapping[str, Any],
-    plain: Mapping[str, Any],
-    documented: Collection[str],
-) -> Iterator[str]:
-    """Yield every secret of an Airflow connection, and secrets inside the task's plain parameters.
-
-    Login, password and documented parameters are secret by their names. Other keys of the extra are secret if
-    their names and values suggest it.
-    """
-    login = {name: str(own[name]) for name in ("login", "password") if name in own}
-    yield from secrets_of_params(login)
-    yield from secrets_of_params({name: value.strip() for name, value in login.items()})
-    params = {name: value for name, value in extra.items() if name in documented}
-    yield from secrets_of_params(
-        {name: value for name, value in params.items() if isinstance(value, str | int | float)}
-    )
-    yield from secrets_in([own, extra, plain])
+    return Credentials(source, conn_id, conn_type, given, own, extra, parameter, tuple(plain))
 
 
 def _read_extra(connection: Any, conn_type: str) -> dict[str, Any]:
@@ -115,15 +95,15 @@ def _mapped_keys(source: Source, conn_type: str) -> set[str]:
     return keys - set(OWN_FIELDS)
 
 
-def _from_extra(params: Mapping[str, Any]) -> dict[str, Filled]:
-    return {name: Filled(value, frozenset({f"extra.{name}"})) for name, value in params.items()}
+def _from_extra(params: Mapping[str, Any]) -> dict[str, ParameterValue]:
+    return {name: ParameterValue(value, frozenset({f"extra.{name}"})) for name, value in params.items()}
 
 
 @dataclass(frozen=True)
 class Credentials:
     """Hold what an Airflow connection and a task's ``auth_params`` say about a source. ``repr`` hides values.
 
-    :param named: the parameters that are given under their documented names
+    :param given: the extra's other keys, which no template reads, and ``auth_params``
     :param own: the connection's own fields that have a value, such as ``login``
     :param extra: the connection's extra
     :param parameter: the operator's parameter that holds ``conn_id``, for errors
@@ -133,32 +113,30 @@ class Credentials:
     source: Source
     conn_id: str
     conn_type: str
-    named: Mapping[str, Filled] = field(repr=False)
+    given: Mapping[str, ParameterValue] = field(repr=False)
     own: Mapping[str, Any] = field(repr=False)
     extra: Mapping[str, Any] = field(repr=False)
     parameter: str = "source_conn_id"
     from_task: tuple[str, ...] = ()
 
-    def parameters(self, auth_type: AuthSpec) -> dict[str, Filled]:
+    def parameters(self, auth_type: AuthSpec) -> dict[str, ParameterValue]:
         """Return the parameters of an authentication type that the connection holds.
 
         :raises SourceCredentialsError: one is invalid
         """
         if not auth_type.parameters:  # an unknown authentication type takes every parameter
-            return dict(self.named)
+            return dict(self.given)
         found = {name: self._parameter(name, name in auth_type.required) for name in auth_type.parameters}
         return {name: filled for name, filled in found.items() if filled is not None}
 
-    def plain_parameters(
-        self, auth_type_name: str | None, auth_types: Sequence[AuthSpec] = ()
-    ) -> dict[str, Any]:
+    def plain_parameters(self, auth_spec: str | None, auth_types: Sequence[AuthSpec] = ()) -> dict[str, Any]:
         """Return the parameters that are not secret. Return ``{}`` if a parameter is invalid.
 
         :param auth_types: the platform's authentication types. Their schemas can make a parameter secret
         """
-        auth_type = None if auth_type_name is None else self.source.documented(auth_type_name)
+        auth_type = None if auth_spec is None else self.source.documented(auth_spec)
         try:
-            found = self.parameters(auth_type or AuthSpec(auth_type_name or ""))
+            found = self.parameters(auth_type or AuthSpec(auth_spec or ""))
         except SourceCredentialsError:
             return {}
         by_schema = {
@@ -170,10 +148,10 @@ class Credentials:
             if name not in by_schema and not is_secret(name)
         }
 
-    def _parameter(self, name: str, required: bool) -> Filled | None:
-        if name in self.named:
-            return self.named[name]
-        filled = (fill(template, self._fields) for template in self._templates(name, required))
+    def _parameter(self, name: str, required: bool) -> ParameterValue | None:
+        if name in self.given:
+            return self.given[name]
+        filled = (render(template, self._fields) for template in self._templates(name, required))
         return next((one for one in filled if one is not None), None)
 
     def _templates(self, name: str, required: bool) -> Sequence[str]:
@@ -189,7 +167,7 @@ class Credentials:
         return {**self.extra, **own, **({"url": self._url.value} if self._url else {})}
 
     @cached_property
-    def _url(self) -> Filled | None:
+    def _url(self) -> ParameterValue | None:
         """Return the URL of the connection. Its host can hold the scheme, the port and a path as well."""
         host = str(self.own.get("host", ""))
         if not host:
@@ -206,18 +184,18 @@ class Credentials:
             used.add("port")
         if schema and str(schema) == scheme:
             used.add("schema")
-        return Filled(f"{scheme}://{authority}{slash}{path}", frozenset(used))
+        return ParameterValue(f"{scheme}://{authority}{slash}{path}", frozenset(used))
 
     # For messages
 
     def unused(self, used: Iterable[str]) -> list[str]:
         """Return the fields that no parameter is made of, such as ``port`` or ``extra.role``."""
-        used_places = {place for name in used for place in self._places(name)}
-        own = [name for name in self.own if name not in used_places]
-        return [*own, *_unused_keys("extra", self.extra, used_places)]
+        used_names = {one for name in used for one in self._names_of(name)}
+        own = [name for name in self.own if name not in used_names]
+        return [*own, *_unused_keys("extra", self.extra, used_names)]
 
-    def _places(self, name: str) -> Collection[str]:
-        """Return where the connection holds a field of a template."""
+    def _names_of(self, name: str) -> Collection[str]:
+        """Return the names that `unused` compares for a field of a template, such as ``extra.role``."""
         if name == "url" and self._url:
             return self._url.used
         return {name if name in self.own or name.startswith("extra.") else f"extra.{name}"}
@@ -234,13 +212,13 @@ class Credentials:
     def excluded(self, names: Iterable[str]) -> dict[str, dict[str, list[str]]]:
         """Return those parameters that exist only if another field is empty.
 
-        :return: by the field that excludes them: the parameters, each with the fields it would be made of
+        :return: ``{excluding field: {parameter: its fields}}``
         """
         found: dict[str, dict[str, list[str]]] = {}
         for name in sorted(names):
             for template in self._templates(name, True):
                 with suppress(SourceCredentialsError):
-                    if fill(without_exclusions(template), self._fields) is None:
+                    if render(without_exclusions(template), self._fields) is None:
                         continue
                     for excluding in excluding_fields(template):
                         if lookup(self._fields, excluding) is not None:
@@ -248,13 +226,13 @@ class Credentials:
         return found
 
 
-def _unused_keys(place: str, values: Mapping[str, Any], used_places: Collection[str]) -> Iterator[str]:
+def _unused_keys(prefix: str, values: Mapping[str, Any], used_names: Collection[str]) -> Iterator[str]:
     """Yield the keys that are not used. If some members of an object are used, yield its other members."""
     for key, value in values.items():
-        name = f"{place}.{key}"
-        if name in used_places:
+        name = f"{prefix}.{key}"
+        if name in used_names:
             continue
-        if any(used.startswith(f"{name}.") for used in used_places):
-            yield from _unused_keys(name, as_object(value), used_places)
+        if any(used.startswith(f"{name}.") for used in used_names):
+            yield from _unused_keys(name, as_object(value), used_names)
         else:
             yield name

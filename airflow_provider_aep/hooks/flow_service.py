@@ -90,9 +90,9 @@ class FlowServiceHook(CollectionHook):
 
     def get_connection_details(self, connection_id: str) -> dict[str, Any]:
         """Get a base connection: id, name, state, connectionSpec, etag and so on, without ``auth``."""
-        return replies.without_secrets(self.read_connection(connection_id))
+        return replies.without_secrets(self.get_base_connection(connection_id))
 
-    def read_connection(self, connection_id: str) -> dict[str, Any]:
+    def get_base_connection(self, connection_id: str) -> dict[str, Any]:
         """Get a base connection with what Adobe shows of its ``auth``: keep it out of logs and XComs."""
         item = self.get_entity(CONNECTIONS, connection_id)
         self._mask_auth(replies.auth_of(item)[1])
@@ -102,10 +102,10 @@ class FlowServiceHook(CollectionHook):
         self, *, name: str | None = None, connection_spec_id: str | None = None
     ) -> list[dict[str, Any]]:
         """List all base connections of that exact name and spec, from every page, without ``auth``."""
-        found = self.read_connections(name=name, connection_spec_id=connection_spec_id)
+        found = self.list_base_connections(name=name, connection_spec_id=connection_spec_id)
         return [replies.without_secrets(item) for item in found]
 
-    def read_connections(
+    def list_base_connections(
         self, *, name: str | None = None, connection_spec_id: str | None = None
     ) -> list[dict[str, Any]]:
         """List base connections with what Adobe shows of their ``auth``: keep it out of logs and XComs."""
@@ -156,7 +156,7 @@ class FlowServiceHook(CollectionHook):
         return result
 
     def find_connection_spec(self, connection_spec_id: str) -> ConnectionSpec | None:
-        """Return a source's spec; None if the platform does not offer the source to this credential."""
+        """Return a source's spec, or None if the platform does not offer the source to this credential."""
         call = CONNECTION_SPECS.get_call(connection_spec_id)
         try:
             document = self.call(call)
@@ -207,21 +207,21 @@ class FlowServiceHook(CollectionHook):
         return document
 
     def test_connection(self) -> tuple[bool, str]:
-        """Test this Airflow connection; say which of its settings is wrong. Raises nothing."""
+        """Test this Airflow connection, and name the setting that is wrong. Raise nothing."""
         return diagnose(self)
 
     @property
     def secrets(self) -> Secrets:
-        """The secrets that this hook scrubs from its messages. ``add`` masks them in Airflow's logs, too."""
+        """The secrets that this hook scrubs from its messages. ``register`` adds some."""
         return self._aep_session.secrets
 
     def _mask_auth(self, value: object) -> None:
         """Mask the secrets of ``auth.params`` that AEP gets or shows, or of one value of them.
 
-        The secrets of an Airflow connection are masked when it is read. New are only values that are composed
-        of them, such as a connection string, and values that a caller passes to this hook.
+        The secrets of an Airflow connection are masked when it is read. This adds composed values, such as a
+        connection string, and values that a caller passes.
         """
-        self.secrets.add(secrets_of_params(value) if isinstance(value, Mapping) else [value])
+        self.secrets.register(secrets_of_params(value) if isinstance(value, Mapping) else [value])
 
     def create_source_connection(self, body: Mapping[str, Any]) -> str:
         """Create a source connection with one POST; the bodies are in ``flow_service.bodies``."""

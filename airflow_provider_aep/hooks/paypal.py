@@ -51,7 +51,7 @@ class PayPalHook(BaseHook):
         :raises SourceCredentialsError: a field is missing or invalid. The error does not show its value
         """
         connection = find_connection(self.paypal_conn_id, "paypal_conn_id", "PayPal")
-        Secrets().add([connection.login, connection.password])
+        Secrets().register([connection.login, connection.password])
         return read_paypal(connection)
 
     def test_connection(self) -> tuple[bool, str]:

@@ -106,7 +106,7 @@ class FindConnection:
 
     conn_id: str
     parameter: str = "aep_conn_id"
-    system: str = "Adobe Experience Platform"
+    title: str = "Adobe Experience Platform"
 
 
 Step = Request | Sleep | Mask | FetchToken | FindConnection
@@ -159,7 +159,7 @@ class Caller:
         )
 
 
-def read_connection(conn_id: str) -> Flow[Settings]:
+def read_aep_settings(conn_id: str) -> Flow[Settings]:
     """Read and check the Airflow connection to AEP.
 
     :raises AepConfigError: the connection is missing, or a setting is invalid
@@ -167,7 +167,7 @@ def read_connection(conn_id: str) -> Flow[Settings]:
     connection = yield FindConnection(conn_id)
     yield Mask(connection.password)  # before an error of the settings can show it
     settings = read_settings(connection)
-    yield Mask(settings.client_secret)
+    yield Mask(settings.client_secret)  # read_settings strips it
     return settings
 
 
@@ -197,7 +197,7 @@ def send(
     timeout: float | None = None,
     check: bool = True,
 ) -> Flow[Reply]:
-    """Send a request with token and headers, as often as the table of retries allows; return the reply.
+    """Send a request with token and headers, as often as the table of retries allows. Return the reply.
 
     :param timeout: seconds for the reply; None for the connection's ``timeout``
     :param check: False returns an error reply instead of raising its error

@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterable
 from urllib.parse import quote, quote_plus
 
-from airflow_provider_aep.flow_service.secret_rules import parts_of, texts_of
+from airflow_provider_aep.flow_service.secret_rules import secrets_inside_text, strings_in_secret
 
 _STARS = "***"
 _LONG = 8  # bytes; the middle of a shorter secret's base64 could be a part of any word
@@ -31,25 +31,25 @@ class Secrets:
         self._spellings: set[str] = set()
         self._pattern: re.Pattern[str] | None = None
 
-    def add(self, values: Iterable[object]) -> None:
+    def register(self, values: Iterable[object]) -> None:
         """Register secrets and the secrets inside them, here and with Airflow's masker.
 
-        :param values: secrets, or objects that hold nothing else
+        :param values: secrets, or containers in which every text is a secret
         """
         from airflow_provider_aep._compat import mask_secret
 
-        for text in self.learn(values):
+        for text in self.register_locally(values):
             mask_secret(text)
 
-    def learn(self, values: Iterable[object]) -> list[str]:
+    def register_locally(self, values: Iterable[object]) -> list[str]:
         """Register secrets and the secrets inside them, here only.
 
         :return: the secrets that are new, which the caller has to register with Airflow's masker
         """
         new = []
         for value in values:
-            for whole in texts_of(value):
-                for text in () if whole in self._known else (whole, *parts_of(whole)):
+            for whole in strings_in_secret(value):
+                for text in () if whole in self._known else (whole, *secrets_inside_text(whole)):
                     if text not in self._known:
                         self._known.add(text)
                         self._spellings.update(_spellings(text))
@@ -78,7 +78,7 @@ def _scrub_parts(text: str) -> str:
     """Replace the secrets inside a text, and inside each of its pieces that follow a colon."""
     folded = " ".join(text.split())[:_LONGEST_QUOTE]
     pieces = {folded, *folded.split(": ")}
-    parts = {part for piece in pieces for part in parts_of(piece) if part.strip()}
+    parts = {part for piece in pieces for part in secrets_inside_text(piece) if part.strip()}
     for part in sorted(parts, key=len, reverse=True):
         text = re.sub(r"\s+".join(map(re.escape, part.split())), _STARS, text)
     return text

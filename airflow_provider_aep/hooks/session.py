@@ -26,11 +26,11 @@ ASIDE = 10.0
 
 
 class _UnmaskedSecrets(Secrets):
-    """Secrets that Airflow's masker does not learn: to tell it takes a reply from Airflow's supervisor."""
+    """Secrets that Airflow's masker does not get: registering them there waits for the supervisor's reply."""
 
-    def add(self, values: Iterable[object]) -> None:
+    def register(self, values: Iterable[object]) -> None:
         """Register secrets here."""
-        self.learn(values)
+        self.register_locally(values)
 
 
 class AepSession:
@@ -47,7 +47,7 @@ class AepSession:
     @cached_property
     def settings(self) -> Settings:
         """The checked connection. :raises AepConfigError: names the setting that is invalid"""
-        return self.carry_out(request_flow.read_connection(self.conn_id))
+        return self.carry_out(request_flow.read_aep_settings(self.conn_id))
 
     @property
     def transport(self) -> Transport:
@@ -69,7 +69,7 @@ class AepSession:
         settings = replace(self.settings, timeout=min(self.settings.timeout, ASIDE))
         session.__dict__["settings"] = settings
         session.secrets = _UnmaskedSecrets()
-        session.secrets.add([settings.client_secret])
+        session.secrets.register([settings.client_secret])
         session.sleep_budget = SleepBudget(ASIDE)
         session._logs = False
         return session
@@ -98,7 +98,7 @@ class AepSession:
             case request_flow.Request():
                 return self.transport.send(step)
             case request_flow.Mask(secret):
-                return self.secrets.add([secret])
+                return self.secrets.register([secret])
             case request_flow.Sleep(seconds, why):
                 if seconds > self.sleep_budget.left:
                     return False
@@ -109,8 +109,8 @@ class AepSession:
             case request_flow.FetchToken(key, flow):
                 with ims.TOKENS.lock(key):
                     return self.carry_out(flow, log)
-            case request_flow.FindConnection(conn_id, parameter, system):  # pragma: no branch - the last step
-                return find_connection(conn_id, parameter, system)
+            case request_flow.FindConnection(conn_id, parameter, title):  # pragma: no branch - the last step
+                return find_connection(conn_id, parameter, title)
 
 
 class SleepBudget:

@@ -28,7 +28,7 @@ from airflow_provider_aep.operators._services import EntityDefinition, EntitySer
 
 
 @dataclass(frozen=True)
-class ConnectionRequest:
+class DesiredConnection:
     """The desired base connection.
 
     :param auth_spec: the name of the authentication type, if the author of the DAG chose it
@@ -46,7 +46,7 @@ class ConnectionRequest:
 class BaseConnectionService(EntityService[FlowServiceHook]):
     """The service of one desired base connection. Its credentials are sent, and never compared."""
 
-    def __init__(self, hook: FlowServiceHook, request: ConnectionRequest) -> None:
+    def __init__(self, hook: FlowServiceHook, request: DesiredConnection) -> None:
         described = {"description": request.description} if request.description is not None else {}
         super().__init__(
             hook,
@@ -64,20 +64,20 @@ class BaseConnectionService(EntityService[FlowServiceHook]):
     def auth(self) -> Auth:
         """Select the authentication type, and make its parameters.
 
-        Nothing is selected until credentials are sent. To reuse an existing connection, none are sent.
+        Read this only before a POST or PATCH: selecting can fail. Reusing a connection sends no credentials.
         """
         request = self._request
         auth = select_auth(self._auth_types, request.credentials, request.auth_spec)
-        self._hook.secrets.add(secrets_of_params(auth.params, auth.schemas))
+        self._hook.secrets.register(secrets_of_params(auth.params, auth.schemas))
         if auth.unused:
             self._hook.log.warning(
                 "The Airflow connection %r also holds %s. %s (%r) does not use them, so they are not sent.",
                 request.credentials.conn_id,
                 ", ".join(auth.unused),
                 self._source,
-                auth.spec_name,
+                auth.auth_spec,
             )
-        documented = self._source.documented(auth.spec_name)
+        documented = self._source.documented(auth.auth_spec)
         if documented is not None and documented.uncertain and not self._source.uncertain:
             self._hook.log.warning("%s of %s: %s", documented, self._source, documented.note)
         return auth
@@ -88,11 +88,11 @@ class BaseConnectionService(EntityService[FlowServiceHook]):
 
     def list_existing(self) -> Sequence[Entity]:
         spec_id = self._source.connection_spec_id
-        found = self._hook.read_connections(name=self._request.name, connection_spec_id=spec_id)
+        found = self._hook.list_base_connections(name=self._request.name, connection_spec_id=spec_id)
         return [self._read(item) for item in found]
 
     def get(self, id: str) -> Entity:
-        return self._read(self._hook.read_connection(id))
+        return self._read(self._hook.get_base_connection(id))
 
     def post(self) -> str:
         auth = self.auth
@@ -100,7 +100,7 @@ class BaseConnectionService(EntityService[FlowServiceHook]):
             return self._hook.create_connection(
                 name=self._request.name,
                 connection_spec_id=self._source.connection_spec_id,
-                auth_spec_name=auth.spec_name,
+                auth_spec_name=auth.auth_spec,
                 auth_params=auth.params,
                 description=with_mark(self._request.description, self._request.mark),
             )
@@ -131,10 +131,10 @@ class BaseConnectionService(EntityService[FlowServiceHook]):
 
         :raises SourceCredentialsError: the existing connection has another authentication type
         """
-        item = entity.shown if "auth" in entity.shown else self._hook.read_connection(entity.id)
+        item = entity.shown if "auth" in entity.shown else self._hook.get_base_connection(entity.id)
         existing, _ = replies.auth_of(item)
-        if existing is not None and not same_name(existing, self.auth.spec_name):
-            raise self._another_type(entity.id, existing, self.auth.spec_name)
+        if existing is not None and not same_name(existing, self.auth.auth_spec):
+            raise self._another_type(entity.id, existing, self.auth.auth_spec)
         operations: list[dict[str, Any]] = [
             {"op": "replace", "path": "/auth/params", "value": self.auth.params}
         ]
@@ -167,8 +167,8 @@ class Rotation(BaseConnectionService):
         self, hook: FlowServiceHook, item: Mapping[str, Any], source_conn_id: str, auth_params: object = None
     ) -> None:
         auth_spec, self._shown = replies.auth_of(item)
-        source = source_of(_spec_id(item), auth_spec)
-        request = ConnectionRequest(
+        source = source_of(_checked_spec_id(item), auth_spec)
+        request = DesiredConnection(
             name=str(item.get("name")),
             description=None,
             mark=None,
@@ -197,7 +197,7 @@ class Rotation(BaseConnectionService):
         except SourceCredentialsError as error:
             existing, problem = self._request.auth_spec, error
         with suppress(SourceCredentialsError):
-            given = select_auth(self._auth_types, self._request.credentials).spec_name
+            given = select_auth(self._auth_types, self._request.credentials).auth_spec
             if existing is not None and not same_name(existing, given):
                 problem = self._another_type(self.entity.id, existing, given)
         raise problem
@@ -210,7 +210,7 @@ class Rotation(BaseConnectionService):
         )
 
 
-def _spec_id(item: Mapping[str, Any]) -> str:
+def _checked_spec_id(item: Mapping[str, Any]) -> str:
     """Return the id of a base connection's connection spec. :raises AepConfigError: it is missing"""
     spec = item.get("connectionSpec")
     return check_id(spec.get("id") if isinstance(spec, Mapping) else None, "connectionSpec.id")

@@ -85,7 +85,7 @@ class CreateBaseConnectionOperator(CreateOperator):
         from airflow_provider_aep.flow_service.sources import choose_source
         from airflow_provider_aep.flow_service.validation import check_choice, check_description, check_name
         from airflow_provider_aep.hooks.credentials import read_credentials
-        from airflow_provider_aep.operators._base_connections import BaseConnectionService, ConnectionRequest
+        from airflow_provider_aep.operators._base_connections import BaseConnectionService, DesiredConnection
 
         source = choose_source(self.source, none_if_blank(self.connection_spec_id))
         if source.uncertain:
@@ -99,7 +99,7 @@ class CreateBaseConnectionOperator(CreateOperator):
             name=name,
             identity={"spec": source.connection_spec_id},
         )
-        request = ConnectionRequest(
+        request = DesiredConnection(
             name=name,
             description=check_description(none_if_blank(self.description)),
             mark=desired.mark,
@@ -226,7 +226,7 @@ class RotateCredentialsOperator(AepOperator):
         from airflow_provider_aep.operators._base_connections import Rotation
         from airflow_provider_aep.operators._services import TaskMemory
 
-        item = self.hook.read_connection(self.connection_id)
+        item = self.hook.get_base_connection(self.connection_id)
         rotation = Rotation(self.hook, item, self.source_conn_id, self.auth_params)
         push_link(self, context, AepConnectionLink.xcom_key, rotation.link(self.connection_id))
         if moved := rotation.moved():

@@ -86,7 +86,7 @@ def test_what_is_printed_for_one_works(said: Said, set_connection: SetConnection
         set_connection(conn_id, **{"conn_type": fields.pop("type"), **fields})
         credentials = read_credentials(find_source(task.source), conn_id, Secrets())
         selected = select_auth(source.auth, credentials, task.auth_spec)
-        assert selected.spec_name == (task.auth_spec or auth.name)
+        assert selected.auth_spec == (task.auth_spec or auth.name)
     assert source.uncertain is ("uncertain" in text.split("airflow connections add", maxsplit=1)[0])
 
 

@@ -178,7 +178,7 @@ TEXTS: dict[str, tuple[str, set[str]]] = {
 @pytest.mark.parametrize(("text", "parts"), TEXTS.values(), ids=TEXTS)
 def test_the_secrets_inside_a_text(text: str, parts: set[str]) -> None:
     """Without the text itself, and without parts of less than four characters."""
-    assert set(secret_rules.parts_of(text)) == parts
+    assert set(secret_rules.secrets_inside_text(text)) == parts
 
 
 def test_a_text_is_searched_to_a_depth() -> None:
@@ -186,8 +186,8 @@ def test_a_text_is_searched_to_a_depth() -> None:
     text = "a token of some length"
     for _ in range(5):
         text = json.dumps({"token": text})
-    assert "a token of some length" in set(secret_rules.parts_of(text))
-    assert "a token of some length" not in set(secret_rules.parts_of(json.dumps({"token": text})))
+    assert "a token of some length" in set(secret_rules.secrets_inside_text(text))
+    assert "a token of some length" not in set(secret_rules.secrets_inside_text(json.dumps({"token": text})))
 
 
 @pytest.mark.parametrize("padding", range(12))
@@ -197,5 +197,5 @@ def test_base64_is_decoded_in_every_alphabet(encode: Any, padding: int) -> None:
     text = '{"token": "~~~~????>>>>' + "\u00ff" * 4 + "x" * padding + '"}'
     token = json.loads(text)["token"]
     encoded = encode(text.encode()).decode()
-    assert set(secret_rules.parts_of(encoded)) == {text, token}
-    assert set(secret_rules.parts_of(encoded.strip().rstrip("="))) == {text, token}
+    assert set(secret_rules.secrets_inside_text(encoded)) == {text, token}
+    assert set(secret_rules.secrets_inside_text(encoded.strip().rstrip("="))) == {text, token}

@@ -172,15 +172,17 @@ def test_the_id_of_another_source_is_refused() -> None:
 def test_differences_are_named() -> None:
     """The platform goes before the documents, and a warning names the differences."""
     paypal = find_source("paypal")
-    assert connection_specs.differences(paypal, spec(paypal)) == []
+    assert connection_specs.differences_from_catalogue(paypal, spec(paypal)) == []
     (auth,) = paypal.auth
     properties = {name: {} for name in ("host", "clientId", "more", "region")}
     schema = {"properties": properties, "required": ["host", "clientId", "region"]}
     changed = AuthSpec(auth.name.upper(), schema)
-    told = " / ".join(connection_specs.differences(paypal, spec(paypal, changed, AuthSpec("Key"))))
+    told = " / ".join(
+        connection_specs.differences_from_catalogue(paypal, spec(paypal, changed, AuthSpec("Key")))
+    )
     for words in ("is spelled", "has no `clientSecret`", "takes `more`", "needs `host`, `region`", "another"):
         assert words in told
-    gone = connection_specs.differences(paypal, spec(paypal, AuthSpec("Key")))
+    gone = connection_specs.differences_from_catalogue(paypal, spec(paypal, AuthSpec("Key")))
     assert gone[0] == f"it has no authentication type {auth.name!r}"
 
 
@@ -293,7 +295,7 @@ def test_every_difference_is_named() -> None:
     """An authentication type that is gone does not hide a change of the next."""
     one, two = AuthSpec("One"), AuthSpec("Two", {"properties": {"a": {}}})
     source = Source("x", "X", "y", auth=(one, two))
-    found = connection_specs.differences(source, spec(source, AuthSpec("Two")))
+    found = connection_specs.differences_from_catalogue(source, spec(source, AuthSpec("Two")))
     assert found == ["it has no authentication type 'One'", "'Two' has no `a`"]
 
 
@@ -302,7 +304,9 @@ def test_a_parameter_that_is_no_longer_required_is_a_difference() -> None:
     properties = {"properties": {"a": {}, "b": {}}}
     source = Source("x", "X", "y", auth=(AuthSpec("One", {**properties, "required": ["a", "b"]}),))
     now = AuthSpec("One", {**properties, "required": ["b"]})
-    assert connection_specs.differences(source, spec(source, now)) == ["'One' does not require `a`"]
+    assert connection_specs.differences_from_catalogue(source, spec(source, now)) == [
+        "'One' does not require `a`"
+    ]
 
 
 def test_each_row_of_the_catalogue_is_read_whole() -> None:

@@ -14,7 +14,7 @@ from airflow_provider_aep.flow_service.errors import AepConfigError
 from airflow_provider_aep.flow_service.secret_rules import is_secret
 from airflow_provider_aep.flow_service.sources import AuthSpec, catalogue, find_source
 from airflow_provider_aep.hooks.auth_selection import Auth, select_auth
-from airflow_provider_aep.hooks.credential_map import BY_SOURCE, connection_types, fill
+from airflow_provider_aep.hooks.credential_map import BY_SOURCE, connection_types, render
 from airflow_provider_aep.hooks.credentials import read_credentials
 from airflow_provider_aep.hooks.scrub import Secrets
 from tests.harness.connections import MakeHook, SetConnection
@@ -74,7 +74,7 @@ def test_a_generic_connection_works_as_it_is(
     params = {name: f"value of {name}" for name in (auth.parameters if optional else auth.required)}
     selected = select(source.key, generic(**params), chosen_type(source.key, auth.name))
     host = {"host": "api.sandbox.paypal.com"} if source.key == "paypal" else {}
-    assert (selected.spec_name, selected.params) == (auth.name, {**host, **params})
+    assert (selected.auth_spec, selected.params) == (auth.name, {**host, **params})
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_a_connection_of_the_native_type_works(
     key, auth_name = row
     connection = native.connection
     selected = select(key, connection, chosen_type(key, auth_name), auth_params=native.auth_params)
-    assert (selected.spec_name, selected.params) == (auth_name, native.params)
+    assert (selected.auth_spec, selected.params) == (auth_name, native.params)
     assert native.connection["conn_type"] in connection_types(key)
 
 
@@ -160,7 +160,7 @@ def test_no_authentication_type_is_guessed_if_two_fit(select: Select) -> None:
     with pytest.raises(AepConfigError, match="`auth_spec`") as caught:
         select("shopify", generic(**params))
     assert "'Basic Authentication' and 'Access Token Based'" in str(caught.value)
-    assert select("shopify", generic(**params), "access token based").spec_name == "Access Token Based"
+    assert select("shopify", generic(**params), "access token based").auth_spec == "Access Token Based"
     with pytest.raises(
         AepConfigError, match=r"no authentication type 'Key'.*Access Token Based \(host, accessToken\)"
     ):
@@ -171,8 +171,8 @@ def test_no_named_parameter_is_dropped_to_fit_another_type(select: Select) -> No
     """A key without its secret must not select the authentication by role."""
     with pytest.raises(AepConfigError, match=r"`s3SecretKey` is missing.*takes no `s3AccessKey`"):
         select("s3", generic(s3AccessKey="a", bucketName="b"))
-    assert select("s3", generic(s3AccessKey="a", s3SecretKey="s", bucketName="b")).spec_name == "Access Key"
-    assert select("s3", generic(bucketName="b")).spec_name == "IAMRole Based"
+    assert select("s3", generic(s3AccessKey="a", s3SecretKey="s", bucketName="b")).auth_spec == "Access Key"
+    assert select("s3", generic(bucketName="b")).auth_spec == "IAMRole Based"
 
 
 def test_one_error_lists_every_problem(select: Select) -> None:
@@ -501,7 +501,7 @@ def test_a_secret_is_masked_once(
 )  # fmt: skip
 def test_a_template_is_filled(template: str, fields: dict[str, Any], value: Any) -> None:
     """A template has no value if a field is missing."""
-    filled = fill(template, fields)
+    filled = render(template, fields)
     assert (None if filled is None else filled.value) == value
 
 

@@ -39,7 +39,7 @@ RAW = SECRET.encode()
 def test_each_spelling_is_scrubbed(spelling: str) -> None:
     """A server repeats a secret as it was sent, or in an encoding of its own."""
     secrets = Secrets()
-    secrets.add([SECRET])
+    secrets.register([SECRET])
     assert secrets.scrub(f"refused: {spelling}!").count("***") == 1
     assert "s3cr" not in secrets.scrub(f"refused: {spelling}!")
 
@@ -47,7 +47,7 @@ def test_each_spelling_is_scrubbed(spelling: str) -> None:
 def test_secrets_within_secrets_leave_nothing() -> None:
     """The longer secret is replaced first."""
     secrets = Secrets()
-    secrets.add(["abc", "abcdef"])
+    secrets.register(["abc", "abcdef"])
     assert secrets.scrub("abcdef abc") == "*** ***"
 
 
@@ -92,7 +92,7 @@ def test_many_blanks_take_no_time() -> None:
 def test_nested_values_and_numbers_are_secrets_too() -> None:
     """`auth.params` of some sources are nested."""
     secrets = Secrets()
-    secrets.add([{"a": ["one-value", {"b": 123456}], "c": None, "d": True, "e": ""}])
+    secrets.register([{"a": ["one-value", {"b": 123456}], "c": None, "d": True, "e": ""}])
     assert secrets.scrub("one-value 123456 True None") == "*** *** True None"
 
 
@@ -100,7 +100,7 @@ def test_nested_values_and_numbers_are_secrets_too() -> None:
 def test_secrets_inside_a_larger_one_are_known(whole: str, parts: tuple[str, ...]) -> None:
     """A server can repeat the text, one of its lines, or one secret in it, in any spelling."""
     secrets = Secrets()
-    secrets.learn([whole])
+    secrets.register_locally([whole])
     for text in (whole, *parts):
         for echo in canary.echoes(text):
             assert canary.find_any(secrets.scrub(f"refused: {echo}!")) == []
@@ -113,7 +113,7 @@ def test_airflow_masks_the_parts_as_well(monkeypatch: pytest.MonkeyPatch) -> Non
     masked: list[str] = []
     monkeypatch.setattr(_compat, "mask_secret", masked.append)
     for whole, parts in canary.WITHIN_LARGER.values():
-        Secrets().add([whole])
+        Secrets().register([whole])
         assert whole in masked
         lines = {line for part in parts for line in part.splitlines() if "-----" not in line}
         assert lines <= set(masked)
@@ -123,7 +123,7 @@ def test_airflow_masks_the_parts_as_well(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_text_next_to_a_secret_is_kept() -> None:
     """A host, a project or a type of key is in every log."""
     secrets = Secrets()
-    secrets.learn([whole for whole, _ in canary.WITHIN_LARGER.values()])
+    secrets.register_locally([whole for whole, _ in canary.WITHIN_LARGER.values()])
     text = "root service_account harmless db.example.com 3306 True https://oauth2.example.com/token sv=2022"
     assert secrets.scrub(text) == text
 
@@ -131,7 +131,7 @@ def test_text_next_to_a_secret_is_kept() -> None:
 def test_repr_shows_no_secret() -> None:
     """It is in `vars` of every hook."""
     secrets = Secrets()
-    secrets.add([SECRET])
+    secrets.register([SECRET])
     assert "s3cr" not in f"{secrets!r} {secrets!s}"
 
 
@@ -140,6 +140,6 @@ def test_no_registered_text_is_left(secret: str, before: str, after: str) -> Non
     """With any characters, lone surrogates too."""
     assume(not is_flag(secret))
     secrets = Secrets()
-    secrets.add([secret])
+    secrets.register([secret])
     scrubbed = secrets.scrub(before + secret + after)
     assert secret not in scrubbed.replace("***", "") or secret in before + after or set(secret) <= {"*"}

@@ -70,7 +70,7 @@ def _all_said(error: Exception | None) -> str:
 def test_each_spelling_becomes_stars(texts: list[str]) -> None:
     """All of it, whatever other secrets are known, and nothing around it."""
     secrets = Secrets()
-    secrets.learn(texts)
+    secrets.register_locally(texts)
     for text in texts:
         for form in spellings(text):
             assert secrets.scrub(EDGE + form + EDGE) == f"{EDGE}***{EDGE}"
@@ -80,7 +80,7 @@ def test_each_spelling_becomes_stars(texts: list[str]) -> None:
 def test_no_part_of_an_echo_is_left_in_an_error(secret: str, shape: Any, status: int) -> None:
     """A reply's words are cut, split and joined on their way into an error."""
     secrets = Secrets()
-    secrets.learn([secret])
+    secrets.register_locally([secret])
     for form in spellings(secret):
         error = replies.error_from_reply(
             what="GET /connections",
@@ -110,7 +110,7 @@ RUN_SHAPES = st.sampled_from(
 def test_no_part_of_an_echo_is_left_in_a_verdict(secret: str, shape: Any) -> None:
     """A run's errors come from the source, which may name its credentials."""
     secrets = Secrets()
-    secrets.learn([secret])
+    secrets.register_locally([secret])
     for form in spellings(secret):
         item = run_item("run-1", "flow-1", "failed")
         item["metrics"]["statusSummary"] |= shape(form)
