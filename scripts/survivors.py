@@ -1,4 +1,4 @@
-"""Check a result of mutmut against docs/mutation-survivors.txt: `mutmut results | python -m scripts.survivors`."""
+"""Check a result of mutmut against docs/mutation-survivors.txt: `make test-mutation` runs it."""
 
 from __future__ import annotations
 

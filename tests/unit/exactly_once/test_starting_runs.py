@@ -210,8 +210,7 @@ def test_none_is_started_again(shown: list[Run], said: str) -> None:
     assert caught.value.__cause__ is LOST
     assert not caught.value.retryable
     assert caught.value.message.endswith(
-        "No run is started again, since it would ingest the same rows twice. Check the dataflow's runs in AEP"
-        ". Clear the task to start a new run."
+        "Check the dataflow's runs in AEP. Clear the task to start a new run."
     )
     assert start.slept == list(PATIENCE)
     assert start.posts == ["never"]

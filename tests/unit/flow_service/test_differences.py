@@ -17,6 +17,7 @@ from airflow_provider_aep.flow_service.differences import Difference, compare, l
         ({"a": 15}, {"a": "15"}),
         ({"a": True}, {"a": "true"}),
         ({"a": "True"}, {"a": True}),
+        ({"a": False}, {"a": "false"}),
         ({"a": 10.0}, {"a": "10"}),
         ({"a": " x"}, {"a": "x "}),
         ({"a": ["x", 1]}, {"a": ("x", "1")}),
@@ -41,6 +42,7 @@ def test_no_difference(desired: dict[str, Any], existing: dict[str, Any]) -> Non
         ({"a": {"b": 1, "c": 2}}, {"a": {"b": 2}}, [("a.b", 2, 1), ("a.c", None, 2)]),
         ({"a": {"b": 1}}, {"a": "no dict"}, [("a.b", None, 1)]),
         ({"a": ["x"]}, {"a": ["x", "y"]}, [("a", ["x", "y"], ["x"])]),
+        ({"a": [{"b": 1}]}, {"a": [{"b": 2}]}, [("a", [{"b": 2}], [{"b": 1}])]),
         ({"a": [{"b": 1}]}, {"a": [{"c": 1}]}, [("a", [{"c": 1}], [{"b": 1}])]),
     ],
 )
@@ -88,3 +90,5 @@ def test_how_they_are_told() -> None:
     assert "`f29`" in listed(many)
     assert "`f30`" not in listed(many)
     assert listed(many).endswith("; and 3 more")
+    assert listed(many[:31]).endswith("; and 1 more")
+    assert listed(many[:30]).endswith("`f29`: existing 1, desired 2")

@@ -143,6 +143,10 @@ TEXTS: dict[str, tuple[str, set[str]]] = {
         base64.b64encode(b'{"token": "a token"}').decode(),
         {'{"token": "a token"}', "a token"},
     ),
+    "a list in base64": (
+        base64.b64encode(b'[{"token": "a token"}]').decode(),
+        {'[{"token": "a token"}]', "a token"},
+    ),
     "JSON in base64 after a line break": (
         base64.b64encode(b'\n {"token": "a token"}').decode(),
         {'\n {"token": "a token"}', "a token"},
