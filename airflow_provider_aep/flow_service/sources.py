@@ -159,19 +159,21 @@ def find_source(name: object) -> Source:
 DEFAULT = "paypal"
 
 
-def choose_source(name: object, connection_spec_id: object = None) -> Source:
+def choose_source(name: object, connection_spec_id: object = None, default: str | None = DEFAULT) -> Source:
     """Return the source that a base connection is for, by its name, its connection spec's id, or both.
 
     With an id alone, or with the operators' default name, it is the source that the catalogue has for the id.
     With an id and another name, it is the named source with that id in place of the documented one.
 
+    :param default: the operator's default name, which an id replaces; None if an id never
+        replaces the name
     :raises AepConfigError: the source is unknown, or it needs no base connection
     """
     if connection_spec_id is None:
         source = find_source(name)
     else:
         spec_id = check_id(connection_spec_id, "connection_spec_id")
-        is_named = name not in (DEFAULT, None, "", "None")
+        is_named = name not in (None, "", "None") and name != default
         source = replace(find_source(name), connection_spec_id=spec_id) if is_named else source_of(spec_id)
     if source.key and not source.auth:
         raise AepConfigError(

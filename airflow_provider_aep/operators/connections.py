@@ -31,7 +31,8 @@ class CreateBaseConnectionOperator(CreateOperator):
     :param description: any text. An ownership mark is added at its end
     :param auth_params: parameters that are not secret, such as ``{"schema": "{{ params.schema }}"}``
     :param auth_spec: the authentication type, by Adobe's name, if the Airflow connection fits several
-    :param connection_spec_id: for a source that this provider does not know, or for which its id is wrong
+    :param connection_spec_id: for a source that this provider does not know, or for which its id is wrong. If
+        ``source`` is left at its default, the id alone names the source
     :param validation: ``live`` checks the parameters against the platform's spec, ``offline`` against this
         provider's catalogue
     :param if_exists: what to do if the base connection exists: ``reuse`` it, ``update`` its credentials and
@@ -56,6 +57,7 @@ class CreateBaseConnectionOperator(CreateOperator):
     operator_extra_links = (AepConnectionLink(),)
     link_key = AepConnectionLink.xcom_key
     conn_id_parameter = "source_conn_id"
+    default_source: str | None = "paypal"
 
     def __init__(
         self,
@@ -87,7 +89,7 @@ class CreateBaseConnectionOperator(CreateOperator):
         from airflow_provider_aep.hooks.credentials import read_credentials
         from airflow_provider_aep.operators._base_connections import BaseConnectionService, DesiredConnection
 
-        source = choose_source(self.source, none_if_blank(self.connection_spec_id))
+        source = choose_source(self.source, none_if_blank(self.connection_spec_id), self.default_source)
         if source.uncertain:
             self.log.warning("%s: %s", source, source.auth[0].note)
         if source.retired:
@@ -127,9 +129,11 @@ class CreatePayPalConnectionOperator(CreateBaseConnectionOperator):
     """
 
     template_fields: Sequence[str] = (
-        "name", "paypal_conn_id", "description", "auth_params", "aep_conn_id", "sandbox",
+        "name", "paypal_conn_id", "description", "auth_params", "auth_spec", "connection_spec_id",
+        "aep_conn_id", "sandbox",
     )  # fmt: skip
     conn_id_parameter = "paypal_conn_id"
+    default_source = None  # the source stays PayPal, also with another `connection_spec_id`
 
     def __init__(
         self, *, name: str = "PayPal connection", paypal_conn_id: str = "paypal_default", **kwargs: Any

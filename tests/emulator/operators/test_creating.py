@@ -195,6 +195,14 @@ def test_the_general_operator_makes_the_same(emulator: Emulator) -> None:
     assert emulator.api()("GET", f"/connections/{made}/test").json() == {"result": True}
 
 
+def test_paypal_with_another_spec_id_is_still_paypal() -> None:
+    """The catalogue's id may be wrong: the fields of the Airflow connection are read all the same."""
+    task = operator(connection_spec_id="abc", validation="offline")
+    desired, service = task.plan(context())
+    assert (desired.kind, desired.identity["spec"]) == ("PayPal base connection", "abc")
+    assert {"clientId", "clientSecret"} <= set(service.auth.params)
+
+
 def test_a_wrong_source_secret_is_not_repeated(emulator: Emulator, paypal: str) -> None:
     """The secret is neither in the error nor in an XCom."""
     emulator.fault(method="POST", path="/connections", status=400, body={"message": f"bad {PAYPAL_SECRET}"})

@@ -25,7 +25,8 @@ OPERATORS: dict[str, Any] = {
     "create paypal": (
         connections.CreatePayPalConnectionOperator,
         {},
-        {"name", "paypal_conn_id", "description", "auth_params", "aep_conn_id", "sandbox"},
+        {"name", "paypal_conn_id", "description", "auth_params", "aep_conn_id", "sandbox"}
+        | {"auth_spec", "connection_spec_id"},
     ),
     "test": (
         connections.TestConnectionOperator,

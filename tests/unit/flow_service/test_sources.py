@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from importlib.resources import files
 from typing import Any
 
@@ -134,6 +135,7 @@ def test_an_id_goes_before_a_name() -> None:
     assert choose("paypal", square.connection_spec_id) == square
     assert choose("linkedin-ads", "abc").title == "LinkedIn Ads"
     assert choose("linkedin-ads", "abc").connection_spec_id == "abc"
+    assert choose("paypal", "abc", None) == replace(find_source("paypal"), connection_spec_id="abc")
     unknown = choose("paypal", "abc")
     assert unknown == Source("", "connection spec abc", "abc")
     assert (unknown.connection_spec_id, unknown.auth, str(unknown)) == ("abc", (), "connection spec abc")
