@@ -83,10 +83,9 @@ CONFIG: dict = {  # type: ignore[type-arg]
                 "description": "Seconds between the creation of an entity and the list that shows "
                 "whether another task created the same entity. Each create takes that much longer. "
                 "Tasks that create the same entity at the same time end with one entity if AEP "
-                "lists a new entity within this time. If AEP lists entities in the order of their "
-                "creation, a list within 8 seconds more is enough. If AEP takes longer than this "
-                "setting, the task's log has a warning. At most 50: a try sleeps for a minute at "
-                "most.",
+                "lists a new entity within 8 seconds more than this time, and entities in the order of "
+                "their creation. If AEP takes longer than this setting, the task's log has a warning. At "
+                "most 50: a try sleeps for a minute at most.",
                 "version_added": "0.1.0",
                 "type": "float",
                 "example": None,

@@ -1,6 +1,7 @@
 """Ownership marks at the end of a description, by which this provider recognizes its own entities.
 
 ``[airflow:{dag_id}.{task_id} {h}]``, ``h`` the first 8 hex digits of sha256 over run id and map index.
+It does not name the Airflow deployment: two deployments that run the same DAG with the same run id share it.
 """
 
 from __future__ import annotations

@@ -1,16 +1,18 @@
-"""The reconciler: what every create does.
+"""Create an entity exactly once, in five steps.
 
 1. *Recall*: on Airflow 3.3 the task state store may hold the id that an earlier try created.
 2. *List*: an existing entity is reused, updated or refused; leftovers of this provider are cleaned up.
-3. *Post* once. After a lost reply list, with patience, before any further POST.
+3. *Post*. After a failed POST, list. POST again only if no entity appears, at most 3 times.
 4. *List again*: two tasks may have raced. All agree on the oldest; a task deletes its own if it is younger.
 5. *Keep* the id, only now that the survivor is chosen.
 
 Flow Service has no idempotency key, so its lists decide, and the promise has a bound. Tasks that create the
-same entity at the same time end with one if AEP lists each new entity
+same entity at the same time end with one if AEP lists each new entity within ``settle`` + 8 seconds after its
+creation, and entities in the order of their creation.
 
-- within ``settle`` seconds after its creation, or
-- within ``settle`` + 8 seconds, and entities in the order of their creation.
+Without the order, two tasks still end with one if AEP lists each new entity within ``settle`` seconds and no
+try is killed. But a third task, or a retry, can list only the younger entity, and return its id before the
+task that created it deletes it.
 
 Beyond the bound, two tasks can end with two entities. If a list lags more than ``settle``, a warning names
 the bound. ``docs/reliability.md`` says the same to users.
@@ -345,8 +347,9 @@ def _late(desired: DesiredEntity, own: str, when: str) -> Decided:
     bound = desired.settle + sum(SETTLING)
     return Decided(
         f"AEP listed {desired.named} {when}. Tasks that create the same entity at the same time end with one "
-        f"as long as AEP lists a new one within {bound:g} s. Set `[aep] settle` in Airflow's configuration, "
-        f"now {desired.settle:g}, to more seconds than AEP's list lags",
+        f"as long as AEP lists a new one within {bound:g} s, and entities in the order of their "
+        f"creation. Set `[aep] settle` in Airflow's configuration, now {desired.settle:g}, to more seconds "
+        "than AEP's list lags",
         own,
         True,
     )

@@ -90,8 +90,9 @@ class AepOperator(BaseOperator):
 class CreateOperator(AepOperator):
     """Base of the operators that create exactly one entity. Subclasses write :meth:`plan`.
 
-    Tasks that run at the same time end with one entity under one condition: AEP lists a new entity within
-    ``[aep] settle`` + 8 seconds (9 by default). See ``docs/reliability.md``.
+    Tasks that run at the same time end with one entity under two conditions: AEP lists a new entity within
+    ``[aep] settle`` + 8 seconds (9 by default), and lists entities in the order of their creation. See
+    ``docs/reliability.md``.
 
     :param if_exists: if the entity exists already: ``reuse`` it, ``update`` it, or ``fail``
     :param on_difference: if ``if_exists`` is ``reuse`` and the existing entity differs from the parameters:

@@ -170,11 +170,16 @@ def test_the_configuration_is_complete() -> None:
 def test_the_bound_of_exactly_once_is_the_one_that_is_documented() -> None:
     """Code, Airflow's configuration, README and docs name the same seconds."""
     from airflow_provider_aep.exactly_once.reconciler import SETTLING
+    from airflow_provider_aep.operators.base import CreateOperator
 
     option = INFO["config"]["aep"]["options"]["settle"]
     default, more = float(option["default"]), sum(SETTLING)
     assert f"within {more:g} seconds more" in option["description"]
+
     root = Path(__file__).parents[2]
+    pages = (root / "docs" / "reliability.md", root / "README.md")
+    texts = [option["description"], CreateOperator.__doc__, *(page.read_text("utf-8") for page in pages)]
+    assert all("order of their creation" in " ".join(str(text).split()) for text in texts)
     page = " ".join((root / "docs" / "reliability.md").read_text("utf-8").split())
     assert f"within `settle` seconds ({default:g} by default)" in page
     assert f"within `settle` + {more:g} seconds ({default + more:g} by default)" in page

@@ -94,7 +94,9 @@ def test_a_list_that_lags_is_told() -> None:
     [(text, about, warning)] = [told for told in driver.told if "AEP listed" in told[0]]
     assert (about, warning) == ("own", True)
     assert text.startswith("AEP listed the flow 'n' only about 2.5 s after this task created it. Tasks")
-    assert "as long as AEP lists a new one within 9 s. Set `[aep] settle` in Airflow's" in text
+    assert (
+        "as long as AEP lists a new one within 9 s, and entities in the order of their creation. Set" in text
+    )
     assert ", now 1, to more seconds" in text
 
 
