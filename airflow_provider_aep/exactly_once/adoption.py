@@ -38,7 +38,7 @@ MOST_UPDATES = 10
 _POLL = (0.5, 1.0, 2.0, 3.0, 5.0)
 
 
-class Vanished(Exception):  # noqa: N818 - the reconciliation starts again, it is not an error
+class EntityDeleted(Exception):  # noqa: N818 - the reconciliation starts again, it is not an error
     """The chosen entity was deleted while this task used it."""
 
 
@@ -47,10 +47,10 @@ def adopt(desired: DesiredEntity, entity: Entity, prefix: str) -> Reconciliation
 
     :param prefix: the begin of the log line: whole sentences, or words before a colon
     """
-    mine = desired.alike or (desired.mark is not None and entity.mark == desired.mark)
+    mine = desired.interchangeable or (desired.mark is not None and entity.mark == desired.mark)
     if desired.if_exists == "fail" and not mine:
         raise EntityExistsError(
-            f"{desired.title} exists already: {entity.id}, {entity.maker}, and `if_exists` is "
+            f"{desired.title} exists already: {entity.id}, {entity.created_by}, and `if_exists` is "
             "'fail'. Choose another `name`, or set `if_exists` to 'reuse' or 'update'."
         )
     yield from compared(desired, entity)
@@ -60,13 +60,13 @@ def adopt(desired: DesiredEntity, entity: Entity, prefix: str) -> Reconciliation
         try:
             changed = yield from update(entity)
         except AepNotFoundError:
-            raise Vanished from None
+            raise EntityDeleted from None
     done = "updated" if changed else "reused"
     if prefix.endswith("."):
         done = done.capitalize()
-    maker = "" if desired.alike else f", {entity.maker}"
-    foreign = entity.mark is None and not desired.alike
-    yield Decided(f"{prefix} {done} {desired.named}{maker}", entity.id, foreign)
+    creator = "" if desired.interchangeable else f", {entity.created_by}"
+    foreign = entity.mark is None and not desired.interchangeable
+    yield Decided(f"{prefix} {done} {desired.named}{creator}", entity.id, foreign)
     return Outcome(entity.id, created=False)
 
 
@@ -112,7 +112,7 @@ def published(desired: DesiredEntity, entity: Entity, *, own: bool = False) -> G
         try:
             entity = yield Get(entity.id)
         except AepNotFoundError:
-            raise Vanished from None
+            raise EntityDeleted from None
         if failure is None or not entity.is_draft:
             return entity
         if not is_refused_token(failure):
@@ -127,7 +127,7 @@ def update(
     conflicts: int = MOST_UPDATES,
     guard: Callable[[Entity, Entity], None] | None = None,
 ) -> Generator[Step, Any, bool]:
-    """PATCH as of the etag. After a 412 or a lost reply, read again and send the same again.
+    """PATCH with ``If-Match``. After a 412 or a lost reply, read again and send the same again.
 
     Return whether anything was changed.
 
@@ -178,7 +178,7 @@ def until_ready(desired: DesiredEntity, entity: Entity) -> Generator[Step, Any, 
         try:
             entity = yield Get(entity.id)
         except AepNotFoundError:
-            raise Vanished from None
+            raise EntityDeleted from None
     return entity
 
 
@@ -206,7 +206,7 @@ def state_error(
     )
     return EntityStateError(
         f"{desired.title} is {entity.state!r}{' ' + since if since else ''}: {entity.id}, "
-        f"{entity.maker}. It cannot be used like that. {what}.",
+        f"{entity.created_by}. {what}.",
         retryable=coming,
         retry_after=retry_after,
     )
@@ -217,20 +217,20 @@ _STAMPS = frozenset({"etag", "version", "updatedAt", "updatedBy", "updatedClient
 
 
 def replace_credentials(desired: DesiredEntity, entity: Entity) -> Reconciliation:
-    """PATCH as of the etag; after a 412 once more, if the credentials are still those that were read.
+    """PATCH with ``If-Match``; after a 412 once more, if the credentials are still those that were read.
 
     A disabled connection is accepted: wrong credentials may be the reason.
     """
     if entity.readiness is Readiness.COMING:  # a PATCH is refused until it is set up (1417-400)
         try:
             entity = yield from until_ready(desired, entity)
-        except Vanished:
+        except EntityDeleted:
             raise EntityStateError(
                 f"{desired.title} was deleted meanwhile: {entity.id}. Its credentials were not "
                 "replaced. See who deleted it, then create it again."
             ) from None
     yield from update(entity, conflicts=1, guard=partial(_check_untouched, desired))
-    yield Decided(f"Replaced the credentials of {desired.named}, {entity.maker}", entity.id)
+    yield Decided(f"Replaced the credentials of {desired.named}, {entity.created_by}", entity.id)
     return Outcome(entity.id, created=False)
 
 

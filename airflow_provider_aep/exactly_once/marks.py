@@ -34,7 +34,7 @@ def without_mark(description: str | None) -> str:
     return _MARK.sub("", description or "").rstrip()
 
 
-def maker(description: str | None) -> str:
+def created_by(description: str | None) -> str:
     """Return in words who created an entity."""
     match = _MARK.search(description or "")
     return f"made by Airflow's {match.group('task')}" if match else "not made by Airflow"

@@ -24,7 +24,7 @@ from collections.abc import Generator, Sequence
 from typing import Any
 
 from airflow_provider_aep.exactly_once.adoption import (
-    Vanished,
+    EntityDeleted,
     adopt,
     is_leftover_draft,
     published,
@@ -62,30 +62,35 @@ from airflow_provider_aep.flow_service.retry import LONGEST_WAIT, is_refused_tok
 MOST_POSTS = 3
 MOST_POSTS_REFUSED = 2
 """POSTs if the token is refused each time."""
+MOST_ROUNDS = 2
+"""Lists and POSTs from the start, if somebody deletes the entity meanwhile."""
 PATIENCE = (0.25, 0.5, 1.0, 1.5, 2.5, 4.25)
 """Seconds between the lists after a lost reply: 10 in all."""
 SETTLING = (0.5, 1.0, 1.5, 2.0, 3.0)
-"""Seconds between the lists while several entities exist (a race may be settling), or while the own one is
-missing: 8 in all."""
+"""Seconds between the lists while several entities exist (a race may be settling), or while this task's
+own entity is missing: 8 in all."""
 
 
 def create_once(desired: DesiredEntity) -> Reconciliation:
     """Carry out steps 1 to 5. If the survivor is deleted meanwhile, go back to step 2, once."""
     outcome = yield from _remember(desired)
-    for _ in range(0 if outcome else 2):
-        try:
-            outcome = yield from _list_and_post(desired)
-            break
-        except Vanished:
-            yield Decided(f"{desired.title} was deleted while this task used it. Listing what exists again")
     if outcome is None:
-        raise EntityStateError(
-            f"{desired.title} was deleted twice while this task worked on it. "
-            "See who else deletes it, then run the task again.",
-            retryable=True,
-        )
+        outcome = yield from _list_and_post_again(desired)
     yield Keep(outcome.id)
     return outcome
+
+
+def _list_and_post_again(desired: DesiredEntity) -> Reconciliation:
+    for _ in range(MOST_ROUNDS):
+        try:
+            return (yield from _list_and_post(desired))
+        except EntityDeleted:  # noqa: PERF203 - at most twice
+            yield Decided(f"{desired.title} was deleted while this task used it. Listing what exists again")
+    raise EntityStateError(
+        f"{desired.title} was deleted twice while this task worked on it. "
+        "See who else deletes it, then run the task again.",
+        retryable=True,
+    )
 
 
 def _remember(desired: DesiredEntity) -> Generator[Step, Any, Outcome | None]:
@@ -97,7 +102,7 @@ def _remember(desired: DesiredEntity) -> Generator[Step, Any, Outcome | None]:
         if entity.readiness not in (Readiness.READY, Readiness.COMING):
             return None
         entity = yield from until_ready(desired, entity)
-    except (AepNotFoundError, Vanished):
+    except (AepNotFoundError, EntityDeleted):
         return None
     yield Decided(f"Reused {desired.named}, whose id an earlier try of this task stored", entity.id)
     return Outcome(entity.id, created=False)
@@ -110,7 +115,7 @@ def _list_and_post(desired: DesiredEntity) -> Reconciliation:
         existing = yield from _list_after(desired, failure)
         own = _find_own(desired, existing) if failure is not None else None
         if own is not None:
-            return (yield from _settle_own(desired, own.id, healed=True))
+            return (yield from _settle_own(desired, own.id, after_lost_reply=True))
         if desired.settle > 0 and any(_is_own(desired, entity) for entity in existing):
             # An earlier try created it, and may have died before an older one was listed.
             yield Sleep(desired.settle)
@@ -129,7 +134,7 @@ def _list_and_post(desired: DesiredEntity) -> Reconciliation:
             if not listing:
                 break
         else:
-            return (yield from _settle_own(desired, created, healed=False))
+            return (yield from _settle_own(desired, created, after_lost_reply=False))
     assert failure is not None
     raise failure
 
@@ -144,7 +149,12 @@ def _is_passing(error: AepError) -> bool:
     """Return whether a POST can succeed after this failure and a wait."""
     if isinstance(error, AepAuthError):
         return is_refused_token(error)
-    return error.retryable and wait_for(error, 1, 0.5).wait <= LONGEST_WAIT
+    return error.retryable and pause_after(error) <= LONGEST_WAIT
+
+
+def pause_after(error: AepError) -> float:
+    """Return the seconds to wait before a POST after this failure: at least ``Retry-After``."""
+    return wait_for(error, 1, 0.5).wait
 
 
 def _list_after(desired: DesiredEntity, failure: AepError | None) -> Generator[Step, Any, list[Entity]]:
@@ -152,7 +162,7 @@ def _list_after(desired: DesiredEntity, failure: AepError | None) -> Generator[S
     if failure is None or isinstance(failure, AepAuthError):
         return (yield from _list(desired))
     if isinstance(failure, AepThrottledError) or not failure.may_have_happened:
-        wait = wait_for(failure, 1, 0.5).wait
+        wait = pause_after(failure)
         if wait <= LONGEST_WAIT:
             yield Sleep(wait)
         return (yield from _list(desired))
@@ -162,7 +172,7 @@ def _list_after(desired: DesiredEntity, failure: AepError | None) -> Generator[S
         existing = yield from _list(desired)
         if existing and (desired.mark is None or _find_own(desired, existing) is not None):
             break  # another task's entity proves nothing about ours, which may appear later
-    rest = wait_for(failure, 1, 0.5).wait - sum(PATIENCE)
+    rest = pause_after(failure) - sum(PATIENCE)
     if not existing and 0 < rest <= LONGEST_WAIT:
         yield Sleep(rest)
     return existing
@@ -173,12 +183,14 @@ def _each_once(listed: Sequence[Entity]) -> list[Entity]:
     return list({entity.id: entity for entity in listed}.values())
 
 
-def _list(desired: DesiredEntity, own: str | None = None) -> Generator[Step, Any, list[Entity]]:
+def _list(desired: DesiredEntity, own_id: str | None = None) -> Generator[Step, Any, list[Entity]]:
     """List existing entities, oldest first. Poll while one that is not our own is being removed."""
     waited = 0.0
     while True:
         listed = _each_once((yield ListExisting()))
-        leaving = [entity for entity in listed if entity.readiness is Readiness.LEAVING and entity.id != own]
+        leaving = [
+            entity for entity in listed if entity.readiness is Readiness.LEAVING and entity.id != own_id
+        ]
         if not leaving:
             return sorted(listed, key=lambda entity: entity.age_key)
         if waited >= desired.wait_timeout:
@@ -201,7 +213,7 @@ def _find_own(desired: DesiredEntity, existing: list[Entity]) -> Entity | None:
 
 def _choose(desired: DesiredEntity, existing: list[Entity]) -> Generator[Step, Any, Entity | None]:
     """Return the entity to use, or None if it does not exist."""
-    if desired.alike:
+    if desired.interchangeable:
         return existing[0] if existing else None
     for pause in SETTLING:
         _refuse_unusable(desired, existing)
@@ -229,7 +241,7 @@ def _remove_leftovers(desired: DesiredEntity, existing: list[Entity]) -> Generat
     for entity in (yield from _removable(younger)):
         if (yield from _delete(entity.id)):
             left.remove(entity)
-            text = f"Deleted {entity.id}, a duplicate {entity.maker}, and kept {desired.named}"
+            text = f"Deleted {entity.id}, a duplicate {entity.created_by}, and kept {desired.named}"
             yield Decided(text, oldest.id)
     if not left:
         return oldest
@@ -265,47 +277,47 @@ def _delete(id: str) -> Generator[Step, Any, bool]:
     return True
 
 
-def _delete_own(desired: DesiredEntity, own: str) -> Generator[Step, Any, bool]:
+def _delete_own(desired: DesiredEntity, own_id: str) -> Generator[Step, Any, bool]:
     """Delete what this try created; an entity that is still being set up may refuse at first."""
-    if (yield from _delete(own)):
+    if (yield from _delete(own_id)):
         return True
     try:
-        yield from until_ready(desired, Entity(own, state="initializing"))
-    except Vanished:
+        yield from until_ready(desired, Entity(own_id, state="initializing"))
+    except EntityDeleted:
         return True
     except AepError:
         pass
-    return (yield from _delete(own))
+    return (yield from _delete(own_id))
 
 
-def _settle_own(desired: DesiredEntity, own: str, *, healed: bool) -> Reconciliation:
+def _settle_own(desired: DesiredEntity, own_id: str, *, after_lost_reply: bool) -> Reconciliation:
     """Step 4: the oldest of all survives; if that is not ours, delete ours."""
-    if desired.alike:
-        yield Decided(f"Created {desired.named}", own)
-        return Outcome(own, created=True)
+    if desired.interchangeable:
+        yield Decided(f"Created {desired.named}", own_id)
+        return Outcome(own_id, created=True)
     if desired.settle > 0:
         yield Sleep(desired.settle)
-    existing = yield from _existing_with_own(desired, own)
+    existing = yield from _existing_with_own(desired, own_id)
     survivor = min(existing, key=lambda entity: entity.age_key)
-    if survivor.id == own:
+    if survivor.id == own_id:
         survivor = yield from until_ready(desired, (yield from published(desired, survivor, own=True)))
-        how = ". The create had failed or its reply was lost, but it took effect" if healed else ""
-        yield Decided(f"Created {desired.named}{how}", own)
-        return Outcome(own, created=True)
+        how = ". The create had failed or its reply was lost, but it took effect" if after_lost_reply else ""
+        yield Decided(f"Created {desired.named}{how}", own_id)
+        return Outcome(own_id, created=True)
     prefix = "Another task was first."
-    if (yield from _delete_own(desired, own)):
-        prefix += f" {own} of this task was deleted."
+    if (yield from _delete_own(desired, own_id)):
+        prefix += f" {own_id} of this task was deleted."
     else:
         yield Decided(
-            f"Another task created {desired.named} first, and {own} of this task could not be deleted. A "
+            f"Another task created {desired.named} first, and {own_id} of this task could not be deleted. A "
             "later run deletes it if nothing depends on it",
-            own,
+            own_id,
             True,
         )
         if survivor.mark is None:
             raise AmbiguousEntityError(
-                f"Two entities exist as {desired.named}: {survivor.id} and {own}. This task created {own} "
-                f"and could not delete it. Delete {own}, then run the task again.",
+                f"Two entities exist as {desired.named}: {survivor.id} and {own_id}. This task created "
+                f"{own_id} and could not delete it. Delete {own_id}, then run the task again.",
                 retryable=True,
             )
     return (yield from adopt(desired, survivor, prefix))
@@ -316,7 +328,7 @@ def _counts(desired: DesiredEntity, entity: Entity) -> bool:
     return ready or is_leftover_draft(desired, entity)
 
 
-def _existing_with_own(desired: DesiredEntity, own: str) -> Generator[Step, Any, list[Entity]]:
+def _existing_with_own(desired: DesiredEntity, own_id: str) -> Generator[Step, Any, list[Entity]]:
     """List existing entities, our own included even if the list lags, which is logged."""
     existing: list[Entity] = []
     waited = desired.settle
@@ -324,25 +336,25 @@ def _existing_with_own(desired: DesiredEntity, own: str) -> Generator[Step, Any,
         if pause:
             yield Sleep(pause)
             waited += pause
-        listed = yield from _list(desired, own)
-        existing = [entity for entity in listed if _counts(desired, entity) or entity.id == own]
-        if any(entity.id == own for entity in existing):
+        listed = yield from _list(desired, own_id)
+        existing = [entity for entity in listed if _counts(desired, entity) or entity.id == own_id]
+        if any(entity.id == own_id for entity in existing):
             if pause:
-                yield _late(desired, own, f"only about {waited:g} s after this task created it")
+                yield _late(desired, own_id, f"only about {waited:g} s after this task created it")
             return existing
     try:
-        existing.append((yield Get(own)))
+        existing.append((yield Get(own_id)))
     except AepNotFoundError:
         if existing:
             return existing  # a rival has deleted ours
-        existing.append(Entity(own, state="draft" if desired.drafts else ""))  # a read can lag as well
+        existing.append(Entity(own_id, state="draft" if desired.drafts else ""))  # a read can lag as well
     yield _late(
-        desired, own, f"not within {waited:g} s after this task created it. Check in AEP for a second one"
+        desired, own_id, f"not within {waited:g} s after this task created it. Check in AEP for a second one"
     )
     return existing
 
 
-def _late(desired: DesiredEntity, own: str, when: str) -> Decided:
+def _late(desired: DesiredEntity, own_id: str, when: str) -> Decided:
     """Warn that the list lags more than ``settle``, and name the bound of this module's docstring."""
     bound = desired.settle + sum(SETTLING)
     return Decided(
@@ -350,6 +362,6 @@ def _late(desired: DesiredEntity, own: str, when: str) -> Decided:
         f"as long as AEP lists a new one within {bound:g} s, and entities in the order of their "
         f"creation. Set `[aep] settle` in Airflow's configuration, now {desired.settle:g}, to more seconds "
         "than AEP's list lags",
-        own,
+        own_id,
         True,
     )

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
-from airflow_provider_aep.exactly_once.reconciler import PATIENCE, may_repeat
+from airflow_provider_aep.exactly_once.reconciler import PATIENCE, may_repeat, pause_after
 from airflow_provider_aep.flow_service.errors import (
     AepError,
     AepThrottledError,
@@ -24,7 +24,7 @@ from airflow_provider_aep.flow_service.errors import (
     TaskStoreError,
     WorkerSlotError,
 )
-from airflow_provider_aep.flow_service.retry import LONGEST_WAIT, is_refused_token, wait_for
+from airflow_provider_aep.flow_service.retry import LONGEST_WAIT, is_refused_token
 from airflow_provider_aep.flow_service.runs import Phase, Run
 
 
@@ -182,7 +182,7 @@ class _Start:
         """Wait as long as Flow Service asks; False if a try may not sleep that long."""
         try:
             if isinstance(refusal, AepThrottledError):
-                self.sleep(wait_for(refusal, 1, 0.5).wait)
+                self.sleep(pause_after(refusal))
         except WorkerSlotError:
             return False
         return True

@@ -7,7 +7,7 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_provider_aep.exactly_once.marks import find_mark, maker
+from airflow_provider_aep.exactly_once.marks import created_by, find_mark
 from airflow_provider_aep.flow_service.replies import Readiness, readiness
 
 
@@ -20,8 +20,8 @@ class DesiredEntity:
     :param on_difference: what to do under ``reuse`` if an existing entity differs: ``warn`` or ``fail``
     :param mark: this task instance's ownership mark, or None for none
     :param drafts: whether it is created as a draft, which has no effect, and published when it is chosen
-    :param alike: whether all entities of this identity are equivalent, have no ownership mark and cannot be
-        deleted, so that any of them can be used
+    :param interchangeable: whether all entities of this identity are equivalent, have no ownership mark and
+        cannot be deleted, so that any of them can be used
     :param wait_timeout: seconds to wait for an entity that is still being set up
     :param settle: seconds between an own POST and the list that shows a race; see the reconciler's bound
     """
@@ -32,7 +32,7 @@ class DesiredEntity:
     if_exists: str
     mark: str | None
     drafts: bool = False
-    alike: bool = False
+    interchangeable: bool = False
     on_difference: str = "warn"
     wait_timeout: float = 120.0
     settle: float = 1.0
@@ -73,8 +73,8 @@ class Entity:
         return find_mark(self.description)
 
     @property
-    def maker(self) -> str:
-        return maker(self.description)
+    def created_by(self) -> str:
+        return created_by(self.description)
 
     @property
     def age_key(self) -> tuple[float, str]:
@@ -92,7 +92,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Recall:
-    """Return the id in the task's memory that fits this try, or None."""
+    """Return the id that an earlier try of this task stored, or None."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ class Get:
 
 @dataclass(frozen=True)
 class Post:
-    """Create, with one request."""
+    """Create the entity with one POST. The service may read specs first."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ class Compare:
 
 @dataclass(frozen=True)
 class Update:
-    """Change an entity to the desired one, as of its etag; return whether anything was to change."""
+    """PATCH an entity to the desired one, with ``If-Match``; return whether anything was to change."""
 
     entity: Entity
 

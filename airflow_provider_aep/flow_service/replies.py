@@ -152,8 +152,9 @@ def error_from_reply(
     """
     if status < 500 and status != 429 and "html" in headers.get("content-type", "").lower():
         return AepReplyError(
-            f"{what} was answered with an HTML page and {status}: a proxy's, or this is not Adobe Experience "
-            "Platform. Check `host` of the AEP connection and the proxy settings.",
+            f"{what} was answered with an HTML page and {status}. A proxy may have answered, or a server "
+            "other than Adobe Experience Platform. Check `host` of the AEP connection and the proxy "
+            "settings.",
             status=status,
             retryable=False,
         )

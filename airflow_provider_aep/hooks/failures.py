@@ -96,7 +96,7 @@ def not_http(request: Request) -> AepReplyError:
 def broken_off(request: Request) -> AepConnectionLostError:
     """Return the error of a connection that ended before the reply was complete."""
     return AepConnectionLostError(
-        f"{request.words}: the connection broke before the whole reply was here: the server or something on "
+        f"{request.words}: the connection broke before the whole reply arrived: the server or something on "
         "the way closed it. Try again later."
     )
 

@@ -52,7 +52,7 @@ class TaskMemory:
         self._key = key
         self._store = task_store(context)
         tries = None if for_good else getattr(context.get("ti"), "max_tries", None)
-        self._facts = {**identity, "max_tries": tries if isinstance(tries, int) else None}
+        self._identity = {**identity, "max_tries": tries if isinstance(tries, int) else None}
         self._log = log
         self._decides = decides
 
@@ -79,14 +79,14 @@ class TaskMemory:
         if not isinstance(record, dict):
             return {}
         notes = {key: record[key] for key in _NOTES if key in record}
-        if {**notes, **self._facts} == record:
+        if {**notes, **self._identity} == record:
             return notes
-        same = {**notes, **self._facts, "max_tries": record.get("max_tries")} == record
+        same = {**notes, **self._identity, "max_tries": record.get("max_tries")} == record
         return {"cleared": notes["id"]} if same and "id" in notes else {}
 
     def write(self, notes: Mapping[str, Any]) -> None:
         """Replace the record's notes. They must be JSON, so no tuples, and hold no secrets."""
-        self._try("write", lambda store: store.set(self._key, {**notes, **self._facts}))
+        self._try("write", lambda store: store.set(self._key, {**notes, **self._identity}))
 
     def forget(self) -> None:
         """Delete the record. A failure of the store is only logged: the try's own error is more important."""

@@ -133,7 +133,7 @@ class CreateOperator(AepOperator):
         return outcome.id
 
     def ensure(self, context: Any, desired: DesiredEntity, service: Service) -> Outcome:
-        """Reconcile one entity, with the facts that this task stored about it."""
+        """Reconcile one entity, with the id that an earlier try stored."""
         from airflow_provider_aep.exactly_once import carry_out, create_once
         from airflow_provider_aep.operators._services import TaskMemory
 
@@ -153,7 +153,7 @@ class CreateOperator(AepOperator):
         name: str,
         identity: dict[str, str],
         drafts: bool = False,
-        alike: bool = False,
+        interchangeable: bool = False,
     ) -> DesiredEntity:
         """Return the desired entity. Add organization, sandbox and name to its ``identity``."""
         from airflow_provider_aep._compat import config_seconds
@@ -172,9 +172,9 @@ class CreateOperator(AepOperator):
             },
             if_exists=check_choice(self.if_exists, "if_exists", IF_EXISTS),
             on_difference=check_choice(self.on_difference, "on_difference", ON_DIFFERENCE),
-            mark=None if alike else self.own_mark(context),
+            mark=None if interchangeable else self.own_mark(context),
             drafts=drafts,
-            alike=alike,
+            interchangeable=interchangeable,
             wait_timeout=check_seconds(self.wait_timeout, "wait_timeout"),
             settle=check_seconds(config_seconds("settle", 1.0), "[aep] settle"),
         )

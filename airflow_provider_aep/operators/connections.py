@@ -17,8 +17,8 @@ class CreateBaseConnectionOperator(CreateOperator):
     """Create a base connection, or find the existing base connection of this name. Return its id.
 
     Its identity is organization, sandbox, source and exact name. If the task is retried, killed, cleared or
-    run twice at the same time, there is still one base connection, by the reconciler of
-    :mod:`airflow_provider_aep.exactly_once`.
+    run twice at the same time, there is still one base connection, within the bound of
+    ``docs/reliability.md``. The reconciler of :mod:`airflow_provider_aep.exactly_once` creates it.
 
     The platform defines the parameters of a source. They are read from AEP once per process, before the first
     create.

@@ -86,7 +86,9 @@ class CreateMappingSetOperator(CreateOperator):
         if dataflow is not None:
             check_name(dataflow, "dataflow")
         body = mapping_set_body(schema_id, mapped.pairs)
-        desired = self.desired(context, kind="mapping set", name=body["name"], identity={}, alike=True)
+        desired = self.desired(
+            context, kind="mapping set", name=body["name"], identity={}, interchangeable=True
+        )
         return desired, MappingSetService(self.hook.to(DataPrepHook), body, dataflow)
 
     def _warn_of_left_out(self, mapped: Mapped, fields: dict[str, str]) -> None:

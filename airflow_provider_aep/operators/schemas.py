@@ -110,8 +110,8 @@ class CreateSchemaOperator(CreateOperator):
         foreign = [one for one in existing if one.mark is None or one.mark != desired.mark]
         if desired.if_exists == "fail" and foreign:
             raise EntityExistsError(
-                f"{desired.title} exists already: {foreign[0].id}, {foreign[0].maker}, and `if_exists` is "
-                "'fail'. Choose another `name`, or set `if_exists` to 'reuse' or 'update'."
+                f"{desired.title} exists already: {foreign[0].id}, {foreign[0].created_by}, and `if_exists` "
+                "is 'fail'. Choose another `name`, or set `if_exists` to 'reuse' or 'update'."
             )
 
     def _schema(

@@ -10,7 +10,7 @@ from airflow_provider_aep.exactly_once import DesiredEntity, Entity, Outcome
 from airflow_provider_aep.exactly_once import steps as s
 from airflow_provider_aep.exactly_once.adoption import (
     MOST_UPDATES,
-    Vanished,
+    EntityDeleted,
     adopt,
     published,
     until_ready,
@@ -131,7 +131,7 @@ def test_an_existing_entity_is_refused() -> None:
 
 def test_what_vanishes_under_an_update_is_a_turn() -> None:
     """The reconciliation lists again."""
-    with pytest.raises(Vanished):
+    with pytest.raises(EntityDeleted):
         adopted(desired("update"), entity(), update=[GONE])
 
 
@@ -170,7 +170,7 @@ def test_a_failed_publication_counts_if_the_draft_is_still_one() -> None:
     assert driver.play(published(order, draft)) == entity()
     with pytest.raises(AepServerError):
         ScriptedDriver(publish=[LOST], get=[draft]).play(published(order, draft))
-    with pytest.raises(Vanished):
+    with pytest.raises(EntityDeleted):
         ScriptedDriver(get=[GONE]).play(published(order, draft))
 
 
@@ -252,7 +252,7 @@ def test_what_fails_while_it_comes_up_is_told() -> None:
     with pytest.raises(EntityStateError, match=r"'disabled': a, .*Enable, publish or delete it") as caught:
         ScriptedDriver(get=[entity("disabled")]).play(until_ready(desired(), coming))
     assert not caught.value.retryable
-    with pytest.raises(Vanished):
+    with pytest.raises(EntityDeleted):
         ScriptedDriver(get=[GONE]).play(until_ready(desired(), coming))
 
 
@@ -265,7 +265,7 @@ def test_a_wait_past_the_slot_goes_on_in_a_retry(timeout: float, later: float) -
         driver.play(until_ready(order, entity("initializing")))
     assert caught.value.message == (
         "The flow 'Payments' is 'initializing' after 0.5 s, and the sleep budget of a try in a worker "
-        "slot is used up: a, made by Airflow's dag.other. It cannot be used like that. Run the task again "
+        "slot is used up: a, made by Airflow's dag.other. Run the task again "
         "later: it continues to wait."
     )
     assert (caught.value.retryable, caught.value.retry_after) == (True, later)

@@ -312,7 +312,7 @@ def test_of_entities_that_are_alike_any_will_do() -> None:
     """None carries a mark and none can be deleted: the oldest is used at once, whatever `if_exists` says."""
     two = [entity("b", 2, None), entity("a", 1, None)]
     for if_exists in ("reuse", "fail"):
-        outcome, driver = create(desired(alike=True, mark=None, if_exists=if_exists), listed=[two])
+        outcome, driver = create(desired(interchangeable=True, mark=None, if_exists=if_exists), listed=[two])
         assert outcome == Outcome("a", created=False)
         assert driver.slept == driver.asked(s.Delete) == []
         assert driver.told == [("Found an existing one: reused the flow 'n'", "a", False)]
@@ -320,10 +320,12 @@ def test_of_entities_that_are_alike_any_will_do() -> None:
 
 def test_what_is_alike_is_not_raced_for() -> None:
     """Two that are created at the same time do no harm, so there is no second list."""
-    outcome, driver = create(desired(alike=True, mark=None, settle=1.0), listed=[[]], post=["own"])
+    outcome, driver = create(desired(interchangeable=True, mark=None, settle=1.0), listed=[[]], post=["own"])
     assert outcome == Outcome("own", created=True)
     assert (len(driver.asked(s.ListExisting)), driver.slept) == (1, [])
     assert driver.told == [("Created the flow 'n'", "own", False)]
-    outcome, driver = create(desired(alike=True, mark=None), listed=[[], [entity("a", 1, None)]], post=[LOST])
+    outcome, driver = create(
+        desired(interchangeable=True, mark=None), listed=[[], [entity("a", 1, None)]], post=[LOST]
+    )
     assert outcome == Outcome("a", created=False)
     assert len(driver.asked(s.Post)) == 1

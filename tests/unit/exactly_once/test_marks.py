@@ -60,7 +60,8 @@ def test_a_description_without_its_mark() -> None:
 def test_who_made_it() -> None:
     """In words, for the log."""
     assert (
-        Entity("a", description="x " + make_mark("dag", "task", "r", 0)).maker == "made by Airflow's dag.task"
+        Entity("a", description="x " + make_mark("dag", "task", "r", 0)).created_by
+        == "made by Airflow's dag.task"
     )
-    assert Entity("a", description="by hand").maker == "not made by Airflow"
-    assert Entity("a", description="").maker == "not made by Airflow"
+    assert Entity("a", description="by hand").created_by == "not made by Airflow"
+    assert Entity("a", description="").created_by == "not made by Airflow"

@@ -91,7 +91,7 @@ def test_a_page_is_not_adobes(kind: str) -> None:
     """A proxy's, or another server's: nothing that a retry could help."""
     error = refused(None, 404, b"<html>", content_type=kind)
     assert type(error) is AepReplyError
-    assert error.message.startswith("POST /flows was answered with an HTML page and 404: a proxy's")
+    assert error.message.startswith("POST /flows was answered with an HTML page and 404. A proxy may")
     assert (error.status, error.retryable) == (404, False)
 
 
