@@ -40,7 +40,7 @@ def test_an_error_is_in_the_log_once(
     said = logged() + reason
     assert error.message not in said
     assert "The permission is denied" not in said
-    assert f"The create failed with {error.brief}." in said
+    assert f"The create failed with {error.brief}" in said
 
 
 def test_a_refused_token_does_not_claim_that_a_new_one_was_refused(
