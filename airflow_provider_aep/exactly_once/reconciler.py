@@ -130,7 +130,8 @@ def _list_and_post(desired: DesiredEntity) -> Reconciliation:
         except AepError as error:
             failure, posts = error, posts + 1
             listing = _is_passing(error) or error.may_have_happened
-            yield Decided(f"The create failed with {error.brief}{'. Listing what exists' if listing else ''}")
+            then = "Listing what exists" if listing else "Nothing was created"
+            yield Decided(f"The create failed with {error.brief}. {then}")
             if not listing:
                 break
         else:
