@@ -107,15 +107,15 @@ def typed(error: Any, request: Request) -> AepError:
     """Return the typed error of an exception of aiohttp, without its text: it may hold what was sent."""
     cause = failures.cause_of(failures.causes(error))
     if isinstance(error, aiohttp.ClientProxyConnectionError | aiohttp.ClientHttpProxyError):
-        return failures.no_proxy(request, cause)
+        return failures.proxy_error(request, cause)
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return failures.untrusted(request, cause)
+        return failures.certificate_error(request, cause)
     if isinstance(error, aiohttp.ClientConnectorError):
-        return failures.not_connected(request, cause)
+        return failures.connect_error(request, cause)
     if isinstance(error, asyncio.TimeoutError):
-        return failures.too_slow(request)
+        return failures.timeout_error(request)
     if isinstance(error, aiohttp.InvalidURL | ValueError) and not isinstance(error, OSError):
         return failures.invalid_address(request)
     if isinstance(error, aiohttp.ClientResponseError):
         return failures.not_http(request)
-    return failures.broken_off(request)
+    return failures.connection_lost_error(request)

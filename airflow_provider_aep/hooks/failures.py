@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 _PROXIES = "HTTPS_PROXY, HTTP_PROXY and NO_PROXY in the environment of workers and triggerer"
 
 
-def no_proxy(request: Request, cause: str, problem: str = "refused it or is not reachable") -> AepProxyError:
+def proxy_error(
+    request: Request, cause: str, problem: str = "refused it or is not reachable"
+) -> AepProxyError:
     """Return the error of a proxy that refuses the request or cannot be reached."""
     return AepProxyError(
         f"{request.words} was not sent: the proxy on the way to {request.to} {problem}{_because(cause)}. "
@@ -47,7 +49,7 @@ def invalid_proxy() -> AepProxyError:
     )
 
 
-def untrusted(request: Request, cause: str) -> AepCertificateError:
+def certificate_error(request: Request, cause: str) -> AepCertificateError:
     """Return the error of a server certificate that is not trusted."""
     return AepCertificateError(
         f"{request.words} was not sent: the certificate of {request.to} is not trusted{_because(cause)}. If "
@@ -72,7 +74,7 @@ def invalid_address(request: Request) -> ConnectionSettingError:
     )
 
 
-def not_connected(request: Request, cause: str) -> AepConnectError:
+def connect_error(request: Request, cause: str) -> AepConnectError:
     """Return the error of a server that cannot be reached. Nothing was sent."""
     return AepConnectError(
         f"{request.words} was not sent: could not connect to {request.to}{_because(cause)}. Check "
@@ -80,7 +82,7 @@ def not_connected(request: Request, cause: str) -> AepConnectError:
     )
 
 
-def too_slow(request: Request) -> AepTimeoutError:
+def timeout_error(request: Request) -> AepTimeoutError:
     """Return the error of a reply that did not arrive before its deadline."""
     return AepTimeoutError(
         f"{request.words}: no whole reply within {request.timeout:g} s (`timeout` of the AEP connection): "
@@ -93,7 +95,7 @@ def not_http(request: Request) -> AepReplyError:
     return AepReplyError.with_advice(f"{request.words} was answered with something that is not HTTP.")
 
 
-def broken_off(request: Request) -> AepConnectionLostError:
+def connection_lost_error(request: Request) -> AepConnectionLostError:
     """Return the error of a connection that ended before the reply was complete."""
     return AepConnectionLostError(
         f"{request.words}: the connection broke before the whole reply arrived: the server or something on "

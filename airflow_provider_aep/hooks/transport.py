@@ -54,27 +54,27 @@ def typed(error: Exception, request: Request, outer: BaseException | None = None
     kinds = {type(root).__name__ for root in roots}
     culprits = [root.never_left for root in roots if hasattr(root, "never_left")]
     if culprits and (isinstance(error, requests.exceptions.ProxyError) or "ProxyError" in kinds):
-        return failures.no_proxy(request, cause)
+        return failures.proxy_error(request, cause)
     if "SSLCertVerificationError" in kinds:
-        return failures.untrusted(request, cause)
+        return failures.certificate_error(request, cause)
     libraries = {getattr(root, "library", None) for root in roots} - {None, "SSL"}
     if libraries or (isinstance(error, OSError) and "CA certificate bundle" in str(error)):
         return failures.no_bundle()
     if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidHeader):
         return failures.invalid_address(request)
     if isinstance(error, requests.exceptions.ConnectTimeout):
-        return failures.not_connected(request, f"no connection within {request.timeout:g} s")
+        return failures.connect_error(request, f"no connection within {request.timeout:g} s")
     if kinds & {"NewConnectionError", "NameResolutionError", "ConnectionRefusedError", "gaierror"}:
-        return failures.not_connected(request, cause)
+        return failures.connect_error(request, cause)
     if culprits:
         if "proxy" in culprits:
-            return failures.no_proxy(request, cause, "did not let it through")
+            return failures.proxy_error(request, cause, "did not let it through")
         told = f"the server does not speak TLS as it should ({cause})" if "SSLError" in kinds else cause
-        return failures.not_connected(request, told)
+        return failures.connect_error(request, told)
     timeouts = {"TimeoutError", "ReadTimeoutError", "timeout"}
     if isinstance(error, requests.exceptions.Timeout) or kinds & timeouts:
-        return failures.too_slow(request)
-    return failures.broken_off(request)
+        return failures.timeout_error(request)
+    return failures.connection_lost_error(request)
 
 
 _CHUNK = 64 * 1024

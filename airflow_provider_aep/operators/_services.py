@@ -117,10 +117,10 @@ class EntityDefinition:
     :param filters: filters of the list, apart from the name
     :param of: the id of the entity whose page in AEP's UI shows this one, if it has no page of its own
     :param dependants: return the ids of what depends on the entity of this id
-    :param fits: raise if an existing entity of the name is a different thing
+    :param check_same_entity: raise if an existing entity of the name is a different thing
     :param check: raise if the entity cannot be created as it is desired now; an existing one is fine
-    :param said: the fields that the caller set, by the names of the parameters
-    :param shown: return the same fields of an existing entity
+    :param desired_fields: the fields that the caller set, by the names of the parameters
+    :param existing_fields: return the same fields of an existing entity
     :param fixed: return why a field cannot be changed, given the item, the field's name and its value
     :param operations: return the patch of the changed fields, given the item and their names; the
         description is patched apart
@@ -134,10 +134,10 @@ class EntityDefinition:
     of: str | None = None
     draft: bool = False
     dependants: Callable[[str], Sequence[str]] = lambda _: ()
-    fits: Callable[[Item], None] = lambda _: None
+    check_same_entity: Callable[[Item], None] = lambda _: None
     check: Callable[[], None] = lambda: None
-    said: Fields = field(default_factory=dict)
-    shown: Callable[[Item], Fields] = lambda _: {}
+    desired_fields: Fields = field(default_factory=dict)
+    existing_fields: Callable[[Item], Fields] = lambda _: {}
     fixed: Callable[[Item, str, Any], str] = lambda _item, _field, _value: ""
     operations: Callable[[Item, set[str]], list[dict[str, Any]]] = lambda _item, _changed: []
     whole: Sequence[str] = ()
@@ -193,8 +193,8 @@ class EntityService(Generic[AnyHook]):
     def _compare(self, entity: Entity) -> Sequence[Difference]:
         definition, item = self._definition, entity.shown
         return compare(
-            {"description": definition.description, **definition.said},
-            {"description": without_mark(entity.description), **definition.shown(item)},
+            {"description": definition.description, **definition.desired_fields},
+            {"description": without_mark(entity.description), **definition.existing_fields(item)},
             fixed=lambda field, value: definition.fixed(item, field, value),
             whole=definition.whole,
             defaults=DEFAULTS,
@@ -227,7 +227,7 @@ class EntityService(Generic[AnyHook]):
         return self._hook.link(self._collection.kind, id, self._definition.of)
 
     def _read(self, item: Item) -> Entity:
-        self._definition.fits(item)
+        self._definition.check_same_entity(item)
         return read_entity(self._collection, item)
 
 
@@ -256,8 +256,8 @@ class MappingSetService(EntityService[DataPrepHook]):
             EntityDefinition(
                 collection=mappings.MAPPING_SETS,
                 body=body,
-                said={"mapping": mappings.fields_of(body)},
-                shown=lambda item: {"mapping": mappings.fields_of(item)},
+                desired_fields={"mapping": mappings.fields_of(body)},
+                existing_fields=lambda item: {"mapping": mappings.fields_of(item)},
                 whole=("mapping",),
             ),
         )

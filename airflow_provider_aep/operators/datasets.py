@@ -56,6 +56,6 @@ class CreateDatasetOperator(CreateOperator):
             body=datasets.dataset_body(name, description, schema_id),
             mark=desired.mark,
             dependants=catalog.dependants_of,
-            fits=lambda item: datasets.check_same_schema(item, name, schema_id),
+            check_same_entity=lambda item: datasets.check_same_schema(item, name, schema_id),
         )
         return desired, EntityService(catalog, definition)

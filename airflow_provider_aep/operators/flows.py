@@ -139,11 +139,11 @@ class CreateDataflowOperator(CreateOperator):
             filters=[("flowSpec.id", str(body["flowSpec"]["id"]))],
             body=body,
             mark=desired.mark,
-            fits=lambda item: _same_ends(item, body),
+            check_same_entity=lambda item: _same_ends(item, body),
             check=lambda: schedule.check_start(time.time()) if schedule else None,
             draft=desired.drafts,
-            said=said,
-            shown=lambda item: {
+            desired_fields=said,
+            existing_fields=lambda item: {
                 **differences.flow_fields(item),
                 "mapping": self._mapped_by(item, body, said),
             },

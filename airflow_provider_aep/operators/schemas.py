@@ -132,10 +132,10 @@ class CreateSchemaOperator(CreateOperator):
             ),
             mark=desired.mark,
             dependants=lambda own: self._registry.dependants_of(xdm.SCHEMAS, own),
-            fits=lambda item: xdm.check_same_class(item, collection, desired.name, class_id),
+            check_same_entity=lambda item: xdm.check_same_class(item, collection, desired.name, class_id),
             operations=lambda item, _changed: xdm.added_references(item, groups),
-            said={"field_groups": dict.fromkeys(groups, "used"), "columns": xdm.types_of(fields)},
-            shown=lambda item: {
+            desired_fields={"field_groups": dict.fromkeys(groups, "used"), "columns": xdm.types_of(fields)},
+            existing_fields=lambda item: {
                 "field_groups": dict.fromkeys(xdm.references(item), "used"),
                 "columns": self._columns_of(item) if fields else {},
             },
@@ -165,10 +165,10 @@ class CreateSchemaOperator(CreateOperator):
             body=xdm.group_body(title=title, class_id=class_id, tenant=tenant, fields=fields),
             mark=desired.mark,
             dependants=lambda own: self._registry.dependants_of(xdm.FIELD_GROUPS, own),
-            fits=lambda item: xdm.check_same_class(item, collection, title, class_id),
+            check_same_entity=lambda item: xdm.check_same_class(item, collection, title, class_id),
             operations=lambda item, _changed: xdm.added_fields(item, tenant, fields),
-            said={"columns": xdm.types_of(fields)},
-            shown=lambda item: {"columns": xdm.types_of(xdm.own_fields(item, tenant))},
+            desired_fields={"columns": xdm.types_of(fields)},
+            existing_fields=lambda item: {"columns": xdm.types_of(xdm.own_fields(item, tenant))},
             fixed=xdm.why_fixed,
         )
         group = self.desired(context, kind="field group", name=title, identity={})

@@ -96,9 +96,9 @@ class CreateSourceConnectionOperator(SourceObjectOperator, CreateOperator):
             mark=desired.mark,
             of=base_id,
             dependants=lambda own: self.hook.flows_using(source_connection_id=own),
-            fits=lambda item: _same_source_object(item, name, source_object),
-            said=said,
-            shown=lambda item: differences.shown_source_fields(item, source_object.kind, said),
+            check_same_entity=lambda item: _same_source_object(item, name, source_object),
+            desired_fields=said,
+            existing_fields=lambda item: differences.shown_source_fields(item, source_object.kind, said),
             fixed=lambda _item, field, _value: "" if field == "description" else differences.ENDS_FIXED,
             whole=("columns",),
         )

@@ -75,8 +75,8 @@ class CreateTargetConnectionOperator(CreateOperator):
             mark=desired.mark,
             of=dataset_id,
             dependants=lambda own: self.hook.flows_using(target_connection_id=own),
-            said={"schema_id": schema_id},
-            shown=lambda item: {"schema_id": differences.schema_of_target(item) or schema_id},
+            desired_fields={"schema_id": schema_id},
+            existing_fields=lambda item: {"schema_id": differences.schema_of_target(item) or schema_id},
             fixed=lambda _item, field, _value: "" if field == "description" else differences.ENDS_FIXED,
         )
         return desired, EntityService(self.hook, definition)
