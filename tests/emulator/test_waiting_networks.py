@@ -83,7 +83,7 @@ def test_nobody_there(make_hook: MakeHook) -> None:
     [
         (reply(302, location="https://elsewhere.example/"), errors.AepReplyError, "redirect"),
         (reply(200, b"<html>", kind="text/html"), errors.AepReplyError, "HTML page"),
-        (reply(404, b"<html>", kind="text/html"), errors.AepReplyError, "not Adobe"),
+        (reply(404, b"<html>", kind="text/html"), errors.AepReplyError, "other than Adobe"),
         (reply(200, b"x" * 100, content_encoding="br"), errors.AepReplyError, "not asked for"),
         pytest.param(reply(200, BOMB, content_encoding="gzip"), errors.AepReplyError, "32 MiB", id="a bomb"),
         (reply(200, b"no gzip at all", content_encoding="gzip"), errors.AepReplyError, "unzipped"),

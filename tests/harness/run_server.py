@@ -15,6 +15,7 @@ import ssl
 import sys
 import threading
 import time
+from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -128,7 +129,8 @@ class RunServer:
             self.connections += 1
         body = await request.read()
         if self.latency:
-            await asyncio.sleep(self.latency)
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), self.latency)
         status, document = self._answer(request.raw_path, body)
         if status == 0 and request.transport:
             request.transport.abort()
