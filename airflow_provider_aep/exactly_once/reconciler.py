@@ -116,7 +116,8 @@ def _list_and_post(desired: DesiredEntity) -> Reconciliation:
         own = _find_own(desired, existing) if failure is not None else None
         if own is not None:
             return (yield from _settle_own(desired, own.id, after_lost_reply=True))
-        if desired.settle > 0 and any(_is_own(desired, entity) for entity in existing):
+        may_be_early = desired.settle > 0 and not desired.first_try
+        if may_be_early and any(_is_own(desired, entity) for entity in existing):
             # An earlier try created it, and may have died before an older one was listed.
             yield Sleep(desired.settle)
             existing = yield from _list(desired)

@@ -24,6 +24,7 @@ class DesiredEntity:
         cannot be deleted, so that any of them can be used
     :param wait_timeout: seconds to wait for an entity that is still being set up
     :param settle: seconds between an own POST and the list that shows a race; see the reconciler's bound
+    :param first_try: whether no earlier try of the task can have created the entity
     """
 
     kind: str
@@ -36,6 +37,7 @@ class DesiredEntity:
     on_difference: str = "warn"
     wait_timeout: float = 120.0
     settle: float = 1.0
+    first_try: bool = False
 
     @property
     def named(self) -> str:

@@ -177,6 +177,7 @@ class CreateOperator(AepOperator):
             interchangeable=interchangeable,
             wait_timeout=check_seconds(self.wait_timeout, "wait_timeout"),
             settle=check_seconds(config_seconds("settle", 1.0), "[aep] settle"),
+            first_try=getattr(context.get("ti"), "try_number", None) in (None, 1),
         )
 
     def own_mark(self, context: Any) -> str | None:

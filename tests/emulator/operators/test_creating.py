@@ -109,6 +109,20 @@ def test_a_second_run_finds_the_first_ones(emulator: Emulator, if_exists: str) -
     assert len(emulator.requests("PATCH")) == (if_exists == "update")
 
 
+@pytest.mark.parametrize(("try_number", "lists"), [(1, 1), (2, 2)])
+def test_only_a_retry_settles_again(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch, try_number: int, lists: int
+) -> None:
+    """Its earlier try may have died before AEP listed an older connection. A first try has none."""
+    monkeypatch.setenv("AIRFLOW__AEP__SETTLE", "0.02")
+    made = operator().execute(context())
+    emulator.forget_requests()
+    again = context()
+    again["ti"].try_number = try_number
+    assert operator().execute(again) == made
+    assert len(emulator.requests("GET", "/connections")) == lists
+
+
 def test_reuse_leaves_credentials_alone(emulator: Emulator) -> None:
     """They may have been rotated in AEP."""
     made = emulator.api().create(secret="wrong").json()["id"]

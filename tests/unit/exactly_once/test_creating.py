@@ -300,6 +300,8 @@ def test_a_retry_settles_again() -> None:
     assert (driver.slept, len(driver.asked(s.ListExisting))) == ([3.0], 2)
     _, driver = create(desired(settle=3.0), listed=[[rival]])
     assert (driver.slept, len(driver.asked(s.ListExisting))) == ([], 1), "another task's is used at once"
+    _, driver = create(desired(settle=3.0, first_try=True), listed=[[own]])
+    assert (driver.slept, len(driver.asked(s.ListExisting))) == ([], 1), "no earlier try can have died"
 
 
 def test_an_existing_entity_is_logged_as_found() -> None:
