@@ -331,3 +331,12 @@ def test_what_is_alike_is_not_raced_for() -> None:
     )
     assert outcome == Outcome("a", created=False)
     assert len(driver.asked(s.Post)) == 1
+
+
+def test_a_failed_deletion_of_a_duplicate_leaves_the_others_to_be_deleted() -> None:
+    """The oldest is used. A warning names the duplicate that still exists."""
+    three = [entity("a", 1), entity("b", 2, OTHER), entity("c", 3, OTHER)]
+    outcome, driver = create(desired(mark=OTHER + "0"), listed=[three], delete=[NO, None])
+    assert outcome == Outcome("a", created=False)
+    assert driver.asked(s.Delete) == [s.Delete("b"), s.Delete("c")]
+    assert "a, b. The oldest is used" in words(driver)
