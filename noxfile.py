@@ -45,7 +45,7 @@ TESTS = (
     "tests/e2e/test_imports.py",
     "tests/nightly/test_real_cancels.py",
 )
-"""Of the tests with a real Airflow or a new process, only those whose result depends on Airflow's version."""
+"""The layers, and those tests of a real Airflow whose result depends on Airflow's version."""
 CALLERS_SETTINGS = ("AIRFLOW_", "_AIRFLOW_", "PYTHONPATH", "PYTHONHOME")
 
 

@@ -343,12 +343,8 @@ def find_connection(conn_id: str, parameter: str, title: str) -> Any:
     """
     try:
         return get_connection(conn_id)
-    except AirflowNotFoundException:
-        problem = _missing(conn_id, parameter, title)
     except (ValueError, TypeError, AirflowException) as error:
-        if not _is_parse_error(error):
-            raise
-        problem = _unreadable(conn_id, parameter)
+        problem = _problem(error, conn_id, parameter, title)
     raise problem
 
 
@@ -356,18 +352,21 @@ async def afind_connection(conn_id: str, parameter: str, title: str) -> Any:
     """Do as :func:`find_connection`, without blocking the event loop."""
     try:
         return await aget_connection(conn_id)
-    except AirflowNotFoundException:
-        problem = _missing(conn_id, parameter, title)
     except (ValueError, TypeError, AirflowException) as error:
-        if not _is_parse_error(error):
-            raise
-        problem = _unreadable(conn_id, parameter)
+        problem = _problem(error, conn_id, parameter, title)
     raise problem
 
 
-def _is_parse_error(error: Exception) -> bool:
-    """Return whether Airflow could not parse a connection. For a URI it raises the base of all its errors."""
-    return isinstance(error, ValueError | TypeError) or "Invalid connection string" in str(error)
+def _problem(error: Exception, conn_id: str, parameter: str, title: str) -> Exception:
+    """Return our error for a connection that is missing or cannot be parsed; any other error unchanged.
+
+    For a URI that it cannot parse, Airflow raises the base of all its errors.
+    """
+    if isinstance(error, AirflowNotFoundException):
+        return _missing(conn_id, parameter, title)
+    if isinstance(error, ValueError | TypeError) or "Invalid connection string" in str(error):
+        return _unreadable(conn_id, parameter)
+    return error
 
 
 def _missing(conn_id: str, parameter: str, title: str) -> ConnectionMissingError:

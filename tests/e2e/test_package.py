@@ -1,4 +1,4 @@
-"""What is published: built from the checkout, inspected, and used from where it is installed."""
+"""Build the package from the checkout, inspect it, and use it from where it is installed."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """A server that repeats everything it was sent, in every spelling: none of it comes back out of us.
 
-What comes out, each test's end searches: see :mod:`tests.harness.secret_search`.
+The end of each test searches what comes out: see :mod:`tests.harness.secret_search`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """No secret in what Python shows of our objects: errors with all that hangs on them, `repr`, what is pushed.
 
-What they show, each test's end searches: see :mod:`tests.harness.object_search`.
+The end of each test searches what they show: see :mod:`tests.harness.object_search`.
 """
 
 from __future__ import annotations

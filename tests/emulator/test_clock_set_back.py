@@ -57,7 +57,7 @@ def statuses(platform: Platform, flow: str) -> list[str]:
 
 @pytest.mark.parametrize("when", [pytest.param("before", marks=pytest.mark.nightly), "after"])
 def test_a_create(emulator: Emulator, workers: Workers, clock: Path, when: str, figure: KeepFigure) -> None:
-    """One exists, as ever, and its token is not asked for anew with each request."""
+    """One connection exists, and the token is requested once, not with each request."""
     worker = workers.start(emulator.url, pause=(when, 3), clock=clock)
     worker.wait_stopped()
     set_back(clock)

@@ -1,6 +1,6 @@
 """The fault matrix: each operation that changes something, with each fault, and a clean retry after it.
 
-What must come of each pair is in the tables of `docs/fault-matrix.md`, which this test reads. They follow the
+The tables of `docs/fault-matrix.md` say what each pair must end in. This test reads them. They follow the
 design: a POST is never sent twice unless the client lists in between; a DELETE and a GET are sent again, a
 PATCH where it had no effect. A create ends with exactly one; rather no run is started than two. A permanent
 error fails at once. The error tree gives what an error means, never the client's behaviour.
@@ -209,7 +209,7 @@ HOOK_METHODS = (
 )  # fmt: skip
 
 
-# What must come of each cell
+# The expected result of each cell
 
 OPERATIONS = (*HOOK_METHODS, *OPERATORS)
 SEED = 5
@@ -240,7 +240,7 @@ def plain(name: str) -> str:
 
 @dataclass(frozen=True)
 class Meaning:
-    """What one failure means by itself: the error, whether a retry may help, whether the effect may exist."""
+    """State the meaning of one failure: the error, whether a retry may help, whether the effect may exist."""
 
     error: str
     retryable: bool
@@ -273,7 +273,7 @@ EXCEPTIONS = {
     for name in names.split("<br>")
 }
 TWICE = {plain(row[0]): row[3] for row in table_of("Operations")[1:]}
-"""What a retry does once the effect exists: ``same``, ``another`` or an error."""
+"""The result of a retry if the effect exists: ``same``, ``another`` or an error."""
 SIGN = re.compile(
     r"(?P<end>[✓✗]) (?P<sent>\d+)(?: \((?P<effects>\d)(?:, (?P<after>\d))?\))?"
     r"(?P<effect> ●)?(?P<again> !)?(?: \*?(?P<error>\w+)\*?)?"
@@ -282,7 +282,7 @@ SIGN = re.compile(
 
 @dataclass(frozen=True)
 class Outcome:
-    """What must come of one try, and of a clean one after it.
+    """State the expected result of one try, and of a clean try after it.
 
     :param sent: how many of the matching requests arrive
     :param done: how often the effect is seen
@@ -491,7 +491,7 @@ STORES = {
     "takes the intent and not the id": Store(refuses=("id",)),
     "is absent": None,
 }
-"""What a task state store can do to the start of a run."""
+"""The ways in which a task state store can affect the start of a run."""
 
 
 def store_cells() -> Iterator[Any]:

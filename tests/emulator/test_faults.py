@@ -81,7 +81,7 @@ def interrupt_after_post(number: signal.Signals) -> Callable[[Emulator, Worker],
 
 @dataclass(frozen=True)
 class Row:
-    """What fails, what this try says, and what it leaves.
+    """State which requests fail, what this try says, and what it leaves.
 
     :param error: the error this try ends with, "SIGTERM" if the signal ends it, or None if it ends well
     :param left: how many connections exist after this try
