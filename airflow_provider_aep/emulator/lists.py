@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
+import bisect
 import functools
 import hashlib
 import hmac
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,27 +56,72 @@ class ListQuery:
     count: bool = False
 
 
-def list_reply(call: Call, kind: str, fields: frozenset[str], items: Sequence[Item]) -> Response:
-    """Return the reply to `GET /{kind}`: a page of the items that match the query."""
-    sandbox = call.sandbox
-    query = _read(call.request.query_params, kind, sandbox, fields)
-    conditions = [parse_condition(text, fields) for text in query.properties]
-    found = [item for item in items if matches(item, conditions)]
+class Rankings:
+    """The items of the last queries, in their order: each page of a long list does not sort it again."""
+
+    MAX_QUERIES = 8
+
+    def __init__(self) -> None:
+        self._state: object = None
+        self._known: dict[Any, list[tuple[Position, Item]]] = {}
+
+    def ranked(
+        self, state: object, query: ListQuery, items: Callable[[], Sequence[Item]], fields: frozenset[str]
+    ) -> list[tuple[Position, Item]]:
+        """Return the matching items with their positions; `state` differs after every change of the items."""
+        if state != self._state:
+            self._state, self._known = state, {}
+        key = (query.properties, query.orderby)
+        if key not in self._known:
+            if len(self._known) >= self.MAX_QUERIES:
+                self._known.pop(next(iter(self._known)))
+            self._known[key] = _ranked(query, items(), fields)
+        return self._known[key]
+
+
+def list_reply(
+    call: Call,
+    kind: str,
+    fields: frozenset[str],
+    items: Sequence[Item] | Callable[[], Sequence[Item]],
+    *,
+    rankings: Rankings | None = None,
+    state: object = None,
+    view: Callable[[Item], Item] = lambda item: item,
+) -> Response:
+    """Return the reply to `GET /{kind}`: a page of the items that match the query.
+
+    `rankings` remembers the order of long lists while `state` is the same. `view` is applied to the page.
+    """
+    query = _read(call.request.query_params, kind, call.sandbox, fields)
+    read = items if callable(items) else lambda: items
+    if rankings is None:
+        ranked = _ranked(query, read(), fields)
+    else:
+        ranked = rankings.ranked((call.sandbox, state), query, read, fields)
     if query.count:
-        return payloads.reply({"count": len(found)})
-    order = functools.cmp_to_key(functools.partial(_compare, query.orderby))
-    ranked = sorted(
-        ((_position(item, query.orderby), item) for item in found), key=lambda pair: order(pair[0])
-    )
-    if query.after is not None:
-        after = query.after
-        ranked = [pair for pair in ranked if _compare(query.orderby, pair[0], after) > 0]
-    page = ranked[: query.limit]
+        return payloads.reply({"count": len(ranked)})
+    first = 0 if query.after is None else _after(ranked, query)
+    page = ranked[first : first + query.limit]
     links: dict[str, Any] = {}
-    if len(ranked) > len(page):
-        token = _seal(kind, sandbox, query, page[-1][0])
+    if len(ranked) > first + len(page):
+        token = _seal(kind, call.sandbox, query, page[-1][0])
         links["next"] = {"href": f"/{kind}?continuationToken={token}"}
-    return payloads.reply({"items": [item for _, item in page], "_links": links})
+    return payloads.reply({"items": [view(item) for _, item in page], "_links": links})
+
+
+def _ranked(query: ListQuery, items: Sequence[Item], fields: frozenset[str]) -> list[tuple[Position, Item]]:
+    conditions = [parse_condition(text, fields) for text in query.properties]
+    found = [(_position(item, query.orderby), item) for item in items if matches(item, conditions)]
+    for n, field in reversed(list(enumerate((*query.orderby, "createdAt")))):
+        found.sort(key=lambda pair, n=n: pair[0][n], reverse=field.startswith("-"))  # type: ignore[misc]
+    return found
+
+
+def _after(ranked: Sequence[tuple[Position, Item]], query: ListQuery) -> int:
+    """Return the index of the first item after the token's position."""
+    order = functools.cmp_to_key(functools.partial(_compare, query.orderby))
+    return bisect.bisect_right(ranked, order(query.after), key=lambda pair: order(pair[0]))
 
 
 def _read(params: QueryParams, kind: str, sandbox: str, fields: frozenset[str]) -> ListQuery:

@@ -42,6 +42,7 @@ class Store:
         self._entities: dict[tuple[str, str], dict[str, Entity]] = {}
         self._notes: dict[str, str] = {}
         self._latest: dict[str, int] = {}
+        self._changes: dict[tuple[str, str], int] = {}
         self._path = path
         try:
             self._db = sqlite3.connect(path or ":memory:", isolation_level=None, timeout=2)
@@ -66,6 +67,14 @@ class Store:
     def _index(self, entity: Entity) -> None:
         self._collection(entity.kind, entity.sandbox)[entity.id] = entity
         self._latest[entity.sandbox] = max(self.newest(entity.sandbox), entity.item.get("createdAt", 0))
+        self._note_change(entity.kind, entity.sandbox)
+
+    def _note_change(self, kind: str, sandbox: str) -> None:
+        self._changes[kind, sandbox] = self.changes(kind, sandbox) + 1
+
+    def changes(self, kind: str, sandbox: str) -> int:
+        """Return a number that differs after every change of the entities of a kind."""
+        return self._changes.get((kind, sandbox), 0)
 
     def _collection(self, kind: str, sandbox: str) -> dict[str, Entity]:
         return self._entities.setdefault((kind, sandbox), {})
@@ -119,6 +128,7 @@ class Store:
             )
         )
         self._collection(entity.kind, entity.sandbox).pop(entity.id, None)
+        self._note_change(entity.kind, entity.sandbox)
 
     def count(self, kind: str) -> int:
         """Count the entities of a kind over all sandboxes."""
@@ -142,6 +152,8 @@ class Store:
     def clear(self) -> None:
         """Delete everything."""
         self._commit(("DELETE FROM entities", ()), ("DELETE FROM notes", ()))
+        for kind, sandbox in self._entities:
+            self._note_change(kind, sandbox)
         self._entities.clear()
         self._notes.clear()
         self._latest.clear()

@@ -30,6 +30,7 @@ class Runs:
         self._platform = platform
         self._specs = specs
         self._engine = engine
+        self._rankings = lists.Rankings()
 
     def routes(self) -> list[Route]:
         """Return the routes."""
@@ -44,8 +45,15 @@ class Runs:
     async def list_all(self, request: Request) -> Response:
         """Return a page of the sandbox's runs that match `property`."""
         call = await read_call(request)
-        items = [entity.item for entity in self._platform.listed(KIND, call.sandbox)]
-        return lists.list_reply(call, KIND, FIELDS, items)
+        lag = self._platform.settings.list_lag  # with a lag, the clock changes the list too
+        return lists.list_reply(
+            call,
+            KIND,
+            FIELDS,
+            lambda: [entity.item for entity in self._platform.listed(KIND, call.sandbox)],
+            rankings=None if lag else self._rankings,
+            state=self._platform.store.changes(KIND, call.sandbox),
+        )
 
     async def get(self, request: Request) -> Response:
         """Return one run, in an array."""

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.harness.emulator import PAYPAL_SPEC, Api, Emulator
-from tests.harness.platform import SHORT, Platform, failure
+from tests.harness.platform import DAY, SHORT, Platform, decide, failure
 
 STRANGE = [
     "Acme, Inc.",
@@ -230,3 +230,18 @@ def test_a_lag_that_is_invalid(lag: str) -> None:
     """An invalid lag ends the start with an error."""
     with pytest.raises(RuntimeError, match="list-lag"):
         Emulator("--list-lag", lag)
+
+
+def test_a_change_between_two_pages(path: Platform) -> None:
+    """The second page of a list of runs shows the runs as they are then."""
+    flow = path.flow(path.prepared())
+    path.advance(3 * DAY)
+    query = {"property": f"flowId=={flow}", "orderby": "-createdAt", "limit": 2}
+    page = path.api("GET", "/runs", params=query).json()
+    oldest = path.runs(flow)[0]["id"]
+    decide(path, oldest, status="failed")
+    rest = path.api("GET", page["_links"]["next"]["href"]).json()["items"]
+    assert [run["state"] for run in rest if run["id"] == oldest] == ["failed"]
+    assert len(page["items"]) + len(rest) == len(path.runs(flow))
+    counted = path.api("GET", "/runs", params={"property": "state==Failed", "count": "true"})
+    assert counted.json() == {"count": 1}
