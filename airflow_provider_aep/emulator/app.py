@@ -16,6 +16,7 @@ from airflow_provider_aep.emulator import payloads
 from airflow_provider_aep.emulator.catalog import Catalog
 from airflow_provider_aep.emulator.connections import Connections
 from airflow_provider_aep.emulator.control import Control, RunControl, SpecControl
+from airflow_provider_aep.emulator.data_access import DataAccess
 from airflow_provider_aep.emulator.data_prep import DataPrep
 from airflow_provider_aep.emulator.errors import ApiError, bad_request, flow_error, plain_error
 from airflow_provider_aep.emulator.flows.bodies import FlowBodies
@@ -58,6 +59,7 @@ def build(platform: Platform, output: Output) -> ASGIApp:
             Mount("/schemaregistry", _service(SchemaRegistry(platform, resources))),
             Mount("/catalog", _service(Catalog(platform, resources))),
             Mount("/conversion", _service(DataPrep(platform, resources))),
+            Mount("/export", _service(DataAccess(platform))),
             *Sandboxes().routes(),
         ],
         redirect_slashes=False,

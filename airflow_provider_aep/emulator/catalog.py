@@ -26,6 +26,16 @@ CHANGEABLE = ("name", "description", "tags")
 BASE = "/data/foundation/catalog"
 Item = dict[str, Any]
 LIMIT = 100
+BATCH_LIMIT = 20  # the default of the batches' list in the OpenAPI
+# The parameters that compare a time, and its field.
+TIMES = {
+    "createdAfter": "created",
+    "createdBefore": "created",
+    "startAfter": "availableDates.startDate",
+    "startBefore": "availableDates.startDate",
+    "endAfter": "availableDates.endDate",
+    "endBefore": "availableDates.endDate",
+}
 CONDITION = re.compile(r"(?P<field>[^=!<>~]+)(?P<op>==|!=|<=|>=|<|>|~)(?P<value>.*)", re.DOTALL)
 # Query parameters that are not a field's name.
 LIST_PARAMETERS = frozenset(("limit", "start", "orderBy", "property", "properties", "requestDataSource"))
@@ -53,6 +63,7 @@ class Catalog:
             *paths,
             Route("/batches", self.list_batches, methods=["GET"]),
             Route("/batches/{id}", self.get_batch, methods=["GET"]),
+            Route("/lastBatches", self.list_last_batches, methods=["GET"]),
         ]
 
     async def create(self, request: Request) -> Response:
@@ -99,16 +110,31 @@ class Catalog:
 
     async def list_datasets(self, request: Request) -> Response:
         """Return a page of datasets: a map by id, not a list."""
-        return self._listed(request, KIND)
+        return self._listed(request, KIND, LIMIT)
 
     async def list_batches(self, request: Request) -> Response:
         """Return a page of the batches that runs wrote; `dataSet=` selects those of one dataset."""
-        return self._listed(request, BATCHES)
+        return self._listed(request, BATCHES, BATCH_LIMIT)
 
-    def _listed(self, request: Request, kind: str) -> Response:
+    def _listed(self, request: Request, kind: str, limit: int) -> Response:
         entities = self._platform.listed(kind, request.scope["state"]["sandbox"])
-        items = [(entity.id, shown(entity.item)) for entity in entities]
-        return payloads.reply(_listed(items, request.query_params))
+        items = [(entity.id, entity.item) for entity in entities]
+        return payloads.reply(_listed(items, request.query_params, limit))
+
+    async def list_last_batches(self, request: Request) -> Response:
+        """Return the last batch of each dataset, the last successful one and the last failed one."""
+        sandbox, params = request.scope["state"]["sandbox"], request.query_params
+        asked = [text for text in params.get("dataSetId", "").split(",") if text]
+        known = {entity.id for entity in self._platform.store.all(KIND, sandbox)}
+        last: dict[str, Item] = {text: {} for text in asked if text in known}
+        batches = self._platform.listed(BATCHES, sandbox)
+        for batch in sorted(batches, key=lambda batch: (batch.item["created"], batch.item["createdAt"])):
+            dataset = batch.hidden["dataset"]
+            if dataset in known and (dataset in last or not asked):
+                _note_batch(last.setdefault(dataset, {}), batch, settings.SANDBOXES[sandbox])
+        items = [(dataset, item) for dataset, item in last.items() if item]
+        others = QueryParams([pair for pair in params.multi_items() if pair[0] != "dataSetId"])
+        return payloads.reply(_listed(items, others, LIMIT))
 
     async def get_dataset(self, request: Request) -> Response:
         """Return one dataset, in a map by id."""
@@ -175,19 +201,29 @@ def _check(body: Item) -> None:
         raise InvalidInputError("'tags' must be an object")
 
 
-def _listed(items: Sequence[tuple[str, Item]], params: QueryParams) -> dict[str, Item]:
+def _note_batch(item: Item, batch: Entity, sandbox_id: str) -> None:
+    """Add a batch to the item of its dataset, as the newest one so far."""
+    status = batch.item["status"]
+    item |= {"lastBatchId": batch.id, "lastBatchStatus": status}
+    item["lastSuccessfulBatchId" if status == "success" else "lastFailedBatchId"] = batch.id
+    item |= {"imsOrg": settings.ORG_ID, "sandboxId": sandbox_id, "updated": batch.item["updated"]}
+    item.setdefault("created", batch.item["created"])
+
+
+def _listed(items: Sequence[tuple[str, Item]], params: QueryParams, limit: int) -> dict[str, Item]:
     """Return the items by id, newest first unless `orderBy` says otherwise."""
-    found = [pair for pair in items if _passes(pair[1], params)]
+    found = [pair for pair in items if _passes(pair, params)]
     found.reverse()
     for order in reversed(params.get("orderBy", "").split(",") if params.get("orderBy") else []):
         direction, _, field = order.rpartition(":")
         if direction not in ("asc", "desc", ""):
             raise InvalidInputError(f"orderBy={order} is invalid")
         found.sort(key=lambda pair: payloads.sort_key(pair[1], field), reverse=direction == "desc")
-    start, limit = number_param(params, "start", "0"), number_param(params, "limit", str(LIMIT))
+    start, limit = number_param(params, "start", "0"), number_param(params, "limit", str(limit))
     if limit < 1 or limit > LIMIT:
         raise InvalidInputError(f"limit must be between 1 and {LIMIT}")
-    return {entity_id: _projected(item, params) for entity_id, item in found[start : start + limit]}
+    page = found[start : start + limit]
+    return {entity_id: _projected(shown(item), params) for entity_id, item in page}
 
 
 def _projected(item: Item, params: QueryParams) -> Item:
@@ -198,10 +234,20 @@ def _projected(item: Item, params: QueryParams) -> Item:
     return {name: item[name] for name in names.split(",") if name in item}
 
 
-def _passes(item: Item, params: QueryParams) -> bool:
+def _passes(pair: tuple[str, Item], params: QueryParams) -> bool:
+    entity_id, item = pair
     for name, text in params.multi_items():
         if name == "property":
             if not _holds(item, text):
+                return False
+        elif name in TIMES:
+            if not _in_time(item, name, text):
+                return False
+        elif name == "batch":
+            if text != entity_id:
+                return False
+        elif name == "tags":
+            if not all(_tagged(item, tag) for tag in text.split(",")):
                 return False
         elif name == "dataSet":
             related = [part["id"] for part in item.get("relatedObjects", ())]
@@ -210,6 +256,23 @@ def _passes(item: Item, params: QueryParams) -> bool:
         elif name not in LIST_PARAMETERS and not _equal(payloads.value_at(item, name), text):
             return False
     return True
+
+
+def _in_time(item: Item, name: str, text: str) -> bool:
+    """Compare a time without its bound: "exclusively filter records created after this timestamp"."""
+    if not re.fullmatch(r"\d{1,18}", text):
+        raise InvalidInputError(f"{name} must be a whole number")
+    value = payloads.value_at(item, TIMES[name])
+    if not isinstance(value, int):
+        return False
+    return value > int(text) if name.endswith("After") else value < int(text)
+
+
+def _tagged(item: Item, text: str) -> bool:
+    """Say whether the item has a tag, written `name:value`, or `name:*` for any value."""
+    name, _, value = text.partition(":")
+    values = item.get("tags", {}).get(name, ())
+    return bool(values) if value in ("", "*") else value in values
 
 
 def _holds(item: Item, text: str) -> bool:

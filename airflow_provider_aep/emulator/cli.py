@@ -29,6 +29,19 @@ SWITCHES = {
         "gradual: a flow is `initializing`, `updating` and so on first",
     ),
     "run_reply": (("both", "items", "bare"), "POST /runs: with `items`, without, or so that either is found"),
+    "partial_diagnostics": (
+        ("separate", "forced"),
+        "forced: `partialIngestionPercent` alone enables error diagnostics",
+    ),
+    "failed_batch_files": (
+        ("diagnostics", "always"),
+        "files of a failed batch: with error diagnostics only, or always",
+    ),
+    "file_links": (("own", "foreign"), "host in links to files: the emulator's, or another one with a port"),
+    "effective_policies": (
+        ("answer", "refuse"),
+        "refuse: a credential without an administrator cannot ask for its permissions",
+    ),
 }
 
 
@@ -62,6 +75,13 @@ def parser() -> argparse.ArgumentParser:
         help="how long after its creation an entity is missing in lists, by the emulator's clock",
     )
     command.add_argument(
+        "--error-file-records",
+        metavar="N",
+        type=_positive,
+        default=defaults["error_file_records"],
+        help="failed records in each file of error diagnostics",
+    )
+    command.add_argument(
         "--paypal",
         choices=("available", "removed"),
         default="available",
@@ -75,6 +95,13 @@ def _seconds(text: str) -> float:
     if not seconds >= 0:
         raise argparse.ArgumentTypeError("must be a number of seconds, not negative")
     return seconds
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be a whole number greater than 0")
+    return number
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -100,7 +127,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     names = [*options.withdrawn, "paypal" if options.paypal == "removed" else ""]
     try:
         withdrawn = sources.named(",".join(names))
-        settings = Settings(**switches, withdrawn=withdrawn, list_lag=options.list_lag)
+        settings = Settings(
+            **switches,
+            withdrawn=withdrawn,
+            list_lag=options.list_lag,
+            error_file_records=options.error_file_records,
+        )
     except ValueError as error:
         return _fail(str(error))
     try:

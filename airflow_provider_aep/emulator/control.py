@@ -17,14 +17,14 @@ from airflow_provider_aep.emulator import payloads, settings, sources, spec_bodi
 from airflow_provider_aep.emulator.clock import MAX_ADVANCE_SECONDS
 from airflow_provider_aep.emulator.errors import plain_not_found
 from airflow_provider_aep.emulator.faults import read_fault
-from airflow_provider_aep.emulator.flows import ingest
+from airflow_provider_aep.emulator.flows import diagnostics, ingest, metrics
 from airflow_provider_aep.emulator.flows.engine import Engine
 from airflow_provider_aep.emulator.payloads import InvalidInputError
 from airflow_provider_aep.emulator.platform import KINDS, Platform
 from airflow_provider_aep.emulator.sources import Source
 from airflow_provider_aep.emulator.store import Entity
 
-DECISION_FIELDS = {"status": str, "metrics": dict, "activities": list, "errors": list}
+DECISION_FIELDS = {"status": str, "metrics": dict, "activities": list, "errors": list, "failed_records": list}
 MAX_STATUS = 100
 Item = dict[str, Any]
 FLOW_SPECS = {
@@ -124,7 +124,7 @@ class RunControl:
         self._engine.catch_up()
         run = self._find(request.path_params["id"])
         self._engine.keep(*self._engine.records.decided(run, decision))
-        return payloads.reply(self._find(run.id).item)
+        return payloads.reply(metrics.shown(self._find(run.id).item, self._platform.file_origin(request)))
 
     async def rows(self, request: Request) -> Response:
         """Return the records of a dataset, in the order of their ingestion."""
@@ -149,15 +149,29 @@ def _checked_decision(decision: object) -> dict[str, Any]:
     for name, value in decision.items():
         if name not in DECISION_FIELDS or not isinstance(value, DECISION_FIELDS[name]):
             raise InvalidInputError(f"{name!r} is an unknown field of a decision, or has the wrong type")
-    metrics = decision.get("metrics", {})
-    summary = metrics.get("statusSummary", {})
+    tree = decision.get("metrics", {})
+    summary = tree.get("statusSummary", {})
     known = ("durationSummary", "statusSummary", "recordSummary", "sizeSummary", "fileSummary")
-    if not all(isinstance(metrics.get(name, {}), dict) for name in known):
+    if not all(isinstance(tree.get(name, {}), dict) for name in known):
         raise InvalidInputError("a summary in 'metrics' is an object")
     status = decision.get("status", summary.get("status", "success"))
     if not isinstance(status, str) or not 0 < len(status) <= MAX_STATUS:
         raise InvalidInputError("'status' is a short string")
+    if "failed_records" in decision:
+        decision["failed_records"] = list(map(_failed_record, decision["failed_records"]))
     return decision
+
+
+def _failed_record(entry: object) -> Item:
+    """Read a failed record; without a code, its mapping failed."""
+    fields = entry if isinstance(entry, dict) else {}
+    record, code = fields.get("record"), fields.get("code", diagnostics.MAPPER)
+    if not isinstance(record, dict) or not isinstance(code, str) or not code:
+        raise InvalidInputError("each of 'failed_records' has a 'record' that is an object, and a 'code'")
+    message = fields.get("message", diagnostics.TEXTS.get(code, "The record was rejected."))
+    if set(fields) - {"record", "code", "message"} or not isinstance(message, str):
+        raise InvalidInputError("each of 'failed_records' has a 'record', a 'code' and a 'message'")
+    return diagnostics.rejected(record, code, message)
 
 
 class SpecControl:

@@ -60,7 +60,14 @@ def apply(rules: Sequence[Rule], row: Mapping[str, Any], fields: Fields) -> Reco
         value = _source(rule, row)
         if value is None:
             continue
-        fitted = fit(value, fields.get(rule.destination, {}))
+        field = fields.get(rule.destination, {})
+        try:
+            fitted = fit(value, field)
+        except BadValueError:
+            kind = field.get("format", field.get("type"))
+            raise BadValueError(
+                f"The value of {rule.source} cannot be converted to {kind}, the type of {rule.destination}"
+            ) from None
         *steps, last = rule.destination.split(".")
         node = record
         for step in steps:

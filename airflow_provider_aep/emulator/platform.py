@@ -6,6 +6,8 @@ import hashlib
 import secrets
 import uuid
 
+from starlette.requests import Request
+
 from airflow_provider_aep.emulator.clock import Clock
 from airflow_provider_aep.emulator.faults import Faults
 from airflow_provider_aep.emulator.request_log import RequestLog
@@ -69,6 +71,12 @@ class Platform:
         """Say whether this platform issued the token and it has not expired."""
         expiry = self.store.noted(_fingerprint(token))
         return expiry is not None and self.clock.now() < float(expiry)
+
+    def file_origin(self, request: Request) -> str:
+        """Return the origin of links to files; a sample has a port that the client's own address lacks."""
+        if self.settings.file_links == "foreign":
+            return "https://platform.adobe.io:443"
+        return f"{request.url.scheme}://{request.url.netloc}"
 
     def created_at(self, sandbox: str) -> int:
         """Return a `createdAt` that is later than every other in the sandbox."""

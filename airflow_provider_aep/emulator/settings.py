@@ -44,6 +44,11 @@ class Settings:
     drafts: str = "on"
     flow_states: str = "immediate"
     run_reply: str = "both"
+    partial_diagnostics: str = "separate"
+    failed_batch_files: str = "diagnostics"
+    file_links: str = "own"
+    effective_policies: str = "answer"
     withdrawn: frozenset[str] = frozenset()  # ids of connection specs
     initializing_seconds: float = 0.5
     list_lag: float = 0.0  # seconds from a creation until lists show it
+    error_file_records: int = 100  # failed records in a file of error diagnostics

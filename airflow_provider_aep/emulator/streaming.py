@@ -98,10 +98,8 @@ class StreamingEndpoints:
             )
         outcome = ingest.fitted(self._platform, self._resources, owner.sandbox, plan, [row])
         now, batch_id = self._platform.clock.now_ms(), ingest.new_batch_id()
-        batch = ingest.new_batch(
-            self._platform, owner.sandbox, batch_id, plan["dataset"], outcome, (now, now)
-        )
-        self._platform.store.put(batch)
+        batch = ingest.new_batch(self._platform, owner.sandbox, batch_id, plan, outcome, (now, now))
+        self._platform.store.put(replace(batch, hidden={**batch.hidden, "streamed": True}))
 
     def _plan(self, owner: Entity, flow: Entity | None, header: Item | None) -> Item:
         """Plan the ingestion: XDM goes to the dataset that it names, other messages through the mapping."""

@@ -42,6 +42,8 @@ class Platform:
     registry = partialmethod(_call, "/schemaregistry")  # `registry("GET", "/tenant/schemas", headers=SHORT)`
     catalog = partialmethod(_call, "/catalog")
     conversion = partialmethod(_call, "/conversion")
+    export = partialmethod(_call, "/export")
+    access = partialmethod(_call, "/access-control")
 
     def field_group(self, title: str = "PayPal products", columns: Any = COLUMNS) -> str:
         """Create a field group with the columns under the tenant's namespace; return its `$id`."""

@@ -6,13 +6,13 @@ import copy
 import heapq
 import math
 import uuid
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from airflow_provider_aep.emulator import settings
 from airflow_provider_aep.emulator.entities import new_item
 from airflow_provider_aep.emulator.flows import ingest, metrics, schedule
-from airflow_provider_aep.emulator.flows.ingest import COPY, Outcome
+from airflow_provider_aep.emulator.flows.ingest import COPY, PROMOTION, Outcome
 from airflow_provider_aep.emulator.platform import Platform
 from airflow_provider_aep.emulator.store import Entity
 from airflow_provider_aep.emulator.xdm import XdmResources
@@ -158,7 +158,7 @@ class RunRecords:
         """End a run and ingest its records; `status` overrides the outcome."""
         plan, hidden = run.hidden["plan"], {**run.hidden, "starts_at": None, "ends_at": None}
         outcome = self._outcome(run, at, status)
-        hidden["outcome"] = {**asdict(outcome), "records": []}
+        hidden["outcome"] = asdict(replace(outcome, records=[], rejected=[]))
         status = status or ("failed" if outcome.error else "success")
         started = hidden["started"] = run.hidden.get("started", int(at * 1000))
         completed = hidden["completed"] = run.hidden.get("completed", int(at * 1000))
@@ -174,17 +174,23 @@ class RunRecords:
         return [changed, *self._shown_by_flow(changed), *self._batch(changed, outcome, (started, completed))]
 
     def _outcome(self, run: Entity, at: float, status: str | None) -> Outcome:
+        rejected = run.hidden["decided"].get("failed_records")
         if status is not None and metrics.folded(status) in metrics.FAILURE:
+            if rejected:  # the records were copied, and then rejected
+                return ingest.with_rejected(Outcome(error=PROMOTION), rejected)
             return Outcome(error=COPY, detail="ErrorCode=UserErrorSourceFailure, set by the control plane")
         before = run.hidden.get("outcome")
         batch = self._platform.store.get("batches", run.sandbox, run.hidden["plan"]["batch"])
         if before and batch and batch.item["status"] == "success":  # ingested already: not a second time
-            known = {**before, "error": None, "records": batch.hidden["rows"]}
-            return Outcome(**known)
-        outcome = ingest.ingest(self._platform, self._resources, run.sandbox, run.hidden["plan"], at)
-        if status is not None:
-            outcome.error = None
-        return outcome
+            stored = {"records": batch.hidden["rows"], "rejected": batch.hidden.get("failed", [])}
+            outcome = Outcome(**{**before, "error": None, **stored})
+        else:
+            outcome = ingest.ingest(self._platform, self._resources, run.sandbox, run.hidden["plan"], at)
+        if rejected is not None:
+            outcome = ingest.with_rejected(outcome, rejected)
+        if status is None:
+            return outcome if outcome.error else ingest.judged(outcome, run.hidden["plan"]["partial"])
+        return replace(outcome, error=None)
 
     def decided(self, run: Entity, decision: Item) -> list[Entity]:
         """Apply a decision of `POST /_emulator/runs/{id}`, before or after the end of the run."""
@@ -200,6 +206,8 @@ class RunRecords:
         now = self._platform.clock.now()
         if status and metrics.folded(status) in metrics.SUCCESS | metrics.FAILURE:
             return self.ended(run, now, status)
+        if "failed_records" in decision and run.hidden.get("completed"):  # it stays as it ended
+            return self.ended(run, now, run.item["state"])
         if status:  # the run continues until another decision ends it
             return self._in_state(run, status, now, {**run.hidden, "starts_at": None, "ends_at": None})
         item = {**run.item, "metrics": _merged(run.item["metrics"], tree)}
@@ -227,7 +235,7 @@ class RunRecords:
         plan = run.hidden["plan"]
         if outcome.error is COPY and self._platform.store.get("batches", run.sandbox, plan["batch"]) is None:
             return []  # nothing was copied, so there is no batch
-        return [ingest.new_batch(self._platform, run.sandbox, plan["batch"], plan["dataset"], outcome, times)]
+        return [ingest.new_batch(self._platform, run.sandbox, plan["batch"], plan, outcome, times)]
 
 
 def _merged(below: Item, above: Item) -> Item:

@@ -11,7 +11,7 @@ from starlette.routing import Route
 from airflow_provider_aep.emulator import entities, lists, payloads, settings, streaming
 from airflow_provider_aep.emulator.entities import Call, check_if_match, find, new_item, read_call
 from airflow_provider_aep.emulator.errors import flow_error
-from airflow_provider_aep.emulator.flows import ingest, schedule
+from airflow_provider_aep.emulator.flows import ingest, metrics, schedule
 from airflow_provider_aep.emulator.flows.bodies import FlowBodies
 from airflow_provider_aep.emulator.flows.engine import Engine
 from airflow_provider_aep.emulator.platform import Platform
@@ -95,7 +95,9 @@ class Flows:
         """Return the flow's runs, as the collect tutorials' `"runs": "/flows/{id}/runs"` does."""
         flow = self._find(await read_call(request))
         runs = self._platform.store.all("runs", flow.sandbox)
-        return payloads.reply({"items": [run.item for run in runs if run.item["flowId"] == flow.id]})
+        origin = self._platform.file_origin(request)
+        own = [metrics.shown(run.item, origin) for run in runs if run.item["flowId"] == flow.id]
+        return payloads.reply({"items": own})
 
     async def patch(self, request: Request) -> Response:
         """Apply all operations or none; set a new etag, and the next run by the new schedule."""

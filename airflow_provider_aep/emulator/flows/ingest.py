@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from airflow_provider_aep.emulator import mapping, settings, sources
 from airflow_provider_aep.emulator.entities import ACCOUNT
+from airflow_provider_aep.emulator.flows import diagnostics
 from airflow_provider_aep.emulator.flows.bodies import transformation
 from airflow_provider_aep.emulator.platform import Platform
 from airflow_provider_aep.emulator.sources import Source
@@ -30,7 +31,7 @@ BATCH_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # of the batch ids in the s
 
 @dataclass
 class Outcome:
-    """The counts, the records and the error of a run."""
+    """The counts, the records and the error of a run; `rejected` are the records that do not fit."""
 
     read: int = 0
     written: int = 0
@@ -39,6 +40,7 @@ class Outcome:
     input_bytes: int = 0
     output_bytes: int = 0
     records: list[Item] = field(default_factory=list)
+    rejected: list[Item] = field(default_factory=list)
     error: tuple[str, str] | None = None
     detail: str = ""
 
@@ -63,7 +65,10 @@ def plan(platform: Platform, flow: Entity) -> Item:
     known = flow.hidden.get("ends") or ends(platform, flow.sandbox, item)
     source = platform.store.get("sourceConnections", flow.sandbox, item["sourceConnectionIds"][0])
     copy, mapped = transformation(item, "Copy"), transformation(item, "Mapping")
+    options = item.get("options", {})
+    forced = platform.settings.partial_diagnostics == "forced"
     return {
+        "flow": flow.id,
         "source": item["sourceConnectionIds"][0],
         "target": item["targetConnectionIds"][0],
         **known,
@@ -71,7 +76,8 @@ def plan(platform: Platform, flow: Entity) -> Item:
         "mapping": mapped.get("mappingId"),
         "version": int(mapped.get("mappingVersion", 0)),
         "delta": copy["deltaColumn"]["name"] if copy else None,
-        "partial": item.get("options", {}).get("partialIngestionPercent", 0),
+        "partial": options.get("partialIngestionPercent", 0),
+        "diagnostics": diagnostics.enabled(options, forced=forced),
     }
 
 
@@ -100,19 +106,32 @@ def fitted(
     for row in rows:
         try:
             record = dict(row) if rules is None else mapping.apply(rules, row, fields)
-        except ValueError:
-            outcome.failed += 1
+        except ValueError as error:
+            outcome.rejected.append(diagnostics.rejected(row, diagnostics.MAPPER, str(error)))
             continue
         if record:
             outcome.records.append(record)
         else:
             outcome.skipped += 1
-    if outcome.failed and 100 * outcome.failed > run["partial"] * outcome.read:
+    outcome.failed, outcome.written = len(outcome.rejected), len(outcome.records)
+    outcome.output_bytes = _size(outcome.records)
+    return judged(outcome, run["partial"])
+
+
+def judged(outcome: Outcome, partial: float) -> Outcome:
+    """Fail an outcome with more failed records than partial ingestion allows, in percent."""
+    if outcome.failed and 100 * outcome.failed > partial * outcome.read:
         outcome.error, outcome.records = PROMOTION, []
+        outcome.written = outcome.output_bytes = 0
         outcome.detail = f"{outcome.failed} of {outcome.read} records do not fit the schema"
-        return outcome
-    outcome.written, outcome.output_bytes = len(outcome.records), _size(outcome.records)
     return outcome
+
+
+def with_rejected(outcome: Outcome, rejected: Sequence[Item]) -> Outcome:
+    """Return an outcome whose run also read these records, and rejected them."""
+    own = list(rejected)
+    read = outcome.written + outcome.skipped + len(own)
+    return replace(outcome, rejected=own, failed=len(own), read=read)
 
 
 def _size(rows: Sequence[Mapping[str, Any]]) -> int:
@@ -220,11 +239,23 @@ def new_batch_id() -> str:
 
 
 def new_batch(
-    platform: Platform, sandbox: str, batch_id: str, dataset: str, outcome: Outcome, times: tuple[int, int]
+    platform: Platform, sandbox: str, batch_id: str, run: Item, outcome: Outcome, times: tuple[int, int]
 ) -> Entity:
-    """Return a batch of Catalog; a failed one holds no records."""
+    """Return a batch of Catalog for a run's plan; a failed one holds no records."""
+    return batch_of(sandbox, batch_id, run, outcome, times, platform.created_at(sandbox))
+
+
+def batch_of(
+    sandbox: str, batch_id: str, run: Item, outcome: Outcome, times: tuple[int, int], created_at: int
+) -> Entity:
+    """Return a batch with a given `createdAt`."""
+    read, failed, dataset = outcome.read, outcome.failed, run["dataset"]
+    enabled = run.get("diagnostics", False)
+    found = diagnostics.errors(outcome.rejected, failed, outcome.written, diagnostics=enabled)
+    if outcome.error:
+        found = [{"code": outcome.error[0], "message": outcome.error[1]}, *found]
     item = {
-        "createdAt": platform.created_at(sandbox),
+        "createdAt": created_at,
         "imsOrg": settings.ORG_ID,
         "created": times[0],
         "createdClient": settings.CLIENT_ID,
@@ -239,10 +270,18 @@ def new_batch(
         "size": outcome.output_bytes,
         "version": "1.0.1",
         "relatedObjects": [{"type": "dataSet", "id": dataset}],
-        "metrics": {},
-        "tags": {},
+        "metrics": {
+            "inputByteSize": outcome.input_bytes,
+            "inputFileCount": 1 if read else 0,
+            "inputRecordCount": read,
+            "outputRecordCount": outcome.written,
+            "failedRecordCount": failed,
+        },
+        "tags": {"flowId": [run["flow"]]} if run.get("flow") else {},
+        **({"errors": diagnostics.batch_errors(found)} if found else {}),
     }
-    return Entity("batches", sandbox, batch_id, item, {"dataset": dataset, "rows": outcome.records})
+    hidden = {"dataset": dataset, "rows": outcome.records, "failed": outcome.rejected, "diagnostics": enabled}
+    return Entity("batches", sandbox, batch_id, item, hidden)
 
 
 def dataset_records(platform: Platform, dataset_id: str) -> list[dict[str, Any]] | None:

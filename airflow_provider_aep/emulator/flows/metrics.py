@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from airflow_provider_aep.emulator.flows import diagnostics
 from airflow_provider_aep.emulator.flows.ingest import Outcome
 
 SUCCESS = frozenset(("success", "completed", "partialsuccess"))
 FAILURE = frozenset(("failed", "failure", "partialfailure"))
+EXPORT = "/data/foundation/export"
 Item = dict[str, Any]
 
 
@@ -93,8 +95,12 @@ def activities(run: Item, status: str, times: tuple[int, int | None], outcome: O
         "durationSummary": {"startedAtUTC": middle, "completedAtUTC": completed},
         "sizeSummary": _size(outcome, failed=folded(status) in FAILURE),
         "recordSummary": _records(outcome),
-        "fileSummary": {"inputFileCount": 1, "outputFileCount": 1 if outcome.written else 0},
-        "statusSummary": {"status": status, "extensions": _extensions(outcome)},
+        "fileSummary": {
+            "inputFileCount": 1,
+            "outputFileCount": 1 if outcome.written else 0,
+            "extensions": {"manifest": {"fileInfo": _meta(run, "input_files")}},
+        },
+        "statusSummary": {"status": status, "extensions": _extensions(run, outcome)},
         "targetInfo": [_info(run["target"], "TargetConnection", "Batch", run["batch"])],
     }
     if outcome.error:
@@ -102,20 +108,36 @@ def activities(run: Item, status: str, times: tuple[int, int | None], outcome: O
     return [copy, promotion]
 
 
-def _extensions(outcome: Outcome) -> Item:
-    if not outcome.failed:
+def _extensions(run: Item, outcome: Outcome) -> Item:
+    """Return the errors, and with diagnostics where the failed records are."""
+    enabled = run.get("diagnostics", False)
+    found = diagnostics.errors(outcome.rejected, outcome.failed, outcome.written, diagnostics=enabled)
+    if not found:
         return {}
-    text = f"Encountered {outcome.failed} errors in the data. Successfully ingested {outcome.written} rows."
-    return {
-        "errors": [
-            {"code": "INGEST-1212-400", "message": text},
-            {
-                "code": "MAPPER-3700-400",
-                "recordCount": outcome.failed,
-                "message": "Mapper Transform Error",
-            },
-        ]
+    if not enabled:
+        return {"errors": found}
+    manifest = {
+        "failedRecords": _meta(run, "row_errors"),
+        "sampleErrors": _meta(run, "row_error_samples.json"),
     }
+    return {"manifest": manifest, "errors": found}
+
+
+def _meta(run: Item, path: str) -> str:
+    """Return the address of a batch's meta files, which `shown` completes."""
+    return f"{EXPORT}/batches/{run['batch']}/meta?path={path}"
+
+
+def shown(run: Item, origin: str) -> Item:
+    """Return a run with complete addresses in its manifests."""
+    return {**run, "activities": [_complete(activity, origin) for activity in run["activities"]]}
+
+
+def _complete(node: Any, origin: str, name: str = "") -> Any:
+    if isinstance(node, dict):
+        return {key: _complete(part, origin, key) for key, part in node.items()}
+    manifest = name in ("fileInfo", "failedRecords", "sampleErrors")
+    return origin + node if manifest and isinstance(node, str) and node.startswith(EXPORT) else node
 
 
 def _error(outcome: Outcome) -> Item:

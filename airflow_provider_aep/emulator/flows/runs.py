@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 from starlette.requests import Request
@@ -53,11 +55,15 @@ class Runs:
             lambda: [entity.item for entity in self._platform.listed(KIND, call.sandbox)],
             rankings=None if lag else self._rankings,
             state=self._platform.store.changes(KIND, call.sandbox),
+            view=self._view(request),
         )
 
     async def get(self, request: Request) -> Response:
         """Return one run, in an array."""
-        return payloads.reply({"items": [self._find(await read_call(request)).item]})
+        return payloads.reply({"items": [self._view(request)(self._find(await read_call(request)).item)]})
+
+    def _view(self, request: Request) -> Callable[[Item], Item]:
+        return functools.partial(metrics.shown, origin=self._platform.file_origin(request))
 
     async def put(self, request: Request) -> Response:
         """Refuse: PUT is for providers only."""
@@ -141,7 +147,7 @@ class Runs:
             plan = {**plan, "window": [start, old.hidden["started"] / 1000]}
         run = self._engine.records.new(flow, plan, self._platform.clock.now())
         self._engine.keep(run)
-        return payloads.reply(run.item)
+        return payloads.reply(self._view(request)(run.item))
 
     def _find(self, call: Call) -> Entity:
         return find(self._platform, KIND, call)

@@ -98,7 +98,8 @@ def test_records_that_do_not_fit(path: Platform) -> None:
 
 def test_partial_ingestion(path: Platform) -> None:
     """With `options.partialIngestionPercent` a run succeeds with failed records."""
-    run = run_mapped(path, AS_NUMBER, NUMBER, options={"partialIngestionPercent": "100"})
+    options = {"partialIngestionPercent": "100", "errorDiagnosticsEnabled": True}
+    run = run_mapped(path, AS_NUMBER, NUMBER, options=options)
     assert run["state"] == "success"
     records = run["metrics"]["recordSummary"]
     assert (records["failedRecordCount"], records["outputRecordCount"]) == (BASE_ROWS, 0)

@@ -27,6 +27,8 @@ FILES = {
     "schema-registry.yaml": "/data/foundation/schemaregistry",
     "catalog.yaml": "/data/foundation/catalog",
     "data-prep.yaml": "/data/foundation/conversion",
+    "data-access.yaml": "/data/foundation/export",
+    "access-control.yaml": "/data/foundation/access-control",
     "sandbox.yaml": "/data/foundation",
 }
 ERRORS = "https://ns.adobe.com/aep/errors/"
@@ -149,8 +151,12 @@ def check_response(response: requests.Response) -> None:
         json.loads(request.body) if request.body else None,
         response.status_code,
         response.headers,
-        response.json() if response.content else None,
+        response.json() if response.content and not _is_file(response.headers) else None,
     )
+
+
+def _is_file(headers: Mapping[str, str]) -> bool:
+    return headers.get("Content-Type") == "application/octet-stream"
 
 
 def check_exchange(
@@ -267,6 +273,8 @@ def _reply_breaches(
         names = response.get("headers", {})
         yield from (f"header {name} is missing" for name in names if name.lower() not in present)
         media = _media(response)
+        if _is_file(headers):
+            return  # the content of a file has no schema
         if media is None:
             if body not in (None, "", b""):
                 yield "the operation answers without a body"
