@@ -13,9 +13,15 @@ from starlette.routing import Mount, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from airflow_provider_aep.emulator import payloads
+from airflow_provider_aep.emulator.access_control import (
+    AccessControl,
+    PermissionCheck,
+    plain_refusal,
+    source_refusal,
+)
 from airflow_provider_aep.emulator.catalog import Catalog
 from airflow_provider_aep.emulator.connections import Connections
-from airflow_provider_aep.emulator.control import Control, RunControl, SpecControl
+from airflow_provider_aep.emulator.control import Control, PermissionControl, RunControl, SpecControl
 from airflow_provider_aep.emulator.data_access import DataAccess
 from airflow_provider_aep.emulator.data_prep import DataPrep
 from airflow_provider_aep.emulator.errors import ApiError, bad_request, flow_error, plain_error
@@ -53,14 +59,22 @@ def build(platform: Platform, output: Output) -> ASGIApp:
         ],
         redirect_slashes=False,
     )
+    access = AccessControl(platform)
+
+    def checked(app: ASGIApp, area: str, refusal: Callable[[str], ApiError] = plain_refusal) -> ASGIApp:
+        """Check the sandbox, then the permissions of an area."""
+        return SandboxCheck(PermissionCheck(app, platform, area, refusal), platform)
+
     services = Router(
         [
-            Mount("/flowservice", SandboxCheck(flow_service)),
-            Mount("/schemaregistry", _service(SchemaRegistry(platform, resources))),
-            Mount("/catalog", _service(Catalog(platform, resources))),
-            Mount("/conversion", _service(DataPrep(platform, resources))),
-            Mount("/export", _service(DataAccess(platform))),
-            *Sandboxes().routes(),
+            Mount("/flowservice", checked(flow_service, "sources", source_refusal)),
+            Mount("/schemaregistry", checked(_router(SchemaRegistry(platform, resources)), "schemas")),
+            Mount("/catalog", checked(_router(Catalog(platform, resources)), "datasets")),
+            Mount("/conversion", checked(_router(DataPrep(platform, resources)), "sources")),
+            Mount("/export", checked(_router(DataAccess(platform)), "datasets")),
+            *access.routes(),
+            Mount("/access-control", SandboxCheck(Router(access.sandbox_routes()), platform)),
+            *Sandboxes(platform).routes(),
         ],
         redirect_slashes=False,
     )
@@ -68,6 +82,7 @@ def build(platform: Platform, output: Output) -> ASGIApp:
         routes=[
             *Ims(platform).routes(),
             *Control(platform, engine.catch_up).routes(),
+            *PermissionControl(platform).routes(),
             *RunControl(platform, engine).routes(),
             *SpecControl(platform, engine.catch_up).routes(),
             Mount("/collection", _CaughtUp(Router(StreamingEndpoints(platform, resources).routes()), engine)),
@@ -88,8 +103,8 @@ class _Service(Protocol):
     def routes(self) -> list[Route]: ...
 
 
-def _service(service: _Service) -> ASGIApp:
-    return SandboxCheck(Router(service.routes(), redirect_slashes=False))
+def _router(service: _Service) -> Router:
+    return Router(service.routes(), redirect_slashes=False)
 
 
 class _CaughtUp:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from airflow_provider_aep.emulator import payloads, settings, sources, spec_bodies
+from airflow_provider_aep.emulator import access_control, payloads, settings, sources, spec_bodies
 from airflow_provider_aep.emulator.clock import MAX_ADVANCE_SECONDS
 from airflow_provider_aep.emulator.errors import plain_not_found
 from airflow_provider_aep.emulator.faults import read_fault
@@ -102,6 +102,36 @@ class Control:
         """Return the number of entities of each kind, over all sandboxes."""
         self._catch_up()
         return payloads.reply({kind: self._platform.store.count(kind) for kind in KINDS})
+
+
+class PermissionControl:
+    """Take permissions and sandboxes away from the credential."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+
+    def routes(self) -> list[Route]:
+        """Return the routes."""
+        return [Route("/_emulator/permissions", self.permissions, methods=["GET", "POST"])]
+
+    async def permissions(self, request: Request) -> Response:
+        """Set what the credential lacks, or show what it has; a field that is missing is as at the start."""
+        if request.method == "POST":
+            body = payloads.parse_object(await request.body())
+            if set(body) - {"without", "sandboxes"}:
+                raise InvalidInputError("permissions have the fields 'without' and 'sandboxes'")
+            without = _names(body, "without", (), access_control.reference()["permissions"])
+            seen = _names(body, "sandboxes", settings.SANDBOXES, settings.SANDBOXES)
+            self._platform.without, self._platform.sandboxes = frozenset(without), seen
+        permissions = sorted(access_control.held(self._platform))
+        return payloads.reply({"permissions": permissions, "sandboxes": self._platform.sandboxes})
+
+
+def _names(body: Item, field: str, default: Iterable[str], known: Iterable[str]) -> tuple[str, ...]:
+    names = body.get(field, list(default))
+    if not isinstance(names, list) or not set(map(str, names)) <= set(known):
+        raise InvalidInputError(f"{field!r} is an array of some of {', '.join(sorted(known))}")
+    return tuple(names)
 
 
 class RunControl:

@@ -62,8 +62,9 @@ def _check_content_type(request: Request) -> None:
 class SandboxCheck:
     """ASGI: read the sandbox from its header; every service behind this works in one sandbox."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, platform: Platform) -> None:
         self._app = app
+        self._platform = platform
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Request(scope).headers
@@ -74,7 +75,7 @@ class SandboxCheck:
             raise flow_error("2105-400")
         if name == "*":
             raise flow_error("2111-403")
-        if name not in settings.SANDBOXES:
+        if name not in self._platform.sandboxes:
             raise flow_error("2100-404", name=name)
         scope["state"]["sandbox"] = name
         await self._app(scope, receive, send)

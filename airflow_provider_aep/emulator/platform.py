@@ -11,7 +11,7 @@ from starlette.requests import Request
 from airflow_provider_aep.emulator.clock import Clock
 from airflow_provider_aep.emulator.faults import Faults
 from airflow_provider_aep.emulator.request_log import RequestLog
-from airflow_provider_aep.emulator.settings import TOKEN_SECONDS, Settings
+from airflow_provider_aep.emulator.settings import SANDBOXES, TOKEN_SECONDS, Settings
 from airflow_provider_aep.emulator.store import Entity, Store
 
 # The kinds that `/_emulator/state` counts.
@@ -36,6 +36,8 @@ class Platform:
         self.clock = Clock(float(store.noted("clock") or 0))
         self.faults = Faults()
         self.log = RequestLog()
+        self.without: frozenset[str] = frozenset()  # permissions that the credential lacks
+        self.sandboxes = tuple(SANDBOXES)  # those that the credential sees
         self.started_at = self._note_start()  # the sources' tables grow from this time
         self.resets = 0  # a request that a fault holds during a reset must not act after it
 
@@ -46,6 +48,7 @@ class Platform:
         self.started_at = self._note_start()
         self.faults.waiting.clear()
         self.log.entries.clear()
+        self.without, self.sandboxes = frozenset(), tuple(SANDBOXES)
         self.resets += 1
 
     def _note_start(self) -> float:

@@ -53,3 +53,17 @@ def test_failed_records(path: CheckedPath) -> None:
     answered(path.catalog("GET", "/batches", params={"status": "failed", "createdAfter": 0, "limit": 1}), 200)
     last = answered(path.catalog("GET", "/lastBatches", params={"dataSetId": path.dataset_id}), 200)
     assert last[path.dataset_id]["lastFailedBatchId"] == batch
+
+
+def test_permissions(path: CheckedPath) -> None:
+    """The permissions conform, and so do the refusals of each service without them."""
+    answered(path.access("GET", "/acl/reference"), 200)
+    without = ["manage-sources", "view-datasets", "manage-datasets"]
+    path.emulator.control("POST", "permissions", {"without": without})
+    asked = ["/permissions/manage-datasets", "/permissions/view-sources", "/resource-types/schemas"]
+    policies = path.access("POST", "/acl/effective-policies", json=asked)
+    assert set(policies.json()["policies"]) == set(asked[1:])
+    path.flows(200, "GET", "/flows")
+    path.flows(403, "POST", "/flows", json={"name": "x"})
+    answered(path.catalog("GET", "/dataSets"), 403)
+    answered(path.export("GET", "/batches/x/files"), 403)

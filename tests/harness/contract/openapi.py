@@ -58,7 +58,8 @@ class Operation:
 
 def _media(content: dict[str, Any]) -> dict[str, Any] | None:
     """Return the JSON media type of a body or a response; Swagger 2.0 has its schema one level higher."""
-    return content if "schema" in content else (content.get("content") or {}).get("application/json")
+    media = content.get("content") or {}
+    return content if "schema" in content else media.get("application/json") or media.get("*/*")
 
 
 @functools.cache
