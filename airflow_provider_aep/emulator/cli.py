@@ -15,7 +15,7 @@ from airflow_provider_aep.emulator.output import Output
 from airflow_provider_aep.emulator.platform import Platform
 from airflow_provider_aep.emulator.server import serve
 from airflow_provider_aep.emulator.settings import Settings
-from airflow_provider_aep.emulator.store import StateFileError, Store
+from airflow_provider_aep.emulator.store import MemoryStore, StateFileError, Store
 
 SWITCHES = {
     "cloud": (("azure", "aws"), "aws: creation is asynchronous, etags are UUIDs"),
@@ -140,7 +140,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (OSError, UnicodeError) as error:  # UnicodeError: the host name is invalid
         return _fail(f"cannot listen on {options.host}:{options.port}: {error}")
     try:
-        store = Store(options.state)
+        store = Store(options.state) if options.state else MemoryStore()
     except StateFileError as error:
         sock.close()
         return _fail(str(error))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -79,7 +80,7 @@ class Store:
     def _collection(self, kind: str, sandbox: str) -> dict[str, Entity]:
         return self._entities.setdefault((kind, sandbox), {})
 
-    def _commit(self, *statements: tuple[str, tuple[str, ...]]) -> None:
+    def _commit(self, statements: Iterable[tuple[str, tuple[str, ...]]]) -> None:
         try:
             self._db.execute("BEGIN IMMEDIATE")
             for sql, values in statements:
@@ -111,24 +112,27 @@ class Store:
     def put_all(self, *entities: Entity) -> None:
         """Create or replace all entities, or none."""
         self._commit(
-            *(
-                (UPSERT, (one.kind, one.sandbox, one.id, json.dumps(one.item), json.dumps(one.hidden)))
-                for one in entities
-            )
+            (UPSERT, (one.kind, one.sandbox, one.id, json.dumps(one.item), json.dumps(one.hidden)))
+            for one in entities
         )
         for one in entities:
             self._index(one)
 
     def delete(self, entity: Entity) -> None:
         """Delete an entity."""
-        self._commit(
-            (
-                "DELETE FROM entities WHERE kind = ? AND sandbox = ? AND id = ?",
-                (entity.kind, entity.sandbox, entity.id),
-            )
-        )
+        where = (entity.kind, entity.sandbox, entity.id)
+        self._commit([("DELETE FROM entities WHERE kind = ? AND sandbox = ? AND id = ?", where)])
         self._collection(entity.kind, entity.sandbox).pop(entity.id, None)
         self._note_change(entity.kind, entity.sandbox)
+
+    def times(self, sandbox: str) -> set[int]:
+        """Return every `createdAt` of the sandbox."""
+        return {
+            entity.item.get("createdAt", 0)
+            for (_, own), entities in self._entities.items()
+            if own == sandbox
+            for entity in entities.values()
+        }
 
     def count(self, kind: str) -> int:
         """Count the entities of a kind over all sandboxes."""
@@ -142,7 +146,7 @@ class Store:
 
     def note(self, name: str, value: str) -> None:
         """Store a small fact (the clock's offset, a token's fingerprint)."""
-        self._commit(("INSERT OR REPLACE INTO notes VALUES (?, ?)", (name, value)))
+        self._commit([("INSERT OR REPLACE INTO notes VALUES (?, ?)", (name, value))])
         self._notes[name] = value
 
     def noted(self, name: str) -> str | None:
@@ -151,7 +155,7 @@ class Store:
 
     def clear(self) -> None:
         """Delete everything."""
-        self._commit(("DELETE FROM entities", ()), ("DELETE FROM notes", ()))
+        self._commit([("DELETE FROM entities", ()), ("DELETE FROM notes", ())])
         for kind, sandbox in self._entities:
             self._note_change(kind, sandbox)
         self._entities.clear()
@@ -161,3 +165,10 @@ class Store:
     def close(self) -> None:
         """Close the state file."""
         self._db.close()
+
+
+class MemoryStore(Store):
+    """Without a state file: a change is visible at once, and nothing is written."""
+
+    def _commit(self, statements: Iterable[tuple[str, tuple[str, ...]]]) -> None:
+        """Write nothing: a fleet would need as much memory again."""

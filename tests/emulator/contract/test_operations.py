@@ -67,3 +67,16 @@ def test_permissions(path: CheckedPath) -> None:
     path.flows(403, "POST", "/flows", json={"name": "x"})
     answered(path.catalog("GET", "/dataSets"), 403)
     answered(path.export("GET", "/batches/x/files"), 403)
+
+
+def test_a_fleet(path: CheckedPath) -> None:
+    """Every entity of a fleet conforms, of each health."""
+    numbers = {"flows": 16, "runs": 2, "failed": 4, "partial": 3, "late": 1, "never_ran": 1, "running": 1}
+    path.emulator.control("POST", "fleet", {**numbers, "disabled": 1, "drafts": 1})
+    for kind in ("connections", "sourceConnections", "targetConnections", "flows", "runs"):
+        assert path.flows(200, "GET", f"/{kind}", params={"limit": 100})["items"]
+    assert len(answered(path.catalog("GET", "/dataSets", params={"limit": 100}), 200)) > 10
+    assert len(answered(path.catalog("GET", "/batches", params={"limit": 100}), 200)) > 20
+    assert answered(path.catalog("GET", "/lastBatches"), 200)
+    mapping_sets = answered(path.conversion("GET", "/mappingSets", params={"limit": 1, "start": 0}), 200)
+    answered(path.conversion("GET", f"/mappingSets/{mapping_sets['data'][0]['id']}"), 200)

@@ -32,7 +32,7 @@ def test_a_failed_commit_has_no_effect() -> None:
     store.put(entity("a"))
     good, bad = "DELETE FROM entities", "INSERT INTO nowhere VALUES (1)"
     with pytest.raises(StateFileError):
-        store._commit((good, ()), (bad, ()))
+        store._commit([(good, ()), (bad, ())])
     store.put(entity("b"))
     kept = store._db.execute("SELECT id FROM entities ORDER BY seq").fetchall()
     assert kept == [("a",), ("b",)]
