@@ -176,6 +176,10 @@ class Catalog:
 
     async def delete(self, request: Request) -> Response:
         """Delete a dataset and its batches: 200 with the reference in an array."""
+        sandbox, dataset_id = request.scope["state"]["sandbox"], request.path_params["id"]
+        empty = self._platform.settings.missing_dataset == "empty"
+        if empty and self._platform.store.get(KIND, sandbox, dataset_id) is None:
+            return payloads.reply([])
         entity = self._find(request, KIND)
         batches = self._platform.store.all(BATCHES, entity.sandbox)
         for batch in [b for b in batches if b.hidden["dataset"] == entity.id]:

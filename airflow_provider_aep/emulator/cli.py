@@ -38,6 +38,10 @@ SWITCHES = {
         "files of a failed batch: with error diagnostics only, or always",
     ),
     "file_links": (("own", "foreign"), "host in links to files: the emulator's, or another one with a port"),
+    "missing_dataset": (
+        ("not-found", "empty"),
+        "DELETE of a dataset that does not exist: 404, or 200 with an empty array",
+    ),
     "effective_policies": (
         ("answer", "refuse"),
         "refuse: a credential without an administrator cannot ask for its permissions",

@@ -48,6 +48,7 @@ class Settings:
     failed_batch_files: str = "diagnostics"
     file_links: str = "own"
     effective_policies: str = "answer"
+    missing_dataset: str = "not-found"
     withdrawn: frozenset[str] = frozenset()  # ids of connection specs
     initializing_seconds: float = 0.5
     list_lag: float = 0.0  # seconds from a creation until lists show it

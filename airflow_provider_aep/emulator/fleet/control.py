@@ -48,7 +48,7 @@ class FleetControl:
         references = {
             spec["name"]: {"id": spec["id"], "version": spec["version"]} for spec in self._specs.flow_specs()
         }
-        gc.disable()  # nothing of a fleet is garbage, and looking for garbage takes longer than the rest
+        gc.disable()  # nothing of a fleet is garbage, and its search takes longer than all the rest
         try:
             entities = Seeding(self._platform, self._resources, references, fleet).entities(objects)
             self._engine.keep(*entities)

@@ -211,9 +211,9 @@ def test_what_is_unknown(path: Platform) -> None:
 
 
 def test_switches() -> None:
-    """The switches: partial ingestion enables diagnostics, small files, links to another host."""
+    """The switches: diagnostics without asking, small files, links to another host, an empty deletion."""
     options = ("--partial-diagnostics", "forced", "--error-file-records", "2", "--file-links", "foreign")
-    with Emulator(*options) as emulator:
+    with Emulator(*options, "--failed-batch-files", "always", "--missing-dataset", "empty") as emulator:
         path = Platform(emulator)
         run = run_of(path, options={"partialIngestionPercent": 50})
         run = decide(path, run["id"], failed_records=[MISSING] * 3)
@@ -222,3 +222,6 @@ def test_switches() -> None:
         query = {"path": "row_errors"}
         listed = made(path.export("GET", f"/batches/{batch_of(run)}/meta", params=query), 200)
         assert [file["name"][-6:] for file in listed["data"]] == ["0.json", "1.json"]
+        run = decide(path, run_of(path)["id"], status="failed", failed_records=[MISSING])
+        assert len(made(path.export("GET", f"/batches/{batch_of(run)}/failed"), 200)["data"]) == 2
+        assert made(path.catalog("DELETE", "/dataSets/unknown"), 200) == []

@@ -82,13 +82,17 @@ def test_raw_rows(path: Platform) -> None:
 
 
 def test_a_row_that_does_not_fit(path: Platform) -> None:
-    """A record that does not fit gets 200; its batch has failed."""
+    """A record that does not fit gets 200; its batch has failed, and its file shows the record."""
     item = base(path, dataType="raw")
     path.flow(path.joined(source(path, HTTP.source["id"], item["id"]), MAPPED, COLUMNS))
     made(post(item["auth"]["params"]["inletUrl"], {"name": "Ada", "age": "old"}), 200)
     assert path.rows() == []
-    (batch,) = made(path.catalog("GET", "/batches"), 200).values()
+    ((batch_id, batch),) = made(path.catalog("GET", "/batches"), 200).items()
     assert (batch["status"], batch["failedRecordCount"]) == ("failed", 1)
+    _, part = made(path.export("GET", f"/batches/{batch_id}/failed"), 200)["data"]
+    record = path.api.http.get(part["_links"]["self"]["href"], timeout=30).json()
+    assert record["age"] == "old"
+    assert "age" in record["_errors"]["_streamingValidation"][0]["message"]
 
 
 def test_xdm_rows(path: Platform) -> None:
