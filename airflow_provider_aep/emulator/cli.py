@@ -38,6 +38,7 @@ SWITCHES = {
         "files of a failed batch: with error diagnostics only, or always",
     ),
     "file_links": (("own", "foreign"), "host in links to files: the emulator's, or another one with a port"),
+    "failed_run_end": (("shown", "omitted"), "whether a failed run has `completedAtUTC`"),
     "missing_dataset": (
         ("not-found", "empty"),
         "DELETE of a dataset that does not exist: 404, or 200 with an empty array",

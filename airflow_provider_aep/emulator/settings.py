@@ -49,6 +49,7 @@ class Settings:
     file_links: str = "own"
     effective_policies: str = "answer"
     missing_dataset: str = "not-found"
+    failed_run_end: str = "shown"
     withdrawn: frozenset[str] = frozenset()  # ids of connection specs
     initializing_seconds: float = 0.5
     list_lag: float = 0.0  # seconds from a creation until lists show it

@@ -34,6 +34,7 @@ class History:
     last: int  # the scheduled time of the last run
     failure: str  # the `errorDetail` of a failed copy; empty if the records do not fit
     partial_status: str
+    shown_end: bool  # whether a failed run says when it ended
 
 
 def statuses(health: str, runs: int, rng: Random) -> list[str]:
@@ -61,7 +62,7 @@ def ended(
         item |= {
             "updatedAt": times[1],
             "state": shown,
-            "metrics": metrics.finished(shown, times, outcome),
+            "metrics": metrics.finished(shown, times, outcome, end=history.shown_end),
             "activities": metrics.activities(plan, shown, times, outcome),
         }
         counted = {**vars(outcome), "records": [], "rejected": []}

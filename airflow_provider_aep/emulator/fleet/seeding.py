@@ -85,6 +85,7 @@ class Seeding:
         self._rng = Random(seed)  # noqa: S311 - the same fleet every time is the point
         self._used = platform.store.times(fleet.sandbox)
         self._now = int(platform.clock.now())
+        self._shown_end = platform.settings.failed_run_end == "shown"
         self._schemas: dict[str, Entity] = {}
         self._datasets: dict[str, Entity] = {}
         self._connections: dict[tuple[str, bool, int, bool], Entity] = {}
@@ -247,7 +248,7 @@ class Seeding:
             "diagnostics": options.get("errorDiagnosticsEnabled", False),
         }
         partial_status = "partialSuccess" if n % 3 == 1 else "success"
-        history = History(item, plan, thing.table.rows, every, last, failure, partial_status)
+        history = History(item, plan, thing.table.rows, every, last, failure, partial_status, self._shown_end)
         hidden: Item = {"next": None, "watermark": None}
         if health != "drafts":
             hidden["ends"] = ends
@@ -362,7 +363,7 @@ class Seeding:
         item = self._flow_item(fields, Origin(n, by_dag=False, created=created))
         plan = {"flow": item["id"], "source": source, "target": target, "dataset": "", "read": None}
         plan |= {"mapping": None, "delta": None, "partial": 0, "diagnostics": False}
-        history = History(item, plan, (), every, last, "", "success")
+        history = History(item, plan, (), every, last, "", "success", self._shown_end)
         self._keep("flows", {**item, **self._history(history, "ok")}, {"next": None, "watermark": None})
 
 

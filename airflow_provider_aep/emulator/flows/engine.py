@@ -162,7 +162,8 @@ class RunRecords:
         status = status or ("failed" if outcome.error else "success")
         started = hidden["started"] = run.hidden.get("started", int(at * 1000))
         completed = hidden["completed"] = run.hidden.get("completed", int(at * 1000))
-        tree = metrics.finished(status, (started, completed), outcome)
+        shown_end = self._platform.settings.failed_run_end == "shown"
+        tree = metrics.finished(status, (started, completed), outcome, end=shown_end)
         shown = hidden["decided"].get("activities")
         item = {
             **run.item,
@@ -206,7 +207,8 @@ class RunRecords:
         now = self._platform.clock.now()
         if status and metrics.folded(status) in metrics.SUCCESS | metrics.FAILURE:
             return self.ended(run, now, status)
-        if "failed_records" in decision and run.hidden.get("completed"):  # it stays as it ended
+        ended = metrics.folded(run.item["state"]) in metrics.SUCCESS | metrics.FAILURE
+        if ended and not status and "failed_records" in decision:
             return self.ended(run, now, run.item["state"])
         if status:  # the run continues until another decision ends it
             return self._in_state(run, status, now, {**run.hidden, "starts_at": None, "ends_at": None})

@@ -24,9 +24,10 @@ def pending(status: str, started: int | None = None) -> Item:
     return {"durationSummary": duration, "statusSummary": {"status": status}}
 
 
-def finished(status: str, times: tuple[int, int], outcome: Outcome) -> Item:
-    """Build the metrics of a run that has ended, from its real counts."""
+def finished(status: str, times: tuple[int, int], outcome: Outcome, *, end: bool = True) -> Item:
+    """Build the metrics of a run that has ended, from its real counts; `end`: a failed one says when."""
     failed = folded(status) in FAILURE
+    completed = {"completedAtUTC": times[1]} if end or not failed else {}
     summary: Item = {"status": status, "activityRefs": ["promotionActivity"]}
     if outcome.error:
         code, message = outcome.error
@@ -34,7 +35,7 @@ def finished(status: str, times: tuple[int, int], outcome: Outcome) -> Item:
         refs = ["copyActivity"] if code.startswith("CONNECTOR-1001") else ["promotionActivity"]
         summary["activityRefs"] = refs
     return {
-        "durationSummary": {"startedAtUTC": times[0], "completedAtUTC": times[1]},
+        "durationSummary": {"startedAtUTC": times[0], **completed},
         "sizeSummary": _size(outcome, failed=failed),
         "recordSummary": _records(outcome),
         "fileSummary": {

@@ -213,7 +213,8 @@ def test_what_is_unknown(path: Platform) -> None:
 def test_switches() -> None:
     """The switches: diagnostics without asking, small files, links to another host, an empty deletion."""
     options = ("--partial-diagnostics", "forced", "--error-file-records", "2", "--file-links", "foreign")
-    with Emulator(*options, "--failed-batch-files", "always", "--missing-dataset", "empty") as emulator:
+    others = ("--failed-batch-files", "always", "--missing-dataset", "empty", "--failed-run-end", "omitted")
+    with Emulator(*options, *others) as emulator:
         path = Platform(emulator)
         run = run_of(path, options={"partialIngestionPercent": 50})
         run = decide(path, run["id"], failed_records=[MISSING] * 3)
@@ -224,4 +225,5 @@ def test_switches() -> None:
         assert [file["name"][-6:] for file in listed["data"]] == ["0.json", "1.json"]
         run = decide(path, run_of(path)["id"], status="failed", failed_records=[MISSING])
         assert len(made(path.export("GET", f"/batches/{batch_of(run)}/failed"), 200)["data"]) == 2
+        assert list(run["metrics"]["durationSummary"]) == ["startedAtUTC"]
         assert made(path.catalog("DELETE", "/dataSets/unknown"), 200) == []
