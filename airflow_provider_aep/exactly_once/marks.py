@@ -34,7 +34,13 @@ def without_mark(description: str | None) -> str:
     return _MARK.sub("", description or "").rstrip()
 
 
+def task_of(description: str | None) -> str | None:
+    """Return the task ``dag.task`` that the ownership mark at the end of a description names."""
+    match = _MARK.search(description or "")
+    return match.group("task") if match else None
+
+
 def created_by(description: str | None) -> str:
     """Return in words who created an entity."""
-    match = _MARK.search(description or "")
-    return f"made by Airflow's {match.group('task')}" if match else "not made by Airflow"
+    task = task_of(description)
+    return f"made by Airflow's {task}" if task else "not made by Airflow"

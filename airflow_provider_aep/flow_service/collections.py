@@ -180,6 +180,12 @@ class Collection:
             query.append(self.filter_by(self.name_key, name))
         return Call("GET", self.path, [*query, *self.list_query], headers=self.list_headers)
 
+    def list_ids_call(self, ids: Iterable[object]) -> Call:
+        """Return the call that lists up to a page of entities by id: a comma means *or*."""
+        return self.list_call(
+            [(self.paging.id_key, ",".join(check_id(one, self.id_parameter) for one in ids))]
+        )
+
     def get_call(self, entity_id: object, query: Iterable[tuple[str, str]] = ()) -> Call:
         """Return the call that reads one entity."""
         return Call("GET", self._path_of(entity_id), [*self.get_query, *query], headers=self.get_headers)

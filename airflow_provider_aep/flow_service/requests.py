@@ -135,8 +135,25 @@ def list_runs_of(flow_ids: Sequence[str], started_from: float | None = None) -> 
     :param started_from: epoch seconds; only runs that started then or later, by the guide's own filter on
         ``metrics.durationSummary.startedAtUTC`` (milliseconds)
     """
-    query: Query = [equals("flowId", ",".join(check_id(one, "flow_id") for one in flow_ids))]
+    query: Query = [_of_flows(flow_ids)]
     if started_from is not None and started_from > 0:
-        bound = int(started_from * 1000) - 1
-        query.append(("property", f"metrics.durationSummary.startedAtUTC>{bound}"))
+        query.append(_started_from(started_from))
     return Call("GET", "/runs", [*query, ("limit", str(PAGE_SIZE))])
+
+
+def list_runs_from(started_from: float) -> Call:
+    """``GET /runs``: the runs of all dataflows that started at ``started_from`` (epoch seconds) or later."""
+    return Call("GET", "/runs", [_started_from(started_from), ("limit", str(PAGE_SIZE))])
+
+
+def list_newest_runs_of(flow_ids: Sequence[str]) -> Call:
+    """``GET /runs?property=flowId==…&orderby=-createdAt``: the newest runs of some dataflows first."""
+    return Call("GET", "/runs", [_of_flows(flow_ids), ("orderby", "-createdAt"), ("limit", str(PAGE_SIZE))])
+
+
+def _of_flows(flow_ids: Sequence[str]) -> tuple[str, str]:
+    return equals("flowId", ",".join(check_id(one, "flow_id") for one in flow_ids))
+
+
+def _started_from(epoch: float) -> tuple[str, str]:
+    return ("property", f"metrics.durationSummary.startedAtUTC>{int(epoch * 1000) - 1}")

@@ -71,6 +71,19 @@ def judge(
     return None
 
 
+def outcome(run: Run) -> str:
+    """Return ``running``, ``failed``, ``partial`` or ``success``, as a wait without thresholds judges a run.
+
+    ``partial``: the run lost records.
+    """
+    if not run.ended:
+        return "running"
+    error = judge(run, FailureThresholds())
+    if error is None:
+        return "success"
+    return "failed" if isinstance(error, RunFailedError) else "partial"
+
+
 def _too_many_failed(run: Run, thresholds: FailureThresholds) -> str | None:
     failed, partial = run.records_failed, run.phase is Phase.PARTIAL
     most, ratio = thresholds.max_failed_records, thresholds.max_failed_ratio

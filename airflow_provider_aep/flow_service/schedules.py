@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
+from airflow_provider_aep.flow_service import runs
 from airflow_provider_aep.flow_service.errors import AepConfigError
 from airflow_provider_aep.flow_service.validation import whole_number
 
@@ -97,6 +98,45 @@ def read_schedule(given: object, now: float) -> Schedule:
         raise _wrong("has frequency 'once', which takes no backfill")
     return Schedule(
         frequency, _interval(given.get("interval"), frequency), _start(given.get("start"), now), backfill
+    )
+
+
+_SECONDS = {"minute": 60, "hour": 3600, "day": 86400, "week": 604800}
+
+
+@dataclass(frozen=True)
+class ExistingSchedule:
+    """The schedule of an existing dataflow. ``start`` is in epoch seconds. Unknown parts are None."""
+
+    frequency: str | None
+    interval: int | None
+    start: float | None
+
+    @property
+    def seconds(self) -> float | None:
+        """Return the seconds between two runs, None if they are unknown or the dataflow runs only once."""
+        unit = _SECONDS.get(self.frequency or "")
+        return unit * self.interval if unit and self.interval else None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return ``{"frequency", "interval", "start"}`` with the start in ISO 8601 in UTC."""
+        return {
+            "frequency": self.frequency,
+            "interval": self.interval,
+            "start": runs.iso_time(self.start),
+        }
+
+
+def read_existing(params: object) -> ExistingSchedule | None:
+    """Read ``scheduleParams`` of an existing dataflow; None if it has none. Adobe shows numbers as text."""
+    if not isinstance(params, Mapping) or not params:
+        return None
+    frequency = params.get("frequency")
+    interval = whole_number(params.get("interval"))
+    return ExistingSchedule(
+        frequency.strip().lower() if isinstance(frequency, str) and frequency.strip() else None,
+        interval if interval is not None and interval > 0 else None,
+        runs.epoch_seconds(params.get("startTime")),
     )
 
 

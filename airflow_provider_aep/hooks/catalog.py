@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from airflow_provider_aep.flow_service import datasets, explanations
@@ -29,6 +29,18 @@ class CatalogHook(CollectionHook):
         :return: each with ``id``, ``name``, ``description``, ``created`` (milliseconds) and ``schemaRef``
         """
         return self.list_entities(DATASETS, name=name)
+
+    def dataset_pages(self) -> Iterator[list[dict[str, Any]]]:
+        """Yield all datasets page by page, oldest first."""
+        return self.pages(DATASETS.list_call(), DATASETS.paging)
+
+    def find_dataset_names(self, dataset_ids: Sequence[str]) -> dict[str, str]:
+        """Return the names of up to 100 datasets by id, with one request.
+
+        :raises AepNotFoundError: Adobe's documents do not say whether one missing dataset is enough for it
+        """
+        call = datasets.names_call(dataset_ids)
+        return datasets.names_of(datasets.read_by_id(self.call(call), str(call)))
 
     def get_dataset(self, dataset_id: str) -> dict[str, Any]:
         """Get one dataset. :raises AepNotFoundError: it does not exist, or the credential may not see it"""

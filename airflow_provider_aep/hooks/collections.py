@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from airflow_provider_aep.flow_service import replies
@@ -66,12 +66,22 @@ class CollectionHook(AepHook):
     def every_page(self, call: Call, paging: Paging = LINKED) -> list[dict[str, Any]]:
         """Return the items of a list from every page. Pages can overlap: an entity is returned once."""
         found: dict[object, dict[str, Any]] = {}
-        pager = Pager(call, self.settings.base_url, paging)
-        while pager.call is not None:
-            for item in pager.take(self.call(pager.call)):
+        for page in self.pages(call, paging):
+            for item in page:
                 own = item.get(paging.id_key)
                 found[own if isinstance(own, str) else len(found)] = item
         return list(found.values())
+
+    def pages(self, call: Call, paging: Paging = LINKED) -> Iterator[list[dict[str, Any]]]:
+        """Yield the items of a list page by page. Pages can overlap."""
+        pager = Pager(call, self.settings.base_url, paging)
+        while pager.call is not None:
+            yield pager.take(self.call(pager.call))
+
+    def list_by_ids(self, collection: Collection, ids: Sequence[str]) -> list[dict[str, Any]]:
+        """List up to 100 entities by id with one request. Entities that do not exist are left out."""
+        call = collection.list_ids_call(ids)
+        return collection.paging.read_items(self.call(call), str(call))
 
     def link(self, kind: str, id: str, of: str | None = None) -> str:
         """Return the address of an entity's page in AEP's UI; see :func:`page_url`."""

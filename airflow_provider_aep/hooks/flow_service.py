@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from airflow_provider_aep.flow_service import bodies, replies, requests
@@ -11,9 +11,11 @@ from airflow_provider_aep.flow_service.collections import (
     CONNECTIONS,
     FLOW_SPECS,
     FLOWS,
+    LINKED,
     RUNS,
     SOURCE_CONNECTIONS,
     TARGET_CONNECTIONS,
+    Pager,
 )
 from airflow_provider_aep.flow_service.connection_specs import ConnectionSpec, is_source, read_connection_spec
 from airflow_provider_aep.flow_service.errors import (
@@ -266,6 +268,10 @@ class FlowServiceHook(CollectionHook):
         filters = [("flowSpec.id", flow_spec_id)] if flow_spec_id else []
         return self.list_entities(FLOWS, filters, name=name)
 
+    def source_flow_pages(self) -> Iterator[list[dict[str, Any]]]:
+        """Yield the dataflows of sources page by page. Dataflows of destinations are left out."""
+        return self.pages(FLOWS.list_call([("inheritedAttributes.properties.isSourceFlow", "true")]))
+
     def flows_using(self, *, source_connection_id: str = "", target_connection_id: str = "") -> list[str]:
         """Return the ids of the dataflows that use a source or a target connection."""
         users = self.list_flows_using(
@@ -313,6 +319,23 @@ class FlowServiceHook(CollectionHook):
         checked = check_id(flow_id, "flow_id")
         found = self.list_entities(RUNS, [("flowId", checked)])
         return [item for item in found if item.get("flowId", checked) == checked]
+
+    def run_pages(self, started_from: float) -> Iterator[list[dict[str, Any]]]:
+        """Yield the runs of all dataflows that started at a time (epoch seconds) or later, page by page.
+
+        Runs of destinations are among them.
+        """
+        return self.pages(requests.list_runs_from(started_from))
+
+    def list_newest_runs(self, flow_ids: Sequence[str]) -> tuple[list[dict[str, Any]], bool]:
+        """List the newest runs of up to 100 dataflows with one request, at most 100 runs.
+
+        :return: the runs, and whether they are all runs of these dataflows
+        """
+        pager = Pager(requests.list_newest_runs_of(flow_ids), self.settings.base_url, LINKED)
+        assert pager.call is not None
+        found = pager.take(self.call(pager.call))
+        return found, pager.call is None
 
     def get_run(self, run_id: str) -> dict[str, Any]:
         """Get one run."""

@@ -7,6 +7,7 @@ import hashlib
 import pytest
 
 from airflow_provider_aep.exactly_once import Entity, find_mark, make_mark, with_mark, without_mark
+from airflow_provider_aep.exactly_once.marks import task_of
 
 
 def test_a_mark_says_where_an_entity_comes_from() -> None:
@@ -65,3 +66,9 @@ def test_who_made_it() -> None:
     )
     assert Entity("a", description="by hand").created_by == "not made by Airflow"
     assert Entity("a", description="").created_by == "not made by Airflow"
+
+
+def test_a_mark_names_its_task() -> None:
+    """A description without a mark at its end names none."""
+    assert task_of(with_mark("Payments", make_mark("dag", "group.task", "run", -1))) == "dag.group.task"
+    assert task_of("Payments") is task_of(None) is None

@@ -10,7 +10,7 @@ import pytest
 from airflow_provider_aep.flow_service import datasets, mappings, xdm
 from airflow_provider_aep.flow_service.collections import FLOWS, LINKED, Collection, Pager, Paging
 from airflow_provider_aep.flow_service.datasets import BATCHES, DATASETS
-from airflow_provider_aep.flow_service.errors import AepReplyError, EntityExistsError
+from airflow_provider_aep.flow_service.errors import AepConfigError, AepReplyError, EntityExistsError
 from airflow_provider_aep.flow_service.mappings import MAPPING_SETS
 from airflow_provider_aep.flow_service.pages import page_url
 from airflow_provider_aep.flow_service.requests import Call, list_runs
@@ -213,3 +213,20 @@ def test_pages_of_the_ui(kind: str, of: str | None, page: str) -> None:
     facts: dict[str, Any] = {"org_id": "org", "sandbox": "dev"}
     assert page_url(kind, "i", of, tenant="acme", **facts) == where.format("acme")
     assert page_url(kind, "i", of, tenant=None, **facts) == where.format("org")
+
+
+def test_entities_by_their_ids() -> None:
+    """A comma means *or*. An id is checked before it enters a query or a path."""
+    assert FLOWS.list_ids_call(["a", "b"]).query == [("property", "id==a,b"), ("limit", "100")]
+    names = datasets.names_call(["a", "b"])
+    assert names == Call("GET", "/dataSets/a,b", [("properties", "name")])
+    for call, parameter in ((FLOWS.list_ids_call, "flow_id"), (datasets.names_call, "dataset_id")):
+        with pytest.raises(AepConfigError) as caught:
+            call(["a", "b,c"])
+        assert caught.value.parameter == parameter
+
+
+def test_names_of_datasets() -> None:
+    """A dataset without a name is left out."""
+    found = datasets.read_by_id({"a": {"name": "A"}, "b": {}, "c": {"name": {}}}, "GET /dataSets/a,b,c")
+    assert datasets.names_of(found) == {"a": "A"}

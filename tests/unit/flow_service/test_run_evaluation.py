@@ -7,7 +7,12 @@ from typing import Any
 import pytest
 
 from airflow_provider_aep.flow_service.errors import AepConfigError, RunFailedError, RunPartialError
-from airflow_provider_aep.flow_service.run_evaluation import FailureThresholds, judge, read_thresholds
+from airflow_provider_aep.flow_service.run_evaluation import (
+    FailureThresholds,
+    judge,
+    outcome,
+    read_thresholds,
+)
 from airflow_provider_aep.flow_service.runs import Phase, Problem, Run, read_run
 from airflow_provider_aep.hooks.scrub import Secrets
 
@@ -243,3 +248,21 @@ def test_the_words_of_a_problem_are_cut() -> None:
     for message, shown in (("it broke.", '"it broke"'), ("X.X", '"X.X"'), ("..", None)):
         text = said(Run("r", "f", "failed", Phase.BAD, problems=(Problem("o", message),)))
         assert f"failed. o{f': {shown}' if shown else ''}. {ADVICE} Records" in text
+
+
+@pytest.mark.parametrize(
+    ("status", "failed", "expected"),
+    [
+        ("success", 0, "success"),
+        ("success", 1, "partial"),
+        ("success", -1, "success"),
+        ("partialSuccess", 0, "partial"),
+        ("partialFailure", 0, "partial"),
+        ("failed", 0, "failed"),
+        ("inProgress", 1, "running"),
+        ("unheard of", 1, "running"),
+    ],
+)
+def test_the_outcome_of_a_run_is_the_verdict_of_a_wait(status: str, failed: int, expected: str) -> None:
+    """A run that lost records is partial, whatever its status says."""
+    assert outcome(read_run(item(status, recordSummary={"failedRecordCount": failed}))) == expected

@@ -9,7 +9,13 @@ import pytest
 
 from airflow_provider_aep.flow_service.collections import RUNS
 from airflow_provider_aep.flow_service.errors import AepConfigError
-from airflow_provider_aep.flow_service.requests import Call, list_runs, list_runs_of
+from airflow_provider_aep.flow_service.requests import (
+    Call,
+    list_newest_runs_of,
+    list_runs,
+    list_runs_from,
+    list_runs_of,
+)
 from airflow_provider_aep.flow_service.run_selection import RunSelector, choose
 from airflow_provider_aep.flow_service.runs import (
     Dataflow,
@@ -394,3 +400,15 @@ def test_a_dataflow_that_starts_no_run_says_so() -> None:
     assert deleted("f") == Dataflow("f", stopped=deleted("f").stopped)
     assert Dataflow("f").run_continues is None
     assert str(Dataflow("f", stopped="disabled").run_continues).startswith("The dataflow f is disabled. The ")
+
+
+def test_runs_of_all_dataflows() -> None:
+    """A window has no dataflow in its query. The newest runs of some dataflows come first."""
+    started = ("property", "metrics.durationSummary.startedAtUTC>1700000000499")
+    assert list_runs_from(1_700_000_000.5) == Call("GET", "/runs", [started, ("limit", "100")])
+    assert list_newest_runs_of(["f", "g"]).query == [
+        ("property", "flowId==f,g"), ("orderby", "-createdAt"), ("limit", "100"),
+    ]  # fmt: skip
+    with pytest.raises(AepConfigError) as caught:
+        list_newest_runs_of(["f/g"])
+    assert caught.value.parameter == "flow_id"

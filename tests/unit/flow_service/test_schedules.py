@@ -12,8 +12,10 @@ import pytest
 from airflow_provider_aep.flow_service.errors import AepConfigError
 from airflow_provider_aep.flow_service.schedules import (
     LEAD,
+    ExistingSchedule,
     Schedule,
     epoch_seconds,
+    read_existing,
     read_schedule,
     read_window,
     shown,
@@ -174,3 +176,36 @@ def test_no_window(start: object, end: object, parameter: str, said: str) -> Non
         read_window(start, end)
     assert said in str(caught.value)
     assert caught.value.parameter == parameter
+
+
+@pytest.mark.parametrize(
+    ("params", "schedule", "seconds"),
+    [
+        ({"frequency": "day", "interval": "2", "startTime": "1800000000"}, ("day", 2, NOW), 172800),
+        ({"frequency": " Hour ", "interval": 1, "startTime": 1_800_000_000_000}, ("hour", 1, NOW), 3600),
+        ({"frequency": "minute", "interval": 15, "startTime": 0}, ("minute", 15, None), 900),
+        ({"frequency": "week", "interval": 1}, ("week", 1, None), 604800),
+        ({"frequency": "once", "startTime": NOW}, ("once", None, NOW), None),
+        ({"frequency": "month", "interval": 1}, ("month", 1, None), None),
+        ({"frequency": "day", "interval": 0}, ("day", None, None), None),
+        ({"frequency": "day", "interval": [1]}, ("day", None, None), None),
+        ({"frequency": " ", "interval": 1}, (None, 1, None), None),
+        ({"frequency": 7, "interval": 1}, (None, 1, None), None),
+    ],
+)
+def test_an_existing_schedule_is_read_as_far_as_it_is_known(
+    params: dict[str, Any], schedule: tuple[Any, ...], seconds: float | None
+) -> None:
+    """Adobe shows numbers also as text. Unknown parts are None."""
+    found = read_existing(params)
+    assert found == ExistingSchedule(*schedule)
+    assert found is not None
+    assert found.seconds == seconds
+    start = "2027-01-15T08:00:00+00:00" if schedule[2] else None
+    assert found.as_dict() == {"frequency": schedule[0], "interval": schedule[1], "start": start}
+
+
+@pytest.mark.parametrize("params", [None, {}, [], "day"])
+def test_a_dataflow_without_a_schedule(params: object) -> None:
+    """A stream has none."""
+    assert read_existing(params) is None
