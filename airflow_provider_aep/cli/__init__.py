@@ -4,39 +4,77 @@ from __future__ import annotations
 
 from typing import Any
 
-SOURCES_HELP = "list the sources this provider knows, or show one with a DAG for it"
+Argument = tuple[tuple[str, ...], dict[str, Any]]
+"""The flags of an argument and their argparse keywords, for both command lines."""
 
-SOURCES_ARGUMENTS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
-    (("name",), {"nargs": "?", "help": "a source, such as paypal or 'Amazon S3'; all sources if left out"}),
+CONNECTION: tuple[Argument, ...] = (
     (
-        ("--live",),
-        {
-            "action": "store_true",
-            "help": "compare with AEP, by --aep-conn-id: new, gone and changed sources",
-        },
-    ),
-    (
-        ("--aep-conn-id",),
-        {"default": "aep_default", "help": "Airflow connection of type aep, for --live"},
+        ("--conn-id", "--aep-conn-id"),
+        {"default": "aep_default", "metavar": "ID", "help": "Airflow connection of type aep (aep_default)"},
     ),
     (
         ("--sandbox",),
-        {"default": None, "help": "the sandbox's name, for --live; the connection's own if left out"},
+        {"default": None, "metavar": "NAME", "help": "sandbox; the connection's own if left out"},
     ),
 )
-"""Flags and their argparse keywords, for both command lines."""
+"""The arguments of a command that asks AEP."""
 
-ERRORS_HELP = "list the errors of this provider by code, or show one with its cause and what to do"
-
-ERRORS_ARGUMENTS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
-    (
-        ("code",),
-        {
-            "nargs": "?",
-            "help": "a code or class, such as AEP-E303 or AepAuthError, or Adobe's FLOW-1418-400",
-        },
-    ),
+OUTPUT: Argument = (
+    ("-o", "--output"),
+    {"choices": ("table", "json"), "default": "table", "help": "table, or one JSON document on stdout"},
 )
 
-COMMANDS = {"sources": (SOURCES_HELP, SOURCES_ARGUMENTS), "errors": (ERRORS_HELP, ERRORS_ARGUMENTS)}
+COMMANDS: dict[str, tuple[str, tuple[Argument, ...]]] = {
+    "status": (
+        "show every dataflow and how it is, worst first",
+        (
+            (
+                ("--since",),
+                {"default": "24h", "metavar": "TIME", "help": "count the runs of this time, such as 7d"},
+            ),
+            (
+                ("--health",),
+                {"default": None, "metavar": "H,H", "help": "only these: failed, partial, late, never_ran, "
+                 "running, ok, disabled, unknown"},
+            ),
+            (
+                ("--check",),
+                {"action": "store_true", "help": "exit with 1 if a dataflow is failed, partial or late"},
+            ),
+            *CONNECTION,
+            OUTPUT,
+        ),
+    ),
+    "sources": (
+        "list the sources this provider knows, or show one with a DAG for it",
+        (
+            (
+                ("name",),
+                {"nargs": "?", "help": "a source, such as paypal or 'Amazon S3'; all sources if left out"},
+            ),
+            (
+                ("--live",),
+                {
+                    "action": "store_true",
+                    "help": "compare with AEP, by --conn-id: new, gone and changed sources",
+                },
+            ),
+            *CONNECTION,
+            OUTPUT,
+        ),
+    ),
+    "errors": (
+        "list the errors of this provider by code, or show one with its cause and what to do",
+        (
+            (
+                ("code",),
+                {
+                    "nargs": "?",
+                    "help": "a code or class, such as AEP-E303 or AepAuthError, or Adobe's FLOW-1418-400",
+                },
+            ),
+            OUTPUT,
+        ),
+    ),
+}  # fmt: skip
 """Help and arguments of each command. The command is the function ``run`` in the module of its name."""

@@ -4,40 +4,65 @@ from __future__ import annotations
 
 import argparse
 import re
-import sys
 from collections.abc import Iterable, Iterator
+from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
-from airflow_provider_aep.cli.sources import NARROWEST
+from airflow_provider_aep.cli.command import Answer, command
 from airflow_provider_aep.flow_service import explanations
-from airflow_provider_aep.flow_service.errors import AepError, every_kind
+from airflow_provider_aep.flow_service.errors import AepConfigError, AepError, every_kind
 from airflow_provider_aep.flow_service.replies import error_from_reply
 from airflow_provider_aep.retry import LONGEST_DELAY
 
 PREFIX = "AEP-"
 
 
-def run(options: argparse.Namespace) -> None:
-    """Print the table of errors, or one entry.
+@command
+def run(options: argparse.Namespace) -> Answer:
+    """Show the table of errors, or one entry.
 
-    :raises SystemExit: the code is unknown (exit code 1)
+    :raises AepConfigError: the code is unknown
     """
-    console = Console(width=None if sys.stdout.isatty() else NARROWEST, highlight=False)
     if not options.code:
-        console.print(table(every_kind()))
-    elif (kind := find(options.code)) is not None:
-        console.print(entry(kind))
-    elif codes := find_adobe_codes(options.code):
-        for code in codes:
-            console.print(adobe_entry(code))
-    else:
-        raise SystemExit(
-            f"errors: There is no error {options.code!r:.60}. Give a code such as {AepError.stable_code}, or "
-            "one of Adobe's codes that are explained here, such as FLOW-1418-400. Without a code, `errors` "
-            "lists all. For another code of Adobe, read Adobe's words in the error's message."
-        )
+        kinds = every_kind()
+        return Answer([fields(kind) for kind in kinds], lambda console: console.print(table(kinds)))
+    if (kind := find(options.code)) is not None:
+        return Answer([fields(kind)], lambda console: console.print(entry(kind)))
+    codes = find_adobe_codes(options.code)
+    if codes:
+        data = [adobe_fields(code) for code in codes]
+        return Answer(data, lambda console: console.print(*map(adobe_entry, codes), sep="\n"))
+    raise AepConfigError(
+        f"There is no error {options.code!r:.60}. Give a code such as {AepError.stable_code}, or one of "
+        "Adobe's codes that are explained here, such as FLOW-1418-400. Without a code, `errors` lists all. "
+        "For another code of Adobe, read Adobe's words in the error's message.",
+        parameter="code",
+    )
+
+
+def fields(kind: type[AepError]) -> dict[str, Any]:
+    """Return an error as JSON shows it."""
+    return {
+        "code": kind.stable_code,
+        "error": kind.__name__,
+        "what": kind.what,
+        "why": kind.why,
+        "fix": kind.todo,
+        "retry": _retry(kind),
+        "adobe_codes": [code for code, of in adobe_codes() if of is kind],
+        "page": kind.docs(),
+    }
+
+
+def adobe_fields(code: str) -> dict[str, Any]:
+    """Return one of Adobe's codes as JSON shows it."""
+    kind = dict(adobe_codes())[code]
+    return {"code": code, "what": f"{advice(code)}.", "raised_as": kind.stable_code, "retry": _retry(kind)}
+
+
+def _retry(kind: type[AepError]) -> str:
+    return "depends" if kind.retry_helps else "helps" if kind.default_retryable else "cannot help"
 
 
 def find_adobe_codes(text: str) -> list[str]:
@@ -86,8 +111,7 @@ def table(kinds: Iterable[type[AepError]]) -> Table:
     for heading in ("code", "error", "what happened", "a retry"):
         shown.add_column(heading, overflow="fold")
     for kind in kinds:
-        retry = "depends" if kind.retry_helps else "helps" if kind.default_retryable else "cannot help"
-        shown.add_row(kind.stable_code, kind.__name__, kind.what, retry)
+        shown.add_row(kind.stable_code, kind.__name__, kind.what, _retry(kind))
     return shown
 
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shlex
-import sys
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from airflow_provider_aep.cli.command import Answer, command, hook_of, printable
 from airflow_provider_aep.flow_service.connection_specs import ConnectionSpec, differences_from_catalogue
-from airflow_provider_aep.flow_service.errors import AepError
 from airflow_provider_aep.flow_service.secret_rules import sounds_secret
 from airflow_provider_aep.flow_service.sources import (
     RETIRED,
@@ -29,32 +28,37 @@ from airflow_provider_aep.flow_service.sources import (
 from airflow_provider_aep.hooks.credential_map import connection_types, required_fields, templates_of
 from airflow_provider_aep.hooks.credentials import OWN_FIELDS
 
+if TYPE_CHECKING:
+    from airflow_provider_aep.hooks.flow_service import FlowServiceHook
 
-def compare(sources: Sequence[Source], aep_conn_id: str, sandbox: str | None, *, everything: bool) -> Table:
-    """Return a table with one row for each difference between the catalogue and AEP.
+
+def compare(sources: Sequence[Source], hook: FlowServiceHook, *, everything: bool) -> list[Row]:
+    """Return each difference between the catalogue and AEP: source, connection spec, state, difference.
 
     :param everything: also list the sources of AEP that are not in ``sources``
     :raises AepError: AEP cannot be read
     """
-    # as `airflow connections test` does: without it Airflow reads no connection from its database
-    os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
-    from airflow_provider_aep.hooks.flow_service import FlowServiceHook
-
-    hook = FlowServiceHook(aep_conn_id, sandbox)
     offered = {spec.id: spec for spec in hook.list_connection_specs()}
     rows = [row for one in sources if (row := _of_source(one, offered.get(one.connection_spec_id)))]
-    title = f"sandbox {hook.sandbox}: {len(sources) - len(rows)} of {len(sources)} sources as documented"
     if everything:
         rows += [(spec.name, spec.id, "new", "") for spec in offered.values() if not sources_of_spec(spec.id)]
-    table = Table(title=title, title_justify="left")
-    for heading in ("source", "connection spec", "state", "difference"):
-        table.add_column(heading, overflow="fold")
+    return rows
+
+
+def _comparison(sources: Sequence[Source], hook: FlowServiceHook, *, everything: bool) -> Answer:
+    rows = compare(sources, hook, everything=everything)
+    as_documented = len(sources) - sum(state != "new" for _, _, state, _ in rows)
+    title = f"sandbox {hook.sandbox}: {as_documented} of {len(sources)} sources as documented"
+    shown = Table(title=title, title_justify="left")
+    for heading in HEADINGS:
+        shown.add_column(heading.replace("_", " "), overflow="fold")
     for row in rows:
-        table.add_row(*row)
-    return table
+        shown.add_row(*(Text(printable(cell)) for cell in row))
+    data = [dict(zip(HEADINGS, row, strict=True)) for row in rows]
+    return Answer(data, lambda console: console.print(shown))
 
 
-def _of_source(source: Source, spec: ConnectionSpec | None) -> tuple[str, str, str, str] | None:
+def _of_source(source: Source, spec: ConnectionSpec | None) -> Row | None:
     if spec is None:
         return str(source), source.connection_spec_id, "gone", source.deprecated or ""
     owner = next((one for one in sources_of_spec(spec.id) if same_name(one.title, spec.name)), source)
@@ -64,8 +68,8 @@ def _of_source(source: Source, spec: ConnectionSpec | None) -> tuple[str, str, s
     return (str(source), spec.id, "changed", "; ".join(found)) if found else None
 
 
-NARROWEST = 120
-"""Columns of the output if it is not a terminal."""
+Row = tuple[str, str, str, str]
+HEADINGS = ("source", "connection_spec", "state", "difference")
 
 DAG = """\
 from airflow.sdk import DAG
@@ -81,22 +85,43 @@ with DAG("connect_{word}", schedule=None):
     TestConnectionOperator(task_id="test", connection_id=connection.output)"""
 
 
-def run(options: argparse.Namespace) -> None:
-    """Print the catalogue, one source, or the comparison with AEP.
+@command
+def run(options: argparse.Namespace) -> Answer:
+    """Show the catalogue, one source, or the comparison with AEP.
 
-    :raises SystemExit: the source is unknown or AEP cannot be read (exit code 1)
+    :raises AepError: the source is unknown, or AEP cannot be read
     """
-    console = Console(width=None if sys.stdout.isatty() else NARROWEST, highlight=False)
-    try:
-        chosen = [find_source(options.name)] if options.name else list(catalogue().values())
-        if options.live:
-            console.print(compare(chosen, options.aep_conn_id, options.sandbox, everything=not options.name))
-        elif options.name:
-            show(chosen[0], console)
-        else:
-            console.print(table(chosen))
-    except AepError as error:
-        raise SystemExit(f"sources: {error}") from None
+    chosen = [find_source(options.name)] if options.name else list(catalogue().values())
+    if options.live:
+        return _comparison(chosen, hook_of(options), everything=not options.name)
+    data = [fields(one) for one in chosen]
+    if options.name:
+        return Answer(data, lambda console: show(chosen[0], console))
+    return Answer(data, lambda console: console.print(table(chosen)))
+
+
+def fields(source: Source) -> dict[str, Any]:
+    """Return a source as JSON shows it, with a connection and a DAG to copy."""
+    return {
+        "source": source.key,
+        "title": source.title,
+        "category": source.category,
+        "connection_spec": source.connection_spec_id,
+        "note": source.note,
+        "authentication": [
+            {
+                "name": auth.name,
+                "parameters": [
+                    {"name": name, "required": name in auth.required, "secret": auth.is_secret(name)}
+                    for name in auth.parameters
+                ],
+                "state": state(auth),
+                "connection": connection_line(source, auth),
+            }
+            for auth in source.auth
+        ],
+        "dag": dag(source) if source.auth else None,
+    }
 
 
 def table(sources: Iterable[Source]) -> Table:

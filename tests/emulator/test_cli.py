@@ -33,7 +33,7 @@ Said = Callable[..., str]
 
 @pytest.fixture
 def said(capsys: pytest.CaptureFixture[str]) -> Said:
-    """`said("s3", "--live")`: what the command prints."""
+    """`said("s3", "--live")`: what the command prints to stdout."""
 
     def run(*words: str) -> str:
         command.run(parser().parse_args(["sources", *words]))
@@ -137,10 +137,11 @@ def test_what_needs_no_base_connection_says_so(said: Said) -> None:
     assert "airflow connections add" not in text
 
 
-def test_an_unknown_name_ends_with_a_sentence(said: Said) -> None:
-    """The exit code is 1."""
-    with pytest.raises(SystemExit, match="Did you mean 'amazon-s3'"):
+def test_an_unknown_name_ends_with_a_sentence(said: Said, capsys: pytest.CaptureFixture[str]) -> None:
+    """The exit code is that of wrong usage."""
+    with pytest.raises(SystemExit, match=r"^2$"):
         said("amzon-s3")
+    assert "Did you mean 'amazon-s3'" in capsys.readouterr().err
 
 
 def test_live_names_what_is_new_gone_and_changed(emulator: Emulator, said: Said, make_hook: MakeHook) -> None:
@@ -168,12 +169,15 @@ def test_live_names_what_is_new_gone_and_changed(emulator: Emulator, said: Said,
     assert "Square" not in rows
 
 
-def test_live_says_why_it_cannot(said: Said, emulator: Emulator, make_hook: MakeHook) -> None:
-    """In the words of the hook."""
+def test_live_says_why_it_cannot(
+    said: Said, emulator: Emulator, make_hook: MakeHook, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In the words of the hook. The exit code says that AEP refuses."""
     make_hook(emulator.url, sandbox=None)
     emulator.fault(method="GET", path="/connectionSpecs", status=403, body={})
-    with pytest.raises(SystemExit, match="View Sources"):
+    with pytest.raises(SystemExit, match=r"^3$"):
         said("paypal", "--live", "--sandbox", "dev")
+    assert "View Sources" in capsys.readouterr().err
     assert emulator.requests("GET", "/connectionSpecs")[0]["headers"]["x-sandbox-name"] == "dev"
 
 

@@ -79,6 +79,7 @@ def test_one_of_adobes_that_is_not_explained(word: str) -> None:
 def test_a_code_that_there_is_not_ends_with_a_sentence(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The exit code is 1."""
-    with pytest.raises(SystemExit, match="no error 'AEP-E999'"):
+    """The exit code is that of wrong usage."""
+    with pytest.raises(SystemExit, match=r"^2$"):
         said(monkeypatch, capsys, "AEP-E999")
+    assert "no error 'AEP-E999'" in capsys.readouterr().err

@@ -1,0 +1,190 @@
+"""``status``: every dataflow of a sandbox and how it is, worst first."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from airflow_provider_aep.cli.command import FINE, WRONG, Answer, command, hook_of, printable, progress, say
+from airflow_provider_aep.flow_service.errors import AepConfigError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from airflow_provider_aep.flow_service.schedules import ExistingSchedule
+    from airflow_provider_aep.operations.fleet import Fleet, FleetRow
+
+UNKNOWN = "unknown"
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_STYLES = {
+    "failed": "bold red",
+    "partial": "red",
+    "late": "yellow",
+    UNKNOWN: "magenta",
+    "never_ran": "cyan",
+    "running": "blue",
+    "ok": "green",
+    "disabled": "dim",
+}
+
+
+@command
+def run(options: argparse.Namespace) -> Answer:
+    """Show the fleet.
+
+    :raises AepError: an option is invalid, or AEP cannot be read
+    """
+    window, chosen = read_duration(options.since), read_health(options.health)
+    from airflow_provider_aep.operations.fleet import TROUBLE, collect
+
+    with progress() as show_progress:
+        fleet = collect(hook_of(options), window=window, progress=show_progress)
+    for note in fleet.notes:
+        say(f"status: {note}")
+    say(f"status: {summary(fleet)}")
+    rows = [row for row in fleet.rows if chosen is None or _health(row) in chosen]
+    trouble = options.check and any(row.health in TROUBLE for row in rows)
+    return Answer(
+        [row.as_dict() for row in rows],
+        lambda console: show(rows, fleet.collected_at, console),
+        WRONG if trouble else FINE,
+    )
+
+
+def read_duration(text: str) -> float:
+    """Return the seconds of a time such as ``24h``. :raises AepConfigError: it is invalid"""
+    match = re.fullmatch(r"\s*(\d{1,6})\s*([smhdw])\s*", text.lower())
+    if match is None or not int(match[1]):
+        raise AepConfigError(
+            f"`--since` is {text!r:.40}. It must be a number with s, m, h, d or w, such as 90m, 24h or 7d.",
+            parameter="--since",
+        )
+    return float(match[1]) * _UNITS[match[2]]
+
+
+def read_health(text: str | None) -> set[str] | None:
+    """Return the chosen kinds of health, None for all. :raises AepConfigError: one is unknown"""
+    if text is None:
+        return None
+    chosen = {word.strip().lower() for word in text.split(",") if word.strip()}
+    if not chosen or not chosen <= set(_STYLES):
+        raise AepConfigError(
+            f"`--health` is {text!r:.80}. It must be one or more of {', '.join(_STYLES)}, by commas.",
+            parameter="--health",
+        )
+    return chosen
+
+
+def summary(fleet: Fleet) -> str:
+    """Return how many dataflows there are of each health."""
+    counts = ", ".join(f"{count} {health}" for health, count in fleet.counts().items() if count)
+    many = len(fleet.rows)
+    return (
+        f"{many} dataflow{'s' * (many != 1)} in sandbox {fleet.sandbox}{': ' if counts else ''}{counts}. "
+        f"Runs since {time.strftime('%Y-%m-%d %H:%M', time.gmtime(fleet.since))} UTC."
+    )
+
+
+def show(rows: list[FleetRow], now: float, console: Console) -> None:
+    """Print one row a dataflow. In a pipe each row is one line; a terminal gets the columns that fit."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    if piped := not console.is_terminal:
+        console.width = 1000
+    table = Table(box=None if piped else box.SIMPLE_HEAD, pad_edge=False)
+    columns = COLUMNS if piped else _fitting(console.width)
+    for column in columns:
+        table.add_column(column.heading, justify=column.justify, no_wrap=piped or column.heading == "health",
+                         overflow="ignore" if piped else "fold")  # fmt: skip
+    for row in rows:
+        style = _STYLES[_health(row)]
+        cells = (printable(column.text(row, now)) for column in columns)
+        table.add_row(*(Text(cell, style=style if not place else "") for place, cell in enumerate(cells)))
+    console.print(table)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the table.
+
+    :param width: about how many characters it takes
+    :param need: a terminal that is too narrow omits the columns with the highest numbers
+    """
+
+    heading: str
+    width: int
+    need: int
+    text: Callable[[FleetRow, float], str]
+    right: bool = False
+
+    @property
+    def justify(self) -> Literal["left", "right"]:
+        """Return rich's word for the side."""
+        return "right" if self.right else "left"
+
+
+def _fitting(width: int) -> list[Column]:
+    left, chosen = width, set()
+    for column in sorted(COLUMNS, key=lambda one: one.need):
+        left -= column.width + 2
+        if left < 0:
+            break
+        chosen.add(column.heading)
+    return [column for column in COLUMNS if column.heading in chosen or column.need == 0]
+
+
+def _health(row: FleetRow) -> str:
+    return UNKNOWN if row.health is None else row.health.value
+
+
+def _ago(row: FleetRow, now: float) -> str:
+    started = row.last_run.started_at if row.last_run else None
+    if started is None:
+        return "-" if row.last_run is None else "?"
+    age = max(0.0, now - started)
+    unit, seconds = next((unit, size) for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
+                         if age >= size or unit == "s")  # fmt: skip
+    return f"{age // seconds:.0f}{unit} ago"
+
+
+def _count(name: str) -> Callable[[FleetRow, float], str]:
+    def text(row: FleetRow, _now: float) -> str:
+        if row.last_run is None:
+            return "-"
+        count = getattr(row.last_run, name)
+        return "?" if count is None else f"{count}"
+
+    return text
+
+
+def _runs(row: FleetRow, _now: float) -> str:
+    return "/".join(str(count) for count in row.runs.values())
+
+
+def _schedule(schedule: ExistingSchedule | None) -> str:
+    if schedule is None:
+        return "-"
+    if schedule.frequency is None or schedule.interval is None:
+        return schedule.frequency or "?"
+    return f"{schedule.interval} {schedule.frequency}"
+
+
+COLUMNS = (
+    Column("health", 9, 0, lambda row, _: _health(row)),
+    Column("name", 24, 0, lambda row, _: row.name or "?"),
+    Column("last run", 8, 1, _ago, right=True),
+    Column("records failed", 14, 3, _count("records_failed"), right=True),
+    Column("written", 8, 4, _count("records_written"), right=True),
+    Column("ok/partial/failed/running", 25, 6, _runs, right=True),
+    Column("schedule", 9, 8, lambda row, _: _schedule(row.schedule)),
+    Column("source", 16, 7, lambda row, _: row.source or "?"),
+    Column("dataset", 20, 5, lambda row, _: row.dataset or row.dataset_id or "?"),
+    Column("made by", 24, 9, lambda row, _: row.made_by or "-"),
+    Column("id", 36, 2, lambda row, _: row.id),
+)
