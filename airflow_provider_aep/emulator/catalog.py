@@ -137,15 +137,16 @@ class Catalog:
         return payloads.reply(_listed(items, others, LIMIT))
 
     async def get_dataset(self, request: Request) -> Response:
-        """Return one dataset in a map by id, or several by `ID,ID`, without those that do not exist.
+        """Return one dataset in a map by id, or several by `ID,ID`, as Catalog's guide does.
 
-        No document says what one missing dataset of several does. If all are missing: 404.
+        A missing one is left out, or 404, by `--missing-datasets`. If all are missing: 404.
         """
         sandbox, text = request.scope["state"]["sandbox"], request.path_params["id"]
         if "," not in text:
             return self._one(request, KIND)
         found = [self._platform.store.get(KIND, sandbox, one) for one in text.split(",")]
-        if not any(found):
+        refused = self._platform.settings.missing_datasets == "refuse" and not all(found)
+        if refused or not any(found):
             raise plain_not_found(f"There is no object {text} in {KIND}")
         return payloads.reply(
             {one.id: _projected(shown(one.item), request.query_params) for one in found if one}

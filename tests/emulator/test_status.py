@@ -108,8 +108,8 @@ def test_runs_before_the_window_are_read_by_their_ids(emulator: Emulator, hook: 
     assert len(emulator.requests("GET")) <= 5 + 5
 
 
-def test_a_deleted_dataset_has_no_name(emulator: Emulator, hook: Any) -> None:
-    """Its id is still shown, and the other names are."""
+def check_names_after_deletion(emulator: Emulator, hook: Any) -> None:
+    """A deleted dataset keeps its id and loses its name. The other dataset keeps both."""
     platform = Platform(emulator)
     ids = [platform.flow(platform.prepared()), platform.flow(platform.prepared())]
     platform.catalog("DELETE", f"/dataSets/{platform.dataset_id}")
@@ -119,6 +119,17 @@ def test_a_deleted_dataset_has_no_name(emulator: Emulator, hook: Any) -> None:
     assert rows[ids[0]].dataset is not None
     platform.catalog("DELETE", f"/dataSets/{rows[ids[0]].dataset_id}")
     assert [row.dataset for row in collect(hook).rows] == [None, None]
+
+
+def test_a_deleted_dataset_that_catalog_omits(emulator: Emulator, hook: Any) -> None:
+    """The reply about several datasets has the others."""
+    check_names_after_deletion(emulator, hook)
+
+
+def test_a_deleted_dataset_that_catalog_refuses(make_hook: MakeHook) -> None:
+    """The request about several datasets fails for one: the names come from the list."""
+    with Emulator("--missing-datasets", "refuse") as emulator:
+        check_names_after_deletion(emulator, make_hook(emulator.url))
 
 
 @pytest.mark.parametrize(

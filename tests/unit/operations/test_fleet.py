@@ -199,6 +199,7 @@ UNDER_WAY = run("f", "inProgress", 60)
         # a run that is worse than late stays so
         ([run("f", "failed", 9 * DAY)], DAILY, "enabled", Health.FAILED),
         ([run("f", "success", 9 * DAY)], DAILY, "enabled", Health.LATE),
+        ([GOOD, run("f", "success", 9 * DAY)], DAILY, "enabled", Health.OK),
         ([run("f", "success", 2 * DAY)], DAILY, "enabled", Health.OK),
         ([run("f", "success", 2 * DAY + 1)], DAILY, "enabled", Health.LATE),
         ([run("f", "success", 9 * DAY)], ExistingSchedule("day", 1, NOW - DAY), "enabled", Health.OK),
