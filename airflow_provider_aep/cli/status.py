@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from airflow_provider_aep.operations.fleet import Fleet, FleetRow
 
 UNKNOWN = "unknown"
+GAP = 2
+"""Blanks between two columns."""
+
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _STYLES = {
     "failed": "bold red",
@@ -91,21 +94,24 @@ def summary(fleet: Fleet) -> str:
 
 def show(rows: list[FleetRow], now: float, console: Console) -> None:
     """Print one row a dataflow. In a pipe each row is one line; a terminal gets the columns that fit."""
-    from rich import box
     from rich.table import Table
     from rich.text import Text
 
     if piped := not console.is_terminal:
         console.width = 1000
-    table = Table(box=None if piped else box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0))
     columns = COLUMNS if piped else _fitting(console.width)
     for column in columns:
-        table.add_column(column.heading, justify=column.justify, no_wrap=piped or column.heading == "health",
-                         overflow="ignore" if piped else "fold")  # fmt: skip
+        table.add_column(
+            column.heading,
+            justify=column.justify,
+            no_wrap=piped or not column.folds,
+            overflow="ignore" if piped else "fold",
+        )
     for row in rows:
-        style = _STYLES[_health(row)]
+        styles = (_STYLES[_health(row)], *[""] * len(columns))
         cells = (printable(column.text(row, now)) for column in columns)
-        table.add_row(*(Text(cell, style=style if not place else "") for place, cell in enumerate(cells)))
+        table.add_row(*(Text(cell, style=style) for cell, style in zip(cells, styles, strict=False)))
     console.print(table)
 
 
@@ -113,7 +119,7 @@ def show(rows: list[FleetRow], now: float, console: Console) -> None:
 class Column:
     """A column of the table.
 
-    :param width: about how many characters it takes
+    :param width: about how many characters it takes; a column that folds can have longer cells
     :param need: a terminal that is too narrow omits the columns with the highest numbers
     """
 
@@ -122,6 +128,7 @@ class Column:
     need: int
     text: Callable[[FleetRow, float], str]
     right: bool = False
+    folds: bool = False
 
     @property
     def justify(self) -> Literal["left", "right"]:
@@ -130,9 +137,9 @@ class Column:
 
 
 def _fitting(width: int) -> list[Column]:
-    left, chosen = width, set()
+    left, chosen = width + GAP, set()
     for column in sorted(COLUMNS, key=lambda one: one.need):
-        left -= column.width + 2
+        left -= column.width + GAP
         if left < 0:
             break
         chosen.add(column.heading)
@@ -177,14 +184,14 @@ def _schedule(schedule: ExistingSchedule | None) -> str:
 
 COLUMNS = (
     Column("health", 9, 0, lambda row, _: _health(row)),
-    Column("name", 24, 0, lambda row, _: row.name or "?"),
-    Column("last run", 8, 1, _ago, right=True),
+    Column("name", 20, 0, lambda row, _: row.name or "?", folds=True),
+    Column("last run", 8, 2, _ago, right=True),
     Column("records failed", 14, 3, _count("records_failed"), right=True),
     Column("written", 8, 4, _count("records_written"), right=True),
     Column("ok/partial/failed/running", 25, 6, _runs, right=True),
-    Column("schedule", 9, 8, lambda row, _: _schedule(row.schedule)),
-    Column("source", 16, 7, lambda row, _: row.source or "?"),
-    Column("dataset", 20, 5, lambda row, _: row.dataset or row.dataset_id or "?"),
-    Column("made by", 24, 9, lambda row, _: row.made_by or "-"),
-    Column("id", 36, 2, lambda row, _: row.id),
+    Column("schedule", 10, 8, lambda row, _: _schedule(row.schedule)),
+    Column("source", 16, 7, lambda row, _: row.source or "?", folds=True),
+    Column("dataset", 20, 5, lambda row, _: row.dataset or row.dataset_id or "?", folds=True),
+    Column("made by", 24, 9, lambda row, _: row.made_by or "-", folds=True),
+    Column("id", 36, 1, lambda row, _: row.id),
 )
