@@ -139,13 +139,13 @@ class Catalog:
     async def get_dataset(self, request: Request) -> Response:
         """Return one dataset in a map by id, or several by `ID,ID`, as Catalog's guide does.
 
-        A missing one is left out, or 404, by `--missing-datasets`. If all are missing: 404.
+        A missing one is left out, or 404, by `--missing-of-several`. If all are missing: 404.
         """
         sandbox, text = request.scope["state"]["sandbox"], request.path_params["id"]
         if "," not in text:
             return self._one(request, KIND)
         found = [self._platform.store.get(KIND, sandbox, one) for one in text.split(",")]
-        refused = self._platform.settings.missing_datasets == "refuse" and not all(found)
+        refused = self._platform.settings.missing_of_several == "refuse" and not all(found)
         if refused or not any(found):
             raise plain_not_found(f"There is no object {text} in {KIND}")
         return payloads.reply(

@@ -28,7 +28,7 @@ SWITCHES = {
         ("immediate", "gradual"),
         "gradual: a flow is `initializing`, `updating` and so on first",
     ),
-    "missing_datasets": (("omit", "refuse"), "GET of several datasets of which one is missing"),
+    "missing_of_several": (("omit", "refuse"), "GET of several datasets of which one is missing"),
     "run_reply": (("both", "items", "bare"), "POST /runs: with `items`, without, or so that either is found"),
     "partial_diagnostics": (
         ("separate", "forced"),

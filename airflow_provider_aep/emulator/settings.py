@@ -50,7 +50,7 @@ class Settings:
     effective_policies: str = "answer"
     missing_dataset: str = "not-found"
     failed_run_end: str = "shown"
-    missing_datasets: str = "omit"
+    missing_of_several: str = "omit"
     withdrawn: frozenset[str] = frozenset()  # ids of connection specs
     initializing_seconds: float = 0.5
     list_lag: float = 0.0  # seconds from a creation until lists show it

@@ -282,6 +282,15 @@ def test_a_last_run_before_the_window_is_read_with_its_counts() -> None:
     assert not any(row.runs.values())
 
 
+def test_a_last_run_of_the_window_is_not_read_again() -> None:
+    """Even if the dataflow does not show when it started."""
+    last = run("f", "success", HOUR)
+    shown = flow("f", last=last, lastRunDetails={"id": last["id"], "state": "success"})
+    aep = Aep([shown], [last])
+    assert only(aep).health is Health.OK
+    assert sum(call.path == "/runs" for call in aep.calls) == 1
+
+
 def test_a_last_run_that_aep_does_not_have_any_more() -> None:
     """The dataflow still shows its end. The counts are unknown."""
     row = only(Aep([flow("f", last=run("f", "failed", 3 * DAY))]))
