@@ -305,8 +305,8 @@ class _Collector:
             for item in self._hook.list_by_ids(RUNS, ids):
                 run = read_run(item)
                 if run.id in shown_by:
-                    unseen = run.started_at is None and (run.created_at or 0.0) >= self._since
-                    shown_by[run.id].history.add(run, count=unseen)
+                    at = run.started_at or run.created_at or 0.0
+                    shown_by[run.id].history.add(run, count=at >= self._since)
 
     def _read_newest_runs(self) -> None:
         """Read the newest runs of the dataflows of which no run is known to have ended."""

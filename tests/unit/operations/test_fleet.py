@@ -71,8 +71,8 @@ def flow(own: str, *, last: Item | None = None, age: float = 30 * DAY, **changes
 class Aep:
     """Answer the requests of a fleet from lists in memory."""
 
-    def __init__(self, flows: list[Item], runs: list[Item] | None = None) -> None:
-        self.flows, self.runs = flows, runs or []
+    def __init__(self, flows: list[Item], runs: list[Item] | None = None, unrelated: int = 0) -> None:
+        self.flows, self.runs, self.unrelated = flows, runs or [], unrelated
         self.calls: list[Call] = []
         self.refused: dict[str, Exception] = {}
 
@@ -112,7 +112,9 @@ class Aep:
         return {"items": page, "_links": link}
 
     def _datasets(self, call: Call) -> Item:
-        ids = [f"{one['id']}-set" for one in self.flows]
+        ids = [f"unrelated-{one}" for one in range(self.unrelated)] + [
+            f"{one['id']}-set" for one in self.flows
+        ]
         if "/" in call.path.removeprefix("/dataSets"):
             if "lookup" in self.refused:
                 raise self.refused["lookup"]
@@ -282,11 +284,17 @@ def test_a_last_run_before_the_window_is_read_with_its_counts() -> None:
     assert not any(row.runs.values())
 
 
-def test_a_last_run_of_the_window_is_not_read_again() -> None:
-    """Even if the dataflow does not show when it started."""
-    last = run("f", "success", HOUR)
-    shown = flow("f", last=last, lastRunDetails={"id": last["id"], "state": "success"})
-    aep = Aep([shown], [last])
+@pytest.mark.parametrize(
+    "shown",
+    [
+        {"id": "f-3600", "state": "success"},
+        {"id": "older", "state": "failed", "startedAtUTC": (NOW - 2 * HOUR) * 1000},
+    ],
+    ids=["without its start", "a run started meanwhile"],
+)
+def test_a_last_run_of_the_window_is_not_read_again(shown: Item) -> None:
+    """The window has it, or a newer one."""
+    aep = Aep([flow("f", lastRunDetails=shown)], [run("f", "success", HOUR)])
     assert only(aep).health is Health.OK
     assert sum(call.path == "/runs" for call in aep.calls) == 1
 
@@ -390,19 +398,30 @@ def test_one_deleted_dataset_hides_no_other_name() -> None:
     assert {row.dataset for row in fleet_of(aep).rows} == {f"Dataset {one}-set" for one in range(250)}
 
 
+def test_the_list_of_datasets_is_not_read_beyond_the_requests_that_are_left() -> None:
+    """A sandbox can have many datasets that no dataflow fills."""
+    aep = Aep([flow(str(one), inheritedAttributes=None) for one in range(250)], unrelated=1500)
+    aep.refused = {"lookup": AepNotFoundError("It is missing.")}
+    assert {row.dataset for row in fleet_of(aep).rows} == {None}
+
+
 @pytest.mark.parametrize(
-    ("spec", "source"),
+    ("source", "key"),
     [
-        ("ea1c2a08-b722-11eb-8529-0242ac130003", "salesforce-marketing-cloud"),
-        ("unheard-of", "unheard-of"),
-        (None, "paypal"),
-        ({"no": "id"}, "paypal"),
+        ({"connectionSpec": {"id": "ea1c2a08-b722-11eb-8529-0242ac130003"}}, "salesforce-marketing-cloud"),
+        (
+            {"connectionSpec": {"id": "59a4b493-a615-40f9-bd38-f823d0909a2b"}},
+            "sugarcrm-accounts-contacts or linkedin-ads",
+        ),
+        ({"connectionSpec": {"id": "unheard-of"}}, "unheard-of"),
+        ({"baseConnection": {"connectionSpec": {"id": "another"}}}, "another"),
+        ({"connectionSpec": {"id": {}}}, "paypal"),
+        ({}, "paypal"),
     ],
 )
-def test_the_source(spec: Any, source: str) -> None:
+def test_the_source(source: Item, key: str) -> None:
     """A key of the catalogue, or the id of the spec. A dataflow that shows none has a source connection."""
-    inherited = {"sourceConnections": [{"connectionSpec": {"id": spec}}]}
-    assert only(Aep([flow("f", inheritedAttributes=inherited)])).source == source
+    assert only(Aep([flow("f", inheritedAttributes={"sourceConnections": [source]})])).source == key
 
 
 ODD = st.recursive(
