@@ -46,12 +46,14 @@ _IN_MILLISECONDS = 1e11
 class Problem:
     """One error that a run names, in the run's words.
 
-    ``inner``: whether the error is one of the service behind the connector.
+    ``inner``: whether the error is one of the service behind the connector. ``records``: how many records
+    failed with it; None if the run does not say, as without error diagnostics.
     """
 
     code: str
     message: str = ""
     inner: bool = False
+    records: int | None = None
 
 
 @dataclass(frozen=True)
@@ -278,18 +280,38 @@ def _window(item: Mapping[str, Any], activities: list[Mapping[str, Any]]) -> tup
 
 def _problems(metrics: Mapping[str, Any], activities: list[Mapping[str, Any]]) -> Iterator[Problem]:
     """Yield every error that the run names, once each: the connector's first, then inner ones."""
-    summaries = [_mapping(part.get("statusSummary")) for part in (metrics, *activities)]
+    parts = [list(_errors(part)) for part in (metrics, *activities)]
+    counts = {**_records_by_code(parts[:1]), **_records_by_code(parts[1:])}
     seen: set[str] = set()
     for inner in (False, True):
-        for summary in summaries:
-            holder = _mapping(summary.get("extensions")) if inner else summary
-            errors = holder.get("errors")
-            for error in errors if isinstance(errors, list) else []:
-                code = str(_mapping(error).get("code") or "")
-                if code and code.isprintable() and code not in seen:
-                    seen.add(code)
-                    message = error.get("message")
-                    yield Problem(code, message if isinstance(message, str) else "", inner)
+        for code, error, is_inner in (one for part in parts for one in part):
+            if is_inner is inner and code not in seen:
+                seen.add(code)
+                message = error.get("message")
+                yield Problem(code, message if isinstance(message, str) else "", inner, counts.get(code))
+
+
+def _errors(part: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any], bool]]:
+    """Yield the errors of the metrics or of an activity with their codes, and whether they are inner ones."""
+    summary = _mapping(part.get("statusSummary"))
+    for inner, holder in ((False, summary), (True, _mapping(summary.get("extensions")))):
+        errors = holder.get("errors")
+        for error in errors if isinstance(errors, list) else []:
+            code = str(_mapping(error).get("code") or "")
+            if code and code.isprintable():
+                yield code, error, inner
+
+
+def _records_by_code(parts: list[list[tuple[str, Mapping[str, Any], bool]]]) -> dict[str, int]:
+    """Return how many records failed by code, which only inner errors say.
+
+    A sum with an unknown part is unknown, and left out.
+    """
+    counts: dict[str, int | None] = {}
+    for code, error in ((code, error) for part in parts for code, error, inner in part if inner):
+        records, others = _count(error, "recordCount"), counts.get(code, 0)
+        counts[code] = None if records is None or others is None else others + records
+    return {code: records for code, records in counts.items() if records is not None}
 
 
 def _detail(metrics: Mapping[str, Any], activities: list[Mapping[str, Any]]) -> str | None:
