@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import importlib
 import logging
+import shlex
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,6 +22,8 @@ try:  # from 3.2 on; before, they are in airflow.exceptions
         AirflowSensorTimeout,
         AirflowSkipException,
     )
+
+    _COMMANDS = "airflow aep"
 except ImportError:
     from airflow.exceptions import (  # type: ignore[attr-defined,no-redef]
         AirflowException,
@@ -29,6 +32,8 @@ except ImportError:
         AirflowSensorTimeout,
         AirflowSkipException,
     )
+
+    _COMMANDS = "python -m airflow_provider_aep"  # Airflow 3.1 has no commands of providers
 
 if TYPE_CHECKING:
     from airflow.sdk.definitions.retry_policy import RetryDecision, RetryPolicy
@@ -63,6 +68,18 @@ def config_seconds(key: str, default: float, section: str = "aep") -> float:
         return float(conf.get(section, key, fallback=str(default)))
     except (TypeError, ValueError):
         return float("nan")  # the caller names the setting
+
+
+def aep_command(name: str, *words: str, conn_id: str = "aep_default", sandbox: str | None = None) -> str:
+    """Return a command of this provider as a user of this Airflow types it, such as ``airflow aep status``.
+
+    :param words: arguments; they are quoted for the shell
+    :param conn_id: the Airflow connection, named if it is not the default one
+    :param sandbox: None or empty for the connection's own
+    """
+    options = ["--conn-id", conn_id] if conn_id != "aep_default" else []
+    options += ["--sandbox", sandbox] if sandbox else []
+    return f"{_COMMANDS} {shlex.join([name, *words, *options])}"
 
 
 def import_lookups() -> None:
@@ -214,6 +231,7 @@ __all__ = [
     "BaseOperator",
     "RetryDecision",
     "RetryPolicy",
+    "aep_command",
     "aget_connection",
     "amask_secret",
     "apush_xcom",

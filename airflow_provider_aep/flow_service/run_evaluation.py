@@ -13,18 +13,9 @@ from airflow_provider_aep.flow_service.errors import (
     RunFailedError,
     RunPartialError,
 )
+from airflow_provider_aep.flow_service.run_errors import MOST, clip, describe, errors_of
 from airflow_provider_aep.flow_service.runs import Dataflow, Phase, Run
 from airflow_provider_aep.flow_service.validation import check_count
-
-_ADVICE = {
-    "CONNECTOR-1001-500": "The source could not be read: check its credentials, that it is reachable and "
-    "that the source object still exists",
-    "CONNECTOR-2001-500": "The data was copied and could not be processed: check mapping, schema and data",
-    "INGEST-1212-400": "Some records could not be ingested: check mapping, schema and data",
-    "MAPPER-3700-400": "Some records could not be mapped: check the mapping set against the data",
-    "133": "There was nothing to ingest: no file of the source belongs to the run's window. "
-    "Check that window and the source's files",
-}
 
 
 @dataclass(frozen=True)
@@ -57,18 +48,30 @@ def read_thresholds(
 
 
 def judge(
-    run: Run, thresholds: FailureThresholds, *, link: str = "", scrub: Callable[[str], str] = str
+    run: Run, thresholds: FailureThresholds, *, more: str = "", scrub: Callable[[str], str] = str
 ) -> AepRunError | None:
     """Return the error of a run that ended; None if the run succeeded within the thresholds.
 
-    :param link: the run's page in AEP, for the message
+    :param more: the end of the message, which says where to see more of the run
     :param scrub: removes known secrets from the service's words
     """
     if run.phase is Phase.BAD:
-        return _error(RunFailedError, run, "failed", link, scrub)
+        return _error(RunFailedError, run, "failed", more, scrub)
     if (reason := _too_many_failed(run, thresholds)) is not None:
-        return _error(RunPartialError, run, reason, link, scrub)
+        return _error(RunPartialError, run, reason, more, scrub)
     return None
+
+
+def loss(run: Run, *, more: str = "", scrub: Callable[[str], str] = str) -> str | None:
+    """Return what went wrong in a run within the thresholds; None if it lost no records and names no error.
+
+    :param more: the end of the message, which says where to see more of the run
+    :param scrub: removes known secrets from the service's words
+    """
+    if outcome(run) == "success" and not run.problems:
+        return None
+    happened = f"{_of_dataflow(run)} is within the thresholds, but not without errors."
+    return " ".join(filter(None, (happened, describe(errors_of(run, scrub)), _counts(run), more)))
 
 
 def outcome(run: Run) -> str:
@@ -117,38 +120,34 @@ def _share(run: Run, failed: int) -> float:
 
 
 def _error(
-    kind: type[AepRunError], run: Run, reason: str, link: str, scrub: Callable[[str], str]
+    kind: type[AepRunError], run: Run, reason: str, more: str, scrub: Callable[[str], str]
 ) -> AepRunError:
-    """Make the error from the connector's code, inner codes, ``ErrorCode=``, counts and link, if known."""
-
-    def words(text: str, most: int) -> str:
-        # scrub before truncating: a truncated secret is not recognized
-        return " ".join(scrub(text).split())[:most]
-
-    outer = next((one for one in run.problems if not one.inner), None)
-    named = outer or (run.problems[0] if run.problems else None)
-    code = words(named.code, 60) if named else None
+    """Make the error from the most frequent codes, ``ErrorCode=``, counts and more, if known."""
+    errors = errors_of(run, scrub)
     detail = re.search(r"ErrorCode=[A-Za-z0-9_.-]{1,80}", scrub(run.detail or ""))
-    of = f" of {Dataflow(run.flow_id, run.dataflow)}" if run.flow_id else ""
-    parts = [f"Run {run.id}{of} {reason}."]
-    if named:
-        message = words(named.message, 300).rstrip(".")
-        said = f': "{message}"' if message else ""
-        causes = [words(one.code, 60) for one in run.problems if one.inner and one is not named]
-        if detail:
-            causes.append(detail.group())
-        behind = f" (behind it: {', '.join(causes)})" if causes else ""
-        parts.append(f"{code}{said}{behind}.")
-    elif detail:
-        parts.append(f"{detail.group()}.")
-    parts.append(next((f"{_ADVICE[one.code]}." for one in run.problems if one.code in _ADVICE), kind.todo))
+    known = any(error.fix for error in errors[:MOST])
+    parts = [
+        f"{_of_dataflow(run)} {reason}.",
+        describe(errors),
+        f"{detail.group()}." if detail else "",
+        "" if known else kind.todo,
+        _counts(run),
+        more,
+    ]
+    connectors = sorted(run.problems, key=lambda problem: problem.inner)
+    code = clip(scrub(connectors[0].code), 60) if connectors else None
+    return kind(" ".join(filter(None, parts)), run_id=run.id, result=run.result(), code=code)
+
+
+def _of_dataflow(run: Run) -> str:
+    return f"Run {run.id} of {Dataflow(run.flow_id, run.dataflow)}" if run.flow_id else f"Run {run.id}"
+
+
+def _counts(run: Run) -> str:
     counts = (run.records_read, run.records_written, run.records_failed, run.records_skipped)
     fates = ("read", "written", "failed", "skipped")
     told = [f"{'unknown' if n is None else n} {fate}" for n, fate in zip(counts, fates, strict=True)]
-    parts.append(f"Records: {', '.join(told)}.")
-    if link:
-        parts.append(link)
-    return kind(" ".join(parts), run_id=run.id, result=run.result(), code=code)
+    return f"Records: {', '.join(told)}."
 
 
 def _unset(value: object) -> bool:

@@ -251,18 +251,26 @@ class WaitsForRun(AepOperator):
 
         :raises AepRunError: the run failed, or more records failed than :meth:`thresholds` allow
         """
-        from airflow_provider_aep.flow_service.run_evaluation import judge
+        from airflow_provider_aep.flow_service.run_evaluation import judge, loss
 
-        scrub = self.hook.scrub
-        error = judge(run, self.thresholds(), link=self.link, scrub=scrub)
+        scrub, more = self.hook.scrub, self._more_about(run)
+        error = judge(run, self.thresholds(), more=more, scrub=scrub)
         if error is not None:
             raise error
         result = run.result()
         self.log.info("Run %s ended: %s", run.id, result)
-        if run.problems:
-            named = ", ".join(scrub(problem.code)[:60] for problem in run.problems)
-            self.log.warning("The run succeeded within the thresholds. Its errors: %s. %s", named, self.link)
+        if (text := loss(run, more=more, scrub=scrub)) is not None:
+            self.log.warning("%s", text)
         return result
+
+    def _more_about(self, run: Run) -> str:
+        """Return the command that shows the run's failed records, and the link to its page."""
+        from airflow_provider_aep._compat import aep_command
+
+        own = self.hook.settings.sandbox
+        sandbox = None if self.hook.sandbox == own else self.hook.sandbox
+        command = aep_command("failures", run.id, conn_id=self.aep_conn_id, sandbox=sandbox)
+        return f"`{command}` shows its errors and failed records. {self.link}".rstrip()
 
     def on_kill(self) -> None:
         """Disable the dataflow if ``disable_on_kill`` is set. The run continues.

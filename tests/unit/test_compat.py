@@ -126,3 +126,13 @@ def test_a_cancelled_call_reads_its_reply(monkeypatch: pytest.MonkeyPatch, call:
         return wire
 
     assert not asyncio.run(main()).unread
+
+
+def test_a_command_is_typed_as_this_airflow_takes_it() -> None:
+    """Airflow has commands of providers from 3.2 on. A word of AEP is quoted for the shell."""
+    from airflow import __version__
+
+    start = "python -m airflow_provider_aep" if __version__.startswith("3.1") else "airflow aep"
+    assert _compat.aep_command("failures", "run-1") == f"{start} failures run-1"
+    more = _compat.aep_command("failures", "a; b", conn_id="aep_test", sandbox="dev")
+    assert more == f"{start} failures 'a; b' --conn-id aep_test --sandbox dev"

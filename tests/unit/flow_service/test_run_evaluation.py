@@ -10,6 +10,7 @@ from airflow_provider_aep.flow_service.errors import AepConfigError, RunFailedEr
 from airflow_provider_aep.flow_service.run_evaluation import (
     FailureThresholds,
     judge,
+    loss,
     outcome,
     read_thresholds,
 )
@@ -148,7 +149,7 @@ def test_a_quoted_connection_string_is_scrubbed() -> None:
 
 
 def test_the_sentence_of_a_failed_run() -> None:
-    """Connector's error, inner code, ErrorCode, counts, link; secrets scrubbed; no retry can help a wait."""
+    """Connector's error, inner code, ErrorCode, counts, command, link; secrets scrubbed; no retry can help."""
     one = item("failed", recordSummary={"inputRecordCount": 5, "failedRecordCount": 5})
     one["metrics"]["statusSummary"]["errors"] = [
         {"code": "CONNECTOR-1001-500", "message": "Error in copying\nthe data from hunter2"}
@@ -161,15 +162,16 @@ def test_the_sentence_of_a_failed_run() -> None:
     error = judge(
         read_run(one),
         FailureThresholds(),
-        link="https://experience.adobe.com/x",
+        more="`airflow aep failures run-1` shows more. https://experience.adobe.com/x",
         scrub=lambda t: t.replace("hunter2", "***"),
     )
     assert isinstance(error, RunFailedError)
     assert str(error) == (
-        'Run run-1 of dataflow flow-1 failed. CONNECTOR-1001-500: "Error in copying the data from ***" '
-        "(behind it: 2200, ErrorCode=SftpNetworkIssue). The source could not be read: check its credentials, "
-        "that it is reachable and that the source object still exists. Records: 5 read, unknown "
-        "written, 5 failed, 0 skipped. https://experience.adobe.com/x [AEP-E401]"
+        "Run run-1 of dataflow flow-1 failed. CONNECTOR-1001-500 (records: unknown): The source could not be "
+        "read: Error in copying the data from ***. Check its credentials, that it is reachable and that the "
+        "source object still exists. 2200 (records: unknown). ErrorCode=SftpNetworkIssue. "
+        "Records: 5 read, unknown written, 5 failed, 0 skipped. "
+        "`airflow aep failures run-1` shows more. https://experience.adobe.com/x [AEP-E401]"
     )
     assert (error.code, error.run_id, error.retryable) == ("CONNECTOR-1001-500", "run-1", False)
     assert error.result is not None
@@ -212,7 +214,7 @@ def test_an_error_behind_the_connectors_is_named_where_there_is_no_other() -> No
     error = judge(read_run(one), FailureThresholds())
     assert error is not None
     assert error.code == "c" * 60
-    assert f"failed. {'c' * 60}. " in error.message
+    assert f"failed. {'c' * 60} (records: unknown). {ADVICE} " in error.message
     assert error.retryable is False
 
 
@@ -231,7 +233,7 @@ def test_the_sentence_of_a_run_says_what_there_is() -> None:
     detailed = Run("r", None, "failed", Phase.BAD, detail="x ErrorCode=A_b-1.c, y")
     assert said(detailed) == f"Run r failed. ErrorCode=A_b-1.c. {ADVICE} Records: {unknown}"
     partial = Run("r", None, "partialSuccess", Phase.PARTIAL)
-    assert said(partial, link="https://x").endswith(f"{unknown} https://x")
+    assert said(partial, more="https://x").endswith(f"{unknown} https://x")
 
 
 def test_a_failed_run_is_that_of_a_named_dataflow() -> None:
@@ -241,13 +243,68 @@ def test_a_failed_run_is_that_of_a_named_dataflow() -> None:
 
 
 def test_the_words_of_a_problem_are_cut() -> None:
-    """The connector's error comes first, wherever the run has it. Inner errors follow."""
+    """The error's code is the connector's, wherever the run has it. An empty message is left out."""
     problems = (Problem("i" * 70, "", True), Problem("o", "." + "m" * 320), Problem("j", "", True))
-    text = said(Run("r", "f", "failed", Phase.BAD, problems=problems))
-    assert f'failed. o: ".{"m" * 299}" (behind it: {"i" * 60}, j). {ADVICE} Records' in text
-    for message, shown in (("it broke.", '"it broke"'), ("X.X", '"X.X"'), ("..", None)):
+    run = Run("r", "f", "failed", Phase.BAD, problems=problems)
+    unknown = "(records: unknown)"
+    told = f"failed. {'i' * 60} {unknown}. o {unknown}: .{'m' * 299}. j {unknown}. {ADVICE} Records"
+    assert told in said(run)
+    assert judge(run, FailureThresholds()).code == "o"  # type: ignore[union-attr]
+    for message, shown in (("it broke.", ": it broke"), ("X.X", ": X.X"), ("..", "")):
         text = said(Run("r", "f", "failed", Phase.BAD, problems=(Problem("o", message),)))
-        assert f"failed. o{f': {shown}' if shown else ''}. {ADVICE} Records" in text
+        assert f"failed. o {unknown}{shown}. {ADVICE} Records" in text
+
+
+def test_the_most_frequent_errors_of_a_run() -> None:
+    """The sentence names three with their records, and quotes no value of a record."""
+    one = item("partialSuccess", recordSummary={"inputRecordCount": 20, "failedRecordCount": 9})
+    counted = {"INGEST-1401-400": 2, "INGEST-1555-400": 6, "MAPPER-3700-400": 1, "X-1": 0}
+    errors = [{"code": code, "recordCount": n, "message": "'Ada'"} for code, n in counted.items()]
+    one["activities"] = [{"statusSummary": {"extensions": {"errors": errors}}}]
+    text = said(read_run(one))
+    order = [
+        "INGEST-1555-400 (records: 6): A",
+        "INGEST-1401-400 (records: 2): T",
+        "MAPPER-3700-400 (records: 1): T",
+    ]
+    assert [text.count(code) for code in order] == [1, 1, 1]
+    assert sorted(order, key=text.index) == order
+    assert "1 other error code. Records: 20 read" in text
+    assert "Ada" not in text
+
+
+@pytest.mark.parametrize(
+    ("status", "failed", "problems", "told"),
+    [
+        ("success", 0, [], None),
+        ("success", -1, [], None),
+        (
+            "success",
+            2,
+            [],
+            "not without errors. Records: unknown read, unknown written, 2 failed, 0 skipped. More.",
+        ),
+        (
+            "partialSuccess",
+            -1,
+            [],
+            "not without errors. Records: unknown read, unknown written, unknown failed",
+        ),
+        ("success", 0, [{"code": "106"}], "not without errors. 106 (records: unknown): The file is empty."),
+    ],
+)
+def test_a_run_within_the_thresholds_can_lose_records(
+    status: str, failed: int, problems: list[dict[str, str]], told: str | None
+) -> None:
+    """The sentence says so; a run without errors and failed records has none."""
+    one = item(status, recordSummary={"failedRecordCount": failed})
+    one["metrics"]["statusSummary"]["errors"] = problems
+    text = loss(read_run(one), more="More.")
+    if told is None:
+        assert text is None
+    else:
+        assert text is not None
+        assert f"Run run-1 of dataflow flow-1 is within the thresholds, but {told}" in text
 
 
 @pytest.mark.parametrize(
