@@ -5,6 +5,7 @@ Flow Service accepts parts that do not fit: the dataflow exists, and its runs fa
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -13,7 +14,7 @@ from airflow_provider_aep.flow_service.datasets import schema_of
 from airflow_provider_aep.flow_service.errors import AepConfigError
 from airflow_provider_aep.flow_service.schedules import Schedule
 from airflow_provider_aep.flow_service.source_objects import SourceObject
-from airflow_provider_aep.flow_service.validation import check_id, is_id, whole_number
+from airflow_provider_aep.flow_service.validation import check_boolean, check_id, is_id, whole_number
 
 DATA_LAKE_SPEC = "c604ff05-7f1a-43c0-8e18-33bf874cb11c"
 """The connection spec of every target in the data lake. One tutorial prints the source's (1307-400)."""
@@ -106,6 +107,7 @@ def flow(
     mapping_set: Mapping[str, Any] | None,
     schedule: Schedule | None,
     delta_column: Mapping[str, str] | None,
+    options: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return the body of a dataflow from a source to a target connection. A stream has no schedule."""
     transformations: list[dict[str, Any]] = []
@@ -122,6 +124,7 @@ def flow(
             "targetConnectionIds": [target_connection_id],
             "transformations": transformations,
             **({} if schedule is None else {"scheduleParams": schedule.params()}),
+            **({"options": dict(options)} if options else {}),
         },
         description,
     )
@@ -164,6 +167,53 @@ def read_mapping_set(given: object) -> dict[str, Any] | None:
     raise AepConfigError(
         "`mapping_set` is invalid: give a mapping set's id or the result of CreateMappingSetOperator.",
         parameter="mapping_set",
+    )
+
+
+def read_options(error_diagnostics: object, partial_ingestion_percent: object) -> dict[str, Any]:
+    """Read the options of a dataflow as a user writes them or Jinja renders them. None is left out.
+
+    Partial ingestion includes error diagnostics, as in AEP's UI, unless ``error_diagnostics`` is False.
+
+    :raises AepConfigError: an option is invalid
+    """
+    options: dict[str, Any] = {}
+    if partial_ingestion_percent is not None:
+        options["partialIngestionPercent"] = _read_percent(partial_ingestion_percent)
+        options["errorDiagnosticsEnabled"] = True
+    if error_diagnostics is not None:
+        options["errorDiagnosticsEnabled"] = check_boolean(error_diagnostics, "error_diagnostics")
+    return options
+
+
+def check_no_options(options: Mapping[str, Any]) -> None:
+    """Check that a source that streams has no options of batch ingestion.
+
+    :raises AepConfigError: an option is given
+    """
+    if not options:
+        return
+    partial = "partialIngestionPercent" in options
+    parameter = "partial_ingestion_percent" if partial else "error_diagnostics"
+    raise AepConfigError(
+        f"`{parameter}` is given though the source streams: it is only for sources that ingest in batches. "
+        "Leave it out.",
+        parameter=parameter,
+    )
+
+
+def _read_percent(value: object) -> int | float:
+    """Read a percentage above 0, as the flow specs require: a number, or a text of one."""
+    try:
+        number = math.nan if isinstance(value, bool) else float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if 0 < number <= 100:
+        return int(number) if number.is_integer() else number
+    raise AepConfigError(
+        "`partial_ingestion_percent` must be a number above 0, and at most 100. Leave it out if no record "
+        "may fail.",
+        parameter="partial_ingestion_percent",
     )
 
 

@@ -101,7 +101,7 @@ Item = Mapping[str, Any]
 DEFAULTS = {
     "schedule.frequency": "once",
     "schedule.backfill": True,
-    "options.errorDiagnosticsEnabled": False,
+    "error_diagnostics": False,
 }
 """Defaults of the flow specs, for fields that AEP does not show."""
 
@@ -110,6 +110,10 @@ _SCHEDULE = {
     "interval": "interval",
     "start": "startTime",
     "backfill": "backfill",
+}
+_OPTIONS = {
+    "error_diagnostics": "errorDiagnosticsEnabled",
+    "partial_ingestion_percent": "partialIngestionPercent",
 }
 _KINDS = {"table": "table", "file": "file", "folder": "file", "rest": "resource", "stream": "stream"}
 _CREATE_ANOTHER = (
@@ -131,14 +135,14 @@ ENDS_FIXED = (
 def flow_fields(item: Item) -> dict[str, Any]:
     """Return the fields of a dataflow, without its description and mapping."""
     schedule = item.get("scheduleParams") or {}
-    copy = _transformation(item, "Copy")[1]
+    copy, options = _transformation(item, "Copy")[1], _options(item)
     shown = {name: schedule.get(adobes) for name, adobes in _SCHEDULE.items()}
     start = whole_number(shown["start"])
     shown["start"] = start // 1000 if start is not None and start > _MILLISECONDS else start
     return {
         "schedule": shown,
         "delta_column": copy.get("deltaColumn"),
-        "options": item.get("options"),
+        **{name: options.get(adobes) for name, adobes in _OPTIONS.items()},
         "labels": item.get("labels"),
     }
 
@@ -166,18 +170,24 @@ def flow_operations(item: Item, desired: Item, changed: Collection[str]) -> list
             place = "-" if index is None else str(index)
             value = {"name": name, "params": dict(new)}
             operations.append(_put(f"/transformations/{place}", value, index is not None))
-    options = {
-        one.partition(".")[2]: value
-        for one in sorted(changed)
-        if one.startswith("options.") and (value := desired["options"].get(one.partition(".")[2])) is not None
-    }
-    if options and not item.get("options"):
-        operations.append(_put("/options", options, False))
-    elif options:
-        operations += [_put(f"/options/{name}", value, False) for name, value in options.items()]
+    if any(name in changed for name in _OPTIONS):
+        operations += _option_operations(_options(item), _options(desired))
     if "labels" in changed:
         operations.append(_put("/labels", desired["labels"], "labels" in item))
     return operations
+
+
+def _options(item: Item) -> Item:
+    options = item.get("options")
+    return options if isinstance(options, Mapping) else {}
+
+
+def _option_operations(shown: Item, desired: Item) -> list[dict[str, Any]]:
+    """Return the patch of all desired options that differ. AEP's other options are kept."""
+    options = {name: value for name, value in desired.items() if normal(shown.get(name)) != normal(value)}
+    if not shown:
+        return [_put("/options", options, False)]
+    return [_put(f"/options/{name}", value, False) for name, value in sorted(options.items())]
 
 
 def used_mapping_set(item: Item) -> dict[str, Any] | None:

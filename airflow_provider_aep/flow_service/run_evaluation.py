@@ -15,7 +15,7 @@ from airflow_provider_aep.flow_service.errors import (
 )
 from airflow_provider_aep.flow_service.run_errors import MOST, clip, describe, errors_of
 from airflow_provider_aep.flow_service.runs import Dataflow, Phase, Run
-from airflow_provider_aep.flow_service.validation import check_count
+from airflow_provider_aep.flow_service.validation import check_boolean, check_count
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,9 @@ def read_thresholds(
     :raises AepConfigError: a threshold is invalid
     """
     most = None if _unset(max_failed_records) else check_count(max_failed_records, "max_failed_records")
-    if isinstance(fail_on_partial, str) and fail_on_partial.strip().lower() in {"true", "false"}:
-        fail_on_partial = fail_on_partial.strip().lower() == "true"
-    if not isinstance(fail_on_partial, bool):
-        raise AepConfigError("`fail_on_partial` must be True or False.", parameter="fail_on_partial")
-    return FailureThresholds(most, _ratio(max_failed_ratio), fail_on_partial)
+    return FailureThresholds(
+        most, _ratio(max_failed_ratio), check_boolean(fail_on_partial, "fail_on_partial")
+    )
 
 
 def judge(

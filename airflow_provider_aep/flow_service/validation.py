@@ -159,6 +159,13 @@ def check_flag(value: object, parameter: str) -> bool:
     raise AepConfigError(f"`{parameter}` must be True or False, not {value!r:.40}.", parameter=parameter)
 
 
+def check_boolean(value: object, parameter: str) -> bool:
+    """Check that a value is True or False, or such a text, because templates render to text."""
+    if isinstance(value, str) and value.strip().lower() in ("true", "false"):
+        return value.strip().lower() == "true"
+    return check_flag(value, parameter)
+
+
 def check_seconds(value: object, parameter: str) -> float:
     """Check a number of seconds, zero or more."""
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < float("inf"):

@@ -38,9 +38,15 @@ class CreateDataflowOperator(CreateOperator):
         "dateFormat", "timezone"}``. A recurring schedule requires it, and ``once`` refuses it. For files and
         resources their time distinguishes new from old
     :param description: a free text
-    :param if_exists: ``update`` changes the schedule's frequency and interval, the mapping, the delta column
-        and the description of an existing dataflow. AEP changes ``start`` and ``backfill`` only before the
-        start, and cannot change ``once`` into a recurring schedule or back. Such a difference is an error
+    :param error_diagnostics: whether AEP keeps the records that a run rejects, for 30 days; by default AEP
+        decides. Only for sources that ingest in batches
+    :param partial_ingestion_percent: how many per cent of a run's records may fail before the whole run
+        fails, above 0 and at most 100; by default AEP decides. It includes error diagnostics unless
+        ``error_diagnostics`` is False. Only for sources that ingest in batches
+    :param if_exists: ``update`` changes the schedule's frequency and interval, the mapping, the delta column,
+        the description, ``error_diagnostics`` and ``partial_ingestion_percent`` of an existing dataflow. AEP
+        changes ``start`` and ``backfill`` only before the start, and cannot change ``once`` into a recurring
+        schedule or back. Such a difference is an error
     :return: the dataflow's id
     """
 
@@ -52,6 +58,8 @@ class CreateDataflowOperator(CreateOperator):
         "schedule",
         "delta_column",
         "description",
+        "error_diagnostics",
+        "partial_ingestion_percent",
         "aep_conn_id",
         "sandbox",
     )
@@ -68,6 +76,8 @@ class CreateDataflowOperator(CreateOperator):
         schedule: dict[str, Any] | None = None,
         delta_column: str | dict[str, str] | None = None,
         description: str | None = None,
+        error_diagnostics: bool | None = None,
+        partial_ingestion_percent: float | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -78,6 +88,8 @@ class CreateDataflowOperator(CreateOperator):
         self.schedule = schedule
         self.delta_column = delta_column
         self.description = description
+        self.error_diagnostics = error_diagnostics
+        self.partial_ingestion_percent = partial_ingestion_percent
 
     def plan(self, context: Any) -> tuple[DesiredEntity, Service]:
         """Check all parameters, then find the flow spec of the source."""
@@ -95,6 +107,9 @@ class CreateDataflowOperator(CreateOperator):
         schedule: Schedule | None = read_schedule(given or {}, time.time())
         mapping_set = bodies.read_mapping_set(none_if_blank(self.mapping_set))
         description = check_description(none_if_blank(self.description))
+        options = bodies.read_options(
+            none_if_blank(self.error_diagnostics), none_if_blank(self.partial_ingestion_percent)
+        )
         if schedule and (warning := schedule.warning()):
             self.log.warning("%s", warning)
         source = self.hook.get_source_connection(source_id)
@@ -102,6 +117,7 @@ class CreateDataflowOperator(CreateOperator):
         spec = self.hook.find_flow_spec(spec_id, mapped=mapping_set is not None)
         if requests.streams(spec):
             bodies.check_no_schedule(given)
+            bodies.check_no_options(options)
             schedule = None
         delta = bodies.read_delta_column(
             none_if_blank(self.delta_column), schedule, tabular=bodies.is_tabular(source)
@@ -120,6 +136,7 @@ class CreateDataflowOperator(CreateOperator):
             mapping_set=mapping_set,
             schedule=schedule,
             delta_column=delta,
+            options=options,
         )
         definition = self._definition(body, self._said(body, given, mapping), desired, schedule)
         return desired, EntityService(self.hook, definition)
@@ -159,6 +176,8 @@ class CreateDataflowOperator(CreateOperator):
         given = {name for name, value in (schedule or {}).items() if value not in (None, "")}
         fields = differences.flow_fields(body)
         said = {name: value for name, value in fields["schedule"].items() if name in given}
+        if none_if_blank(self.error_diagnostics) is None:
+            fields["error_diagnostics"] = None  # partial ingestion sets it
         return {**fields, "schedule": said, "mapping": mapping}
 
     def _mapped_by(

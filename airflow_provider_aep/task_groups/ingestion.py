@@ -88,6 +88,8 @@ class InspectSourceOperator(InspectTableOperator):
         "schedule",
         "delta_column",
         "mapping",
+        "error_diagnostics",
+        "partial_ingestion_percent",
     )
 
     def __init__(
@@ -100,6 +102,8 @@ class InspectSourceOperator(InspectTableOperator):
         schedule: Any,
         delta_column: Any,
         mapping: Any,
+        error_diagnostics: Any = None,
+        partial_ingestion_percent: Any = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -110,10 +114,17 @@ class InspectSourceOperator(InspectTableOperator):
         self.schedule = schedule
         self.delta_column = delta_column
         self.mapping = mapping
+        self.error_diagnostics = error_diagnostics
+        self.partial_ingestion_percent = partial_ingestion_percent
 
     def act(self, context: Any) -> list[dict[str, Any]]:
         """Check each parameter first, then whether the parameters fit the source."""
-        from airflow_provider_aep.flow_service.bodies import check_delta_column, read_delta_column
+        from airflow_provider_aep.flow_service.bodies import (
+            check_delta_column,
+            check_no_options,
+            read_delta_column,
+            read_options,
+        )
         from airflow_provider_aep.flow_service.mappings import check_mapping
         from airflow_provider_aep.flow_service.validation import check_name
 
@@ -121,6 +132,11 @@ class InspectSourceOperator(InspectTableOperator):
         check_name(self.dataflow, "dataflow")
         source_object = self.source_object(stream=self.stream)
         schedule = self._schedule(source_object)
+        options = read_options(
+            none_if_blank(self.error_diagnostics), none_if_blank(self.partial_ingestion_percent)
+        )
+        if source_object.kind == "stream":
+            check_no_options(options)
         delta = read_delta_column(
             none_if_blank(self.delta_column), schedule, tabular=source_object.kind == "table"
         )
@@ -191,6 +207,8 @@ def source_ingestion(
     stream: Any = None,
     columns: Any = None,
     source: Any = None,
+    error_diagnostics: Any = None,
+    partial_ingestion_percent: Any = None,
     if_exists: Any = "reuse",
     on_difference: Any = "warn",
 ) -> Any:
@@ -219,6 +237,9 @@ def source_ingestion(
     :param columns: the columns of a stream, ``[{"name": "page", "type": "string"}]``
     :param source: instead of ``connection_id``: a source that needs no base connection, by its name or by the
         id of its connection spec
+    :param error_diagnostics: whether AEP keeps the records that a run rejects; by default AEP decides
+    :param partial_ingestion_percent: how many per cent of a run's records may fail before the whole run
+        fails; by default AEP decides. See :class:`CreateDataflowOperator`
     :param if_exists: for each entity that exists already: ``reuse`` it, ``update`` it, or ``fail``
     :param on_difference: with ``if_exists="reuse"``, for an entity that differs from the parameters:
         ``warn`` or ``fail``
@@ -228,6 +249,10 @@ def source_ingestion(
     options = {name: value for name, value in given.items() if value is not None}
     source_object = {"connection_id": connection_id, "source": source}
     source_object |= {"table": table, "file": file, "resource": resource, "stream": stream}
+    diagnostics = {
+        "error_diagnostics": error_diagnostics,
+        "partial_ingestion_percent": partial_ingestion_percent,
+    }
     name = dataset if dataflow is None else dataflow
     inspect: Any = InspectSourceOperator(
         task_id="inspect_table",
@@ -238,6 +263,7 @@ def source_ingestion(
         schedule=schedule,
         delta_column=delta_column,
         mapping=mapping,
+        **diagnostics,
         **options,
     )
     flow_id = _create_dataflow(
@@ -248,6 +274,7 @@ def source_ingestion(
         mapping=mapping,
         schedule=schedule,
         delta_column=delta_column,
+        diagnostics=diagnostics,
         options={**options, "if_exists": if_exists, "on_difference": on_difference},
     )
     if stream not in (None, False):
@@ -270,6 +297,7 @@ def _create_dataflow(
     mapping: Any,
     schedule: Any,
     delta_column: Any,
+    diagnostics: dict[str, Any],
     options: dict[str, Any],
 ) -> Any:
     """Add the tasks that create the dataflow and the entities that it needs. Return its id as an XComArg."""
@@ -303,6 +331,7 @@ def _create_dataflow(
         mapping_set=mapping_set.output,
         schedule=schedule,
         delta_column=delta_column,
+        **diagnostics,
         **options,
     )
     return flow.output
@@ -321,6 +350,8 @@ def paypal_ingestion(
     aep_conn_id: Any = None,
     sandbox: Any = None,
     *,
+    error_diagnostics: Any = None,
+    partial_ingestion_percent: Any = None,
     if_exists: Any = "reuse",
     on_difference: Any = "warn",
 ) -> Any:

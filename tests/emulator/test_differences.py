@@ -71,6 +71,12 @@ DIFFERENT: dict[str, tuple[dict[str, Any], list[str], str]] = {
         "none, desired 'UTC'",
     ),
     "description": ({"description": "Each day"}, ["description"], "'Every day', desired 'Each day'"),
+    "diagnostics": ({"error_diagnostics": True}, ["error_diagnostics"], "existing False, desired True"),
+    "partial ingestion": (
+        {"partial_ingestion_percent": "12.5"},
+        ["partial_ingestion_percent"],
+        "existing none, desired 12.5",
+    ),
 }
 FIXED: dict[str, tuple[dict[str, Any], list[str], str]] = {
     "start": ({"schedule": {**DAILY, "start": "2099-01-01"}}, ["schedule.start"], "desired 4070908800"),
@@ -135,8 +141,19 @@ def test_reuse_refuses_a_difference_on_demand(
         {"description": "Every day "},
         {"schedule": None, "delta_column": None},
         {"mapping_set": None},
+        {"error_diagnostics": " false", "partial_ingestion_percent": ""},
     ],
-    ids=["same", "texts", "default", "no start", "no description", "blank", "no schedule", "no mapping"],
+    ids=[
+        "same",
+        "texts",
+        "default",
+        "no start",
+        "no description",
+        "blank",
+        "no schedule",
+        "no mapping",
+        "no options",
+    ],
 )
 def test_what_was_not_said_is_no_difference(
     emulator: Emulator, pipeline: Pipeline, logged: Logged, options: dict[str, Any], if_exists: str
@@ -202,6 +219,43 @@ def test_a_start_that_lies_ahead_can_be_moved(pipeline: Pipeline) -> None:
     assert pipeline.dataflow(if_exists="update", **{**PLAN, "schedule": later}) == own
     shown = pipeline.hook.get_flow(own)["scheduleParams"]
     assert (shown["startTime"], shown["backfill"]) == (4070995200, False)
+
+
+OPTIONS = {"error_diagnostics": True, "partial_ingestion_percent": 10}
+
+
+def test_options_of_ingestion(emulator: Emulator, pipeline: Pipeline) -> None:
+    """They are created and changed one by one. An option that is left out is not compared."""
+    own = pipeline.dataflow(**PLAN, partial_ingestion_percent="10")
+
+    def shown() -> Any:
+        return pipeline.hook.get_flow(own)["options"]
+
+    assert shown() == {"partialIngestionPercent": 10, "errorDiagnosticsEnabled": True}
+    emulator.forget_requests()
+    for given in ({}, {"error_diagnostics": "True"}, {"partial_ingestion_percent": 10.0}, OPTIONS):
+        assert pipeline.dataflow(on_difference="fail", **PLAN, **given) == own
+    assert changed(emulator) == []
+    assert pipeline.dataflow(if_exists="update", **PLAN, error_diagnostics=False) == own
+    assert shown() == {"partialIngestionPercent": 10, "errorDiagnosticsEnabled": False}
+    assert pipeline.dataflow(on_difference="fail", **PLAN, partial_ingestion_percent=10) == own
+    assert pipeline.dataflow(if_exists="update", **PLAN, partial_ingestion_percent=20) == own
+    assert shown() == {"partialIngestionPercent": 20, "errorDiagnosticsEnabled": True}
+
+
+def test_error_diagnostics_of_a_run(emulator: Emulator, pipeline: Pipeline, platform: Platform) -> None:
+    """AEP keeps the failed records of a dataflow's runs only with error diagnostics."""
+    plan = {"schedule": {"frequency": "once"}, "delta_column": None}
+    without = pipeline.dataflow(name="without", **plan)
+    diagnosed = pipeline.dataflow(name="with", **plan, **OPTIONS)
+    platform.advance(60)
+    shown = {}
+    for flow in (without, diagnosed):
+        (run,) = platform.runs(flow)
+        decision = {"failed_records": [{"record": {"name": "Ada"}, "code": "1401", "message": "No"}]}
+        ended = emulator.control("POST", f"runs/{run['id']}", decision)
+        shown[flow] = "manifest" in ended["activities"][1]["statusSummary"]["extensions"]
+    assert shown == {without: False, diagnosed: True}
 
 
 def test_other_ends_are_refused(pipeline: Pipeline) -> None:

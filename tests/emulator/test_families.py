@@ -163,6 +163,11 @@ WRONG: dict[str, tuple[str | None, dict[str, Any]]] = {
     "files without a mapped column": ("Amazon S3", {"file": "/orders/", "mapping": {"Nothing": "_e.x"}}),
     "columns of files": ("Amazon S3", {"file": "/orders/", "columns": COLUMNS}),
     "a schedule of a stream": (None, {"source": LAVA, "stream": True, "columns": COLUMNS, "schedule": DAILY}),
+    "partial ingestion of a stream": (
+        None,
+        {"source": LAVA, "stream": True, "columns": COLUMNS, "partial_ingestion_percent": 5},
+    ),
+    "an invalid option": (None, {"source": LAVA, "stream": True, "columns": COLUMNS, "error_diagnostics": 3}),
     "a stream without columns": (None, {"source": LAVA, "stream": True}),
     "a stream without a source": (None, {"stream": True, "columns": COLUMNS}),
     "an unknown source": (None, {"source": "Lawa", "stream": True, "columns": COLUMNS}),
@@ -182,8 +187,14 @@ def test_a_wrong_order_makes_nothing(group: Group, base: str | None, order: dict
     assert not any(map(changes, group.emulator.requests()))
 
 
-def test_a_schedule_for_what_streams(emulator: Emulator, make_hook: MakeHook) -> None:
-    """The dataflow's own operator says so too, before it sends anything that changes something."""
+@pytest.mark.parametrize(
+    ("parameter", "value"),
+    [("schedule", DAILY), ("error_diagnostics", True), ("partial_ingestion_percent", "5")],
+)
+def test_a_schedule_for_what_streams(
+    emulator: Emulator, make_hook: MakeHook, parameter: str, value: Any
+) -> None:
+    """Also options of batch ingestion. The dataflow's own operator says so before it changes anything."""
     from airflow_provider_aep.operators.dataflows import CreateDataflowOperator
 
     make_hook(emulator.url)
@@ -197,11 +208,11 @@ def test_a_schedule_for_what_streams(emulator: Emulator, make_hook: MakeHook) ->
         name="Stream",
         source_connection_id=source,
         target_connection_id=ends["targetConnectionIds"][0],
-        schedule=DAILY,
+        **{parameter: value},
     )
     with unwrapped(AepConfigError) as caught:
         flow.execute(context())
-    assert caught.value.parameter == "schedule"
+    assert caught.value.parameter == parameter
     assert not any(map(changes, emulator.requests()))
 
 

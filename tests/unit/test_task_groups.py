@@ -68,6 +68,19 @@ def test_options_of_the_wait_go_to_the_sensor() -> None:
     assert (sensor.timeout, sensor.max_failed_ratio) == (60, 0.005)
 
 
+def test_options_of_ingestion_go_to_the_dataflow() -> None:
+    """And to the first task, which checks them before anything is created."""
+    given = {"error_diagnostics": True, "partial_ingestion_percent": 5}
+    with DAG(dag_id="options", schedule=None) as dag:
+        source_ingestion(connection_id="c", table="t", dataset="d", **given)
+        paypal_ingestion(connection_id="c", **given)
+    for group in ("source_ingestion", "paypal_ingestion"):
+        for name in ("inspect_table", "create_dataflow"):
+            task = dag.get_task(f"{group}.{name}")
+            assert (task.error_diagnostics, task.partial_ingestion_percent) == (True, 5)
+            assert given.keys() <= set(task.template_fields)
+
+
 def test_the_connection_comes_from_the_default_args() -> None:
     """The `default_args` apply as for a single task. A parameter of the group has priority."""
     with DAG(

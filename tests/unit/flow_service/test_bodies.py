@@ -251,3 +251,49 @@ def test_the_target_names_the_datasets_schema() -> None:
     with pytest.raises(AepConfigError, match=r"^`schema_id` t .* dataset d, which has s") as caught:
         bodies.check_dataset({"id": "d", "schemaRef": {"id": "s"}}, "t")
     assert caught.value.parameter == "schema_id"
+
+
+@pytest.mark.parametrize(
+    ("diagnostics", "percent", "options"),
+    [
+        (None, None, {}),
+        (True, None, {"errorDiagnosticsEnabled": True}),
+        ("False ", None, {"errorDiagnosticsEnabled": False}),
+        (None, "10", {"partialIngestionPercent": 10, "errorDiagnosticsEnabled": True}),
+        (False, 12.5, {"partialIngestionPercent": 12.5, "errorDiagnosticsEnabled": False}),
+        (None, 100, {"partialIngestionPercent": 100, "errorDiagnosticsEnabled": True}),
+    ],
+)
+def test_the_options_of_a_dataflow(diagnostics: object, percent: object, options: dict[str, Any]) -> None:
+    """As a user writes them or Jinja renders them. Partial ingestion includes diagnostics, as in AEP's UI."""
+    assert bodies.read_options(diagnostics, percent) == options
+
+
+@pytest.mark.parametrize(
+    ("diagnostics", "percent", "parameter"),
+    [
+        ("perhaps", None, "error_diagnostics"),
+        (1, None, "error_diagnostics"),
+        ([], None, "error_diagnostics"),
+        *(
+            (None, percent, "partial_ingestion_percent")
+            for percent in (0, -1, 101, True, "many", "nan", [], "1e999")
+        ),
+    ],
+)
+def test_invalid_options_of_a_dataflow(diagnostics: object, percent: object, parameter: str) -> None:
+    """The error names the parameter. AEP takes no 0 per cent."""
+    with pytest.raises(AepConfigError, match=f"^`{parameter}` must be ") as caught:
+        bodies.read_options(diagnostics, percent)
+    assert caught.value.parameter == parameter
+
+
+@pytest.mark.parametrize(
+    ("given", "parameter"), [((None, 5), "partial_ingestion_percent"), ((False, None), "error_diagnostics")]
+)
+def test_a_stream_has_no_options_of_batch_ingestion(given: Any, parameter: str) -> None:
+    """The error names the parameter to leave out."""
+    with pytest.raises(AepConfigError, match=f"^`{parameter}` is given though the source streams") as caught:
+        bodies.check_no_options(bodies.read_options(*given))
+    assert caught.value.parameter == parameter
+    bodies.check_no_options({})

@@ -31,14 +31,17 @@ def test_the_fields_of_a_dataflow() -> None:
     assert found == {
         "schedule": {"frequency": "day", "interval": "1", "start": 1567411548, "backfill": None},
         "delta_column": {"name": "Old", "timezone": "UTC"},
-        "options": None,
+        "error_diagnostics": None,
+        "partial_ingestion_percent": None,
         "labels": None,
     }
     late = {"scheduleParams": {"startTime": 1567411548000}}
     assert differences.flow_fields(late)["schedule"]["start"] == 1567411548
     assert differences.flow_fields({})["delta_column"] is None
     shown = differences.flow_fields(DESIRED)
-    assert (shown["options"], shown["labels"]) == (DESIRED["options"], ["core/C12"])
+    assert (shown["error_diagnostics"], shown["partial_ingestion_percent"]) == (True, 10)
+    assert shown["labels"] == ["core/C12"]
+    assert differences.flow_fields({"options": ["odd"]})["error_diagnostics"] is None
     for params in (None, "Old"):
         item = {"transformations": [{"name": "Copy", "params": params}]}
         assert differences.flow_fields(item)["delta_column"] is None
@@ -66,10 +69,8 @@ def test_the_start_of_a_schedule_is_in_whole_seconds(given: object, start: int) 
         ({"schedule.start"}, [("replace", "/scheduleParams/startTime", 2000000000)]),
         ({"delta_column.name"}, [("replace", "/transformations/0", DESIRED["transformations"][0])]),
         ({"mapping.x", "mapping.y"}, [("replace", "/transformations/1", DESIRED["transformations"][1])]),
-        (
-            {"options.partialIngestionPercent"},
-            [("add", "/options", {"partialIngestionPercent": 10})],
-        ),
+        ({"partial_ingestion_percent"}, [("add", "/options", DESIRED["options"])]),
+        ({"error_diagnostics"}, [("add", "/options", DESIRED["options"])]),
         ({"labels"}, [("add", "/labels", ["core/C12"])]),
     ],
 )
@@ -79,24 +80,26 @@ def test_the_patch_of_a_dataflow(changed: set[str], operations: list[Any]) -> No
     assert differences.flow_operations(SHOWN, DESIRED, changed) == expected
 
 
-def test_options_that_stand_stay() -> None:
-    """Each changed option by itself. AEP's own options, such as a streaming endpoint, are not touched."""
+@pytest.mark.parametrize("changed", ["error_diagnostics", "partial_ingestion_percent"])
+def test_options_that_stand_stay(changed: str) -> None:
+    """Each option that differs by itself. AEP's own options, such as an endpoint, are not touched."""
     shown = {"options": {"inletUrl": "https://x"}}
-    changed = {"options.partialIngestionPercent", "options.errorDiagnosticsEnabled"}
-    assert differences.flow_operations(shown, DESIRED, changed) == [
-        {"op": "add", "path": "/options/errorDiagnosticsEnabled", "value": True},
-        {"op": "add", "path": "/options/partialIngestionPercent", "value": 10},
-    ]
+    diagnostics = {"op": "add", "path": "/options/errorDiagnosticsEnabled", "value": True}
+    partial = {"op": "add", "path": "/options/partialIngestionPercent", "value": 10}
+    assert differences.flow_operations(shown, DESIRED, {changed}) == [diagnostics, partial]
+    shown = {"options": {"partialIngestionPercent": "10"}}
+    assert differences.flow_operations(shown, DESIRED, {changed}) == [diagnostics]
+    shown = {"options": {"errorDiagnosticsEnabled": "true", "partialIngestionPercent": 5}}
+    assert differences.flow_operations(shown, DESIRED, {changed}) == [partial]
 
 
 def test_a_patch_of_several_fields() -> None:
     """Every change is in it, and labels that exist are replaced."""
     shown = {**SHOWN, "options": {"inletUrl": "https://x"}, "labels": ["core/C1"]}
-    changed = {"schedule.interval", "options.partialIngestionPercent", "options.a.b", "labels"}
-    options = {"partialIngestionPercent": 10, "a.b": True}
-    assert differences.flow_operations(shown, {**DESIRED, "options": options}, changed) == [
+    changed = {"schedule.interval", "partial_ingestion_percent", "labels"}
+    assert differences.flow_operations(shown, DESIRED, changed) == [
         {"op": "replace", "path": "/scheduleParams/interval", "value": 2},
-        {"op": "add", "path": "/options/a.b", "value": True},
+        {"op": "add", "path": "/options/errorDiagnosticsEnabled", "value": True},
         {"op": "add", "path": "/options/partialIngestionPercent", "value": 10},
         {"op": "replace", "path": "/labels", "value": ["core/C12"]},
     ]

@@ -149,7 +149,7 @@ def test_a_quoted_connection_string_is_scrubbed() -> None:
 
 
 def test_the_sentence_of_a_failed_run() -> None:
-    """Connector's error, inner code, ErrorCode, counts, command, link; secrets scrubbed; no retry can help."""
+    """Connector's error, inner code, ErrorCode, counts, command and link. No retry can help."""
     one = item("failed", recordSummary={"inputRecordCount": 5, "failedRecordCount": 5})
     one["metrics"]["statusSummary"]["errors"] = [
         {"code": "CONNECTOR-1001-500", "message": "Error in copying\nthe data from hunter2"}
