@@ -25,7 +25,7 @@ from airflow_provider_aep.emulator.control import Control, PermissionControl, Ru
 from airflow_provider_aep.emulator.data_access import DataAccess
 from airflow_provider_aep.emulator.data_prep import DataPrep
 from airflow_provider_aep.emulator.errors import ApiError, bad_request, flow_error, plain_error
-from airflow_provider_aep.emulator.fleet.control import FleetControl
+from airflow_provider_aep.emulator.fleet import FleetControl
 from airflow_provider_aep.emulator.flows.bodies import FlowBodies
 from airflow_provider_aep.emulator.flows.engine import Engine
 from airflow_provider_aep.emulator.flows.flows import Flows

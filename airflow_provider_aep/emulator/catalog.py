@@ -139,13 +139,13 @@ class Catalog:
     async def get_dataset(self, request: Request) -> Response:
         """Return one dataset in a map by id, or several by `ID,ID`, as Catalog's guide does.
 
-        A missing one is left out, or 404, by `--missing-of-several`. If all are missing: 404.
+        A missing one is left out, or 404, by `--get-several-datasets`. If all are missing: 404.
         """
         sandbox, text = request.scope["state"]["sandbox"], request.path_params["id"]
         if "," not in text:
             return self._one(request, KIND)
         found = [self._platform.store.get(KIND, sandbox, one) for one in text.split(",")]
-        refused = self._platform.settings.missing_of_several == "refuse" and not all(found)
+        refused = self._platform.settings.get_several_datasets == "refuse" and not all(found)
         if refused or not any(found):
             raise plain_not_found(f"There is no object {text} in {KIND}")
         return payloads.reply(
@@ -189,7 +189,7 @@ class Catalog:
     async def delete(self, request: Request) -> Response:
         """Delete a dataset and its batches: 200 with the reference in an array."""
         sandbox, dataset_id = request.scope["state"]["sandbox"], request.path_params["id"]
-        empty = self._platform.settings.missing_dataset == "empty"
+        empty = self._platform.settings.delete_missing_dataset == "empty"
         if empty and self._platform.store.get(KIND, sandbox, dataset_id) is None:
             return payloads.reply([])
         entity = self._find(request, KIND)

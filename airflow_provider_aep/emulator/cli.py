@@ -28,7 +28,7 @@ SWITCHES = {
         ("immediate", "gradual"),
         "gradual: a flow is `initializing`, `updating` and so on first",
     ),
-    "missing_of_several": (("omit", "refuse"), "GET of several datasets of which one is missing"),
+    "get_several_datasets": (("omit", "refuse"), "GET of several datasets of which one is missing"),
     "run_reply": (("both", "items", "bare"), "POST /runs: with `items`, without, or so that either is found"),
     "partial_diagnostics": (
         ("separate", "forced"),
@@ -40,7 +40,7 @@ SWITCHES = {
     ),
     "file_links": (("own", "foreign"), "host in links to files: the emulator's, or another one with a port"),
     "failed_run_end": (("shown", "omitted"), "whether a failed run has `completedAtUTC`"),
-    "missing_dataset": (
+    "delete_missing_dataset": (
         ("not-found", "empty"),
         "DELETE of a dataset that does not exist: 404, or 200 with an empty array",
     ),

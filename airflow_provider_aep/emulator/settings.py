@@ -48,9 +48,9 @@ class Settings:
     failed_batch_files: str = "diagnostics"
     file_links: str = "own"
     effective_policies: str = "answer"
-    missing_dataset: str = "not-found"
+    delete_missing_dataset: str = "not-found"
     failed_run_end: str = "shown"
-    missing_of_several: str = "omit"
+    get_several_datasets: str = "omit"
     withdrawn: frozenset[str] = frozenset()  # ids of connection specs
     initializing_seconds: float = 0.5
     list_lag: float = 0.0  # seconds from a creation until lists show it

@@ -128,7 +128,7 @@ def test_a_deleted_dataset_that_catalog_omits(emulator: Emulator, hook: Any) -> 
 
 def test_a_deleted_dataset_that_catalog_refuses(make_hook: MakeHook) -> None:
     """The request about several datasets fails for one: the names come from the list."""
-    with Emulator("--missing-of-several", "refuse") as emulator:
+    with Emulator("--get-several-datasets", "refuse") as emulator:
         check_names_after_deletion(emulator, make_hook(emulator.url))
 
 

@@ -213,8 +213,8 @@ def test_what_is_unknown(path: Platform) -> None:
 def test_switches() -> None:
     """The switches: diagnostics without asking, small files, links to another host, an empty deletion."""
     options = ("--partial-diagnostics", "forced", "--error-file-records", "2", "--file-links", "foreign")
-    others = ("--failed-batch-files", "always", "--missing-dataset", "empty", "--failed-run-end", "omitted")
-    with Emulator(*options, *others) as emulator:
+    others = ("--failed-batch-files", "always", "--failed-run-end", "omitted")
+    with Emulator(*options, *others, "--delete-missing-dataset", "empty") as emulator:
         path = Platform(emulator)
         run = run_of(path, options={"partialIngestionPercent": 50})
         run = decide(path, run["id"], failed_records=[MISSING] * 3)

@@ -1,7 +1,8 @@
-"""Build a fleet: base connections, schemas, datasets, dataflows and their runs."""
+"""`/_emulator/fleet`: seed many dataflows with all that they use, and the runs that they had."""
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import secrets
 import uuid
@@ -9,18 +10,27 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from airflow_provider_aep.emulator import credentials, settings
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from airflow_provider_aep.emulator import credentials, fleet_runs, payloads, settings
 from airflow_provider_aep.emulator.entities import ACCOUNT
-from airflow_provider_aep.emulator.fleet import runs
-from airflow_provider_aep.emulator.fleet.runs import FAILURES, History
-from airflow_provider_aep.emulator.fleet.source_objects import SourceObject
+from airflow_provider_aep.emulator.fleet_runs import FAILURES, History, SourceObject
 from airflow_provider_aep.emulator.flows import ingest, schedule
+from airflow_provider_aep.emulator.flows.engine import Engine
 from airflow_provider_aep.emulator.mapping import CONTENT_TYPE
+from airflow_provider_aep.emulator.payloads import InvalidInputError
 from airflow_provider_aep.emulator.platform import Platform
 from airflow_provider_aep.emulator.spec_bodies import TARGET_SPEC
+from airflow_provider_aep.emulator.specs import Specs
 from airflow_provider_aep.emulator.store import Entity
 from airflow_provider_aep.emulator.xdm import XdmResources
 
+HEALTH = ("failed", "partial", "late", "never_ran", "running", "disabled", "drafts")
+DEFAULTS = {"flows": 60, "runs": 24, "hours": 24, "destinations": 0, **dict.fromkeys(HEALTH, 0)}
+MAX_NUMBER = 10_000
+MAX_RUNS = 250_000
 MINUTES, HOURS = (15, 30, 45), (1, 2, 4, 6, 12)
 SCHEDULES = (*(("minute", n) for n in MINUTES), *(("hour", n) for n in HOURS), ("day", 1), ("week", 1))
 TEAMS = ("Loyalty", "Web shop", "Support", "Finance", "Marketing", "Sales operations", "Stores")
@@ -52,6 +62,63 @@ class Fleet:
         found += ["ok"] * (self.flows - len(found))
         rng.shuffle(found)
         return found
+
+
+class FleetControl:
+    """Seed many dataflows at once."""
+
+    def __init__(self, platform: Platform, resources: XdmResources, specs: Specs, engine: Engine) -> None:
+        self._platform = platform
+        self._resources = resources
+        self._specs = specs
+        self._engine = engine
+
+    def routes(self) -> list[Route]:
+        """Return the routes."""
+        return [Route("/_emulator/fleet", self.seed, methods=["POST"])]
+
+    async def seed(self, request: Request) -> Response:
+        """Seed a fleet; the reply counts its dataflows and runs."""
+        fleet = read_fleet(payloads.parse_object(await request.body()))
+        self._engine.catch_up()
+        objects = fleet_runs.offered(self._platform)
+        if not objects:
+            raise InvalidInputError("every source that a fleet needs was withdrawn")
+        references = {
+            spec["name"]: {"id": spec["id"], "version": spec["version"]} for spec in self._specs.flow_specs()
+        }
+        gc.disable()  # nothing of a fleet is garbage, and its search takes longer than all the rest
+        try:
+            entities = Seeding(self._platform, self._resources, references, fleet).entities(objects)
+            self._engine.keep(*entities)
+        finally:
+            gc.freeze()
+            gc.enable()
+        kinds = [entity.kind for entity in entities]
+        return payloads.reply({kind: kinds.count(kind) for kind in ("flows", "runs", "connections")}, 201)
+
+
+def read_fleet(body: Item) -> Fleet:
+    """Validate the numbers completely: a typo here makes a test hard to understand."""
+    unknown = sorted(set(body) - {*DEFAULTS, "sandbox"})
+    if unknown:
+        raise InvalidInputError(f"unknown field {unknown[0]!r}; known are {', '.join(DEFAULTS)} and sandbox")
+    numbers = {**DEFAULTS, **{name: value for name, value in body.items() if name != "sandbox"}}
+    for name, value in numbers.items():
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_NUMBER:
+            raise InvalidInputError(f"{name!r} is a whole number from 0 to {MAX_NUMBER}")
+    sandbox = body.get("sandbox", "prod")
+    if not isinstance(sandbox, str) or sandbox not in settings.SANDBOXES:
+        raise InvalidInputError(f"'sandbox' is one of {', '.join(settings.SANDBOXES)}")
+    health = {name: numbers[name] for name in HEALTH}
+    if sum(health.values()) > numbers["flows"]:
+        raise InvalidInputError(f"{', '.join(HEALTH)} are parts of 'flows'")
+    if not numbers["runs"] and any(health[name] for name in ("failed", "partial", "late")):
+        raise InvalidInputError("a failed, partial or late dataflow has 'runs'")
+    if numbers["runs"] * (numbers["flows"] + numbers["destinations"]) > MAX_RUNS:
+        raise InvalidInputError(f"a fleet has at most {MAX_RUNS} runs")
+    given = {name: numbers[name] for name in ("flows", "runs", "hours", "destinations")}
+    return Fleet(**given, sandbox=sandbox, health=health)
 
 
 @dataclass(frozen=True)
@@ -287,13 +354,13 @@ class Seeding:
 
         found: list[Entity] = []
         if health == "running":
-            found = [runs.under_way(history, new_item)]
+            found = [fleet_runs.under_way(history, new_item)]
         elif health not in ("never_ran", "drafts"):
-            ends = runs.statuses(health, self._fleet.runs, self._rng)
-            found = list(runs.ended(history, ends, self._rng, new_item))
+            ends = fleet_runs.statuses(health, self._fleet.runs, self._rng)
+            found = list(fleet_runs.ended(history, ends, self._rng, new_item))
         self._made += found
         own = [entity for entity in found if entity.kind == "runs"]
-        return {"lastRunDetails": runs.details(own[-1])} if own else {}
+        return {"lastRunDetails": fleet_runs.details(own[-1])} if own else {}
 
     def _source(self, thing: SourceObject, name: str, base: Entity, origin: Origin) -> Entity:
         reference = _reference(thing.source.spec)
