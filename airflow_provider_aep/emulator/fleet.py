@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import re
 import secrets
 import uuid
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass
 from random import Random
 from typing import Any
 
@@ -16,7 +18,7 @@ from starlette.routing import Route
 
 from airflow_provider_aep.emulator import credentials, fleet_runs, payloads, settings
 from airflow_provider_aep.emulator.entities import ACCOUNT
-from airflow_provider_aep.emulator.fleet_runs import FAILURES, History, SourceObject
+from airflow_provider_aep.emulator.fleet_runs import RECORDS, UNAUTHORIZED, Failure, History, SourceObject
 from airflow_provider_aep.emulator.flows import ingest, schedule
 from airflow_provider_aep.emulator.flows.engine import Engine
 from airflow_provider_aep.emulator.mapping import CONTENT_TYPE
@@ -29,6 +31,7 @@ from airflow_provider_aep.emulator.xdm import XdmResources
 
 HEALTH = ("failed", "partial", "late", "never_ran", "running", "disabled", "drafts")
 DEFAULTS = {"flows": 60, "runs": 24, "hours": 24, "destinations": 0, **dict.fromkeys(HEALTH, 0)}
+OTHERS = ("sandbox", "dags")
 MAX_NUMBER = 10_000
 MAX_RUNS = 250_000
 MINUTES, HOURS = (15, 30, 45), (1, 2, 4, 6, 12)
@@ -42,6 +45,8 @@ DESTINATION_SPEC = "71471eba-b620-49e4-90fd-23f1fa0174d8"
 FLOWS_OF_CONNECTIONS = 128  # after so many dataflows, each source has another base connection
 SHARED_DATASET = 12  # every twelfth dataflow writes to the dataset of another one
 MADE_BY_DAGS = 3  # one dataflow of three
+DAGS = ("load_crm", "load_orders", "load_payments", "load_support", "load_campaigns", "load_stores")
+DAG_ID = re.compile(r"[\w.-]{1,250}", re.ASCII)
 Item = dict[str, Any]
 
 
@@ -54,7 +59,8 @@ class Fleet:
     hours: int
     destinations: int
     sandbox: str
-    health: dict[str, int] = field(default_factory=dict)
+    dags: tuple[str, ...]
+    health: dict[str, int]
 
     def healths(self, rng: Random) -> list[str]:
         """Return the health of each dataflow, in a random order."""
@@ -100,16 +106,20 @@ class FleetControl:
 
 def read_fleet(body: Item) -> Fleet:
     """Validate the numbers completely: a typo here makes a test hard to understand."""
-    unknown = sorted(set(body) - {*DEFAULTS, "sandbox"})
+    unknown = sorted(set(body) - {*DEFAULTS, *OTHERS})
     if unknown:
-        raise InvalidInputError(f"unknown field {unknown[0]!r}; known are {', '.join(DEFAULTS)} and sandbox")
-    numbers = {**DEFAULTS, **{name: value for name, value in body.items() if name != "sandbox"}}
+        known = ", ".join((*DEFAULTS, *OTHERS))
+        raise InvalidInputError(f"unknown field {unknown[0]!r}; known are {known}")
+    numbers = {**DEFAULTS, **{name: value for name, value in body.items() if name not in OTHERS}}
     for name, value in numbers.items():
         if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_NUMBER:
             raise InvalidInputError(f"{name!r} is a whole number from 0 to {MAX_NUMBER}")
     sandbox = body.get("sandbox", "prod")
     if not isinstance(sandbox, str) or sandbox not in settings.SANDBOXES:
         raise InvalidInputError(f"'sandbox' is one of {', '.join(settings.SANDBOXES)}")
+    dags = body.get("dags", list(DAGS))
+    if not isinstance(dags, list) or not dags or not all(DAG_ID.fullmatch(str(dag)) for dag in dags):
+        raise InvalidInputError("'dags' is an array of ids of DAGs")
     health = {name: numbers[name] for name in HEALTH}
     if sum(health.values()) > numbers["flows"]:
         raise InvalidInputError(f"{', '.join(HEALTH)} are parts of 'flows'")
@@ -118,21 +128,21 @@ def read_fleet(body: Item) -> Fleet:
     if numbers["runs"] * (numbers["flows"] + numbers["destinations"]) > MAX_RUNS:
         raise InvalidInputError(f"a fleet has at most {MAX_RUNS} runs")
     given = {name: numbers[name] for name in ("flows", "runs", "hours", "destinations")}
-    return Fleet(**given, sandbox=sandbox, health=health)
+    return Fleet(**given, sandbox=sandbox, dags=tuple(map(str, dags)), health=health)
 
 
 @dataclass(frozen=True)
 class Origin:
-    """The number of a dataflow, who made it, and when (in seconds)."""
+    """The number of a dataflow, the DAG that made it (empty: a person), and when (in seconds)."""
 
     n: int
-    by_dag: bool
+    dag: str
     created: float
 
     def described(self, text: str, task: str) -> Item:
         """Return a description; one that a DAG made ends with the ownership mark of its task instance."""
         run = hashlib.sha256(f"scheduled__2025-01-01T00:00:00+00:00 {self.n}\n-1".encode()).hexdigest()
-        mark = f"[airflow:fleet_{self.n % 7}.ingest_{self.n}.{task} {run[:8]}]" if self.by_dag else ""
+        mark = f"[airflow:{self.dag}.ingest_{self.n}.{task} {run[:8]}]" if self.dag else ""
         both = " ".join(part for part in (text, mark) if part)
         return {"description": both} if both else {}
 
@@ -157,11 +167,14 @@ class Seeding:
         self._datasets: dict[str, Entity] = {}
         self._connections: dict[tuple[str, bool, int, bool], Entity] = {}
         self._made: list[Entity] = []
+        self._failed: Counter[str] = Counter()  # dataflows, by the family of their source
 
     def entities(self, objects: list[SourceObject]) -> list[Entity]:
         """Return the entities, in order of `createdAt`."""
+        personal = [thing for thing in objects if thing.is_personal] or objects
         for n, health in enumerate(self._fleet.healths(self._rng)):
-            self._dataflow(n, objects[n % len(objects)], health)
+            suitable = personal if health == "partial" else objects
+            self._dataflow(n, suitable[n % len(suitable)], health)
         for n in range(self._fleet.destinations):
             self._destination(n, objects[n % len(objects)])
         return sorted(self._made, key=lambda entity: entity.item["createdAt"])
@@ -175,7 +188,7 @@ class Seeding:
         return at
 
     def _item(self, fields: Item, origin: Origin) -> Item:
-        account, client = (ACCOUNT, settings.CLIENT_ID) if origin.by_dag else (PERSON, INTERFACE)
+        account, client = (ACCOUNT, settings.CLIENT_ID) if origin.dag else (PERSON, INTERFACE)
         created, etag = self._time(origin.created), self._platform.new_etag()
         return {
             "id": str(uuid.uuid4()),
@@ -202,7 +215,7 @@ class Seeding:
 
     def _connection(self, thing: SourceObject, origin: Origin, *, right: bool) -> Entity:
         """Return a base connection; the source refuses its credentials unless they are `right`."""
-        key = thing.source.id, origin.by_dag, origin.n // FLOWS_OF_CONNECTIONS, right
+        key = thing.source.id, bool(origin.dag), origin.n // FLOWS_OF_CONNECTIONS, right
         if key in self._connections:
             return self._connections[key]
         auth_spec = thing.source.spec["authSpec"][0]
@@ -278,9 +291,11 @@ class Seeding:
         start = last = self._last(health, every)
         if health not in ("never_ran", "running"):
             start -= every * (self._fleet.runs + self._rng.randint(20, 200))
-        origin = Origin(n, n % MADE_BY_DAGS == 0, min(start, self._now) - 3600.0)
-        failure, options = FAILURES[n % len(FAILURES)], _options(n, health)
-        refused = health == "failed" and "Unauthorized" in failure
+        dag = "" if n % MADE_BY_DAGS else self._fleet.dags[n // MADE_BY_DAGS % len(self._fleet.dags)]
+        origin = Origin(n, dag, min(start, self._now) - 3600.0)
+        options = _options(n, health)
+        failure = self._failure(thing, n, health)
+        refused = health == "failed" and failure is UNAUTHORIZED
         name = _name(thing, n)
         base = self._connection(thing, origin, right=not refused)
         dataset = self._dataset(thing, name, origin)
@@ -336,6 +351,12 @@ class Seeding:
         }
         return {**item, "lastOperation": operation, "runs": f"/runs?property=flowId=={item['id']}"}
 
+    def _failure(self, thing: SourceObject, n: int, health: str) -> Failure:
+        """Return why runs fail: the failed dataflows fail in turn for each reason."""
+        family = thing.source.family
+        self._failed[family] += health == "failed"
+        return fleet_runs.failure(thing.source, self._failed[family] - 1 if health == "failed" else n)
+
     def _last(self, health: str, every: int) -> int:
         """Return the scheduled time of the last run. The next one is due in half an interval or later."""
         if health == "never_ran":
@@ -350,7 +371,7 @@ class Seeding:
         """Keep the runs of a dataflow; return what the dataflow shows of the last one."""
 
         def new_item(fields: Item, at: int) -> Item:
-            return self._item(fields, Origin(0, by_dag=True, created=at / 1000))
+            return self._item(fields, Origin(0, DAGS[0], at / 1000))
 
         found: list[Entity] = []
         if health == "running":
@@ -427,10 +448,10 @@ class Seeding:
             "state": "enabled",
         }
         created = float(last - every * (self._fleet.runs + 24))
-        item = self._flow_item(fields, Origin(n, by_dag=False, created=created))
+        item = self._flow_item(fields, Origin(n, "", created))
         plan = {"flow": item["id"], "source": source, "target": target, "dataset": "", "read": None}
         plan |= {"mapping": None, "delta": None, "partial": 0, "diagnostics": False}
-        history = History(item, plan, (), every, last, "", "success", self._shown_end)
+        history = History(item, plan, (), every, last, RECORDS, "success", self._shown_end)
         self._keep("flows", {**item, **self._history(history, "ok")}, {"next": None, "watermark": None})
 
 

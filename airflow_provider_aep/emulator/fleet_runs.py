@@ -40,14 +40,41 @@ TYPES = {
     "double": {"type": "number"},
     "date-time": {"type": "string", "format": "date-time"},
 }
-FAILURES = (
-    "ErrorCode=UserErrorUnauthorized, the source refused the credentials",
-    "",  # its records do not fit
-    "ErrorCode=UserErrorSourceTimeout, the source did not answer in time",
-    "",
-)
 REASONS = (diagnostics.MAPPER, "1555", diagnostics.MAPPER, diagnostics.CORRUPT)
 MAX_FAILED = 40  # failed records of a partial run
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a run failed: its copy, the files of its batch, or else its records."""
+
+    copy: str = ""  # the `errorDetail` of a failed copy
+    files: tuple[str, str] | None = None  # the code and the message of what is wrong with the files
+
+
+UNAUTHORIZED = Failure("ErrorCode=UserErrorUnauthorized, the source refused the credentials")
+TIMEOUT = Failure("ErrorCode=UserErrorSourceTimeout, the source did not answer in time")
+NETWORK = Failure(
+    "ErrorCode=SftpNetworkIssue,'Type=Microsoft.DataTransfer.Common.Shared.HybridDeliveryException,"
+    "Message=Meet network issue when connect to Sftp server, SocketErrorCode: 'TimedOut'.'"
+)
+NO_FILES = Failure(
+    files=(
+        "133",
+        "We are unable to locate any files uploaded for this batch. Please upload files to ingest.",
+    )
+)
+EMPTY_FILE = Failure(files=("106", "The file is empty. Please upload a file with records."))
+RECORDS = Failure()
+
+
+def failure(source: Source, n: int) -> Failure:
+    """Return a failure that suits a source; successive numbers give different ones."""
+    if source.family != "file":
+        return (UNAUTHORIZED, RECORDS, TIMEOUT, RECORDS)[n % 4]
+    return (NO_FILES, RECORDS, EMPTY_FILE, NETWORK if source.name == "SFTP" else UNAUTHORIZED)[n % 4]
+
+
 Item = dict[str, Any]
 
 
@@ -65,6 +92,11 @@ class SourceObject:
     def title(self) -> str:
         """Return a short name, such as `Salesforce Contact`."""
         return f"{self.source.name} {self.table.name.rpartition('.')[2].replace('_', ' ')}"
+
+    @property
+    def is_personal(self) -> bool:
+        """Say whether the records are about persons: they have an e-mail address."""
+        return any("@" in str(value) for value in self.table.rows[0].values())
 
     @property
     def delta_column(self) -> str | None:
@@ -108,7 +140,7 @@ class History:
     rows: tuple[Item, ...]  # of the source object, for failed records
     every: int  # seconds between two runs
     last: int  # the scheduled time of the last run
-    failure: str  # the `errorDetail` of a failed copy; empty if the records do not fit
+    failure: Failure
     partial_status: str
     shown_end: bool  # whether a failed run says when it ended
 
@@ -180,9 +212,12 @@ def _entity(item: Item, plan: Item, facts: Item) -> Entity:
 
 
 def _outcome(history: History, status: str, rng: Random) -> Outcome:
-    read = rng.randint(1000, 9000)
-    if status == "failed" and history.failure:
-        return Outcome(error=COPY, detail=history.failure)
+    read, failure = rng.randint(1000, 9000), history.failure
+    if status == "failed" and failure.copy:
+        return Outcome(error=COPY, detail=failure.copy)
+    if status == "failed" and failure.files:
+        code, message = failure.files
+        return Outcome(error=PROMOTION, detail=message, files=[{"code": code, "message": message}])
     if status == "success":
         return _sized(Outcome(read=read, written=read))
     failed = rng.randint(1, MAX_FAILED) if status == "partial" else rng.randint(MAX_FAILED, 3 * MAX_FAILED)

@@ -31,7 +31,10 @@ BATCH_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # of the batch ids in the s
 
 @dataclass
 class Outcome:
-    """The counts, the records and the error of a run; `rejected` are the records that do not fit."""
+    """The counts, the records and the error of a run.
+
+    `rejected` are the records that do not fit, `files` the errors of whole files.
+    """
 
     read: int = 0
     written: int = 0
@@ -41,6 +44,7 @@ class Outcome:
     output_bytes: int = 0
     records: list[Item] = field(default_factory=list)
     rejected: list[Item] = field(default_factory=list)
+    files: list[Item] = field(default_factory=list)
     error: tuple[str, str] | None = None
     detail: str = ""
 
@@ -252,6 +256,7 @@ def batch_of(
     read, failed, dataset = outcome.read, outcome.failed, run["dataset"]
     enabled = run.get("diagnostics", False)
     found = diagnostics.errors(outcome.rejected, failed, outcome.written, diagnostics=enabled)
+    found = [*outcome.files, *found]
     if outcome.error:
         found = [{"code": outcome.error[0], "message": outcome.error[1]}, *found]
     item = {

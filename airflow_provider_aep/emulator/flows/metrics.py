@@ -113,10 +113,9 @@ def _extensions(run: Item, outcome: Outcome) -> Item:
     """Return the errors, and with diagnostics where the failed records are."""
     enabled = run.get("diagnostics", False)
     found = diagnostics.errors(outcome.rejected, outcome.failed, outcome.written, diagnostics=enabled)
-    if not found:
-        return {}
-    if not enabled:
-        return {"errors": found}
+    found = [*outcome.files, *found]
+    if not enabled or not outcome.failed:
+        return {"errors": found} if found else {}
     manifest = {
         "failedRecords": _meta(run, "row_errors"),
         "sampleErrors": _meta(run, "row_error_samples.json"),

@@ -102,6 +102,38 @@ def test_variety(path: Platform) -> None:
     assert set(targets) == set(found)
 
 
+def test_failures_differ(path: Platform) -> None:
+    """Failed runs show credentials, a source that does not answer, files and records as reasons."""
+    seed(path.emulator, flows=40, runs=1, failed=24)
+    found: set[str] = set()
+    for run in every(path, "runs", "state==failed"):
+        summary = run["activities"][-1]["statusSummary"]["extensions"]
+        found |= {error["code"] for error in summary["errors"]}
+        found |= {summary["errorDetail"].partition(",")[0]} if "errorDetail" in summary else set()
+    assert found >= {"133", "106", "2200", "INGEST-1211-400", "INGEST-1555-400", "MAPPER-3700-400"}
+    details = {code for code in found if code.startswith("ErrorCode=")}
+    assert details >= {"ErrorCode=UserErrorUnauthorized", "ErrorCode=UserErrorSourceTimeout"}
+
+
+def test_lost_records_are_about_persons(path: Platform) -> None:
+    """The records that partial runs lost have e-mail addresses."""
+    seed(path.emulator, flows=20, runs=1, partial=20)
+    for run in every(path, "runs"):
+        manifest = run["activities"][1]["statusSummary"]["extensions"].get("manifest")
+        if manifest:
+            samples = path.api.http.get(manifest["sampleErrors"], timeout=30).text
+            assert "@example.com" in samples
+
+
+def test_the_dags_of_a_fleet(path: Platform) -> None:
+    """The ownership marks name the DAGs that were asked for, in turn."""
+    seed(path.emulator, flows=9, runs=1, dags=["one", "two.b"])
+    marks = [MARK.search(flow.get("description", "")) for flow in every(path, "flows")]
+    assert Counter(mark[0].rpartition(".ingest_")[0] for mark in marks if mark) == {
+        "[airflow:one": 2, "[airflow:two.b": 1,
+    }  # fmt: skip
+
+
 def test_a_dataflow_of_a_fleet_works_as_any_other(path: Platform) -> None:
     """Its runs come by its schedule and read its source; it can be changed, its failed records fetched."""
     seed(path.emulator, flows=20, runs=1, partial=20)
@@ -144,6 +176,8 @@ def test_two_fleets(path: Platform) -> None:
         {"flows": 2, "runs": 0, "failed": 1},
         {"flows": 10_000, "runs": 100},
         {"sandbox": "x"},
+        {"dags": []},
+        {"dags": ["two words"]},
     ],
 )
 def test_what_is_invalid(path: Platform, numbers: dict[str, Any]) -> None:
