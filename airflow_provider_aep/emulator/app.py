@@ -32,6 +32,7 @@ from airflow_provider_aep.emulator.flows.flows import Flows
 from airflow_provider_aep.emulator.flows.runs import Runs
 from airflow_provider_aep.emulator.gateway import Gateway, SandboxCheck
 from airflow_provider_aep.emulator.ims import Ims
+from airflow_provider_aep.emulator.journal import Journal
 from airflow_provider_aep.emulator.output import Output
 from airflow_provider_aep.emulator.platform import Platform
 from airflow_provider_aep.emulator.sandboxes import Sandboxes
@@ -85,6 +86,7 @@ def build(platform: Platform, output: Output) -> ASGIApp:
             *Control(platform, engine.catch_up).routes(),
             *PermissionControl(platform).routes(),
             *RunControl(platform, engine).routes(),
+            *Journal(platform, engine.catch_up).routes(),
             *FleetControl(platform, resources, specs, engine).routes(),
             *SpecControl(platform, engine.catch_up).routes(),
             Mount("/collection", _CaughtUp(Router(StreamingEndpoints(platform, resources).routes()), engine)),

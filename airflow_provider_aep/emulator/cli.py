@@ -44,6 +44,18 @@ SWITCHES = {
         ("not-found", "empty"),
         "DELETE of a dataset that does not exist: 404, or 200 with an empty array",
     ),
+    "journal_envelope": (
+        ("plain", "messages", "alerts"),
+        "form and codes of the journal's events",
+    ),
+    "journal_delivery": (
+        ("exact", "shuffled"),
+        "shuffled: some of the journal's events come twice, or out of order",
+    ),
+    "journal_sandboxes": (
+        ("all", "production"),
+        "production: the journal leaves out other sandboxes than `prod`",
+    ),
     "effective_policies": (
         ("answer", "refuse"),
         "refuse: a credential without an administrator cannot ask for its permissions",

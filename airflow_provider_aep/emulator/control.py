@@ -38,7 +38,7 @@ FLOW_SPECS = {
 class Control:
     """Serve the request log, faults, reset, clock and counts."""
 
-    def __init__(self, platform: Platform, catch_up: Callable[[], None]) -> None:
+    def __init__(self, platform: Platform, catch_up: Callable[[], float]) -> None:
         self._platform = platform
         self._catch_up = catch_up
 
@@ -207,7 +207,7 @@ def _failed_record(entry: object) -> Item:
 class SpecControl:
     """Offer and withdraw connection specs; both last until a reset."""
 
-    def __init__(self, platform: Platform, catch_up: Callable[[], None]) -> None:
+    def __init__(self, platform: Platform, catch_up: Callable[[], float]) -> None:
         self._platform = platform
         self._catch_up = catch_up  # what is due runs first, with the specs as they were
 

@@ -17,9 +17,10 @@ ORG_ID = re.compile(r"[0-9A-Fa-f]{24}@AdobeOrg")
 class Gateway:
     """ASGI: check token, API key and organisation, in the order of the troubleshooting guide."""
 
-    def __init__(self, app: ASGIApp, platform: Platform) -> None:
+    def __init__(self, app: ASGIApp, platform: Platform, org_header: str = "x-gw-ims-org-id") -> None:
         self._app = app
         self._platform = platform
+        self._org_header = org_header
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope)
@@ -29,7 +30,7 @@ class Gateway:
             raise gateway_error("403000")
         if key != settings.CLIENT_ID:
             raise gateway_error("403003")
-        _check_org(request.headers.get("x-gw-ims-org-id", ""))
+        _check_org(request.headers.get(self._org_header, ""))
         _check_content_type(request)
         await self._app(scope, receive, send)
 

@@ -20,6 +20,13 @@ PAYPAL_SECRET = "emulator-paypal-secret"  # noqa: S105 - published likewise
 ENDPOINT = "inlet"  # codespell:ignore - the key of a streaming endpoint in data and state files
 KNOWN_SECRETS = (CLIENT_SECRET, PAYPAL_SECRET)
 
+# The journal's registration, as if it had been made in Adobe's Developer Console.
+REGISTRATION = {
+    "org": "100001",
+    "credential": "200002",
+    "registration": "6f0d4f3e-5b1c-4a8e-9d27-3c1f5e8a7b40",
+}
+
 # The scopes of Adobe's getting-started credential for the Platform APIs.
 SCOPES = frozenset(
     ("openid", "session", "AdobeID", "read_organizations", "additional_info.projectedProductContext")
@@ -51,6 +58,9 @@ class Settings:
     delete_missing_dataset: str = "not-found"
     failed_run_end: str = "shown"
     get_several_datasets: str = "omit"
+    journal_envelope: str = "plain"
+    journal_delivery: str = "exact"
+    journal_sandboxes: str = "all"
     withdrawn: frozenset[str] = frozenset()  # ids of connection specs
     initializing_seconds: float = 0.5
     list_lag: float = 0.0  # seconds from a creation until lists show it

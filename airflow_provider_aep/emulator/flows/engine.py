@@ -9,7 +9,7 @@ import uuid
 from dataclasses import asdict, replace
 from typing import Any
 
-from airflow_provider_aep.emulator import settings
+from airflow_provider_aep.emulator import journal, settings
 from airflow_provider_aep.emulator.entities import new_item
 from airflow_provider_aep.emulator.flows import ingest, metrics, schedule
 from airflow_provider_aep.emulator.flows.ingest import COPY, PROMOTION, Outcome
@@ -38,11 +38,11 @@ class Engine:
         self._next = -math.inf
         self._platform.store.put_all(*entities)
 
-    def catch_up(self) -> None:
-        """Carry out everything that is due, in order of its time."""
+    def catch_up(self) -> float:
+        """Carry out everything that is due, in order of its time; return the time of now."""
         now = self._platform.clock.now()
         if now < self._next and self._resets == self._platform.resets:
-            return
+            return now
         self._resets = self._platform.resets
         events = self._events()
         while events and events[0][0] <= now:
@@ -53,6 +53,7 @@ class Engine:
             for changed in self._apply(entity, due, now):
                 self._push(events, changed)
         self._next = events[0][0] if events else math.inf
+        return now
 
     def _events(self) -> list[Event]:
         events: list[Event] = []
@@ -140,7 +141,8 @@ class RunRecords:
 
     def started(self, run: Entity, at: float) -> list[Entity]:
         """Set a run to `inProgress`."""
-        return self._in_state(run, "inProgress", at, {**run.hidden, "starts_at": None})
+        changed = self._in_state(run, "inProgress", at, {**run.hidden, "starts_at": None})
+        return [*changed, *journal.announced(self._platform, changed[0], at)]
 
     def _in_state(self, run: Entity, status: str, at: float, hidden: Item) -> list[Entity]:
         started = hidden["started"] = run.hidden.get("started", int(at * 1000))
@@ -172,7 +174,12 @@ class RunRecords:
             "activities": shown or metrics.activities(plan, status, (started, completed), outcome),
         }
         changed = self._stamped(run, item, hidden, at)
-        return [changed, *self._shown_by_flow(changed), *self._batch(changed, outcome, (started, completed))]
+        return [
+            changed,
+            *self._shown_by_flow(changed),
+            *self._batch(changed, outcome, (started, completed)),
+            *journal.announced(self._platform, changed, at),
+        ]
 
     def _outcome(self, run: Entity, at: float, status: str | None) -> Outcome:
         rejected = run.hidden["decided"].get("failed_records")

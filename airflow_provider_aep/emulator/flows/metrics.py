@@ -130,12 +130,15 @@ def _meta(run: Item, path: str) -> str:
 
 def shown(run: Item, origin: str) -> Item:
     """Return a run with complete addresses in its manifests."""
-    return {**run, "activities": [_complete(activity, origin) for activity in run["activities"]]}
+    return {**run, "activities": complete(run["activities"], origin)}
 
 
-def _complete(node: Any, origin: str, name: str = "") -> Any:
+def complete(node: Any, origin: str, name: str = "") -> Any:
+    """Return a value with complete addresses in all manifests that it holds."""
     if isinstance(node, dict):
-        return {key: _complete(part, origin, key) for key, part in node.items()}
+        return {key: complete(part, origin, key) for key, part in node.items()}
+    if isinstance(node, list):
+        return [complete(part, origin) for part in node]
     manifest = name in ("fileInfo", "failedRecords", "sampleErrors")
     return origin + node if manifest and isinstance(node, str) and node.startswith(EXPORT) else node
 
