@@ -19,7 +19,7 @@ from airflow_provider_aep.emulator.access_control import (
     plain_refusal,
     source_refusal,
 )
-from airflow_provider_aep.emulator.catalog import Catalog
+from airflow_provider_aep.emulator.catalog import BatchIngestion, Catalog
 from airflow_provider_aep.emulator.connections import Connections
 from airflow_provider_aep.emulator.control import Control, PermissionControl, RunControl, SpecControl
 from airflow_provider_aep.emulator.data_access import DataAccess
@@ -72,6 +72,7 @@ def build(platform: Platform, output: Output) -> ASGIApp:
             Mount("/flowservice", checked(flow_service, "sources", source_refusal)),
             Mount("/schemaregistry", checked(_router(SchemaRegistry(platform, resources)), "schemas")),
             Mount("/catalog", checked(_router(Catalog(platform, resources)), "datasets")),
+            Mount("/import", checked(_router(BatchIngestion(platform)), "datasets")),
             Mount("/conversion", checked(_router(DataPrep(platform, resources)), "sources")),
             Mount("/export", checked(_router(DataAccess(platform)), "datasets")),
             *access.routes(),

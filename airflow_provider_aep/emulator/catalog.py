@@ -1,4 +1,4 @@
-"""`/catalog`: datasets and their batches. Follows Adobe's Catalog OpenAPI and guide."""
+"""`/catalog`: datasets and batches; `/import`: undo a batch. Follows Adobe's OpenAPI and guides."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ CHANGEABLE = ("name", "description", "tags")
 BASE = "/data/foundation/catalog"
 Item = dict[str, Any]
 LIMIT = 100
+LAST = {"success": "lastSuccessfulBatchId", "failed": "lastFailedBatchId"}
 BATCH_LIMIT = 20  # the default of the batches' list in the OpenAPI
 # The parameters that compare a time, and its field.
 TIMES = {
@@ -207,6 +208,35 @@ class Catalog:
         return entity
 
 
+class BatchIngestion:
+    """Undo a batch, and with it the records that a run ingested. Batches of clients are not served."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+
+    def routes(self) -> list[Route]:
+        """Return the routes."""
+        return [Route("/batches/{id}", self.action, methods=["POST"])]
+
+    async def action(self, request: Request) -> Response:
+        """Revert a batch (`action=REVERT`); it cannot be aborted, because it has ended.
+
+        The batch is `inactive`, and the dataset has none of its records.
+        """
+        sandbox, batch_id = request.scope["state"]["sandbox"], request.path_params["id"]
+        batch = self._platform.store.get(BATCHES, sandbox, batch_id)
+        if batch is None:
+            raise plain_not_found(f"There is no batch {batch_id}")
+        action = request.query_params.get("action", "").upper()
+        if action == "ABORT":
+            raise InvalidInputError(f"The batch is in status {batch.item['status']}, so it cannot be aborted")
+        if action != "REVERT":
+            raise InvalidInputError("action is REVERT or ABORT: a run completes its batch itself")
+        item = {**batch.item, "status": "inactive", "updated": self._platform.clock.now_ms()}
+        self._platform.store.put(Entity(BATCHES, sandbox, batch_id, item, {**batch.hidden, "rows": []}))
+        return payloads.reply({"id": batch_id, **shown(item)})
+
+
 def _check(body: Item) -> None:
     name = body.get("name")
     if not isinstance(name, str) or not name.strip():
@@ -221,7 +251,8 @@ def _note_batch(item: Item, batch: Entity, sandbox_id: str) -> None:
     """Add a batch to the item of its dataset, as the newest one so far."""
     status = batch.item["status"]
     item |= {"lastBatchId": batch.id, "lastBatchStatus": status}
-    item["lastSuccessfulBatchId" if status == "success" else "lastFailedBatchId"] = batch.id
+    if status in LAST:  # a reverted batch is neither
+        item[LAST[status]] = batch.id
     item |= {"imsOrg": settings.ORG_ID, "sandboxId": sandbox_id, "updated": batch.item["updated"]}
     item.setdefault("created", batch.item["created"])
 

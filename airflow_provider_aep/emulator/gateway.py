@@ -52,8 +52,9 @@ def _check_org(org: str) -> None:
 
 
 def _check_content_type(request: Request) -> None:
-    """Require a JSON content type for POST, PUT and PATCH, but not for calls to `/action`."""
-    if request.method not in ("POST", "PUT", "PATCH") or request.scope["path"].endswith("/action"):
+    """Require a JSON content type for POST, PUT and PATCH, but not for actions, which have no body."""
+    action = request.scope["path"].endswith("/action") or "action" in request.query_params
+    if request.method not in ("POST", "PUT", "PATCH") or action:
         return
     media = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if media != "application/json":

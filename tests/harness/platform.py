@@ -43,6 +43,7 @@ class Platform:
     catalog = partialmethod(_call, "/catalog")
     conversion = partialmethod(_call, "/conversion")
     export = partialmethod(_call, "/export")
+    ingestion = partialmethod(_call, "/import")
     access = partialmethod(_call, "/access-control")
 
     def field_group(self, title: str = "PayPal products", columns: Any = COLUMNS) -> str:

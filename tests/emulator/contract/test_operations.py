@@ -55,6 +55,18 @@ def test_failed_records(path: CheckedPath) -> None:
     assert last[path.dataset_id]["lastFailedBatchId"] == batch
 
 
+def test_batch_ingestion(path: CheckedPath) -> None:
+    """The undo of a batch conforms, and so do the batch after that and the refusals."""
+    path.flow(path.once())
+    path.advance(10)
+    (batch,) = answered(path.catalog("GET", "/batches"), 200)
+    reverted = answered(path.ingestion("POST", f"/batches/{batch}", params={"action": "REVERT"}), 200)
+    assert reverted["id"] == batch
+    assert answered(path.catalog("GET", f"/batches/{batch}"), 200)[batch]["status"] == "inactive"
+    answered(path.ingestion("POST", f"/batches/{batch}", params={"action": "ABORT"}), 400)
+    answered(path.ingestion("POST", "/batches/none", params={"action": "REVERT"}), 404)
+
+
 def test_permissions(path: CheckedPath) -> None:
     """The permissions conform, and so do the refusals of each service without them."""
     answered(path.access("GET", "/acl/reference"), 200)

@@ -210,6 +210,28 @@ def test_what_is_unknown(path: Platform) -> None:
         assert path.emulator.http.post(url, json={"failed_records": bad}).status_code == 400, bad
 
 
+def test_a_reverted_batch(path: Platform) -> None:
+    """A reverted batch is inactive, and its records are gone; the batch of another run stays."""
+    flow = path.flow(path.prepared())
+    path.advance(DAY + 10)
+    first, second = path.runs(flow)
+    assert len(path.rows()) == BASE_ROWS + 3
+    url = f"/batches/{batch_of(first)}"
+    assert made(path.ingestion("POST", url, params={"action": "REVERT"}), 200)["status"] == "inactive"
+    assert len(path.rows()) == 3
+    assert made(path.catalog("GET", url), 200)[batch_of(first)]["status"] == "inactive"
+    assert made(path.export("GET", f"{url}/files"), 200)["data"] == []
+    url = f"/batches/{batch_of(second)}"
+    made(path.ingestion("POST", url, params={"action": "REVERT"}), 200)
+    assert path.rows() == made(path.export("GET", f"/datasets/{path.dataset_id}/preview"), 200)["data"] == []
+    last = made(path.catalog("GET", "/lastBatches"), 200)[path.dataset_id]
+    assert last["lastBatchStatus"] == "inactive"
+    assert not {"lastSuccessfulBatchId", "lastFailedBatchId"} & set(last)
+    for action in ("ABORT", "COMPLETE", "FAIL", ""):
+        assert path.ingestion("POST", url, params={"action": action}).status_code == 400, action
+    assert path.ingestion("POST", "/batches/none", params={"action": "REVERT"}).status_code == 404
+
+
 def test_switches() -> None:
     """The switches: diagnostics without asking, small files, links to another host, an empty deletion."""
     options = ("--partial-diagnostics", "forced", "--error-file-records", "2", "--file-links", "foreign")

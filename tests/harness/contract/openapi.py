@@ -26,6 +26,7 @@ FILES = {
     "flow-service.yaml": "/data/foundation/flowservice",
     "schema-registry.yaml": "/data/foundation/schemaregistry",
     "catalog.yaml": "/data/foundation/catalog",
+    "batch-ingestion.yaml": "/data/foundation/import",
     "data-prep.yaml": "/data/foundation/conversion",
     "data-access.yaml": "/data/foundation/export",
     "access-control.yaml": "/data/foundation/access-control",
