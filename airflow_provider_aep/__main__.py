@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 
-from airflow_provider_aep.cli import COMMANDS
+from airflow_provider_aep.cli import COMMANDS, add_argument
 
 
 def parser() -> argparse.ArgumentParser:
@@ -17,7 +17,7 @@ def parser() -> argparse.ArgumentParser:
     for name, (text, arguments) in COMMANDS.items():
         own = commands.add_parser(name, help=text, description=text)
         for flags, keywords in arguments:
-            own.add_argument(*flags, **keywords)
+            add_argument(own, flags, keywords)
     return command
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import REMAINDER, ArgumentParser
 from typing import Any
 
 Argument = tuple[tuple[str, ...], dict[str, Any]]
@@ -76,5 +77,16 @@ COMMANDS: dict[str, tuple[str, tuple[Argument, ...]]] = {
             OUTPUT,
         ),
     ),
+    "emulator": (
+        "run a local AEP; `emulator --help` shows its own options",
+        ((("arguments",), {"nargs": REMAINDER, "metavar": "...", "help": "options of the emulator"}),),
+    ),
 }  # fmt: skip
 """Help and arguments of each command. The command is the function ``run`` in the module of its name."""
+
+
+def add_argument(parser: ArgumentParser, flags: tuple[str, ...], keywords: dict[str, Any]) -> None:
+    """Add an argument to the parser of a command."""
+    if keywords.get("nargs") == REMAINDER:
+        parser.prefix_chars = ""  # otherwise the parser would read `--help`, and refuse what it does not know
+    parser.add_argument(*flags, **keywords)

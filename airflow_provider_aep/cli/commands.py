@@ -5,9 +5,16 @@ Every ``airflow`` command loads this module, so it imports only texts of this pa
 
 from __future__ import annotations
 
+from argparse import ArgumentParser
+
 from airflow.cli.cli_config import ActionCommand, Arg, CLICommand, GroupCommand, lazy_load_command
 
-from airflow_provider_aep.cli import COMMANDS
+from airflow_provider_aep.cli import COMMANDS, add_argument
+
+
+class _Argument(Arg):
+    def add_to_parser(self, parser: ArgumentParser) -> None:
+        add_argument(parser, self.flags, self.kwargs)
 
 
 def get_commands() -> list[CLICommand]:
@@ -17,7 +24,7 @@ def get_commands() -> list[CLICommand]:
             name=name,
             help=text,
             func=lazy_load_command(f"airflow_provider_aep.cli.{name}.run"),
-            args=[Arg(flags, **keywords) for flags, keywords in arguments],  # type: ignore[no-untyped-call]
+            args=[_Argument(flags, **keywords) for flags, keywords in arguments],  # type: ignore[no-untyped-call]
         )
         for name, (text, arguments) in COMMANDS.items()
     ]

@@ -1,4 +1,4 @@
-"""`airflow aep sources` and `python -m airflow_provider_aep sources`."""
+"""`sources` and `emulator`, as `airflow aep ...` and as `python -m airflow_provider_aep ...`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -209,3 +210,25 @@ def test_the_command_runs(begin: list[str], tmp_path: Path) -> None:
         timeout=120,
     )
     assert 'source="amazon-s3"' in done.stdout
+
+
+@pytest.mark.parametrize("begin", [pytest.param(OWN, id="own"), AIRFLOW])
+def test_the_emulator_command_is_the_emulator(begin: list[str], tmp_path: Path) -> None:
+    """It takes the emulator's own options, `--help` among them. It ends as the emulator does."""
+    pipes: Any = {"env": {**os.environ, "AIRFLOW_HOME": str(tmp_path)}, "text": True}
+    emulator = [sys.executable, "-m", "airflow_provider_aep.emulator"]
+    for option in ("--help", "--port=none"):
+        shown, expected = (
+            subprocess.run([*words, option], **pipes, capture_output=True, timeout=120)
+            for words in ([*begin, "emulator"], emulator)
+        )
+        assert (shown.returncode, shown.stdout) == (expected.returncode, expected.stdout)
+        assert shown.stderr.endswith(expected.stderr)
+    words = [*begin, "emulator", "--port", "0", "--list-lag", "3"]
+    with subprocess.Popen(words, **pipes, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline().startswith("listening on http://127.0.0.1:")
+        finally:
+            process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=60) == 0

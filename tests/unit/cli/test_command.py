@@ -14,7 +14,7 @@ import pytest
 from rich.console import Console
 
 from airflow_provider_aep.__main__ import parser
-from airflow_provider_aep.cli import COMMANDS, errors, sources
+from airflow_provider_aep.cli import COMMANDS, emulator, errors, sources
 from airflow_provider_aep.cli.command import Answer, command, exit_code, printable
 from airflow_provider_aep.flow_service.errors import AepConfigError, AepError, every_kind
 
@@ -115,7 +115,7 @@ def test_a_text_of_aep_cannot_move_the_cursor() -> None:
     assert printable("Zürich\x1b[2J\n") == "Zürich\N{REPLACEMENT CHARACTER}[2J\N{REPLACEMENT CHARACTER}"
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", sorted(set(COMMANDS) - {"emulator"}))
 def test_every_command_has_the_common_options(name: str) -> None:
     """One that asks AEP also has the connection and the sandbox."""
     options = parser().parse_args([name, "-o", "json"])
@@ -154,3 +154,14 @@ def test_a_reader_that_has_enough_ends_the_command(tmp_path: Path, monkeypatch: 
     with (tmp_path / "out").open("w") as out:
         monkeypatch.setattr("sys.stdout", out)
         assert code_of(command(lambda _: Answer([], show))) == 0
+
+
+def test_the_emulator_without_its_packages(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    """The command names what is missing, and what to install."""
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    assert code_of(emulator.run, argparse.Namespace(arguments=["--port", "0"])) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert err.startswith("emulator: uvicorn cannot be imported. ")
+    assert "airflow-provider-aep[emulator]" in err
+    assert "AEP-E100" in err
