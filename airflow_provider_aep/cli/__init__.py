@@ -46,6 +46,26 @@ COMMANDS: dict[str, tuple[str, tuple[Argument, ...]]] = {
             OUTPUT,
         ),
     ),
+    "orphans": (
+        "list connections and mapping sets that nothing uses, or delete them",
+        (
+            (
+                ("--older-than",),
+                {"default": "1d", "metavar": "TIME",
+                 "help": "omit what was created or changed in this time (1d)"},
+            ),
+            (
+                ("--delete",),
+                {"action": "store_true", "help": "ask, then delete those that this provider made"},
+            ),
+            (
+                ("--yes",),
+                {"action": "store_true", "help": "delete without asking"},
+            ),
+            *CONNECTION,
+            OUTPUT,
+        ),
+    ),
     "sources": (
         "list the sources this provider knows, or show one with a DAG for it",
         (

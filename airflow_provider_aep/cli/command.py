@@ -11,6 +11,7 @@ import functools
 import json
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 FINE, WRONG, USAGE, UNREACHABLE = range(4)
 """The exit codes: fine; the thing asked about is wrong; usage or settings are wrong; AEP does not answer."""
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 PIPED = 120
 """Columns of the output if it is not a terminal."""
@@ -118,6 +121,24 @@ def progress() -> Iterator[Callable[[str], None]]:
 def printable(text: object) -> str:
     """Return a text of AEP for a terminal: without control characters, which could move the cursor."""
     return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in str(text))
+
+
+def read_duration(text: str, option: str) -> float:
+    """Return the seconds of a time such as ``24h``. :raises AepConfigError: it is invalid"""
+    match = re.fullmatch(r"\s*(\d{1,6})\s*([smhdw])\s*", text.lower())
+    if match is None or not int(match[1]):
+        raise AepConfigError(
+            f"`{option}` is {text!r:.40}. It must be a number with s, m, h, d or w, such as 90m, 24h or 7d.",
+            parameter=option,
+        )
+    return float(match[1]) * _UNITS[match[2]]
+
+
+def duration(seconds: float) -> str:
+    """Return a time in its largest whole unit up to days, such as ``3h``."""
+    unit, size = next(((unit, size) for unit, size in reversed(_UNITS.items())
+                       if unit != "w" and seconds >= size), ("s", 1))  # fmt: skip
+    return f"{max(0.0, seconds) // size:.0f}{unit}"
 
 
 def _print(answer: Answer, output: str) -> None:

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import argparse
-import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from airflow_provider_aep.cli.command import FINE, WRONG, Answer, command, hook_of, printable, progress, say
+from airflow_provider_aep.cli.command import (
+    FINE,
+    WRONG,
+    Answer,
+    command,
+    duration,
+    hook_of,
+    printable,
+    progress,
+    read_duration,
+    say,
+)
 from airflow_provider_aep.flow_service.errors import AepConfigError
 
 if TYPE_CHECKING:
@@ -22,7 +32,6 @@ UNKNOWN = "unknown"
 GAP = 2
 """Blanks between two columns."""
 
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _STYLES = {
     "failed": "bold red",
     "partial": "red",
@@ -41,7 +50,7 @@ def run(options: argparse.Namespace) -> Answer:
 
     :raises AepError: an option is invalid, or AEP cannot be read
     """
-    window, chosen = read_duration(options.since), read_health(options.health)
+    window, chosen = read_duration(options.since, "--since"), read_health(options.health)
     from airflow_provider_aep.operations.fleet import TROUBLE, collect
 
     with progress() as show_progress:
@@ -56,17 +65,6 @@ def run(options: argparse.Namespace) -> Answer:
         lambda console: show(rows, fleet.collected_at, console),
         WRONG if trouble else FINE,
     )
-
-
-def read_duration(text: str) -> float:
-    """Return the seconds of a time such as ``24h``. :raises AepConfigError: it is invalid"""
-    match = re.fullmatch(r"\s*(\d{1,6})\s*([smhdw])\s*", text.lower())
-    if match is None or not int(match[1]):
-        raise AepConfigError(
-            f"`--since` is {text!r:.40}. It must be a number with s, m, h, d or w, such as 90m, 24h or 7d.",
-            parameter="--since",
-        )
-    return float(match[1]) * _UNITS[match[2]]
 
 
 def read_health(text: str | None) -> set[str] | None:
@@ -154,10 +152,7 @@ def _ago(row: FleetRow, now: float) -> str:
     started = row.last_run.started_at if row.last_run else None
     if started is None:
         return "-" if row.last_run is None else "?"
-    age = max(0.0, now - started)
-    unit, seconds = next((unit, size) for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
-                         if age >= size or unit == "s")  # fmt: skip
-    return f"{age // seconds:.0f}{unit} ago"
+    return f"{duration(now - started)} ago"
 
 
 def _count(name: str) -> Callable[[FleetRow, float], str]:

@@ -8,6 +8,7 @@ _PAGES = {
     "dataset": "dataset/browse/{id}",
     # No document of Adobe's shows a page of these. The list of datasets is the nearest page.
     "source connection": "dataset/browse?sourceConnectionId={id}",
+    "target connection": "dataset/browse?targetConnectionId={id}",
     "schema": "dataset/browse?schemaId={id}",
     "field group": "dataset/browse?fieldGroupId={id}",
     "mapping set": "dataset/browse?mappingSetId={id}",

@@ -8,7 +8,8 @@ import itertools
 import pytest
 from rich.console import Console
 
-from airflow_provider_aep.cli.status import COLUMNS, read_duration, read_health, show, summary
+from airflow_provider_aep.cli.command import duration, read_duration
+from airflow_provider_aep.cli.status import COLUMNS, read_health, show, summary
 from airflow_provider_aep.flow_service.errors import AepConfigError
 from airflow_provider_aep.flow_service.schedules import ExistingSchedule
 from airflow_provider_aep.operations.fleet import Fleet, FleetRow, Health, LastRun
@@ -36,14 +37,22 @@ def printed(rows: list[FleetRow], width: int | None = None) -> str:
 )
 def test_a_duration(text: str, seconds: float) -> None:
     """A number and a unit."""
-    assert read_duration(text) == seconds
+    assert read_duration(text, "--since") == seconds
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(-5, "0s"), (59.9, "59s"), (60, "1m"), (7200, "2h"), (86400 * 15, "15d")]
+)
+def test_a_duration_in_words(seconds: float, text: str) -> None:
+    """The largest unit that fits, up to days."""
+    assert duration(seconds) == text
 
 
 @pytest.mark.parametrize("text", ["", "24", "h", "0h", "-1h", "1.5h", "24 hours", "9999999d"])
 def test_an_invalid_duration(text: str) -> None:
     """The error names the option."""
     with pytest.raises(AepConfigError) as caught:
-        read_duration(text)
+        read_duration(text, "--since")
     assert caught.value.parameter == "--since"
 
 
