@@ -164,7 +164,7 @@ def delete(hook: FlowServiceHook, orphan: Orphan) -> None:
     except AepNotFoundError:
         return
     if existing.made_by is None:
-        raise EntityInUseError("Somebody removed its ownership mark.")
+        raise EntityInUseError("It carries no ownership mark any more. If it is yours, delete it by its operator.")
     if users := _users(hook, orphan):
         raise EntityInUseError(f"It is in use by {', '.join(users)}.")
     try:
