@@ -164,7 +164,9 @@ def delete(hook: FlowServiceHook, orphan: Orphan) -> None:
     except AepNotFoundError:
         return
     if existing.made_by is None:
-        raise EntityInUseError("It carries no ownership mark any more. If it is yours, delete it by its operator.")
+        raise EntityInUseError(
+            "It carries no ownership mark any more. If it is yours, delete it by its operator."
+        )
     if users := _users(hook, orphan):
         raise EntityInUseError(f"It is in use by {', '.join(users)}.")
     try:
