@@ -54,6 +54,7 @@ class Request:
     :param words: the request in words for messages, without query and secrets
     :param to: the address for messages
     :param timeout: seconds for connecting, and for the whole reply
+    :param stream: return the reply to a success before its body has arrived. Only the blocking driver can
     """
 
     method: str
@@ -63,6 +64,7 @@ class Request:
     words: str
     to: Address
     timeout: float
+    stream: bool = False
 
 
 @dataclass(frozen=True)
@@ -179,7 +181,7 @@ def call(caller: Caller, request: Call, service_path: str) -> Flow[Any]:
     """
     words = f"{request.method} {request.path}"
     body = None if request.body is None else encode(request.body)
-    url = _url(caller.settings.base_url + service_path, request)
+    url = url_of(caller.settings.base_url + service_path, request)
     reply = yield from send(caller, request.method, url, words, headers=request.headers, body=body)
     if reply.status == 204 or request.method == "DELETE":
         return None
@@ -196,15 +198,19 @@ def send(
     body: str | bytes | None = None,
     timeout: float | None = None,
     check: bool = True,
+    stream: bool = False,
+    repeats: Repeats | None = None,
 ) -> Flow[Reply]:
     """Send a request with token and headers, as often as the table of retries allows. Return the reply.
 
     :param timeout: seconds for the reply; None for the connection's ``timeout``
     :param check: False returns an error reply instead of raising its error
+    :param stream: return the reply before its body has arrived. The caller reads it, or repeats the request
+    :param repeats: the count of a request that the caller repeats
     :raises AepError: the failure of the last request
     """
     settings = caller.settings
-    repeats = _Repeats(caller, method, words)
+    repeats = repeats or Repeats(caller, method, words)
     while True:
         try:
             token = yield from access_token(caller)
@@ -214,7 +220,10 @@ def send(
         own_headers = request_headers(headers, settings, caller.sandbox, token)
         if body is not None:
             own_headers["content-type"] = "application/json"
-        request = Request(method, url, own_headers, body, words, caller.host, timeout or settings.timeout)
+        if stream:
+            own_headers["accept-encoding"] = "identity"  # a broken body continues at a byte of the file
+        seconds = timeout or settings.timeout
+        request = Request(method, url, own_headers, body, words, caller.host, seconds, stream)
         reply = None
         try:
             reply = yield from _send_once(request)
@@ -295,7 +304,7 @@ def _fetch_token(caller: Caller) -> Flow[ims.Token]:
     headers = {**FIXED_HEADERS, "content-type": "application/x-www-form-urlencoded"}
     url, form = settings.ims_url + ims.TOKEN_PATH, ims.form_of(settings)
     request = Request("POST", url, headers, form, TOKEN_WORDS, caller.ims_host, settings.timeout)
-    repeats = _Repeats(caller, "GET", TOKEN_WORDS, refreshed=True)
+    repeats = Repeats(caller, "GET", TOKEN_WORDS, refreshed=True)
     while True:
         try:
             reply = yield from _send_once(request)
@@ -318,7 +327,7 @@ def _send_once(request: Request) -> Flow[Reply]:
     return reply
 
 
-class _Repeats:
+class Repeats:
     """Count the requests and the sleep of one call, and apply the table of retries to its failures.
 
     :param refreshed: True if a refused token cannot be renewed
@@ -354,7 +363,8 @@ class _Repeats:
         return True
 
 
-def _url(root: str, request: Call) -> str:
+def url_of(root: str, request: Call) -> str:
+    """Return the URL of a call. :raises AepConfigError: it cannot be written"""
     try:
         query = urlencode(request.query, safe=",")
     except (ValueError, TypeError):

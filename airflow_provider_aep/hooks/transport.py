@@ -12,6 +12,7 @@ import io
 import socket
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from http.client import HTTPResponse
@@ -24,7 +25,7 @@ from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from airflow_provider_aep.flow_service.errors import AepError
+from airflow_provider_aep.flow_service.errors import AepError, AepReplyError
 from airflow_provider_aep.flow_service.replies import MAX_REPLY, too_large
 from airflow_provider_aep.hooks import failures
 from airflow_provider_aep.hooks.request_flow import Reply, Request
@@ -36,6 +37,51 @@ class ResponseReply(Reply):
     """A reply with the response of ``requests`` that it was read from."""
 
     response: requests.Response = field(repr=False)
+
+
+@dataclass(frozen=True)
+class StreamedReply(ResponseReply):
+    """The reply to a success, whose body has not been read. Read it with :meth:`parts`, or close it."""
+
+    request: Request
+
+    def parts(self) -> Iterator[bytes]:
+        """Yield the body in parts. Each part must arrive within the request's ``timeout``.
+
+        If the caller ends early, the connection is closed.
+
+        :raises AepTransportError: the body is zipped, or the connection broke before its end
+        """
+        raw, whole = self.response.raw, False
+        try:
+            if self.headers.get("content-encoding", "identity").lower() not in ("", "identity"):
+                raise AepReplyError.with_advice(
+                    f"{self.request.words} was answered in an encoding that was not asked for."
+                )
+            while part := self._read():
+                yield part
+            whole = True
+        finally:
+            if whole:
+                raw.release_conn()
+            else:
+                raw.close()
+
+    def _read(self) -> bytes:
+        """Read the next part. An empty one is the end of the body."""
+        raw, outer = self.response.raw, sys.exc_info()[1]
+        bounded: Any = raw._fp
+        try:
+            if not raw.closed:
+                bounded.set_deadline(time.monotonic() + self.request.timeout)
+            part: bytes = raw.read(_CHUNK, decode_content=False)
+        except _BROKEN as error:
+            failure = typed(error, self.request, outer)
+        else:
+            if part or not raw.length_remaining:
+                return part
+            failure = failures.connection_lost_error(self.request)
+        raise failure
 
 
 def as_reply(response: requests.Response) -> ResponseReply:
@@ -78,6 +124,7 @@ def typed(error: Exception, request: Request, outer: BaseException | None = None
 
 
 _CHUNK = 64 * 1024
+_BROKEN = (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError)
 
 
 class _DeadlineReader(io.RawIOBase):
@@ -86,13 +133,13 @@ class _DeadlineReader(io.RawIOBase):
     def __init__(self, sock: Any, deadline: float) -> None:
         self._raw = sock.makefile("rb", buffering=0)
         self._sock = sock
-        self._deadline = deadline
+        self.deadline = deadline
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        left = self._deadline - time.monotonic()
+        left = self.deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError("the reply's deadline has passed")
         self._sock.settimeout(left)
@@ -107,7 +154,12 @@ class _DeadlineResponse(HTTPResponse):
     def __init__(self, sock: Any, *args: Any, deadline: float, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
         self.fp.close()
-        self.fp = io.BufferedReader(_DeadlineReader(sock, deadline))
+        self._reader = _DeadlineReader(sock, deadline)
+        self.fp = io.BufferedReader(self._reader)
+
+    def set_deadline(self, deadline: float) -> None:
+        """Give the reading of the next part a deadline of its own."""
+        self._reader.deadline = deadline
 
 
 class _Bounded:
@@ -233,10 +285,13 @@ class Transport:
                 allow_redirects=False,
                 proxies=self._proxies_for(request.url),
             )
+            if request.stream and response.status_code in (200, 206):
+                headers = {name.lower(): value for name, value in response.headers.items()}
+                return StreamedReply(response.status_code, headers, b"", response, request)
             _read_body(response, request)
         except AepError:
             raise
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+        except _BROKEN as error:
             failure = typed(error, request, outer)
         else:
             return as_reply(response)
