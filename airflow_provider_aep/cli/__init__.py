@@ -46,6 +46,31 @@ COMMANDS: dict[str, tuple[str, tuple[Argument, ...]]] = {
             OUTPUT,
         ),
     ),
+    "failures": (
+        "show why a flow run failed or lost records, and which records",
+        (
+            (
+                ("id",),
+                {"metavar": "ID", "help": "a flow run, or a dataflow: its newest run that failed or lost "
+                 "records"},
+            ),
+            (
+                ("--rows",),
+                {"type": int, "default": 10, "metavar": "N", "help": "show this many failed records (10)"},
+            ),
+            (
+                ("--save",),
+                {"default": None, "metavar": "DIR", "help": "write every failed record with its values to "
+                 "DIR/RUN_ID.jsonl"},
+            ),
+            (
+                ("--show-values",),
+                {"action": "store_true", "help": "show the values of the records: they are personal data"},
+            ),
+            *CONNECTION,
+            OUTPUT,
+        ),
+    ),
     "orphans": (
         "list connections and mapping sets that nothing uses, or delete them",
         (

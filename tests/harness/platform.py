@@ -171,6 +171,18 @@ class Platform:
         return list(reply["items"])
 
 
+def failed_run(
+    platform: Platform, records: list[dict[str, Any]], status: str = "success", **changes: Any
+) -> tuple[str, str]:
+    """Let a run of a new dataflow, with error diagnostics, reject records; return the ids of both."""
+    body = {"options": {"errorDiagnosticsEnabled": True, "partialIngestionPercent": 100}, **changes}
+    flow = platform.flow(platform.prepared(**body))
+    platform.advance(10)
+    run = str(platform.runs(flow)[0]["id"])
+    platform.emulator.control("POST", f"runs/{run}", {"status": status, "failed_records": records})
+    return run, flow
+
+
 def target_body(schema: str, dataset: str) -> dict[str, Any]:
     """Return the body of the tutorials' target connection."""
     return {

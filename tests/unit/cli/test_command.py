@@ -118,7 +118,8 @@ def test_a_text_of_aep_cannot_move_the_cursor() -> None:
 @pytest.mark.parametrize("name", sorted(set(COMMANDS) - {"emulator"}))
 def test_every_command_has_the_common_options(name: str) -> None:
     """One that asks AEP also has the connection and the sandbox."""
-    options = parser().parse_args([name, "-o", "json"])
+    required = [flags[0] for flags, words in COMMANDS[name][1] if flags[0][0] != "-" and "nargs" not in words]
+    options = parser().parse_args([name, *required, "-o", "json"])
     assert options.output == "json"
     assert getattr(options, "conn_id", "aep_default") == "aep_default"
 
