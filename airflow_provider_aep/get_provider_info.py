@@ -121,6 +121,7 @@ def get_provider_info() -> dict:  # type: ignore[type-arg]
             "hooks.schema_registry",
             "hooks.catalog",
             "hooks.data_prep",
+            "hooks.data_access",
             "hooks.paypal",
         ),
         "operators": modules(
@@ -134,6 +135,7 @@ def get_provider_info() -> dict:  # type: ignore[type-arg]
             "operators.flows",
             "operators.inlets",
             "operators.runs",
+            "operators.diagnostics",
         ),
         "sensors": modules("sensors.flow_runs"),
         "triggers": modules("triggers.flow_runs"),

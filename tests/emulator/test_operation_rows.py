@@ -21,7 +21,9 @@ from airflow_provider_aep import flow_service, hooks, operators, sensors
 from airflow_provider_aep.hooks.base import AepHook
 from airflow_provider_aep.operators import connections, dataflows, explore
 from airflow_provider_aep.operators.base import AepOperator
+from airflow_provider_aep.operators.diagnostics import FetchFailedRecordsOperator
 from airflow_provider_aep.sensors.flow_runs import FlowRunSensor
+from tests.harness.all_operators import VALUES
 from tests.harness.connections import MakeHook
 from tests.harness.emulator import Emulator
 from tests.harness.operations import OPERATORS, PreparedPlatform
@@ -49,6 +51,7 @@ def awaited(at: PreparedPlatform) -> dict[str, Any]:
 
 READERS: dict[Any, Callable[[PreparedPlatform], dict[str, Any]]] = {
     FlowRunSensor: awaited,
+    FetchFailedRecordsOperator: lambda at: {"run_id": at.failed_run(), "path": VALUES["path"]},
     dataflows.GetInletOperator: lambda at: {"flow_id": at.flow_of()},
     explore.InspectTableOperator: lambda at: {"connection_id": at.base(), "table": PRODUCTS},
     explore.ListFilesOperator: lambda at: {"connection_id": at.base()},

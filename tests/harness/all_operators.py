@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+import tempfile
 from collections.abc import Mapping
 from typing import Any
 
@@ -49,6 +50,7 @@ VALUES: dict[str, Any] = {
     "match": "latest",
     "table": "PayPal.Catalog_Products",
     "columns": [{"name": "Product_Id", "type": "string"}],
+    "path": f"file://{tempfile.gettempdir()}/aep-failed-records-of-tests.jsonl",
     "schema_id": "https://ns.adobe.com/emulator/schemas/0",
 }
 """By parameter; every other parameter that ends in `_id` gets an id."""
