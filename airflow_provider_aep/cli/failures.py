@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> Answer:
             first = list(records)
     for problem in records.problems if folder or most else [diagnosis.advice]:
         if problem:
-            say(f"failures: {problem}")
+            say(f"failures: {printable(problem)}")
     data = fields(diagnosis, records, [one.as_dict(values=options.show_values) for one in first], saved)
     incomplete = folder is not None and not records.complete
     return Answer(data, lambda console: show(data, console), WRONG if incomplete else FINE)
@@ -135,7 +135,7 @@ def fields(
 
 def show(data: dict[str, Any], console: Console) -> None:
     """Print the same as text."""
-    known = {name: "unknown" if data[name] is None else str(data[name]) for name in data}
+    known = {name: "unknown" if data[name] is None else printable(data[name]) for name in data}
     console.print(
         f"Run {known['run_id']} of dataflow {known['flow_id']}: {known['status']}, "
         f"{known['records_failed']} records failed.",

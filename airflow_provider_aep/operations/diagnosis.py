@@ -41,8 +41,8 @@ KEPT_SECONDS = 30 * 86400
 
 SWITCH_ON = (
     'Set `error_diagnostics=True` on the CreateDataflowOperator with `if_exists="update"`, or send PATCH '
-    '/flows/{flow_id} with {{"op": "add", "path": "/options/errorDiagnosticsEnabled", "value": true}}. The '
-    "next run then keeps its failed records."
+    '/flows/{flow_id} with {{"op": "add", "path": "/options/errorDiagnosticsEnabled", "value": true}}. If '
+    "the dataflow has no options, add {{}} at /options first. The next run then keeps its failed records."
 )
 
 HIDDEN = "AEP's message is not shown, because it can repeat values of records"
@@ -122,8 +122,6 @@ def diagnosis_of(item: Mapping[str, Any], scrub: Callable[[str], str] = str) -> 
         diagnostics = False
     elif shows_failed_records(item):
         diagnostics = True
-    elif run.ended and run.records_failed and batches:
-        diagnostics = False
     return Diagnosis(run, tuple(run_errors(run, scrub)), batches, diagnostics)
 
 
@@ -138,13 +136,11 @@ def errors_in_words(item: Mapping[str, Any], scrub: Callable[[str], str] = str) 
 def run_errors(run: Run, scrub: Callable[[str], str] = str) -> list[RunError]:
     """Return the errors of a run without values of records.
 
-    A run repeats the message of a record under a code that no document explains. So it is not shown.
+    The message of an inner error can be that of a record. So it is shown only if the code is explained.
     """
-    inner = {problem.code for problem in run.problems if problem.inner}
+    outer = {problem.code for problem in run.problems if not problem.inner}
     return [
-        replace(error, message=HIDDEN)
-        if error.fix is None and error.code in inner and error.message
-        else error
+        replace(error, message=HIDDEN) if error.fix is None and error.code not in outer else error
         for error in errors_of(run, scrub)
     ]
 
@@ -282,4 +278,7 @@ class FailedRecords:
         ended = run.completed_at or run.started_at or run.created_at
         if ended is not None and self._clock() - ended > KEPT_SECONDS:
             return "AEP kept its failed records for 30 days, and has deleted them since."
-        return f"AEP has no file with its failed records. {error}"
+        return (
+            "AEP has no file with its failed records. AEP keeps them for 30 days, and only if the dataflow "
+            f"has error diagnostics (`error_diagnostics=True`). [{error.brief}]"
+        )

@@ -28,7 +28,7 @@ def save(records: Iterable[FailedRecord], file: Path) -> int:
     :raises OSError: the file cannot be written
     """
     count = 0
-    descriptor, hidden = tempfile.mkstemp(".part", f".{file.name}.", file.parent)  # its mode is 0600
+    descriptor, hidden = tempfile.mkstemp(".part", f".{file.name[:100]}.", file.parent)  # its mode is 0600
     try:
         with os.fdopen(descriptor, "wb") as opened:
             for record in records:
@@ -51,7 +51,7 @@ def save_to(records: Iterable[FailedRecord], path: ObjectStoragePath) -> int:
     reading the records failed: leaving its `with` block publishes what was written.
     """
     fs, target = path.fs, str(path.path)
-    if path.protocol in ("file", "local"):
+    if path.protocol in ("", "file", "local"):
         Path(target).parent.mkdir(parents=True, exist_ok=True)
         return save(records, Path(target))
     with tempfile.TemporaryDirectory(prefix="aep-") as folder:

@@ -112,6 +112,20 @@ def test_values_are_shown_and_saved_only_if_asked(
     assert VALUE in (tmp_path / f"{run}.jsonl").read_text()
 
 
+def test_control_characters_do_not_reach_the_terminal(
+    emulator: Emulator, hook: Any, failures: Failures
+) -> None:
+    """Names, codes, messages and values are texts of other people."""
+    odd = "\x1b[2Jodd"
+    record = {"record": {odd: odd, "other": "x"}, "code": odd, "message": f"{odd} is a name"}
+    run, _ = failed_run(Platform(emulator), [record])
+    for words in ([], ["--show-values"]):
+        code, out, err = failures(run, *words)
+        assert code == 0
+        assert "[2Jodd" in out
+        assert "\x1b" not in out + err
+
+
 def test_the_newest_run_with_losses(emulator: Emulator, hook: Any, failures: Failures) -> None:
     """The id of a dataflow names its newest run that failed or lost records."""
     platform = Platform(emulator)

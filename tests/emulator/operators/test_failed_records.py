@@ -123,6 +123,8 @@ def test_an_object_storage_path(emulator: Emulator, hook: Any, tmp_path: Path) -
     run, _ = failed_run(Platform(emulator), RECORDS)
     path = ObjectStoragePath(f"file://{tmp_path}/failed.jsonl")
     assert fetch(run, path, limit="2")["records"] == 2
+    assert fetch(run, f"{tmp_path}/without-a-scheme.jsonl")["records"] == 4
+    assert len(saved(tmp_path / "without-a-scheme.jsonl")) == 4
     assert {"run_id", "path", "limit", "aep_conn_id", "sandbox"} == set(
         FetchFailedRecordsOperator.template_fields
     )
@@ -168,7 +170,7 @@ def test_records_that_cannot_be_read(
     result = fetch(run, f"file://{path}")
     assert (result["records"], result["complete"]) == (0, False)
     assert path.read_text() == "older"
-    assert ("error_diagnostics=True" in logged()) is (reason == "no diagnostics")
+    assert ("PATCH /flows/" in logged()) is (reason == "no diagnostics")
 
 
 def test_a_failure_in_the_middle(emulator: Emulator, hook: Any, tmp_path: Path, waits: list[float]) -> None:
