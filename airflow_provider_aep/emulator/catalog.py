@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 from starlette.datastructures import QueryParams
@@ -128,11 +129,10 @@ class Catalog:
         asked = [text for text in params.get("dataSetId", "").split(",") if text]
         known = {entity.id for entity in self._platform.store.all(KIND, sandbox)}
         last: dict[str, Item] = {text: {} for text in asked if text in known}
-        batches = self._platform.listed(BATCHES, sandbox)
+        chosen = set(last) if asked else known
+        batches = [b for b in self._platform.listed(BATCHES, sandbox) if b.hidden["dataset"] in chosen]
         for batch in sorted(batches, key=lambda batch: (batch.item["created"], batch.item["createdAt"])):
-            dataset = batch.hidden["dataset"]
-            if dataset in known and (dataset in last or not asked):
-                _note_batch(last.setdefault(dataset, {}), batch, settings.SANDBOXES[sandbox])
+            _note_batch(last.setdefault(batch.hidden["dataset"], {}), batch, settings.SANDBOXES[sandbox])
         items = [(dataset, item) for dataset, item in last.items() if item]
         others = QueryParams([pair for pair in params.multi_items() if pair[0] != "dataSetId"])
         return payloads.reply(_listed(items, others, LIMIT))
@@ -259,16 +259,18 @@ def _note_batch(item: Item, batch: Entity, sandbox_id: str) -> None:
 
 def _listed(items: Sequence[tuple[str, Item]], params: QueryParams, limit: int) -> dict[str, Item]:
     """Return the items by id, newest first unless `orderBy` says otherwise."""
-    found = [pair for pair in items if _passes(pair, params)]
-    found.reverse()
+    conditions = params.multi_items()
+    matching = (pair for pair in reversed(items) if _passes(pair, conditions))
+    start, limit = number_param(params, "start", "0"), number_param(params, "limit", str(limit))
+    if limit < 1 or limit > LIMIT:
+        raise InvalidInputError(f"limit must be between 1 and {LIMIT}")
+    ordered = bool(params.get("orderBy"))  # without it, the items after the page do not matter
+    found = list(matching if ordered else islice(matching, start + limit))
     for order in reversed(params.get("orderBy", "").split(",") if params.get("orderBy") else []):
         direction, _, field = order.rpartition(":")
         if direction not in ("asc", "desc", ""):
             raise InvalidInputError(f"orderBy={order} is invalid")
         found.sort(key=lambda pair: payloads.sort_key(pair[1], field), reverse=direction == "desc")
-    start, limit = number_param(params, "start", "0"), number_param(params, "limit", str(limit))
-    if limit < 1 or limit > LIMIT:
-        raise InvalidInputError(f"limit must be between 1 and {LIMIT}")
     page = found[start : start + limit]
     return {entity_id: _projected(shown(item), params) for entity_id, item in page}
 
@@ -281,9 +283,9 @@ def _projected(item: Item, params: QueryParams) -> Item:
     return {name: item[name] for name in names.split(",") if name in item}
 
 
-def _passes(pair: tuple[str, Item], params: QueryParams) -> bool:
+def _passes(pair: tuple[str, Item], conditions: Sequence[tuple[str, str]]) -> bool:
     entity_id, item = pair
-    for name, text in params.multi_items():
+    for name, text in conditions:
         if name == "property":
             if not _holds(item, text):
                 return False

@@ -63,12 +63,12 @@ class Rankings:
 
     def __init__(self) -> None:
         self._state: object = None
-        self._known: dict[Any, list[tuple[Position, Item]]] = {}
+        self._known: dict[Any, list[Item]] = {}
 
     def ranked(
         self, state: object, query: ListQuery, items: Callable[[], Sequence[Item]], fields: frozenset[str]
-    ) -> list[tuple[Position, Item]]:
-        """Return the matching items with their positions; `state` differs after every change of the items."""
+    ) -> list[Item]:
+        """Return the matching items in their order; `state` differs after every change of the items."""
         if state != self._state:
             self._state, self._known = state, {}
         key = (query.properties, query.orderby)
@@ -105,23 +105,28 @@ def list_reply(
     page = ranked[first : first + query.limit]
     links: dict[str, Any] = {}
     if len(ranked) > first + len(page):
-        token = _seal(kind, call.sandbox, query, page[-1][0])
+        token = _seal(kind, call.sandbox, query, _position(page[-1], query.orderby))
         links["next"] = {"href": f"/{kind}?continuationToken={token}"}
-    return payloads.reply({"items": [view(item) for _, item in page], "_links": links})
+    return payloads.reply({"items": [view(item) for item in page], "_links": links})
 
 
-def _ranked(query: ListQuery, items: Sequence[Item], fields: frozenset[str]) -> list[tuple[Position, Item]]:
-    conditions = [parse_condition(text, fields) for text in query.properties]
-    found = [(_position(item, query.orderby), item) for item in items if matches(item, conditions)]
-    for n, field in reversed(list(enumerate((*query.orderby, "createdAt")))):
-        found.sort(key=lambda pair, n=n: pair[0][n], reverse=field.startswith("-"))  # type: ignore[misc]
+def _ranked(query: ListQuery, items: Sequence[Item], fields: frozenset[str]) -> list[Item]:
+    found = list(items)
+    for condition in [parse_condition(text, fields) for text in query.properties]:
+        found = [item for item in found if condition.holds(item)]
+    found.sort(key=lambda item: item.get("createdAt", 0))
+    for field in reversed(query.orderby):
+        key = functools.partial(payloads.sort_key, path=field.lstrip("-"))
+        found.sort(key=key, reverse=field.startswith("-"))
     return found
 
 
-def _after(ranked: Sequence[tuple[Position, Item]], query: ListQuery) -> int:
+def _after(ranked: Sequence[Item], query: ListQuery) -> int:
     """Return the index of the first item after the token's position."""
     order = functools.cmp_to_key(functools.partial(_compare, query.orderby))
-    return bisect.bisect_right(ranked, order(query.after), key=lambda pair: order(pair[0]))
+    return bisect.bisect_right(
+        ranked, order(query.after), key=lambda item: order(_position(item, query.orderby))
+    )
 
 
 def _read(params: QueryParams, kind: str, sandbox: str, fields: frozenset[str]) -> ListQuery:
@@ -221,7 +226,7 @@ class Condition:
 
     def holds(self, item: dict[str, Any]) -> bool:
         """Say whether the item matches. A missing field equals no value."""
-        found = list(_values(item, self.path))
+        found = _values(item, self.path)
         if self.path[-1] in ("state", "status"):  # a guide filters by `Failed`, the service shows `failed`
             expected = {text.lower() for text in self.values}
             hit = any(str(value).lower() in expected for value in found)
@@ -284,17 +289,16 @@ def _split(raw: str) -> Iterator[str]:
             return
 
 
-def _values(node: object, path: tuple[str, ...]) -> Iterator[object]:
-    """Yield all values at a path; a list yields those of its items, written with `[]` or not."""
-    if isinstance(node, list):
-        for part in node:
-            yield from _values(part, path)
-    elif not path:
-        yield node
-    elif isinstance(node, dict):
-        name = path[0].removesuffix("[]")
-        if name in node:
-            yield from _values(node[name], path[1:])
+def _values(node: object, path: tuple[str, ...]) -> list[object]:
+    """Return all values at a path; a list has those of its items, written with `[]` or not."""
+    for n, step in enumerate(path):
+        if isinstance(node, list):
+            return [value for part in node for value in _values(part, path[n:])]
+        name = step.removesuffix("[]")
+        if not isinstance(node, dict) or name not in node:
+            return []
+        node = node[name]
+    return [value for part in node for value in _values(part, ())] if isinstance(node, list) else [node]
 
 
 def _same(value: object, text: str) -> bool:
