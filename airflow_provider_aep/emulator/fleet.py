@@ -173,8 +173,8 @@ class Seeding:
         """Return the entities, in order of `createdAt`."""
         personal = [thing for thing in objects if thing.is_personal] or objects
         for n, health in enumerate(self._fleet.healths(self._rng)):
-            suitable = personal if health == "partial" else objects
-            self._dataflow(n, suitable[n % len(suitable)], health)
+            partial = health == "partial"
+            self._dataflow(n, self._rng.choice(personal) if partial else objects[n % len(objects)], health)
         for n in range(self._fleet.destinations):
             self._destination(n, objects[n % len(objects)])
         return sorted(self._made, key=lambda entity: entity.item["createdAt"])
