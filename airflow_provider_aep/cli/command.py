@@ -114,7 +114,7 @@ def progress() -> Iterator[Callable[[str], None]]:
     from rich.console import Console
     from rich.text import Text
 
-    with Console(stderr=True).status("Asking AEP") as status:
+    with Console(stderr=True, emoji=False).status("Asking AEP") as status:
         yield lambda text: status.update(Text(text))
 
 
@@ -147,7 +147,7 @@ def _print(answer: Answer, output: str) -> None:
     else:
         from rich.console import Console
 
-        answer.show(Console(width=None if sys.stdout.isatty() else PIPED, highlight=False))
+        answer.show(Console(width=None if sys.stdout.isatty() else PIPED, highlight=False, emoji=False))
     sys.stdout.flush()
 
 

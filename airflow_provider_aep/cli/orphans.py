@@ -69,7 +69,7 @@ def _agreed(chosen: Sequence[Orphan]) -> bool:
     from rich.console import Console
     from rich.prompt import Confirm
 
-    console = Console(stderr=True, highlight=False)
+    console = Console(stderr=True, highlight=False, emoji=False)
     show(chosen, console)
     try:
         agreed = Confirm.ask(f"Delete {'it' if len(chosen) == 1 else 'all'}?", console=console, default=False)

@@ -163,6 +163,33 @@ def test_status_with_wrong_settings(make_hook: MakeHook, status: Status) -> None
         assert f"`{named}`" in err
 
 
+LOADED = """
+import sys
+from airflow_provider_aep.__main__ import main
+sys.argv = ["airflow_provider_aep", "status"]
+main()
+print(*sys.modules, file=sys.stderr)
+"""
+NOT_NEEDED = {
+    "rich._emoji_codes",
+    "airflow_provider_aep.emulator",
+    "airflow_provider_aep.flow_runs",
+    "airflow_provider_aep.hooks.aio",
+    "airflow_provider_aep.operators",
+    "airflow_provider_aep.task_groups",
+}
+
+
+def test_status_imports_only_what_it_needs(emulator: Emulator, hook: Any) -> None:
+    """`aiohttp` is needed: the HTTP provider's hook, on which this provider's hooks are based, imports it."""
+    made_fleet(emulator)
+    done = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("health ")
+    loaded = set(done.stderr.split())
+    assert "airflow_provider_aep.operations.fleet" in loaded
+    assert not NOT_NEEDED & loaded
+
+
 PROBE = """
 import resource, sys
 import airflow.cli.commands.version_command, airflow.providers_manager, airflow.cli.cli_parser
