@@ -539,8 +539,8 @@ class EntityInUseError(AepConflictError):
 
     stable_code = "AEP-E506"
     what = "Nothing was deleted: another entity uses this one."
-    why = "A source connection or a dataflow uses it (Adobe's `1418-400`). The message names them."
-    todo = "Delete the dataflow first, then its source connection, then this entity."
+    why = "A connection, a dataflow or a dataset uses it. The message names what uses it."
+    todo = "Delete what the message names first. Delete a dataflow before its connections."
 
 
 class SourceWithdrawnError(AepConflictError):

@@ -55,7 +55,11 @@ class CatalogHook(CollectionHook):
         self.patch_entity(DATASETS, dataset_id, dict(fields))
 
     def delete_dataset(self, dataset_id: str) -> None:
-        """Delete a dataset with its records. :raises AepNotFoundError: it does not exist"""
+        """Delete a dataset with its records.
+
+        :raises AepNotFoundError: it does not exist. AEP can also answer 200 with an empty array, which counts
+            as deleted
+        """
         self.delete_entity(DATASETS, dataset_id)
 
     def batches_of(self, dataset_id: str) -> list[str]:
@@ -65,9 +69,13 @@ class CatalogHook(CollectionHook):
 
     def dependants_of(self, dataset_id: str) -> list[str]:
         """Return the ids of the target connections of a dataset; without any, of a batch."""
-        targets = self.to(FlowServiceHook).list_entities(TARGET_CONNECTIONS)
-        used_by = [str(item.get("id")) for item in targets if _dataset_of(item) == dataset_id]
+        used_by = [str(item.get("id")) for item in self.targets_of(dataset_id)]
         return used_by or self.batches_of(dataset_id)
+
+    def targets_of(self, dataset_id: str) -> list[dict[str, Any]]:
+        """Return the target connections of a dataset."""
+        targets = self.to(FlowServiceHook).list_entities(TARGET_CONNECTIONS)
+        return [item for item in targets if _dataset_of(item) == dataset_id]
 
 
 def _dataset_of(target: Mapping[str, Any]) -> object:

@@ -10,7 +10,7 @@ from airflow_provider_aep._compat import HAS_RETRY_POLICY, AirflowFailException,
 from airflow_provider_aep.retry import AepRetryPolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from airflow_provider_aep.exactly_once import DesiredEntity, Outcome, Service
     from airflow_provider_aep.flow_service.errors import AepError
@@ -210,6 +210,54 @@ def push_link(operator: AepOperator, context: Any, key: str, url: str) -> None:
     operator.link_urls = {**operator.link_urls, key: url}
     if (ti := context.get("ti")) is not None:
         ti.xcom_push(key=key, value=url)
+
+
+class DeleteOperator(AepOperator):
+    """Base of the operators that delete an entity that nothing uses.
+
+    :param missing_ok: whether the task succeeds if the entity does not exist
+    """
+
+    def __init__(self, *, missing_ok: bool = True, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.missing_ok = missing_ok
+
+    def delete_unused(
+        self,
+        what: str,
+        *,
+        find: Callable[[], object],
+        users: Callable[[], Sequence[str]],
+        delete: Callable[[], None],
+        todo: str,
+    ) -> None:
+        """Delete an entity, unless something uses it.
+
+        :param what: the entity, for messages
+        :param find: reads the entity
+        :param users: returns what uses it
+        :param todo: the end of the error's message
+        :raises EntityInUseError: it is in use. The error names what uses it
+        :raises AepNotFoundError: it does not exist, and ``missing_ok`` is False
+        """
+        from airflow_provider_aep.flow_service.errors import AepNotFoundError, EntityInUseError
+
+        try:
+            find()
+        except AepNotFoundError:
+            if not self.missing_ok:
+                raise
+            self.log.info("The %s does not exist.", what)
+            return
+        if used_by := users():
+            named = "; ".join(used_by)
+            raise EntityInUseError(f"The {what} is in use and was not deleted: {named}. {todo}")
+        try:
+            delete()
+        except AepNotFoundError:
+            if not self.missing_ok:
+                raise
+        self.log.info("Deleted %s.", what)
 
 
 def none_if_blank(text: Any) -> Any:

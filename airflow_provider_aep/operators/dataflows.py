@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_provider_aep.operators.datasets import CreateDatasetOperator
+from airflow_provider_aep.operators.datasets import CreateDatasetOperator, DeleteDatasetOperator
 from airflow_provider_aep.operators.flows import (
     CreateDataflowOperator,
     DeleteDataflowOperator,
@@ -12,7 +12,7 @@ from airflow_provider_aep.operators.flows import (
 from airflow_provider_aep.operators.inlets import GetInletOperator
 from airflow_provider_aep.operators.mappings import CreateMappingSetOperator
 from airflow_provider_aep.operators.runs import RetryFlowRunOperator, RunDataflowOperator
-from airflow_provider_aep.operators.schemas import CreateSchemaOperator
+from airflow_provider_aep.operators.schemas import CreateSchemaOperator, DeleteSchemaOperator
 from airflow_provider_aep.operators.source_connections import CreateSourceConnectionOperator
 from airflow_provider_aep.operators.target_connections import CreateTargetConnectionOperator
 
@@ -24,6 +24,8 @@ __all__ = [
     "CreateSourceConnectionOperator",
     "CreateTargetConnectionOperator",
     "DeleteDataflowOperator",
+    "DeleteDatasetOperator",
+    "DeleteSchemaOperator",
     "DisableDataflowOperator",
     "EnableDataflowOperator",
     "GetInletOperator",

@@ -1,11 +1,11 @@
-"""Create the dataset for the records of a source."""
+"""Create or delete the dataset of a source's records."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aep.links import AepDatasetLink
-from airflow_provider_aep.operators.base import CreateOperator, none_if_blank
+from airflow_provider_aep.operators.base import CreateOperator, DeleteOperator, none_if_blank
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,3 +59,35 @@ class CreateDatasetOperator(CreateOperator):
             check_same_entity=lambda item: datasets.check_same_schema(item, name, schema_id),
         )
         return desired, EntityService(catalog, definition)
+
+
+class DeleteDatasetOperator(DeleteOperator):
+    """Delete a dataset with its records, unless a target connection uses it. This cannot be undone.
+
+    Adobe: "Delete an object" of the Catalog guide.
+
+    :param dataset_id: the dataset's id
+    :param missing_ok: whether the task succeeds if the dataset does not exist
+    """
+
+    template_fields: Sequence[str] = ("dataset_id", "aep_conn_id", "sandbox")
+
+    def __init__(self, *, dataset_id: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.dataset_id = dataset_id
+
+    def act(self, context: Any) -> None:
+        """Delete the dataset. It is read first: AEP can answer a DELETE of a missing one with success."""
+        from airflow_provider_aep.flow_service.validation import check_id
+        from airflow_provider_aep.hooks.catalog import CatalogHook
+
+        own, catalog = check_id(self.dataset_id, "dataset_id"), self.hook.to(CatalogHook)
+        self.delete_unused(
+            f"dataset {own}",
+            find=lambda: catalog.get_dataset(own),
+            users=lambda: [
+                f"target connection {one.get('id')} ({one.get('name')})" for one in catalog.targets_of(own)
+            ],
+            delete=lambda: catalog.delete_dataset(own),
+            todo="Delete the dataflow with DeleteDataflowOperator(with_connections=True) first.",
+        )

@@ -1,4 +1,4 @@
-"""Create the XDM schema of a dataset."""
+"""Create or delete the XDM schema of a dataset."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aep.links import AepDatasetsLink
-from airflow_provider_aep.operators.base import CreateOperator, none_if_blank, push_link
+from airflow_provider_aep.operators.base import CreateOperator, DeleteOperator, none_if_blank, push_link
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -179,6 +179,37 @@ class CreateSchemaOperator(CreateOperator):
         from airflow_provider_aep.hooks.schema_registry import SchemaRegistryHook
 
         return self.hook.to(SchemaRegistryHook)
+
+
+class DeleteSchemaOperator(DeleteOperator):
+    """Delete a schema, unless a dataset uses it. Its field groups are kept: other schemas can use them.
+
+    Adobe: "Delete a schema" of the Schema Registry guide.
+
+    :param schema_id: the schema's ``$id``
+    :param missing_ok: whether the task succeeds if the schema does not exist
+    """
+
+    template_fields: Sequence[str] = ("schema_id", "aep_conn_id", "sandbox")
+
+    def __init__(self, *, schema_id: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.schema_id = schema_id
+
+    def act(self, context: Any) -> None:
+        """Delete the schema. No document says whether the registry refuses to, so its datasets are listed."""
+        from airflow_provider_aep.flow_service import xdm
+        from airflow_provider_aep.flow_service.validation import check_schema_id
+        from airflow_provider_aep.hooks.schema_registry import SchemaRegistryHook
+
+        own, registry = check_schema_id(self.schema_id), self.hook.to(SchemaRegistryHook)
+        self.delete_unused(
+            f"schema {own}",
+            find=lambda: registry.get_resource(xdm.SCHEMAS, own),
+            users=lambda: [f"dataset {one}" for one in registry.dependants_of(xdm.SCHEMAS, own)],
+            delete=lambda: registry.delete_resource(xdm.SCHEMAS, own),
+            todo="Delete the dataset with DeleteDatasetOperator first.",
+        )
 
 
 def _group_title(name: str) -> str:

@@ -11,7 +11,14 @@ from typing import Any
 
 import airflow_provider_aep
 
-BASES = {"AepOperator", "CreateOperator", "SourceObjectOperator", "SourceOperator", "WaitsForRun"}
+BASES = {
+    "AepOperator",
+    "CreateOperator",
+    "DeleteOperator",
+    "SourceObjectOperator",
+    "SourceOperator",
+    "WaitsForRun",
+}
 """Base classes, which no DAG uses."""
 
 OPTIONAL = {

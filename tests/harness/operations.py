@@ -28,6 +28,7 @@ AS_COLUMNS = [{"name": name, "type": "string"} for name in COLUMNS]
 MORE_COLUMNS = [*AS_COLUMNS, {"name": "Price", "type": "decimal"}]
 DAILY = {"frequency": "day", "interval": 1}
 SCHEMA = {"name": "Rows", "columns": AS_COLUMNS}
+OPTIONS = {"error_diagnostics": True, "partial_ingestion_percent": 10}
 UPDATE = {"if_exists": "update", "description": "New"}
 RUN = {
     "window_start": 1_700_000_000,
@@ -310,6 +311,18 @@ def more_resources(kind: str) -> Done:
     return done
 
 
+def fewer_schemas(at: PreparedPlatform, given: Any) -> Count:
+    """Count the schemas that are deleted."""
+    added = more_resources("schemas")(at, given)
+    return lambda: -added()
+
+
+def diagnosed(at: PreparedPlatform, own: Any) -> Count:
+    """Count 1 as soon as a dataflow has both options of ingestion."""
+    both = {"errorDiagnosticsEnabled": True, "partialIngestionPercent": 10}
+    return lambda: int(at.get("flows", own).get("options") == both)
+
+
 def its_group(at: PreparedPlatform, _: Any) -> Count:
     """Count the new column of the only field group."""
     (group,) = at.resources("fieldgroups")
@@ -333,7 +346,8 @@ def create(name: str, kind: str, arguments_of: ArgumentsOf) -> Operation:
 
 def remove(name: str, kind: str, arguments_of: ArgumentsOf) -> Operation:
     """Return the row of a delete that is counted in the emulator's state."""
-    return operator("delete", name, f"DELETE /{kind}{ONE}", given(arguments_of, fewer(kind)))
+    path = PATHS.get(kind, kind)
+    return operator("delete", name, f"DELETE /{path}{ONE}", given(arguments_of, fewer(kind)))
 
 
 def switch(name: str, arguments_of: ArgumentsOf, done: Done) -> Operation:
@@ -395,12 +409,24 @@ OPERATORS = (
         "CreateDataflowOperator, without a mark", "flows",
         lambda at: {**at.dataflow_arguments(), "mark": False},
     ),
+    operator(
+        "update", "CreateDataflowOperator, update of its options", f"PATCH /flows{ONE}",
+        updated(
+            "CreateDataflowOperator", PreparedPlatform.dataflow_arguments, diagnosed,
+            {**OPTIONS, "if_exists": "update"},
+        ),
+    ),
     switch("CreateDataflowOperator, publish", PreparedPlatform.dataflow_arguments, enabled_flows),
     switch("EnableDataflowOperator", lambda at: {"flow_id": at.disabled()}, state_of("flow_id", *ON)),
     switch("DisableDataflowOperator", lambda at: {"flow_id": at.flow_of()}, state_of("flow_id", *OFF)),
     remove("DeleteDataflowOperator, the dataflow", "flows", deleted_flow),
     remove("DeleteDataflowOperator, its source connection", SOURCES, deleted_flow),
     remove("DeleteDataflowOperator, its target connection", TARGETS, deleted_flow),
+    remove("DeleteDatasetOperator", "datasets", lambda at: {"dataset_id": at.dataset(at.schema())}),
+    operator(
+        "delete", "DeleteSchemaOperator", f"DELETE /schemas{ONE}",
+        given(lambda at: {"schema_id": at.schema()}, fewer_schemas),
+    ),
     operator(
         "run", "RunDataflowOperator", "POST /runs",
         given(lambda at: {"flow_id": at.once_flow(), **RUN}, more("runs")),
