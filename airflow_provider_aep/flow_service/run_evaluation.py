@@ -68,7 +68,7 @@ def loss(run: Run, *, more: str = "", scrub: Callable[[str], str] = str) -> str 
     """
     if outcome(run) == "success" and not run.problems:
         return None
-    happened = f"{_of_dataflow(run)} is within the thresholds, but not without errors."
+    happened = f"{_of_dataflow(run)} is within the thresholds, and has errors."
     return " ".join(filter(None, (happened, describe(errors_of(run, scrub)), _counts(run), more)))
 
 

@@ -282,15 +282,15 @@ def test_the_most_frequent_errors_of_a_run() -> None:
             "success",
             2,
             [],
-            "not without errors. Records: unknown read, unknown written, 2 failed, 0 skipped. More.",
+            "has errors. Records: unknown read, unknown written, 2 failed, 0 skipped. More.",
         ),
         (
             "partialSuccess",
             -1,
             [],
-            "not without errors. Records: unknown read, unknown written, unknown failed",
+            "has errors. Records: unknown read, unknown written, unknown failed",
         ),
-        ("success", 0, [{"code": "106"}], "not without errors. 106 (records: unknown): The file is empty."),
+        ("success", 0, [{"code": "106"}], "has errors. 106 (records: unknown): The file is empty."),
     ],
 )
 def test_a_run_within_the_thresholds_can_lose_records(
@@ -304,7 +304,7 @@ def test_a_run_within_the_thresholds_can_lose_records(
         assert text is None
     else:
         assert text is not None
-        assert f"Run run-1 of dataflow flow-1 is within the thresholds, but {told}" in text
+        assert f"Run run-1 of dataflow flow-1 is within the thresholds, and {told}" in text
 
 
 @pytest.mark.parametrize(
