@@ -25,7 +25,7 @@ from airflow_provider_aep.emulator.payloads import InvalidInputError
 from airflow_provider_aep.emulator.platform import Platform
 from airflow_provider_aep.emulator.store import Entity
 
-KIND = "journal"
+KIND, AGAIN = "journal", "journalAgain"  # the first entry of an event, and a further one
 KEPT_SECONDS = 7 * 86400
 MAX_BYTES = 1_500_000  # of a reply
 RETRY_AFTER = "10"
@@ -95,8 +95,9 @@ class Journal:
             raise plain_not_found("There is no such registration")
         now = self._catch_up()
         start = Entity(KIND, "", START, {"arrival": self._platform.started_at})
-        found = [entry for entry in self._platform.store.all(KIND, "") if _arrival(entry) <= now]
-        return [start, *sorted(found, key=_arrival)], now
+        # At the same time, what was written earlier comes first: a client may have read up to it.
+        written = (entry for kind in (AGAIN, KIND) for entry in self._platform.store.all(kind, ""))
+        return [start, *sorted((entry for entry in written if _arrival(entry) <= now), key=_arrival)], now
 
     async def expire(self, request: Request) -> Response:
         """Expire every position so far, as if seven days had passed."""
@@ -181,9 +182,11 @@ def announced(platform: Platform, run: Entity, at: float) -> list[Entity]:
 
 def _delivered(platform: Platform, event: Item, at: float, n: int) -> Iterator[Entity]:
     """Yield an event's entries. Shuffled: every second event comes late, every third comes twice."""
-    late = [DELAY_SECONDS * (n % 2), *([2 * DELAY_SECONDS] if n % 3 == 0 else [])]
-    for delay in late if platform.settings.journal_delivery == "shuffled" else [0.0]:
-        yield Entity(KIND, "", _position(), {"arrival": at + delay, "event": event})
+    shuffled = platform.settings.journal_delivery == "shuffled"
+    late = DELAY_SECONDS * (n % 2) if shuffled else 0.0
+    yield Entity(KIND, "", _position(), {"arrival": at + late, "event": event})
+    if shuffled and n % 3 == 0:
+        yield Entity(AGAIN, "", _position(), {"arrival": at + 2 * DELAY_SECONDS, "event": event})
 
 
 def _contents(platform: Platform, run: Entity) -> Iterator[tuple[str, Item]]:

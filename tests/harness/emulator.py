@@ -30,6 +30,7 @@ FLOW_SERVICE = "/data/foundation/flowservice"
 CLIENT_ID = "emulator-client-id"
 CLIENT_SECRET = canary.AEP_SECRET
 ORG_ID = "0123456789ABCDEF01234567@AdobeOrg"
+JOURNAL = "/events/organizations/100001/integrations/200002/6f0d4f3e-5b1c-4a8e-9d27-3c1f5e8a7b40"
 PAYPAL_ID = canary.PAYPAL_ID
 PAYPAL_SECRET = canary.PAYPAL_SECRET
 PAYPAL_SPEC = "221c7626-58f6-4eec-8ee2-042b0226f03b"
