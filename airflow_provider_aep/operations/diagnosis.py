@@ -139,8 +139,12 @@ def run_errors(run: Run, scrub: Callable[[str], str] = str) -> list[RunError]:
     The message of an inner error can be that of a record. So it is shown only if the code is explained.
     """
     outer = {problem.code for problem in run.problems if not problem.inner}
+
+    def can_repeat_a_value(error: RunError) -> bool:
+        return bool(error.message) and error.fix is None and error.code not in outer
+
     return [
-        replace(error, message=HIDDEN) if error.fix is None and error.code not in outer else error
+        replace(error, message=HIDDEN) if can_repeat_a_value(error) else error
         for error in errors_of(run, scrub)
     ]
 

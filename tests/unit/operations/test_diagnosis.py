@@ -179,5 +179,6 @@ def test_the_message_of_an_unknown_code() -> None:
     assert errors_in_words(item) == [f"X-1 (records: 2): {HIDDEN}."]
     errors = run_errors(diagnosis_of(item).run, lambda text: text.replace("X-1", "***"))
     assert [(error.code, error.message) for error in errors] == [("***", HIDDEN)]
+    assert errors_in_words(run(errors=[{"code": "2200"}])) == ["2200 (records: unknown)."]
     item["metrics"]["statusSummary"]["errors"] = [{"code": "X-2", "message": "No such table"}]
     assert errors_in_words(item)[1] == "X-2 (records: unknown): No such table."
