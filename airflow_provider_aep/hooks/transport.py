@@ -78,9 +78,7 @@ class StreamedReply(ResponseReply):
         except _BROKEN as error:
             failure = typed(error, self.request, outer)
         else:
-            if part or not raw.length_remaining:
-                return part
-            failure = failures.connection_lost_error(self.request)
+            return part
         raise failure
 
 

@@ -154,6 +154,8 @@ def test_a_dataflow_without_losses_and_an_unknown_id(
         assert (code, out) == (2, "")
         assert "AEP-E100" in err
     assert failures(flow, "--rows", "-1")[0] == 2
+    code, _, err = failures(flow, "--sandbox", "unknown")
+    assert (code, "FLOW-2100-404" in err) == (3, True)
     emulator.fault(method="GET", path=f"/runs/{flow}", status=403)
     assert failures(flow)[0] == 3
 

@@ -152,6 +152,21 @@ def test_a_slow_file_ends(lines: Lines) -> None:
         lines(server, timeout=0.5)
 
 
+def test_a_large_file_may_take_longer_than_the_timeout(lines: Lines) -> None:
+    """`timeout` is for each part. A file has no time limit while it arrives."""
+    content = CONTENT * 3
+
+    def send(peer: Peer) -> None:
+        data, size = whole(content), 64 * 1024
+        for first in range(0, len(data), size):
+            peer.send(data[first : first + size])
+            peer.pause(0.2)
+
+    assert len(content) > 10 * 64 * 1024
+    with RawServer(send) as server:
+        assert b"\n".join(filter(None, lines(server, timeout=1.5))) == content
+
+
 def test_a_file_without_an_end_is_not_read_further(lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its lines can be valid for ever."""
     monkeypatch.setattr("airflow_provider_aep.hooks.data_access.LARGEST_FILE", 1_000_000)
