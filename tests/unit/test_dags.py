@@ -12,6 +12,7 @@ import pendulum
 import pytest
 from airflow.exceptions import ParamValidationError
 
+from airflow_provider_aep._compat import AirflowSkipException
 from airflow_provider_aep.cli.sources import connection_line
 from airflow_provider_aep.flow_service.sources import find_source
 
@@ -54,6 +55,18 @@ TASKS = {
         "report",
     },
     "many_sources": {"list_sources", "create_connection", "test_connection", "summary"},
+    "watch_dataflows": {
+        "find_trouble",
+        "choose",
+        "all_is_well",
+        "list_runs",
+        "save_failed_records",
+        "send_message",
+        "list_failed",
+        "ask.approve",
+        "ask.approved",
+        "ask.disable",
+    },
     "payments_to_square": {
         "find_dataflow",
         "map_columns",
@@ -227,6 +240,60 @@ class TestManySources:
             ["c", "id-c", "does not work"],
             ["d", "id-d", "works"],
         ]
+
+
+class TestWatchDataflows:
+    """`watch_dataflows`."""
+
+    TROUBLE = (
+        {"id": "f1", "name": "Orders", "health": "failed", "url": "https://x/1",
+         "last_run": {"id": "r1", "records_failed": None}},
+        {"id": "f2", "name": None, "health": "failed", "url": "https://x/2", "last_run": None},
+        {"id": "f3", "name": "Clicks", "health": "partial", "url": "https://x/3",
+         "last_run": {"id": "r3", "records_failed": 7}},
+    )  # fmt: skip
+
+    def call(self, task: str, *given: Any) -> Any:
+        """Call the function of a task."""
+        return parsed("watch_dataflows").get_task(task).python_callable(*given)
+
+    def test_the_branch_is_chosen_by_the_trouble(self) -> None:
+        """Without trouble, one task says so."""
+        assert self.call("choose", []) == "all_is_well"
+        assert set(self.call("choose", self.TROUBLE)) == {"list_runs", "list_failed", "send_message"}
+
+    def test_each_run_has_its_file(self) -> None:
+        """A dataflow without a run has nothing to save."""
+        files = self.call("list_runs", self.TROUBLE, {"folder": "s3://bucket/failed/"})
+        assert files == [{"run_id": own, "path": f"s3://bucket/failed/{own}.jsonl"} for own in ("r1", "r3")]
+
+    def test_only_what_failed_may_be_disabled(self) -> None:
+        """A question names its dataflow."""
+        questions = self.call("list_failed", self.TROUBLE)
+        assert [one["flow_id"] for one in questions] == ["f1", "f2"]
+        assert ["Orders" in questions[0]["subject"], "f2" in questions[1]["subject"]] == [True, True]
+
+    def test_nothing_is_disabled_without_an_approval(self) -> None:
+        """Also if the answer is empty."""
+        assert self.call("ask.approved", {"chosen_options": ["Approve"]}, "f1") == "f1"
+        for chosen in (["Reject"], []):
+            with pytest.raises(AirflowSkipException):
+                self.call("ask.approved", {"chosen_options": chosen}, "f1")
+        disable = parsed("watch_dataflows").get_task("ask.disable")
+        assert (disable.upstream_task_ids, disable.trigger_rule) == ({"ask.approved"}, "all_success")
+
+    @pytest.mark.parametrize("saved", [None, [{"run_id": "r3", "records": 6, "path": "s3://b/r3.jsonl"}]])
+    def test_the_message_says_what_is_known(self, caplog: pytest.LogCaptureFixture, saved: Any) -> None:
+        """An unknown number is not 0. A file that could not be saved is not named."""
+        with caplog.at_level("WARNING"):
+            message = parsed("watch_dataflows").get_task("send_message")
+            message.python_callable.__globals__["get_current_context"] = dict
+            message.python_callable(list(self.TROUBLE), saved)
+            message.python_callable(None, None)
+        file = ", 6 are in s3://b/r3.jsonl" if saved else ""
+        assert f"- Clicks (partial): 7 records failed{file}. https://x/3" in caplog.text
+        assert "- Orders (failed): an unknown number of records failed. https://x/1" in caplog.text
+        assert "The dataflows could not be read." in caplog.text
 
 
 class TestPaymentsToSquare:
