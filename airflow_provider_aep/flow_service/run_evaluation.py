@@ -79,10 +79,9 @@ def outcome(run: Run) -> str:
     """
     if not run.ended:
         return "running"
-    error = judge(run, FailureThresholds())
-    if error is None:
-        return "success"
-    return "failed" if isinstance(error, RunFailedError) else "partial"
+    if run.phase is Phase.BAD:
+        return "failed"
+    return "success" if _too_many_failed(run, FailureThresholds()) is None else "partial"
 
 
 def _too_many_failed(run: Run, thresholds: FailureThresholds) -> str | None:
