@@ -11,9 +11,11 @@ import pytest
 from airflow_provider_aep._compat import aep_command
 from airflow_provider_aep.flow_service.errors import AepError, AepRunError, RunFailedError, RunPartialError
 from airflow_provider_aep.operators.dataflows import RunDataflowOperator
+from tests.harness.connections import MakeHook
 from tests.harness.emulator import Emulator
 from tests.harness.operations import PreparedPlatform
 from tests.harness.operators import Logged, Store, context, unwrapped
+from tests.harness.platform import Platform, decide
 from tests.harness.waits import deferred, resumed, sensor
 
 DIAGNOSTICS = {"errorDiagnosticsEnabled": True, "partialIngestionPercent": 50}
@@ -107,14 +109,18 @@ def test_without_error_diagnostics_the_number_by_code_is_unknown(
         sensor(flow_id=flow, run_id=run_id).execute(context())
 
 
-def test_the_command_names_connection_and_sandbox(
-    emulator: Emulator, run_of: Callable[..., tuple[str, str]], make_hook: Any
-) -> None:
-    """If they are not the default ones."""
+def test_the_command_names_connection_and_sandbox(emulator: Emulator, make_hook: MakeHook) -> None:
+    """If they are not the default ones: the command must find the run."""
     make_hook(emulator.url, conn_id="aep_other")
-    flow, run_id = run_of(status="failed")
-    with unwrapped(RunFailedError, match=f"{run_id} --conn-id aep_other` shows"):
-        sensor(flow_id=flow, run_id=run_id, aep_conn_id="aep_other").execute(context())
+    for sandbox, options in (("dev", "--conn-id aep_other --sandbox dev"), ("prod", "--conn-id aep_other")):
+        platform = Platform(emulator, sandbox)
+        flow = platform.flow(platform.once())
+        platform.advance(60)
+        (run,) = platform.runs(flow)
+        decide(platform, run["id"], status="failed")
+        wait = sensor(flow_id=flow, run_id=run["id"], aep_conn_id="aep_other", sandbox=sandbox)
+        with unwrapped(RunFailedError, match=f"`{aep_command('failures', run['id'])} {options}` shows"):
+            wait.execute(context())
 
 
 def test_naming_the_errors_needs_no_further_request(
