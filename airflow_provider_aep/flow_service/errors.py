@@ -54,6 +54,7 @@ Every error has these attributes:
 - ``request_id``: the id that Adobe's support asks for
 - ``retryable``: whether the same call can succeed later
 - ``retry_after``: seconds that the server asked to wait
+- ``advice``: the part of the message that says what to do, or an empty text
 """
 
 from __future__ import annotations
@@ -91,6 +92,7 @@ class AepError(Exception):
         request_id: str | None = None,
         retryable: bool | None = None,
         retry_after: float | None = None,
+        advice: str = "",
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -98,11 +100,13 @@ class AepError(Exception):
         self.request_id = request_id
         self.retryable = self.default_retryable if retryable is None else retryable
         self.retry_after = retry_after
+        self.advice = advice
 
     @classmethod
-    def with_advice(cls: type[Self], happened: str, **facts: Any) -> Self:
-        """Make an error from what happened alone. The class adds why and what to do."""
-        return cls(f"{happened} {cls.why} {cls.todo}", **facts)
+    def with_advice(cls: type[Self], happened: str, advice: str = "", **facts: Any) -> Self:
+        """Make an error from what happened and what to do. By default the class says why and what to do."""
+        advice = advice or f"{cls.why} {cls.todo}"
+        return cls(f"{happened} {advice}", advice=advice, **facts)
 
     @classmethod
     def docs(cls) -> str:
@@ -113,6 +117,11 @@ class AepError(Exception):
     def message(self) -> str:
         """Return what happened, why, and what to do, for use in another message."""
         return str(self.args[0])
+
+    @property
+    def happened(self) -> str:
+        """Return the message without :attr:`advice`."""
+        return self.message.replace(f" {self.advice}", "", 1) if self.advice else self.message
 
     @property
     def brief(self) -> str:
@@ -169,10 +178,11 @@ class AepConfigError(AepError):
     ) -> None:
         super().__init__(message, **facts)  # type: ignore[arg-type]
         self.parameter = parameter
-        self._correct = correct or (f"`{parameter}`" if parameter else "it")
+        self._correct = f"Correct {correct or (f'`{parameter}`' if parameter else 'it')} and try again."
+        self.advice = self.advice or self._correct
 
     def __str__(self) -> str:
-        return f"{self.message} Correct {self._correct} and try again. [{self.stable_code}]"
+        return f"{self.message} {self._correct} [{self.stable_code}]"
 
 
 class ConnectionSettingError(AepConfigError):

@@ -177,6 +177,7 @@ def error_from_reply(
     message = f"{what} {result}: {status}{said}{words}. {advice}.{trail}"
     return kind(
         message,
+        advice=f"{advice}.",
         status=status,
         code=code,
         request_id=request_id,

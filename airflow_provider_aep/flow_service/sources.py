@@ -261,9 +261,10 @@ _REFERENCE = re.compile(r"\s*\([^()]*@[^()]*\)")
 
 def withdrawn(source: Source, sandbox: str) -> SourceWithdrawnError:
     """Make the error for a source that the platform does not offer. It names alternatives."""
-    return SourceWithdrawnError(
+    return SourceWithdrawnError.with_advice(
         f"The platform does not offer the source {source} (connection spec {source.connection_spec_id}) in "
-        f"sandbox {sandbox!r}, or this credential may not use it.{_deprecation(source)}{_advice(source)}"
+        f"sandbox {sandbox!r}, or this credential may not use it.{_deprecation(source)}",
+        _advice(source).lstrip(),
     )
 
 

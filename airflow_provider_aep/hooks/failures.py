@@ -34,16 +34,16 @@ def proxy_error(
     request: Request, cause: str, problem: str = "refused it or is not reachable"
 ) -> AepProxyError:
     """Return the error of a proxy that refuses the request or cannot be reached."""
-    return AepProxyError(
-        f"{request.words} was not sent: the proxy on the way to {request.to} {problem}{_because(cause)}. "
-        f"Check {_PROXIES}."
+    return AepProxyError.with_advice(
+        f"{request.words} was not sent: the proxy on the way to {request.to} {problem}{_because(cause)}.",
+        f"Check {_PROXIES}.",
     )
 
 
 def invalid_proxy() -> AepProxyError:
     """Return the error of an invalid proxy URL in the environment."""
-    return AepProxyError(
-        "The proxy in the environment is not the URL of an HTTP proxy, so nothing was sent. "
+    return AepProxyError.with_advice(
+        "The proxy in the environment is not the URL of an HTTP proxy, so nothing was sent.",
         f"Check {_PROXIES}.",
         retryable=False,
     )
@@ -51,16 +51,16 @@ def invalid_proxy() -> AepProxyError:
 
 def certificate_error(request: Request, cause: str) -> AepCertificateError:
     """Return the error of a server certificate that is not trusted."""
-    return AepCertificateError(
-        f"{request.words} was not sent: the certificate of {request.to} is not trusted{_because(cause)}. If "
-        "a company proxy intercepts TLS, set `verify` of the AEP connection to the path of its CA bundle."
+    return AepCertificateError.with_advice(
+        f"{request.words} was not sent: the certificate of {request.to} is not trusted{_because(cause)}.",
+        "If a company proxy intercepts TLS, set `verify` of the AEP connection to the path of its CA bundle.",
     )
 
 
 def no_bundle() -> ConnectionSettingError:
     """Return the error of a CA bundle that cannot be read."""
-    return ConnectionSettingError(
-        "The CA bundle in `verify` or REQUESTS_CA_BUNDLE cannot be read, so no server can be trusted. "
+    return ConnectionSettingError.with_advice(
+        "The CA bundle in `verify` or REQUESTS_CA_BUNDLE cannot be read, so no server can be trusted.",
         "Set `verify` of the AEP connection to the path of a readable file of certificates.",
         parameter="verify",
     )
@@ -68,25 +68,28 @@ def no_bundle() -> ConnectionSettingError:
 
 def invalid_address(request: Request) -> ConnectionSettingError:
     """Return the error of a setting that is not the URL of a server."""
-    return ConnectionSettingError(
-        f"{request.words} was not sent: {request.to} is not a valid URL. Correct `{request.to.setting}`.",
+    return ConnectionSettingError.with_advice(
+        f"{request.words} was not sent: {request.to} is not a valid URL.",
+        f"Correct `{request.to.setting}`.",
         parameter=request.to.setting,
     )
 
 
 def connect_error(request: Request, cause: str) -> AepConnectError:
     """Return the error of a server that cannot be reached. Nothing was sent."""
-    return AepConnectError(
-        f"{request.words} was not sent: could not connect to {request.to}{_because(cause)}. Check "
-        f"`{request.to.setting}`, scheme and port included, then DNS, proxy and firewall of the worker."
+    return AepConnectError.with_advice(
+        f"{request.words} was not sent: could not connect to {request.to}{_because(cause)}.",
+        f"Check `{request.to.setting}`, scheme and port included, then DNS, proxy and firewall of the "
+        "worker.",
     )
 
 
 def timeout_error(request: Request) -> AepTimeoutError:
     """Return the error of a reply that did not arrive before its deadline."""
-    return AepTimeoutError(
+    return AepTimeoutError.with_advice(
         f"{request.words}: no whole reply within {request.timeout:g} s (`timeout` of the AEP connection): "
-        "the service or the network is slow. Try again later, or raise `timeout`."
+        "the service or the network is slow.",
+        "Try again later, or raise `timeout`.",
     )
 
 
@@ -97,9 +100,10 @@ def not_http(request: Request) -> AepReplyError:
 
 def connection_lost_error(request: Request) -> AepConnectionLostError:
     """Return the error of a connection that ended before the reply was complete."""
-    return AepConnectionLostError(
+    return AepConnectionLostError.with_advice(
         f"{request.words}: the connection broke before the whole reply arrived: the server or something on "
-        "the way closed it. Try again later."
+        "the way closed it.",
+        "Try again later.",
     )
 
 
