@@ -160,10 +160,13 @@ class AepHook(HttpHook):
         """Fetch a new token, even if there is one. :raises AepError: IMS refuses or cannot be reached"""
         self._aep_session.carry_out(request_flow.renew_token(self._caller), self.log)
 
-    def ping(self) -> None:
-        """Send one request without credentials. :raises AepTransportError: `host` does not answer"""
+    def ping(self) -> request_flow.Reply:
+        """Send one request without credentials. AEP refuses it.
+
+        :raises AepTransportError: `host` does not answer, or something else than AEP answers
+        """
         flow = request_flow.ping(self._caller, self._root, "GET /")
-        self._aep_session.carry_out(flow, self.log)
+        return self._aep_session.carry_out(flow, self.log)
 
     def scrub(self, text: str) -> str:
         """Return the text with every secret that this hook knows replaced by ``***``."""

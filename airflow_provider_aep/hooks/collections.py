@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from airflow_provider_aep.flow_service import replies
@@ -77,6 +78,14 @@ class CollectionHook(AepHook):
         pager = Pager(call, self.settings.base_url, paging)
         while pager.call is not None:
             yield pager.take(self.call(pager.call))
+
+    def read_one(self, collection: Collection) -> None:
+        """Read at most one entity of a collection, to find out whether the service answers."""
+        listed = collection.list_call()
+        call = replace(
+            listed, query=[*((key, one) for key, one in listed.query if key != "limit"), ("limit", "1")]
+        )
+        collection.paging.read_items(self.call(call), str(call))
 
     def list_by_ids(self, collection: Collection, ids: Sequence[str]) -> list[dict[str, Any]]:
         """List up to 100 entities by id with one request. Entities that do not exist are left out."""

@@ -1,30 +1,65 @@
-"""Diagnose an AEP connection for ``test_connection``: name the setting that is wrong.
+"""Judge what a failed request to AEP says about the connection: name the setting that is wrong.
 
-Airflow's UI shows the message as it is. So it consists of this provider's words and of scrubbed texts.
+``test_connection`` and the command ``doctor`` use the same judgement. Airflow's UI shows the message as it
+is. So it consists of this provider's words and of scrubbed texts.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_provider_aep.flow_service import replies
+from airflow_provider_aep.flow_service.collections import CONNECTIONS
 from airflow_provider_aep.flow_service.errors import (
     AepAuthError,
+    AepConfigError,
     AepConnectError,
     AepError,
     AepPermissionError,
     AepReplyError,
+    AepServerError,
     AepStatusError,
+    AepThrottledError,
     AepTransportError,
 )
-from airflow_provider_aep.flow_service.requests import Call
-from airflow_provider_aep.hooks.connection import describe_unknown
+from airflow_provider_aep.hooks.connection import Settings, describe_unknown
 
 if TYPE_CHECKING:
-    from airflow_provider_aep.hooks.base import AepHook
+    from airflow_provider_aep.hooks.flow_service import FlowServiceHook
+
+CONNECTION, ADDRESS, CREDENTIAL = "connection", "address", "credential"
+ORGANIZATION, SANDBOX, PERMISSIONS = "organization", "sandbox", "permissions"
 
 
-def diagnose(hook: AepHook) -> tuple[bool, str]:
+@dataclass(frozen=True)
+class Fault:
+    """A failed request, and what is at fault.
+
+    :param at: ``connection``, ``address``, ``credential``, ``organization``, ``sandbox`` or ``permissions``;
+        None if the service itself failed
+    :param problem: a clause that names the setting, or an empty text if the error names it
+    """
+
+    at: str | None
+    problem: str
+    error: AepError
+
+    def __str__(self) -> str:
+        return f"{self.problem}: {self.error}" if self.problem else str(self.error)
+
+    @property
+    def detail(self) -> str:
+        """Return the problem and what happened, with the error's code."""
+        happened = f"{self.error.happened} [{self.error.stable_code}]"
+        return f"{self.problem}: {happened}" if self.problem else happened
+
+    @property
+    def fix(self) -> str:
+        """Return what to do."""
+        return self.error.advice or self.error.todo
+
+
+def diagnose(hook: FlowServiceHook) -> tuple[bool, str]:
     """Fetch a new token from IMS, then list one connection of Flow Service.
 
     :return: whether both succeeded, and a message that names the setting that is wrong
@@ -35,62 +70,78 @@ def diagnose(hook: AepHook) -> tuple[bool, str]:
         return False, f"Unexpected {type(error).__name__} while testing the connection."
 
 
-def _diagnose(hook: AepHook) -> tuple[bool, str]:
+def _diagnose(hook: FlowServiceHook) -> tuple[bool, str]:
     try:
         settings, sandbox = hook.settings, hook.sandbox
     except AepError as error:
         return False, str(error)
     try:
         hook.renew_token()
-    except AepTransportError as error:
-        problem = _unreachable(hook, error, "ims_host", settings.ims_url)
-        if settings.base_url != settings.ims_url and (other := _host_problem(hook)):
-            problem = f"{other} And {problem}"
-        return False, problem
     except AepError as error:
-        return False, f"IMS at `ims_host` refused the credential: {error}"
+        fault = token_fault(settings, error)
+        elsewhere = fault.at == ADDRESS and settings.base_url != settings.ims_url
+        other = _host_fault(hook) if elsewhere else None
+        return False, f"{other} And {fault}" if other else str(fault)
     try:
-        found = hook.call(Call("GET", "/connections", [("limit", "1")]))
-        replies.read_items(found, "GET /connections")
-    except AepTransportError as error:
-        return False, _unreachable(hook, error, "host", settings.base_url)
+        hook.read_one(CONNECTIONS)
     except AepError as error:
-        return False, _refused(error, sandbox)
+        return False, str(request_fault(settings, error, sandbox, "Flow Service"))
     message = f"Connected to {settings.base_url}, organization {settings.org_id}, sandbox '{sandbox}'."
     return True, f"{message} {describe_unknown(settings.unknown)}" if settings.unknown else message
 
 
-def _host_problem(hook: AepHook) -> str | None:
-    """Return the problem of `host` if it cannot be reached either, None if it can. Send no credentials."""
+def _host_fault(hook: FlowServiceHook) -> Fault | None:
+    """Return the fault of `host` if it cannot be reached either, None if it can. Send no credentials."""
     try:
         hook.ping()
     except AepTransportError as error:
-        return _unreachable(hook, error, "host", hook.settings.base_url)
+        return address_fault(hook.settings, error, "host")
     return None
 
 
-def _unreachable(hook: AepHook, error: AepTransportError, setting: str, address: str) -> str:
-    if isinstance(error, AepConnectError):
-        return str(error)  # it names setting and address
-    if hook.settings.base_url == hook.settings.ims_url:
+def token_fault(settings: Settings, error: AepError) -> Fault:
+    """Return the fault of a token request that failed."""
+    if isinstance(error, AepTransportError | AepConfigError):
+        return address_fault(settings, error, "ims_host")
+    if isinstance(error, AepServerError | AepThrottledError):
+        return Fault(CREDENTIAL, "IMS at `ims_host` gave no token, so the credential is unproven", error)
+    return Fault(CREDENTIAL, "IMS at `ims_host` refused the credential", error)
+
+
+def address_fault(settings: Settings, error: AepError, setting: str) -> Fault:
+    """Return the fault of an address without a usable answer.
+
+    :param setting: ``host`` or ``ims_host``
+    """
+    if isinstance(error, AepConnectError | AepConfigError):
+        return Fault(ADDRESS, "", error)  # it names setting and address
+    address = settings.base_url if setting == "host" else settings.ims_url
+    if settings.base_url == settings.ims_url:
         setting = "host` and `ims_host"
     if isinstance(error, AepReplyError):
-        return f"{address} (`{setting}`) does not answer as Adobe's services do: {error}"
-    return f"{address} (`{setting}`) cannot be reached: {error}"
+        return Fault(ADDRESS, f"{address} (`{setting}`) does not answer as Adobe's services do", error)
+    return Fault(ADDRESS, f"{address} (`{setting}`) cannot be reached", error)
 
 
-def _refused(error: AepError, sandbox: str) -> str:
+def request_fault(settings: Settings, error: AepError, sandbox: str, service: str) -> Fault:
+    """Return the fault of a request to a service that failed.
+
+    :param service: the service's name for messages
+    """
     code = error.code or ""
-    if code == "403003" or code == "403000":
-        return f"The client ID (`login`) is wrong: {error}"
+    if isinstance(error, AepTransportError):
+        return address_fault(settings, error, "host")
+    if code in {"403003", "403000"}:
+        return Fault(CREDENTIAL, "The client ID (`login`) is wrong", error)
     if code in {"403025", "403027", "400003"} or code.startswith(("FLOW-2000-", "FLOW-2001-", "FLOW-2002-")):
-        return f"The organization (`org_id`) is wrong: {error}"
+        return Fault(ORGANIZATION, "The organization (`org_id`) is wrong", error)
     if code.startswith(("FLOW-2100-", "FLOW-2101-", "FLOW-2103-", "FLOW-2105-", "FLOW-2119-")):
-        return f"The sandbox (`sandbox`) '{sandbox}' is wrong: {error}"
+        return Fault(SANDBOX, f"The sandbox (`sandbox`) '{sandbox}' is wrong", error)
     if isinstance(error, AepPermissionError):
-        return f"The credential lacks a permission in sandbox '{sandbox}': {error}"
+        return Fault(PERMISSIONS, f"The credential lacks a permission in sandbox '{sandbox}'", error)
     if isinstance(error, AepAuthError):
-        return f"The token was refused; client ID (`login`) or organization (`org_id`) is wrong: {error}"
+        problem = "The token was refused; client ID (`login`) or organization (`org_id`) is wrong"
+        return Fault(CREDENTIAL, problem, error)
     if isinstance(error, AepStatusError):
-        return f"Flow Service refused the request: {error}"
-    return f"The request to Flow Service failed: {error}"
+        return Fault(None, f"{service} refused the request", error)
+    return Fault(None, f"The request to {service} failed", error)

@@ -22,6 +22,7 @@ from airflow_provider_aep.flow_service.errors import (
     AepConfigError,
     AepError,
     AepNotFoundError,
+    AepTransportError,
 )
 from airflow_provider_aep.flow_service.explanations import FOR_SOURCES
 from airflow_provider_aep.flow_service.requests import Call
@@ -267,11 +268,16 @@ def renew_token(caller: Caller) -> Flow[ims.Token]:
 
 
 def ping(caller: Caller, url: str, words: str) -> Flow[Reply]:
-    """Send one GET without credentials. :raises AepTransportError: no reply, or a redirect"""
+    """Send one GET without credentials. :raises AepTransportError: no reply, a redirect, or an HTML page"""
     settings = caller.settings
     reply = yield from _send_once(
         Request("GET", url, FIXED_HEADERS, None, words, caller.host, settings.timeout)
     )
+    failure = caller.refusal(reply, words)
+    if isinstance(failure, AepTransportError):
+        raise failure
+    if failure is None:
+        replies.read_json(reply.body, reply.headers.get("content-type", ""), words)
     return reply
 
 
