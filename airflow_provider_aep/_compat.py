@@ -54,6 +54,9 @@ else:
 
 T = TypeVar("T")
 
+SUPPORTED_AIRFLOW = ">=3.1,<3.4"
+"""The versions of Airflow that this provider is tested with."""
+
 CANCELLED_BY_A_USER = "__airflow_user_action__"
 """The message with which a triggerer cancels a trigger whose task a user has ended (3.3)."""
 
@@ -223,6 +226,7 @@ def task_store(context: Any) -> Any | None:
 __all__ = [
     "CANCELLED_BY_A_USER",
     "HAS_RETRY_POLICY",
+    "SUPPORTED_AIRFLOW",
     "AirflowException",
     "AirflowFailException",
     "AirflowNotFoundException",

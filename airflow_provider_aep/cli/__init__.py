@@ -91,6 +91,18 @@ COMMANDS: dict[str, tuple[str, tuple[Argument, ...]]] = {
             OUTPUT,
         ),
     ),
+    "doctor": (
+        "find every reason why the provider may not work here, with the fix",
+        (
+            (
+                ("--source",),
+                {"action": "append", "default": [], "metavar": "NAME", "help": "a source that AEP must "
+                 "offer, besides those of this Airflow's DAGs; repeatable"},
+            ),
+            *CONNECTION,
+            OUTPUT,
+        ),
+    ),
     "sources": (
         "list the sources this provider knows, or show one with a DAG for it",
         (

@@ -22,6 +22,7 @@ COMES_WITH = {
     "asgiref": "apache-airflow-providers-http",
     "certifi": "requests",
     "h11": "uvicorn",
+    "packaging": "apache-airflow-core",
     "referencing": "jsonschema",
     "urllib3": "requests",
     "yarl": "aiohttp",
