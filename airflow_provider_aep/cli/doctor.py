@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aep.cli.command import FINE, WRONG, Answer, command, printable, progress
@@ -38,7 +39,7 @@ def _in_options(value: Any) -> Any:
 
 
 def show(results: Sequence[Mapping[str, Any]], console: Console) -> None:
-    """Print a line for each check, and the fix directly under it. A pipe gets words instead of marks."""
+    """Print each check, and its fix directly under it. A pipe gets words instead of marks."""
     from rich.table import Table
     from rich.text import Text
 
@@ -48,11 +49,13 @@ def show(results: Sequence[Mapping[str, Any]], console: Console) -> None:
         name, detail = result["check"], printable(result["detail"])
         fix = f"Fix: {printable(result['fix'])}" if result["fix"] else ""
         if console.is_terminal:
-            text = Text.assemble(detail, *([("\n" + fix, "bold")] if fix else []))
-            table.add_row(Text(mark, style), Text(name, style), text)
-            continue
-        console.print(Text(f"{word:<8} {name:<16} {detail}"), soft_wrap=True)
-        if fix:
-            console.print(Text(f"{'':<25} {fix}"), soft_wrap=True)
+            table.add_row(Text(mark, style), Text(name, style), Text(detail))
+            if fix:
+                table.add_row("", "", Text(fix, "bold"))
+        else:
+            print_line = partial(console.print, soft_wrap=True)
+            print_line(Text(f"{word:<8} {name:<16} {detail}"))
+            if fix:
+                print_line(Text(f"{'':<25} {fix}"))
     if console.is_terminal:
         console.print(table)

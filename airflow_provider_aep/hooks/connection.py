@@ -370,9 +370,9 @@ def _problem(error: Exception, conn_id: str, parameter: str, title: str) -> Exce
 
 
 def _missing(conn_id: str, parameter: str, title: str) -> ConnectionMissingError:
-    return ConnectionMissingError(
-        f"There is no Airflow connection {conn_id!r}, or it cannot be read. Add a connection of type "
-        f"*{title}* with this id, or set another `{parameter}`.",
+    return ConnectionMissingError.with_advice(
+        f"There is no Airflow connection {conn_id!r}, or it cannot be read.",
+        f"Add a connection of type *{title}* with this id, or set another `{parameter}`.",
         parameter=parameter,
     )
 

@@ -79,7 +79,7 @@ def _diagnose(hook: FlowServiceHook) -> tuple[bool, str]:
         hook.renew_token()
     except AepError as error:
         fault = token_fault(settings, error)
-        elsewhere = fault.at == ADDRESS and settings.base_url != settings.ims_url
+        elsewhere = isinstance(error, AepTransportError) and settings.base_url != settings.ims_url
         other = _host_fault(hook) if elsewhere else None
         return False, f"{other} And {fault}" if other else str(fault)
     try:

@@ -118,6 +118,14 @@ class Examination:
             raise found
         return found
 
+    def answers(self, name: str) -> bool:
+        """Return whether a service answers."""
+        try:
+            self.read(name)
+        except AepError:
+            return False
+        return True
+
     def fault(self, error: AepError, service: str) -> Fault:
         """Judge the failure of a request to a service."""
         return diagnosis.request_fault(self.hook.settings, error, self.hook.sandbox, service)
@@ -322,6 +330,8 @@ def check_permissions(patient: Examination) -> Finding:
             f"{error.happened} [{error.stable_code}]",
             f"In AEP's Permissions, check that a role of this credential has {needed}.",
         )
+    if not held and patient.answers("flow_service"):
+        return Finding(None, "Not checked, because AEP names no permission although Flow Service answers.")
     absent = [name for name in PERMISSION_NAMES if name not in held]
     spare = [name for name in absent if name.replace("view-", "manage-") in held]
     patient.missing = [PERMISSION_NAMES[name] for name in absent if name not in spare]
@@ -370,6 +380,8 @@ def check_sources(patient: Examination) -> Finding:
         except AepError as error:
             missing.append(f"{error.happened} [{error.stable_code}]{used}")
             fixes.append(error.advice or error.todo)
+            if isinstance(error, AepTransportError):
+                break  # each other source would take as long
         else:
             offered.append(f"{source}{used}")
     if missing:
@@ -418,7 +430,7 @@ def check_triggerer(patient: Examination) -> Finding:
         return Finding(True, f"A triggerer is alive. {last}")
     return Finding(
         False,
-        f"No triggerer is alive. {last or 'None ever was.'} A task that waits for a flow run never ends.",
+        f"No triggerer is alive. {last or 'None ever was.'} A deferred task waits for ever.",
         "Start one with `airflow triggerer`, or set `deferrable=False` on tasks that wait.",
     )
 

@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import Callable
 from datetime import datetime, timezone
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -161,6 +162,20 @@ def test_doctor_with_an_untrusted_certificate(
     with RawServer(reply(403, {}), tls=authority.server) as server:
         make_hook(server.url, extra={"ims_host": emulator.url})
         check(run_doctor(), "address", {"clock", *IN_AEP}, "not trusted", "`verify`", "AEP-E203")
+
+
+def test_doctor_with_a_broken_bundle(
+    make_hook: MakeHook, run_doctor: Doctor, authority: Authority, tmp_path: Path
+) -> None:
+    """The file exists, and holds no certificate."""
+    bundle = tmp_path / "ca.pem"
+    bundle.write_text("nothing")
+    with RawServer(reply(403, {}), tls=authority.server) as server:
+        hook = make_hook(server.url, extra={"verify": str(bundle)})
+        check(run_doctor(), "address", {"credential", "clock", *IN_AEP}, "CA bundle", "`verify`")
+        ok, message = hook.test_connection()
+    assert not ok
+    assert message.startswith("The CA bundle in `verify`")
 
 
 def test_doctor_with_a_proxy_that_refuses(
@@ -345,6 +360,13 @@ def test_doctor_when_aep_does_not_tell_permissions(make_hook: MakeHook, run_doct
         assert (code, results["permissions"]["ok"], results["schema_registry"]["ok"]) == (1, None, False)
 
 
+def test_doctor_with_an_answer_without_permissions(hook: Any, emulator: Emulator, run_doctor: Doctor) -> None:
+    """If AEP names none, and reading works, then the answer is no evidence."""
+    emulator.fault(path="/effective-policies", status=200, body={"policies": {}})
+    code, results = run_doctor()
+    assert (code, results["permissions"]["ok"]) == (0, None)
+
+
 PATHS = {
     "flow_service": ("/flowservice/connections", {"sources"}),
     "schema_registry": ("/tenant/schemas", set()),
@@ -391,6 +413,16 @@ def test_doctor_with_a_withdrawn_source(hook: Any, emulator: Emulator, run_docto
     """The fix names other sources of the category."""
     emulator.control("DELETE", f"connectionSpecs/{PAYPAL_SPEC}")
     check(run_doctor(), "sources", set(), "does not offer the source PayPal", "`source='stripe'`")
+
+
+def test_doctor_while_specs_do_not_come(
+    hook: Any, emulator: Emulator, run_doctor: Doctor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the first one that gets no answer, the others are not asked for."""
+    monkeypatch.setattr(installation, "named_sources", lambda: {("s3", None): ["files"]})
+    emulator.fault(path=PAYPAL_SPEC, drop=True)
+    check(run_doctor(), "sources", set(), "the connection broke")
+    assert len([one for one in emulator.requests() if "/connectionSpecs/" in one["path"]]) == 1
 
 
 def test_doctor_with_the_sources_of_dags(
