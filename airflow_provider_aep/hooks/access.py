@@ -1,28 +1,24 @@
-"""What a credential may see and do: its sandboxes, its permissions, and the files of batches."""
+"""Sandbox Management and Access Control: the sandboxes and the permissions of a credential."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 
-from airflow_provider_aep.flow_service import explanations, replies
-from airflow_provider_aep.flow_service.errors import AepNotFoundError, AepReplyError
+from airflow_provider_aep.flow_service import replies
+from airflow_provider_aep.flow_service.errors import AepReplyError
 from airflow_provider_aep.flow_service.requests import Call
 from airflow_provider_aep.hooks.base import AepHook
 
-_NO_BATCH = "0" * 26
-"""An id that no batch has."""
-
 
 class AccessHook(AepHook):
-    """Sandbox Management, Access Control and Data Access of Adobe Experience Platform.
+    """Sandbox Management and Access Control of Adobe Experience Platform.
 
     :param aep_conn_id: an Airflow connection of type ``aep``
     :param sandbox: the sandbox's name; None or empty for the connection's own
     """
 
     service_path = "/data/foundation"
-    permissions = explanations.FOR_DATASETS
+    permissions = "the sandbox"
 
     def list_sandboxes(self) -> dict[str, str]:
         """Return the state of each sandbox that the credential sees, by name (Adobe's Sandbox OpenAPI)."""
@@ -47,12 +43,3 @@ class AccessHook(AepHook):
         if isinstance(policies, Mapping):
             return {str(name).rpartition("/")[2] for name, actions in policies.items() if actions}
         raise AepReplyError.with_advice(f"{call} was answered without policies.")
-
-    def check_data_access(self) -> None:
-        """Ask Data Access for a file of a batch that does not exist, to find out whether the service answers.
-
-        Data Access has no list that can be read without the id of a batch or of a dataset.
-        """
-        call = Call("GET", f"/export/batches/{_NO_BATCH}/files", [("limit", "1")])
-        with suppress(AepNotFoundError):
-            self.call(call)

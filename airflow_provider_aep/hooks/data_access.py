@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from airflow_provider_aep.flow_service import explanations, failed_records
-from airflow_provider_aep.flow_service.errors import AepReplyError, AepTransportError
+from airflow_provider_aep.flow_service.errors import AepNotFoundError, AepReplyError, AepTransportError
 from airflow_provider_aep.flow_service.requests import Call
 from airflow_provider_aep.hooks import request_flow
 from airflow_provider_aep.hooks.collections import CollectionHook
@@ -15,6 +16,9 @@ from airflow_provider_aep.hooks.transport import StreamedReply
 
 LARGEST_FILE = 16 * 1024**3
 """Bytes of one file. A reply that does not end is not read further."""
+
+_NO_BATCH = "0" * 26
+"""An id that no batch has."""
 
 _RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)", re.ASCII)
 
@@ -28,6 +32,14 @@ class DataAccessHook(CollectionHook):
 
     service_path = failed_records.DATA_ACCESS
     permissions = explanations.FOR_DATASETS
+
+    def check_answers(self) -> None:
+        """Ask for the files of a batch that does not exist, to find out whether the service answers.
+
+        Data Access has no list that can be read without the id of a batch or of a dataset.
+        """
+        with suppress(AepNotFoundError):
+            self.call(Call("GET", f"/batches/{_NO_BATCH}/files", [("limit", "1")]))
 
     def row_error_files(self, batch_id: str) -> Iterator[Call]:
         """Yield the calls of the files with the records that a batch rejected, from every page.

@@ -27,6 +27,7 @@ from airflow_provider_aep.hooks import diagnosis
 from airflow_provider_aep.hooks.access import AccessHook
 from airflow_provider_aep.hooks.catalog import CatalogHook
 from airflow_provider_aep.hooks.connection import DEFAULT_TIMEOUT, describe_unknown
+from airflow_provider_aep.hooks.data_access import DataAccessHook
 from airflow_provider_aep.hooks.data_prep import DataPrepHook
 from airflow_provider_aep.hooks.diagnosis import CREDENTIAL, ORGANIZATION, PERMISSIONS, SANDBOX, Fault
 from airflow_provider_aep.hooks.flow_service import FlowServiceHook
@@ -143,7 +144,7 @@ READS: dict[str, Callable[[FlowServiceHook], Any]] = {
     "schema_registry": lambda hook: hook.to(SchemaRegistryHook).read_one(resources(SCHEMAS)),
     "catalog": lambda hook: hook.to(CatalogHook).read_one(DATASETS),
     "data_prep": lambda hook: hook.to(DataPrepHook).read_one(MAPPING_SETS),
-    "data_access": lambda hook: hook.to(AccessHook).check_data_access(),
+    "data_access": lambda hook: hook.to(DataAccessHook).check_answers(),
 }
 
 
@@ -467,7 +468,7 @@ _SERVICES = (
     ("schema_registry", "Schema Registry", SchemaRegistryHook),
     ("catalog", "Catalog", CatalogHook),
     ("data_prep", "Data Prep", DataPrepHook),
-    ("data_access", "Data Access", AccessHook),
+    ("data_access", "Data Access", DataAccessHook),
 )
 
 CHECKS: tuple[tuple[str, tuple[str, ...], Check], ...] = (
