@@ -205,6 +205,12 @@ def test_doctor_with_another_server(
         check(run_doctor(), "address", {"clock", *IN_AEP}, server.url, "`host`")
 
 
+def test_doctor_with_another_server_than_ims(hook: Any, emulator: Emulator, run_doctor: Doctor) -> None:
+    """A page instead of a token says nothing about the credential."""
+    emulator.fault(path="/ims/token/v3", status=200, body="<html>")
+    check(run_doctor(), "address", {"credential", *IN_AEP}, "`ims_host`", "HTML")
+
+
 def test_doctor_with_a_silent_server(make_hook: MakeHook, run_doctor: Doctor) -> None:
     """The wait for an answer has the connection's limit."""
     with RawServer(raw.silence) as server:
@@ -286,6 +292,13 @@ def test_doctor_with_a_sandbox_that_is_not_seen(hook: Any, emulator: Emulator, r
     """It exists for others."""
     emulator.control("POST", "permissions", {"sandboxes": ["dev"]})
     check(run_doctor(), "sandbox", IN_SANDBOX, "'prod'", "sees dev.")
+
+
+def test_doctor_with_a_sandbox_that_is_not_active(hook: Any, emulator: Emulator, run_doctor: Doctor) -> None:
+    """Its state is shown."""
+    body = {"sandboxes": [{"name": "prod", "state": "creating"}]}
+    emulator.fault(path="/sandbox-management/", status=200, body=body)
+    check(run_doctor(), "sandbox", IN_SANDBOX, "Its state is creating", "Wait")
 
 
 @pytest.mark.parametrize("status", [403, 500])
