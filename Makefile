@@ -9,11 +9,11 @@ PARALLEL ?= -n 3 --dist loadfile --no-loadscope-reorder
 QUICK = .venv/bin/python -m pytest -m "not nightly" $(PARALLEL)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-ingest ui test test-unit test-emulator test-e2e test-nightly test-matrix test-mutation \
-	coverage lint words format docs bench constraints venv clean distclean
+.PHONY: help demo demo-ingest demo-operate ui test test-unit test-emulator test-e2e test-nightly test-matrix \
+	test-mutation coverage lint words format docs bench constraints venv clean distclean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 demo: ## Run the PayPal DAG on a real Airflow against the emulator
 	@scripts/venv .venv-demo -e '.[emulator]'
@@ -23,7 +23,11 @@ demo-ingest: ## Ingest a table into a dataset; run again to ingest only new rows
 	@scripts/venv .venv-demo -e '.[emulator]'
 	@.venv-demo/bin/python -m scripts.demos ingestion
 
-ui: ## Show all example DAGs in Airflow's web interface; Ctrl-C stops it
+demo-operate: ## Show the state of sixty dataflows with the commands of this provider
+	@scripts/venv .venv-demo -e '.[emulator]'
+	@.venv-demo/bin/python -m scripts.demos operate
+
+ui: ## Show all example DAGs and sixty dataflows in Airflow's web interface; Ctrl-C stops it
 	@scripts/venv .venv-demo -e '.[emulator]'
 	@.venv-demo/bin/python -m scripts.demos ui
 
@@ -98,7 +102,7 @@ venv: ## Make or update the development environment, .venv
 	@scripts/venv .venv -e '.[dev]'
 
 clean: ## Delete the demos' state, caches and build results
-	rm -rf .demo .demo-ingest .ui .nox mutants .coverage* build dist
+	rm -rf .demo .demo-ingest .demo-operate .ui .nox mutants .coverage* build dist
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -path './.venv*' -prune -o -name __pycache__ -type d -exec rm -rf {} +
 

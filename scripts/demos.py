@@ -1,38 +1,29 @@
-"""Run the example DAGs on a real Airflow against the emulator: `make demo`, `make demo-ingest`, `make ui`."""
+"""Show this provider with the emulator: `make demo`, `make demo-ingest`, `make demo-operate`, `make ui`."""
 
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from scripts.local_airflow import COMPONENTS, LocalAirflow, move_clock
-from scripts.processes import LocalError, end_by_signal, ignore_signals, step, tail, tell
+from scripts.local_airflow import COMPONENTS, LocalAirflow, connections, move_clock
+from scripts.processes import LocalError, end_by_signal, step, tail, tell
 
 ROOT = Path(__file__).resolve().parent.parent
 PARSE_SECONDS = 120
 RUN_SECONDS = 300
 A_DAY = 86_400
+HEALTH = ("failed", "partial", "late", "never_ran", "running", "disabled", "drafts")
+OPERATE = ("status",)
+"""The commands of `make demo-operate`. `ID` is a dataflow that lost records."""
 CONNECTION, INGESTION, DATASET = "paypal_connection", "paypal_ingestion", "PayPal products"
-
-
-@dataclass(frozen=True)
-class Demo:
-    """Which DAG to run, how to prepare the run, and how to report it."""
-
-    dag: str
-    state: str
-    """The demo's own directory in the checkout."""
-    report: Callable[[LocalAirflow, str], list[str]]
-    """Return the lines to show for the run with this id."""
-    prepare: Callable[[LocalAirflow], None] = lambda _: None
-    conf: Mapping[str, Any] = field(default_factory=dict)
-    components: Sequence[str] = COMPONENTS
 
 
 def report_connection(airflow: LocalAirflow, run_id: str) -> list[str]:
@@ -87,69 +78,94 @@ def connection_line(airflow: LocalAirflow, dag: str, run_id: str) -> str:
     return f"connection: {connection} ({'created' if created else 'reused'})"
 
 
-def run(demo: Demo) -> list[str]:
-    """Start Airflow and the emulator, run the DAG, stop both, and return the lines to show."""
-    with LocalAirflow(ROOT / demo.state, dags=ROOT / "dags", components=demo.components) as airflow:
+def run(
+    dag: str,
+    state: str,
+    report: Callable[[LocalAirflow, str], list[str]],
+    prepare: Callable[[LocalAirflow], None] = lambda _: None,
+    conf: Mapping[str, Any] | None = None,
+    components: Sequence[str] = COMPONENTS,
+) -> list[str]:
+    """Start Airflow and the emulator, run the DAG, stop both, and return the lines to show.
+
+    :param state: the demo's own directory in the checkout
+    :param report: returns the lines for the run with an id
+    """
+    with LocalAirflow(ROOT / state, dags=ROOT / "dags", components=components) as airflow:
         try:
             since = datetime.now(timezone.utc).isoformat()
-            start(airflow)
-            airflow.api.wait_for_dag(demo.dag, since, seconds=PARSE_SECONDS, watch=airflow.check)
-            demo.prepare(airflow)
-            with step(f"Running {demo.dag}"):
-                run_id = airflow.api.trigger(demo.dag, dict(demo.conf))
-                state = airflow.api.wait_for_run(
-                    demo.dag,
-                    run_id,
-                    seconds=RUN_SECONDS,
-                    watch=airflow.check,
-                    report=lambda line: tell(f"  {line}"),
-                )
-            if state != "success":
-                raise LocalError(failure(airflow, demo.dag, run_id))
-            lines = demo.report(airflow, run_id)
+            airflow.start()
+            airflow.api.wait_for_dag(dag, since, seconds=PARSE_SECONDS, watch=airflow.check)
+            prepare(airflow)
+            with step(f"Running {dag}"):
+                run_id = airflow.api.trigger(dag, dict(conf or {}))
+                watch: dict[str, Any] = {"watch": airflow.check, "report": lambda line: tell(f"  {line}")}
+                end = airflow.api.wait_for_run(dag, run_id, seconds=RUN_SECONDS, **watch)
+            if end != "success":
+                raise LocalError(failure(airflow, dag, run_id))
+            return report(airflow, run_id)
         except LocalError as error:
             raise LocalError(f"{error}\nAll logs are in {airflow.logs} and {airflow.task_logs}.") from error
-        finally:
-            ignore_signals()
-    return lines
 
 
-def start(airflow: LocalAirflow) -> None:
-    """Start the emulator and Airflow, and show the progress."""
-    with step("Starting the emulator"):
-        airflow.start_emulator()
-    with step("Preparing Airflow's database"):
-        airflow.migrate()
-    with step("Starting Airflow"):
-        airflow.start_airflow()
-        airflow.store_connections()
+def seed(airflow: LocalAirflow) -> None:
+    """Seed sixty dataflows of every health, made by people and by the example DAGs, if there are none yet."""
+    if not airflow.emulator("state")["flows"]:
+        dags = sorted(path.stem for path in (ROOT / "dags").glob("*.py"))
+        airflow.emulator("fleet", "POST", {"flows": 60, **dict.fromkeys(HEALTH, 4), "dags": dags})
 
 
-def serve() -> None:
+def operate() -> list[str]:
+    """Run the commands of docs/operate.md on sixty dataflows, as a user types them."""
+    home = ROOT / ".demo-operate"
+    shutil.rmtree(home, ignore_errors=True)
+    with LocalAirflow(home, dags=home / "dags") as airflow:
+        with step("Starting the emulator with sixty dataflows"):
+            airflow.start_emulator()
+            seed(airflow)
+        connection = json.dumps(connections(airflow.emulator_url)["aep_default"])
+        aep = partial(command, home, {**airflow.environment, "AIRFLOW_CONN_AEP_DEFAULT": connection})
+        rows = json.loads(aep("status", "--health", "partial", "--output", "json", stdout=subprocess.PIPE))
+        for line in OPERATE:
+            words = [rows[0]["id"] if word == "ID" else word for word in line.split()]
+            print(f"\n$ airflow aep {' '.join(words)}", flush=True)
+            aep(*words)
+    return []
+
+
+def command(home: Path, environment: Mapping[str, str], *words: str, stdout: int | None = None) -> str:
+    """Run a command of this provider in a process. Return what it prints to a pipe."""
+    line = [sys.executable, "-m", "airflow_provider_aep", *words]
+    done = subprocess.run(line, env=environment, cwd=home, stdout=stdout, text=True, check=False)
+    if done.returncode not in (0, 1):  # 1 is an answer, too
+        raise LocalError(f"`{' '.join(words)}` ended with exit code {done.returncode}.")
+    return done.stdout or ""
+
+
+def serve() -> list[str]:
     """Start the emulator and Airflow, print their addresses, and wait until a process ends."""
     with LocalAirflow(ROOT / ".ui", dags=ROOT / "dags", port=8080) as airflow:
-        try:
-            start(airflow)
-            print(welcome(airflow), flush=True)
-            while True:
-                airflow.check()
-                time.sleep(1)
-        finally:
-            ignore_signals()
+        airflow.start()
+        seed(airflow)
+        print(welcome(airflow), flush=True)
+        while True:
+            airflow.check()
+            time.sleep(1)
 
 
 def welcome(airflow: LocalAirflow) -> str:
     """Return the addresses, and what to do first."""
     return f"""
 Airflow:         {airflow.api.url}  (no sign-in: you are an admin)
+Dataflows:       {airflow.api.url}/plugin/aep  (in the navigation: Browse, AEP)
 Emulator:        {airflow.emulator_url}  (its requests: {airflow.emulator_url}/_emulator/requests)
 Logs:            {airflow.logs}
 Move the clock:  {move_clock(airflow.emulator_url, A_DAY)}
                  (create the dataflows first: docs/emulator.md, "Use the clock")
 
-The Airflow connections of the DAGs are stored, such as aep_default and paypal_default. Run the DAG
-paypal_connection, then paypal_ingestion. docs/examples.md lists the others.
-Press Ctrl-C to stop everything."""
+The emulator has sixty dataflows of every health. The Airflow connections of the DAGs are stored, such as
+aep_default and paypal_default. Run the DAG paypal_connection, then paypal_ingestion. docs/examples.md lists
+the others. Press Ctrl-C to stop everything."""
 
 
 def failure(airflow: LocalAirflow, dag: str, run_id: str) -> str:
@@ -178,31 +194,29 @@ def readable(log: Path) -> str:
     return "\n".join(shown)
 
 
-def main(demo: Demo | None) -> int:
-    """Run the demo, or without a demo the web interface, and return the exit code."""
+def main(show: Callable[[], list[str]]) -> int:
+    """Run a demo, print its last lines, and return the exit code."""
     end_by_signal()
     began = time.monotonic()
     try:
-        if demo is None:
-            serve()
-        else:
-            print(*run(demo), f"seconds: {time.monotonic() - began:.0f}", sep="\n")
+        print(*show(), f"seconds: {time.monotonic() - began:.0f}", sep="\n")
     except LocalError as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print(
-            "Interrupted. All processes are stopped. `make clean` deletes the stored state.", file=sys.stderr
-        )
-        return 130 if demo else 0
+        print("Interrupted. All processes are stopped. `make clean` deletes the state.", file=sys.stderr)
+        return 0 if show is serve else 130
     return 0
 
 
-DEMOS = {
+DEMOS: dict[str, Callable[[], list[str]]] = {
     # No task of this DAG defers, so it needs no triggerer.
-    "connection": Demo(CONNECTION, ".demo", report_connection, components=COMPONENTS[:3]),
-    "ingestion": Demo(INGESTION, ".demo-ingest", report_ingestion, let_a_day_pass, {"dataset": DATASET}),
-    "ui": None,
+    "connection": partial(run, CONNECTION, ".demo", report_connection, components=COMPONENTS[:3]),
+    "ingestion": partial(
+        run, INGESTION, ".demo-ingest", report_ingestion, let_a_day_pass, {"dataset": DATASET}
+    ),
+    "operate": operate,
+    "ui": serve,
 }
 
 if __name__ == "__main__":

@@ -16,10 +16,8 @@ Row = dict[str, Any]
 
 # Names of flow specs.
 TABLES, FILES, REST = "CRMToAEP", "CloudStorageToAEP", "RestStorageToAEP"
-MAPPED, OPTIONAL = (
-    "Steam data with transformation",
-    "Stream data with optional transformation",
-)  # Adobe's spelling
+MAPPED = "Steam data with transformation"  # Adobe's spelling
+OPTIONAL = "Stream data with optional transformation"
 STREAMS = {
     "Amazon Kinesis": [OPTIONAL],
     "Azure Event Hubs": [OPTIONAL],

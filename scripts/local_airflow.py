@@ -27,7 +27,7 @@ from typing import Any, TypeAlias
 from urllib.parse import quote
 
 from airflow_provider_aep.flow_service.sources import Source, find_source
-from scripts.processes import LocalError, Service, free_ports, stop, tail
+from scripts.processes import LocalError, Service, free_ports, ignored_signals, step, stop, tail
 
 # The components of `airflow standalone`. Each is our own child process here, because `standalone` does not
 # end its children when it is ended.
@@ -194,23 +194,16 @@ class LocalAirflow:
 
     def __exit__(self, *_exc: object) -> None:
         try:
-            stop(self.services)
+            with ignored_signals():
+                stop(self.services)
         finally:
             self._lock.close()
 
     def start_emulator(self, *arguments: str) -> None:
         """Start the emulator. Its state is stored in `emulator.json`."""
         state = self.directory / "emulator.json"
-        command = [
-            sys.executable,
-            "-m",
-            "airflow_provider_aep.emulator",
-            "--port",
-            "0",
-            "--state",
-            str(state),
-        ]
-        emulator = self._start("emulator", [*command, *arguments])
+        options = ["--port", "0", "--state", str(state), *arguments]
+        emulator = self._start("emulator", [sys.executable, "-m", "airflow_provider_aep.emulator", *options])
         ready = re.compile(r"^listening on (http://\S+)$", re.MULTILINE)
         answer = _until(
             lambda: ready.search(emulator.log.read_text()), emulator, "The emulator has not started"
@@ -250,11 +243,14 @@ class LocalAirflow:
         return self._start(name or component, command)
 
     def start(self) -> None:
-        """Start the emulator and Airflow, and store the connections."""
-        self.start_emulator()
-        self.migrate()
-        self.start_airflow()
-        self.store_connections()
+        """Start the emulator and Airflow, store the connections, and show the progress."""
+        with step("Starting the emulator"):
+            self.start_emulator()
+        with step("Preparing Airflow's database"):
+            self.migrate()
+        with step("Starting Airflow"):
+            self.start_airflow()
+            self.store_connections()
 
     def store_connections(self) -> None:
         """Store the connections in Airflow's database, as a user would."""

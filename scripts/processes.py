@@ -102,10 +102,17 @@ def end_by_signal() -> None:
     signal.signal(signal.SIGHUP, leave)
 
 
-def ignore_signals() -> None:
-    """Ignore signals from now on, so that a second Ctrl-C does not stop the cleanup of the children."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
+@contextmanager
+def ignored_signals() -> Iterator[None]:
+    """Ignore signals, so that a second Ctrl-C does not stop the cleanup of the children."""
+    before = {
+        one: signal.signal(one, signal.SIG_IGN) for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    }
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
 
 
 def free_ports(count: int, *, prefer: int | None = None) -> list[int]:

@@ -1,18 +1,17 @@
-"""What `make demo` and `make demo-ingest` print, and how they tell of a failure."""
+"""What `make demo`, `make demo-ingest` and `make demo-operate` print, and how they tell of a failure."""
 
 from __future__ import annotations
 
 import json
 import shlex
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from airflow_provider_aep.operations.fleet import Health, collect
 from scripts import demos
-from scripts.demos import Demo
 from scripts.local_airflow import LocalAirflow
 from scripts.processes import LocalError
 from tests.harness.emulator import Emulator
@@ -115,18 +114,14 @@ def test_a_demo_that_fails_says_why(
 ) -> None:
     """On stderr, in a sentence; stdout stays empty for whoever reads it with a program."""
     monkeypatch.setattr(demos, "end_by_signal", lambda: None)
-    monkeypatch.setattr(demos, "run", raising(outcome))
-    assert demos.main(Demo(dag="d", state=".demo", report=lambda *_: [])) == code
+
+    def fail() -> list[str]:
+        raise outcome
+
+    assert demos.main(fail) == code
     shown = capsys.readouterr()
     assert told in shown.err
     assert shown.out == ""
-
-
-def raising(error: BaseException) -> Callable[..., list[str]]:
-    def run(_demo: Demo) -> list[str]:
-        raise error
-
-    return run
 
 
 def test_a_failed_task_is_shown_by_its_last_words(tmp_path: Path) -> None:
@@ -138,3 +133,54 @@ def test_a_failed_task_is_shown_by_its_last_words(tmp_path: Path) -> None:
     shown = demos.readable(log)
     assert "plain" in shown
     assert "error: Task failed\n  AepConfigError: `table` is empty." in shown
+
+
+def test_the_operating_demo_runs_each_command(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Below the command line is what a user sees, on stdout and on stderr."""
+    (tmp_path / "dags").symlink_to(demos.ROOT / "dags")
+    monkeypatch.setattr(demos, "ROOT", tmp_path)
+    demos.operate()
+    out, err = capfd.readouterr()
+    _, *shown = out.split("\n$ airflow aep ")
+    assert [text.split()[0] for text in shown] == [line.split()[0] for line in demos.OPERATE]
+    assert (
+        "status: 60 dataflows in sandbox prod: 4 failed, 4 partial, 4 late, 4 never_ran, 4 running, " in err
+    )
+    [status] = [text for text in shown if text.startswith("status")]
+    assert status.count("paypal") >= 1
+
+
+def test_the_operating_demo_names_the_command_that_failed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """1 is an answer; other exit codes are failures."""
+    (tmp_path / "dags").symlink_to(demos.ROOT / "dags")
+    monkeypatch.setattr(demos, "ROOT", tmp_path)
+    monkeypatch.setattr(demos, "OPERATE", ("status --health sick",))
+    with pytest.raises(LocalError, match="`status --health sick` ended with exit code 2"):
+        demos.operate()
+
+
+def test_the_web_interface_has_dataflows(tmp_path: Path, emulator: Emulator, hook: Any) -> None:
+    """Sixty of every health, which name DAGs that exist. A second start adds none."""
+    airflow = LocalAirflow(tmp_path, dags=tmp_path)
+    airflow.emulator_url = emulator.url
+    for _ in range(2):
+        demos.seed(airflow)
+    assert emulator.state()["flows"] == 60
+    fleet = collect(hook)
+    assert set(fleet.counts()) == {health.value for health in Health}
+    assert all(fleet.counts().values())
+    dags = {row.made_by.partition(".")[0] for row in fleet.rows if row.made_by}
+    assert dags <= {path.stem for path in (demos.ROOT / "dags").glob("*.py")}
+    assert len(dags) > 2
+
+
+def test_the_web_interface_names_its_addresses(tmp_path: Path) -> None:
+    """The page of the dataflows is the first thing to see, and nobody has to sign in."""
+    airflow = LocalAirflow(tmp_path, dags=tmp_path)
+    text = demos.welcome(airflow)
+    assert f"{airflow.api.url}/plugin/aep" in text
+    assert "no sign-in" in text
