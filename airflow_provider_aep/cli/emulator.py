@@ -21,8 +21,8 @@ def run(options: argparse.Namespace) -> None:
     """
     if missing := [name for name in NEEDED if importlib.util.find_spec(name) is None]:
         say(
-            f"emulator: {' and '.join(missing)} cannot be imported. Install the emulator's packages with "
-            f"`pip install 'airflow-provider-aep[emulator]'`. [{AepConfigError.stable_code}]"
+            f"emulator: {' and '.join(missing)} cannot be imported. Install this provider with its extra "
+            f"`[emulator]`. [{AepConfigError.stable_code}]"
         )
         sys.exit(USAGE)
     sys.stdout.flush()

@@ -164,5 +164,5 @@ def test_the_emulator_without_its_packages(monkeypatch: pytest.MonkeyPatch, caps
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)
     assert err.startswith("emulator: uvicorn cannot be imported. ")
-    assert "airflow-provider-aep[emulator]" in err
+    assert "its extra `[emulator]`" in err
     assert "AEP-E100" in err

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from airflow_provider_aep.cli import COMMANDS
 from scripts import docs
 from scripts.docs import PACKAGE, declared
 from scripts.markdown import table
@@ -38,6 +39,18 @@ def test_every_dependency_is_listed() -> None:
     assert page.count("\n| `") == len(rows)
     licences = page.partition("## Installed with it")[2]
     assert all(f"| {one.name} " in licences for one in named)
+
+
+def test_every_command_is_in_the_table() -> None:
+    """`docs/operate.md` says what `--help` says, and links to a heading that exists."""
+    page = (docs.DOCS / "operate.md").read_text("utf-8")
+    section = page.partition("## All commands\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| \[`(\w+)`\]\((\S*)\) \| (.*?) \| .+ \|$", section, re.MULTILINE)
+    assert {name: text for name, _, text in rows} == {name: text for name, (text, _) in COMMANDS.items()}
+    headings = {re.sub(r"\W+", "-", one.lower()) for one in re.findall(r"^## (.+)$", page, re.MULTILINE)}
+    for _, link, _ in rows:
+        file, _, anchor = link.partition("#")
+        assert anchor in headings if anchor else (docs.DOCS / file).is_file()
 
 
 def test_a_bar_ends_no_cell() -> None:
