@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from airflow_provider_aep.exactly_once.adoption import replace_credentials, switch_once
 from airflow_provider_aep.exactly_once.driver import Memory, Service, carry_out
-from airflow_provider_aep.exactly_once.marks import find_mark, make_mark, with_mark, without_mark
 from airflow_provider_aep.exactly_once.reconciler import create_once
 from airflow_provider_aep.exactly_once.steps import DesiredEntity, Entity, Outcome
+from airflow_provider_aep.flow_service.marks import find_mark, make_mark, with_mark, without_mark
 
 IF_EXISTS = ("reuse", "update", "fail")
 ON_DIFFERENCE = ("warn", "fail")

@@ -7,7 +7,7 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_provider_aep.exactly_once.marks import created_by, find_mark
+from airflow_provider_aep.flow_service.marks import created_by, find_mark
 from airflow_provider_aep.flow_service.replies import Readiness, readiness
 
 

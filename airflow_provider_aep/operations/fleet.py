@@ -20,7 +20,6 @@ from itertools import islice
 from math import ceil
 from typing import Any, TypeVar
 
-from airflow_provider_aep.exactly_once.marks import task_of
 from airflow_provider_aep.flow_service.collections import (
     RUNS,
     SOURCE_CONNECTIONS,
@@ -29,6 +28,7 @@ from airflow_provider_aep.flow_service.collections import (
 )
 from airflow_provider_aep.flow_service.datasets import names_of
 from airflow_provider_aep.flow_service.errors import AepError, AepNotFoundError
+from airflow_provider_aep.flow_service.marks import task_of
 from airflow_provider_aep.flow_service.requests import PAGE_SIZE, is_off, is_on
 from airflow_provider_aep.flow_service.run_evaluation import outcome
 from airflow_provider_aep.flow_service.runs import Run, epoch_seconds, iso_time, read_run

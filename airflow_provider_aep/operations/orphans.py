@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_aep.exactly_once.marks import task_of
 from airflow_provider_aep.flow_service.collections import (
     CONNECTIONS,
     FLOWS,
@@ -32,6 +31,7 @@ from airflow_provider_aep.flow_service.errors import (
     EntityInUseError,
 )
 from airflow_provider_aep.flow_service.mappings import MAPPING_SETS
+from airflow_provider_aep.flow_service.marks import task_of
 from airflow_provider_aep.flow_service.runs import epoch_seconds, iso_time
 from airflow_provider_aep.flow_service.validation import is_id
 from airflow_provider_aep.hooks.collections import CollectionHook

@@ -173,6 +173,7 @@ print(*sys.modules, file=sys.stderr)
 NOT_NEEDED = {
     "rich._emoji_codes",
     "airflow_provider_aep.emulator",
+    "airflow_provider_aep.exactly_once",
     "airflow_provider_aep.flow_runs",
     "airflow_provider_aep.hooks.aio",
     "airflow_provider_aep.operators",

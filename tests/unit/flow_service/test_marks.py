@@ -7,7 +7,7 @@ import hashlib
 import pytest
 
 from airflow_provider_aep.exactly_once import Entity, find_mark, make_mark, with_mark, without_mark
-from airflow_provider_aep.exactly_once.marks import task_of
+from airflow_provider_aep.flow_service.marks import task_of
 
 
 def test_a_mark_says_where_an_entity_comes_from() -> None:
