@@ -11,6 +11,7 @@ this list.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -233,12 +234,12 @@ def _used_by(flow: Item) -> Iterator[str]:
         if ids is None and str(flow.get("state")).lower() == "draft":
             continue  # it has none yet
         if not isinstance(ids, list):
-            raise AepReplyError.with_advice(f"GET {FLOWS.path} was answered with a dataflow without {key}.")
-        yield from (_id(one, FLOWS, key) for one in ids)
+            raise AepReplyError.with_advice(f"AEP shows the dataflow {flow.get('id')!r:.60} without {key}.")
+        yield from (_id(one, FLOWS, flow, key) for one in ids)
     for one in flow.get("transformations") or ():
         params = one.get("params") if isinstance(one, Mapping) else None
         if isinstance(params, Mapping) and params.get("mappingId"):
-            yield _id(params["mappingId"], FLOWS, "mappingId")
+            yield _id(params["mappingId"], FLOWS, flow, "mappingId")
 
 
 def _read(collection: Collection, item: Item) -> _Entity:
@@ -247,9 +248,9 @@ def _read(collection: Collection, item: Item) -> _Entity:
     inherited = item.get("inheritedAttributes")
     base = inherited.get("baseConnection") if isinstance(inherited, Mapping) else None
     bases = (item.get("baseConnectionId"), base.get("id") if isinstance(base, Mapping) else None)
-    uses = frozenset(_id(one, collection, "baseConnectionId") for one in bases if one is not None)
+    uses = frozenset(_id(one, collection, item, "baseConnectionId") for one in bases if one is not None)
     dataset = params.get("dataSetId") if isinstance(params, Mapping) else None
-    created_at = collection.created_at(item) / 1000
+    created_at = epoch_seconds(collection.created_at(item)) or math.inf
     changed_at = epoch_seconds(item.get("updatedAt", item.get("modifiedDate")))
     return _Entity(
         kind=collection.kind,
@@ -263,10 +264,12 @@ def _read(collection: Collection, item: Item) -> _Entity:
     )
 
 
-def _id(value: object, collection: Collection, key: str) -> str:
+def _id(value: object, collection: Collection, item: Item, key: str) -> str:
     if is_id(value):
         return str(value)
-    raise AepReplyError.with_advice(f"GET {collection.path} was answered with an invalid {key}.")
+    raise AepReplyError.with_advice(
+        f"AEP shows the {collection.kind} {item.get('id')!r:.60} with an invalid {key}."
+    )
 
 
 def _orphan(hook: FlowServiceHook, one: _Entity, now: float, *, deletable: bool) -> Orphan:

@@ -157,6 +157,16 @@ def test_a_young_entity_is_no_orphan(sandbox: Sandbox, orphans: Command) -> None
     assert rows == []
 
 
+@pytest.mark.parametrize("created", [None, 0, "yesterday", int(time.time() + 2 * DAY)])
+def test_an_entity_of_unknown_age_is_no_orphan(
+    emulator: Emulator, sandbox: Sandbox, orphans: Command, created: Any
+) -> None:
+    """It could be young. A time in seconds is young, too, if it is."""
+    item = {"id": "a", "name": "Odd", "createdAt": created}
+    emulator.fault(method="GET", path="/sourceConnections", status=200, body={"items": [item]})
+    assert "a" not in [row["id"] for row in json.loads(orphans("-o", "json")[1])]
+
+
 def test_an_entity_that_was_changed_lately_is_no_orphan(sandbox: Sandbox, orphans: Command) -> None:
     """Somebody works with it."""
     source = sandbox.item("sourceConnections", sandbox.left[0])
