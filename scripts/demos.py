@@ -22,7 +22,7 @@ RUN_SECONDS = 300
 A_DAY = 86_400
 HEALTH = ("failed", "partial", "late", "never_ran", "running", "disabled", "drafts")
 OPERATE = ("status", "failures ID --rows 3")
-"""The commands of `make demo-operate`. `ID` is a dataflow that lost records."""
+"""The commands of `make demo-operate`. `ID` is a dataflow that lost records and has error diagnostics."""
 CONNECTION, INGESTION, DATASET = "paypal_connection", "paypal_ingestion", "PayPal products"
 
 
@@ -125,18 +125,18 @@ def operate() -> list[str]:
             seed(airflow)
         connection = json.dumps(connections(airflow.emulator_url)["aep_default"])
         aep = partial(command, home, {**airflow.environment, "AIRFLOW_CONN_AEP_DEFAULT": connection})
-        rows = json.loads(aep("status", "--health", "partial", "--output", "json", stdout=subprocess.PIPE))
+        rows = json.loads(aep("status", "--health", "partial", "--output", "json", capture_output=True))
         for line in OPERATE:
-            words = [rows[0]["id"] if word == "ID" else word for word in line.split()]
+            words = [rows[-1]["id"] if word == "ID" else word for word in line.split()]
             print(f"\n$ airflow aep {' '.join(words)}", flush=True)
             aep(*words)
     return []
 
 
-def command(home: Path, environment: Mapping[str, str], *words: str, stdout: int | None = None) -> str:
+def command(home: Path, environment: Mapping[str, str], *words: str, **pipes: Any) -> str:
     """Run a command of this provider in a process. Return what it prints to a pipe."""
     line = [sys.executable, "-m", "airflow_provider_aep", *words]
-    done = subprocess.run(line, env=environment, cwd=home, stdout=stdout, text=True, check=False)
+    done = subprocess.run(line, env=environment, cwd=home, text=True, check=False, **pipes)
     if done.returncode not in (0, 1):  # 1 is an answer, too
         raise LocalError(f"`{' '.join(words)}` ended with exit code {done.returncode}.")
     return done.stdout or ""

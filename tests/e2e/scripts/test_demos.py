@@ -148,8 +148,9 @@ def test_the_operating_demo_runs_each_command(
     assert (
         "status: 60 dataflows in sandbox prod: 4 failed, 4 partial, 4 late, 4 never_ran, 4 running, " in err
     )
-    [status] = [text for text in shown if text.startswith("status")]
-    assert status.count("paypal") >= 1
+    seen = {text.split()[0]: text for text in shown}
+    assert seen["status"].count("\nfailed ") == 4
+    assert "\nColumns: " in seen["failures"]
 
 
 def test_the_operating_demo_names_the_command_that_failed(
