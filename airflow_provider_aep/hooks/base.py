@@ -88,6 +88,13 @@ class AepHook(HttpHook):
         """Set the sleep budget of this hook and its siblings. A longer wait fails for a retry."""
         self._aep_session.sleep_budget = SleepBudget(seconds)
 
+    def give_up_after(self, *, call: float, total: float) -> None:
+        """Limit the seconds of each call with its repeats, and of all calls of this hook and its siblings.
+
+        By default each reply has the connection's ``timeout``, and a call is repeated up to three times.
+        """
+        self._aep_session.give_up_after(call=call, total=total)
+
     def get_conn(
         self, headers: dict[Any, Any] | None = None, extra_options: dict[str, Any] | None = None
     ) -> requests.Session:

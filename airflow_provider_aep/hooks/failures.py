@@ -86,10 +86,13 @@ def connect_error(request: Request, cause: str) -> AepConnectError:
 
 def timeout_error(request: Request) -> AepTimeoutError:
     """Return the error of a reply that did not arrive before its deadline."""
+    limit, advice = " (`timeout` of the AEP connection)", "Try again later, or raise `timeout`."
+    if request.hurried:
+        limit, advice = "", "Try again later."
     return AepTimeoutError.with_advice(
-        f"{request.words}: no whole reply within {request.timeout:g} s (`timeout` of the AEP connection): "
-        "the service or the network is slow.",
-        "Try again later, or raise `timeout`.",
+        f"{request.words}: no whole reply within {request.timeout:g} s{limit}: the service or the network is "
+        "slow.",
+        advice,
     )
 
 

@@ -56,6 +56,7 @@ class Request:
     :param to: the address for messages
     :param timeout: seconds for connecting, and for the whole reply
     :param stream: return the reply to a success before its body has arrived. Only the blocking driver can
+    :param hurried: the caller gives up before the ``timeout`` of the Airflow connection
     """
 
     method: str
@@ -66,6 +67,7 @@ class Request:
     to: Address
     timeout: float
     stream: bool = False
+    hurried: bool = False
 
 
 @dataclass(frozen=True)

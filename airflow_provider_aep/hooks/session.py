@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import cached_property
-from time import sleep
+from time import monotonic, sleep
 from typing import Any, TypeVar
 
 from airflow_provider_aep.flow_service.errors import AepError, WorkerSlotError
@@ -38,6 +38,8 @@ class AepSession:
 
     _transport: Transport | None = None
     _logs = True
+    _longest_call = math.inf
+    _deadline = math.inf
 
     def __init__(self, conn_id: str) -> None:
         self.conn_id = conn_id
@@ -74,6 +76,13 @@ class AepSession:
         session._logs = False
         return session
 
+    def give_up_after(self, *, call: float, total: float) -> None:
+        """Limit the seconds of each call with all its repeats, and of all calls from now on.
+
+        A request or a sleep that would end later fails instead, as if AEP had not answered.
+        """
+        self._longest_call, self._deadline = call, monotonic() + total
+
     def carry_out(self, flow: Flow[T], log: Any = None) -> T:
         """Drive a flow to its end and return its result. Signals pass through.
 
@@ -82,6 +91,7 @@ class AepSession:
         """
         result: Any = None
         failure: AepError | None = None
+        deadline = min(self._deadline, monotonic() + self._longest_call)
         while True:
             try:
                 step = flow.send(result) if failure is None else flow.throw(failure)
@@ -89,18 +99,21 @@ class AepSession:
                 return done.value  # type: ignore[no-any-return]
             result, failure = None, None
             try:
-                result = self._perform(step, log)
+                result = self._perform(step, log, deadline)
             except AepError as error:
                 failure = error
 
-    def _perform(self, step: Step, log: Any) -> Any:
+    def _perform(self, step: Step, log: Any, deadline: float) -> Any:
+        left = deadline - monotonic()
         match step:
             case request_flow.Request():
+                if left < step.timeout:
+                    step = replace(step, timeout=round(max(0.1, left), 1), hurried=True)
                 return self.transport.send(step)
             case request_flow.Mask(secret):
                 return self.secrets.register([secret])
             case request_flow.Sleep(seconds, why):
-                if seconds > self.sleep_budget.left:
+                if seconds > min(self.sleep_budget.left, left):
                     return False
                 if log is not None and self._logs:
                     log.info("%s", why)
