@@ -6,19 +6,35 @@ application of the page is imported only at the first request, which only an API
 
 from __future__ import annotations
 
-from typing import Any
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from airflow.plugins_manager import AirflowPlugin
+if TYPE_CHECKING:
+    from airflow.plugins_manager import AirflowPlugin
+else:
+    # The manager that loads this plugin. From Airflow 3.2 on, a process of a task has only the second one.
+    MANAGERS = ("airflow.plugins_manager", "airflow.sdk.plugins_manager")
+    loading = next((name for name in MANAGERS if name in sys.modules), MANAGERS[0])
+    AirflowPlugin = import_module(loading).AirflowPlugin
 
 
 class LazyApp:
-    """The ASGI application of the page, imported when the first request arrives."""
+    """The ASGI application of the page, imported when the first request arrives.
+
+    A thread imports it: the import takes a second, and the event loop has other requests to answer.
+    """
+
+    _app: Any = None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer a request."""
-        from airflow_provider_aep.page.app import app
+        if self._app is None:
+            from asyncio import to_thread
 
-        await app(scope, receive, send)
+            module = await to_thread(import_module, "airflow_provider_aep.page.app")
+            self._app = module.app
+        await self._app(scope, receive, send)
 
 
 class AepPlugin(AirflowPlugin):

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from airflow_provider_aep.flow_service.run_errors import RunError, errors_of
 from airflow_provider_aep.flow_service.run_evaluation import outcome
 from airflow_provider_aep.flow_service.runs import Run, iso_time, read_run
 from airflow_provider_aep.flow_service.validation import check_id
 from airflow_provider_aep.hooks.flow_service import FlowServiceHook
-
-MOST_ERRORS = 5
 
 
 @dataclass(frozen=True)
@@ -19,7 +18,7 @@ class RecentRun:
 
     :param outcome: ``running``, ``failed``, ``partial`` or ``success``, as a wait without thresholds judges
     :param started_at: ISO 8601 in UTC, as ``ended_at``
-    :param errors: the errors that the run names, without secrets
+    :param errors: the errors that the run names, without secrets and values of records
     """
 
     id: str
@@ -31,7 +30,7 @@ class RecentRun:
     records_read: int | None
     records_written: int | None
     records_failed: int | None
-    errors: tuple[str, ...]
+    errors: tuple[RunError, ...]
     url: str
 
     def as_dict(self) -> dict[str, Any]:
@@ -62,8 +61,6 @@ def _read(hook: FlowServiceHook, run: Run) -> RecentRun:
         records_read=run.records_read,
         records_written=run.records_written,
         records_failed=run.records_failed,
-        errors=tuple(
-            f"{hook.scrub(one.code)}: {hook.scrub(one.message)}" for one in run.problems[:MOST_ERRORS]
-        ),
+        errors=tuple(errors_of(run, hook.scrub)),
         url=hook.link("run", run.id, run.flow_id),
     )

@@ -7,18 +7,22 @@ import gzip
 import json
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
-from typing import Any
+from typing import Annotated, Any
 
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_connection
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
+from fastapi.exception_handlers import http_exception_handler
+from fastapi.responses import PlainTextResponse
 from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from airflow_provider_aep.flow_service.errors import AepConfigError, AepError
+from airflow_provider_aep.flow_service.errors import AepError, AepTimeoutError
 from airflow_provider_aep.flow_service.validation import check_id, check_sandbox
 from airflow_provider_aep.page import reading
-from airflow_provider_aep.page.board import KEPT, Answer, Board, FullError
+from airflow_provider_aep.page.board import KEPT, Answer, Board, FullError, Problem
 
 PATIENCE = 8.0
 """Seconds that a request waits for AEP at most."""
@@ -26,6 +30,12 @@ PATIENCE = 8.0
 TYPES = {"html": "text/html", "js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}
 STATIC = {
     one.name: one.read_bytes() for one in files(__package__).joinpath("static").iterdir() if one.is_file()
+}
+
+REFUSALS = {
+    401: "You are not signed in. Sign in to Airflow, then reload this page.",
+    403: "Your Airflow user may not read connections, or your session has ended. Sign in again, or ask your "
+    "administrator for the permission to read connections.",
 }
 
 HEADERS = {
@@ -65,6 +75,30 @@ app = FastAPI(
 app.add_middleware(SafeHeaders)
 
 
+@app.exception_handler(StarletteHTTPException)
+async def refuse(request: Request, error: StarletteHTTPException) -> Response:
+    """Answer with a sentence if a person opened the address, else as FastAPI does."""
+    if error.status_code in REFUSALS and "text/html" in request.headers.get("accept", ""):
+        return PlainTextResponse(REFUSALS[error.status_code], error.status_code, error.headers)
+    return await http_exception_handler(request, error)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """The parameters of a request for data of AEP.
+
+    :param sandbox: empty for the connection's own
+    :param have: the version that the viewer has. The data is left out if it is still the newest
+    :param wait: wait for a reading under way, at most :data:`PATIENCE`
+    :param force: ask AEP although the data is not a minute old
+    """
+
+    sandbox: str = ""
+    have: str = ""
+    wait: bool = False
+    force: bool = False
+
+
 @app.get("/connections")
 def connections(user: GetUserDep) -> list[str]:
     """Return the ids of the connections that the user may choose."""
@@ -78,70 +112,44 @@ def task(made_by: str, user: GetUserDep) -> dict[str, str] | None:
 
 
 @app.get("/fleet/{connection_id:path}")
-async def fleet(
-    request: Request,
-    connection_id: str,
-    sandbox: str = "",
-    have: str = "",
-    wait: bool = False,
-    force: bool = False,
-) -> Response:
-    """Return all dataflows of a sandbox. See :func:`reply`."""
+async def fleet(request: Request, connection_id: str, wish: Annotated[Wish, Depends()]) -> Response:
+    """Return all dataflows of a sandbox."""
 
     def ask(sandbox: str, *, force: bool = False) -> Answer:
         work = partial(reading.read_fleet, connection_id, sandbox, board.serve_quick)
         return board.ask(("fleet", connection_id, sandbox), work, force=force)
 
-    return await reply(request, connection_id, sandbox, ask, have=have, wait=wait, force=force)
+    return await reply(request, connection_id, wish, ask)
 
 
 @app.get("/runs/{flow_id}/{connection_id:path}")
 async def runs(
-    request: Request,
-    connection_id: str,
-    flow_id: str,
-    sandbox: str = "",
-    have: str = "",
-    wait: bool = False,
-    force: bool = False,
+    request: Request, flow_id: str, connection_id: str, wish: Annotated[Wish, Depends()]
 ) -> Response:
-    """Return the last runs of a dataflow. See :func:`reply`."""
+    """Return the last runs of a dataflow."""
 
     def ask(sandbox: str, *, force: bool = False) -> Answer:
         work = partial(reading.read_runs, connection_id, sandbox, check_id(flow_id, "flow"))
         return board.ask(("runs", connection_id, sandbox, flow_id), work, quick=True, force=force)
 
-    return await reply(request, connection_id, sandbox, ask, have=have, wait=wait, force=force)
+    return await reply(request, connection_id, wish, ask)
 
 
-async def reply(
-    request: Request,
-    connection_id: str,
-    sandbox: str,
-    ask: Callable[..., Answer],
-    *,
-    have: str,
-    wait: bool,
-    force: bool,
-) -> Response:
-    """Return what is known, at once, or after the reading under way.
-
-    :param have: the version that the viewer has. The data is left out if it is still the newest
-    :param wait: wait for a reading under way, at most :data:`PATIENCE`
-    :param force: ask AEP although the data is not a minute old
-    """
+async def reply(request: Request, connection_id: str, wish: Wish, ask: Callable[..., Answer]) -> Response:
+    """Return what is known, at once or after the reading under way, with its age and the last error."""
+    name, answer, problem = wish.sandbox, Answer(ended=board.clock()), None
     try:
-        name = check_sandbox(sandbox) if sandbox else await in_time(reading.own_sandbox, connection_id)
-        answer = ask(name, force=force)
-        if wait and answer.pending is not None:
+        name = check_sandbox(name) if name else await in_time(reading.own_sandbox, connection_id)
+        answer = ask(name, force=wish.force)
+        if wish.wait and answer.pending is not None:
             await asyncio.wait({asyncio.wrap_future(answer.pending)}, timeout=PATIENCE)
             answer = ask(name)
+        problem = answer.problem
     except AepError as error:
-        return await json_reply(request, {"error": {"text": str(error), "code": error.stable_code}}, "null")
+        problem = Problem.of(error)
     except FullError:
         raise HTTPException(503, "Too many other sandboxes are being read. Try again later.") from None
     version = None if answer.at is None else f"{answer.at:.3f}"
-    problem = answer.problem
     state = {
         "sandbox": name,
         "version": version,
@@ -150,7 +158,7 @@ async def reply(
         "next": max(0.0, round(KEPT - (board.clock() - answer.ended), 1)),
         "error": problem and problem._asdict(),
     }
-    return await json_reply(request, state, "null" if have == version else answer.value or "null")
+    return await json_reply(request, state, "null" if wish.have == version else answer.value or "null")
 
 
 async def in_time(function: Callable[..., Any], *arguments: Any) -> Any:
@@ -158,7 +166,10 @@ async def in_time(function: Callable[..., Any], *arguments: Any) -> Any:
     call = asyncio.create_task(asyncio.to_thread(function, *arguments))
     done, _ = await asyncio.wait({call}, timeout=PATIENCE)
     if not done:
-        raise AepConfigError("Airflow did not read the connection in time.", parameter="connection")
+        raise AepTimeoutError(
+            f"Airflow did not read the connection within {PATIENCE:g} s: its database or its secrets "
+            "backend is slow. Try again later."
+        )
     return call.result()
 
 

@@ -34,13 +34,18 @@ class Problem(NamedTuple):
     code: str
     at: float
 
+    @classmethod
+    def of(cls, error: AepError) -> Problem:
+        """Return an error that happened now, on one line."""
+        return cls(" ".join(str(error).split()), error.stable_code, time.time())
+
 
 @dataclass(frozen=True)
 class Answer:
     """The answer to a question, as far as it is known.
 
     :param value: the result of the last reading that succeeded
-    :param at: when that reading ended, in epoch seconds
+    :param at: when that reading began, in epoch seconds
     :param problem: the error of the last reading, None if it succeeded
     :param ended: the end of the last reading, on the monotonic clock
     :param pending: done when the reading under way has ended
@@ -145,11 +150,11 @@ class Board:
 
     def _do(self, job: _Job) -> None:
         """Do the work. An error, whatever it is, becomes the problem of this answer alone."""
-        value, problem = None, None
+        value, problem, started = None, None, time.time()
         try:
             value = job.work()
         except AepError as error:
-            problem = Problem(" ".join(str(error).split()), error.stable_code, time.time())
+            problem = Problem.of(error)
         except Exception as error:
             log.exception("The page of AEP could not read %s.", job.key)
             kind = type(error).__name__
@@ -159,7 +164,7 @@ class Board:
             problem = Problem(text, AepError.stable_code, time.time())
         with self._changed:
             old = self._answers[job.key]
-            new = Answer(old.value, old.at, problem) if problem else Answer(value, time.time())
+            new = Answer(old.value, old.at, problem) if problem else Answer(value, started)
             self._answers[job.key] = replace(new, ended=self.clock())
         assert old.pending is not None
         old.pending.set_result(None)

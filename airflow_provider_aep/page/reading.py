@@ -29,13 +29,15 @@ def read_fleet(connection_id: str, sandbox: str, between: Callable[[], None]) ->
     :param between: called between the requests
     :raises AepError: AEP cannot be read
     """
-    fleet = collect(hook_of(connection_id, sandbox, LONG), progress=lambda _: between())
+    hook = hook_of(connection_id, sandbox, LONG)
+    fleet = collect(hook, progress=lambda _: between())
     return _json(
         {
             "since": fleet.since,
             "collected_at": fleet.collected_at,
             "counts": fleet.counts(),
             "notes": fleet.notes,
+            "dataset_url": hook.link("dataset", "{id}"),
             "rows": [row.as_dict() for row in fleet.rows],
         }
     )

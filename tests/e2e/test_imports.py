@@ -5,10 +5,16 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from importlib.metadata import entry_points
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import airflow_provider_aep
+from airflow_provider_aep.get_provider_info import get_provider_info
+from tests.harness.figures import KeepFigure
 
 PACKAGE = Path(airflow_provider_aep.__file__).parent
 DAGS = sorted((Path(__file__).parents[2] / "dags").glob("*.py"))
@@ -79,6 +85,17 @@ print(json.dumps(sorted(set(sys.modules) - before)))
 """
 
 
+PLUGIN = """
+import importlib, json, sys, time
+manager = importlib.import_module(sys.argv[1])
+before, started = set(sys.modules), time.perf_counter()
+from airflow_provider_aep.plugin import AepPlugin
+seconds = time.perf_counter() - started
+assert issubclass(AepPlugin, manager.AirflowPlugin)
+print(json.dumps([sorted(set(sys.modules) - before), seconds]))
+"""
+
+
 def run(code: str, *arguments: str) -> Any:
     """Run code in a fresh interpreter and return the JSON that it prints last."""
     done = subprocess.run(
@@ -110,3 +127,20 @@ def test_a_dag_file_pays_for_no_http_library() -> None:
     heavy = ("requests", "aiohttp", "urllib3", "jsonschema", "starlette", "airflow.providers.http")
     ours = ("airflow_provider_aep.hooks", "airflow_provider_aep.flow_service.sources")
     assert not [name for name in added if name.startswith((*heavy, *ours))]
+
+
+@pytest.mark.parametrize("manager", ["airflow.plugins_manager", "airflow.sdk.plugins_manager"])
+def test_the_plugin_imports_nothing(manager: str, figure: KeepFigure) -> None:
+    """Each process of Airflow loads it: scheduler, DAG processor, triggerer and every task."""
+    if find_spec(manager) is None:
+        pytest.skip("Airflow 3.1 has one manager of plugins.")
+    added, seconds = run(PLUGIN, manager)
+    assert set(added) <= {"airflow_provider_aep", "airflow_provider_aep.plugin"}
+    figure(f"import of the plugin, by {manager}", f"{seconds * 1000:.1f} ms")
+
+
+def test_the_plugin_is_an_entry_point_only() -> None:
+    """Airflow registers a plugin twice, with an error, if the provider info names it too."""
+    [found] = entry_points(group="airflow.plugins", name="aep")
+    assert found.value == "airflow_provider_aep.plugin:AepPlugin"
+    assert "plugins" not in get_provider_info()

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import socket
+import statistics
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.harness import canary
+from tests.harness.browser import SLOWEST, chromium, screenshot
 from tests.harness.emulator import Emulator
+from tests.harness.figures import KeepFigure
 from tests.harness.page_server import HIDDEN, PageServer, page_server
+from tests.harness.raw_server import RawServer, drip
+from tests.harness.raw_server import reply as well_formed
 
 FLEET = {"flows": 60, "runs": 24, "failed": 6, "partial": 5, "late": 4, "never_ran": 3, "running": 2}
 PAGES = (
@@ -48,7 +53,7 @@ def server(emulator_process: Emulator, tmp_path_factory: pytest.TempPathFactory)
 def test_who_may_not_read_connections_sees_nothing(server: PageServer) -> None:
     """Page, data, assets and unknown paths alike: 401 signed out; 403 without permission or a valid token."""
     forged, expired = server.token("olaf")[:-8] + "AAAAAAAA", server.expired_token("olaf")
-    as_airflow_answers = server.send("../api/v2/connections", token=expired).status
+    as_airflow_answers = server.send("/api/v2/connections", token=expired).status
     assert as_airflow_answers in (401, 403)
     for path in (*PAGES, *DATA, *UNKNOWN):
         for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
@@ -170,17 +175,6 @@ def test_another_connections_password_is_not_sent(server: PageServer) -> None:
     assert server.emulator.requests() == []
 
 
-def test_a_thousand_dataflows_are_small(server: PageServer, figure: Any) -> None:
-    """At most 300 KB, zipped."""
-    server.emulator.control("POST", "fleet", {"flows": 1000, "runs": 2, "sandbox": "dev", "failed": 30})
-    server.store("aep_large", server.emulator.url)
-    state = server.fleet("aep_large", sandbox="dev")
-    assert len(state["data"]["rows"]) == 1000
-    reply = server.send("fleet/aep_large", "olaf", sandbox="dev")
-    figure("JSON of the page for 1,000 dataflows, zipped", f"{len(reply.raw):,} bytes")
-    assert len(reply.raw) < 300_000
-
-
 def test_no_secret_is_shown(server: PageServer) -> None:
     """Neither of a connection, nor of the source, nor a record's value."""
     row = server.fleet()["data"]["rows"][0]
@@ -192,8 +186,9 @@ def test_no_secret_is_shown(server: PageServer) -> None:
     assert not canary.find_any(log)
 
 
-def test_aep_is_dead(server: PageServer) -> None:
+def test_aep_is_dead(server: PageServer, visit: Any) -> None:
     """Replies come at once, with the old data, its age and the error in words."""
+    viewer = visit("olaf")
     server.store("aep_dying", server.emulator.url)
     before = server.fleet("aep_dying")
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -211,10 +206,370 @@ def test_aep_is_dead(server: PageServer) -> None:
     assert (state["version"], state["data"]) == (before["version"], None)
     assert state["age"] > 10
     assert server.fleet("aep_default")["error"] is None
+    page = viewer.open("aep/?connection=aep_dying&sandbox=prod")
+    assert viewer.rows(page).count() == 60
+    problem = page.locator("#problem")
+    problem.wait_for()
+    assert "no whole reply within" in problem.inner_text()
+    assert "The page shows the data of" in problem.inner_text()
+    screenshot(page, "dead")
+
+
+def test_aep_drips(server: PageServer, visit: Any) -> None:
+    """The page says that it is reading, then what is wrong. It is never blank."""
+    with RawServer(drip(well_formed(200, {"items": []}), 1.0)) as dripping:
+        server.store("aep_dripping", dripping.url)
+        viewer = visit("olaf")
+        page = viewer.open("aep/?connection=aep_dripping&sandbox=prod")
+        page.get_by_text("Reading AEP").wait_for()
+        screenshot(page, "reading")
+        page.locator("#problem").wait_for()
+    assert "no whole reply within" in page.locator("#problem").inner_text()
+    screenshot(page, "dripping")
+
+
+@pytest.mark.parametrize("seconds", [5, pytest.param(600, marks=pytest.mark.nightly)])
+def test_a_dead_aep_does_not_slow_airflow(server: PageServer, seconds: int, figure: KeepFigure) -> None:
+    """Twenty viewers of an AEP that is silent and of one that drips get replies in time, and so do others."""
+
+    def health() -> float:
+        answer = server.send("/api/v2/monitor/health")
+        assert answer.status == 200
+        return answer.seconds
+
+    usual = statistics.median(health() for _ in range(20))
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        RawServer(drip(well_formed(200, {"items": []}), 1.0)) as dripping,
+        ThreadPoolExecutor(20) as viewers,
+    ):
+        server.store("aep_silent", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        server.store("aep_slow", dripping.url)
+        end = time.monotonic() + seconds
+
+        def view(n: int) -> float:
+            longest = 0.0
+            while time.monotonic() < end:
+                answer = server.send(
+                    f"fleet/{('aep_silent', 'aep_slow')[n % 2]}", "olaf", sandbox="prod", wait=1
+                )
+                assert answer.status == 200
+                longest = max(longest, answer.seconds)
+                time.sleep(0.5)
+            return longest
+
+        watched = [viewers.submit(view, n) for n in range(20)]
+        times = []
+        while time.monotonic() < end:
+            times.append(health())
+            time.sleep(0.2)
+        longest = max(one.result() for one in watched)
+        assert server.fleet("aep_default")["data"]["rows"]
+    ratio = statistics.median(times) / usual
+    figure(
+        f"health of Airflow, {seconds} s of a dead AEP under 20 viewers", f"{ratio:.1f} times its usual time"
+    )
+    figure(f"longest reply of the page in {seconds} s of a dead AEP", f"{longest:.1f} s")
+    if seconds > 60:
+        assert ratio <= 2
+        assert longest <= 10
 
 
 def test_of_a_dataflow_airflow_knows_the_task(server: PageServer) -> None:
-    """Only of a DAG that exists here and that the user may read. Ids can have dots."""
-    assert server.send("task", "olaf", made_by="no_such.task").json() is None
-    assert server.send("task", "olaf", made_by="nothing").json() is None
-    assert json.loads(server.send("task", "olaf", made_by="." * 50).body) is None
+    """Only of a DAG that exists here. Ids of DAGs and tasks can have dots."""
+    for dag_id, task_id in (("load_stores", "ingest_33.create_dataflow"), ("load.more", "task")):
+        found = server.send("task", "olaf", made_by=f"{dag_id}.{task_id}").json()
+        assert found == {"dag_id": dag_id, "task_id": task_id}
+    for unknown in ("no_such.task", "load_stores", "load", ".", "." * 50, "x" * 1000):
+        assert server.send("task", "olaf", made_by=unknown).json() is None
+
+
+# In a browser
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Run a headless Chromium."""
+    with chromium() as browser:
+        yield browser
+
+
+class Viewer:
+    """A browser of a user, and what went wrong in it."""
+
+    def __init__(self, server: PageServer, browser: Any, user: str | None, **options: Any) -> None:
+        self.server = server
+        theme = options.pop("theme", "light")
+        self.context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
+        self.context.set_default_timeout(SLOWEST)
+        self.context.route(
+            "https://experience.adobe.com/**", lambda route: route.fulfill(body="AEP's own page")
+        )
+        self.context.add_init_script(f"localStorage.setItem('theme', '{theme}')")
+        if user is not None:
+            cookie = {"name": "_token", "value": server.token(user), "url": f"{server.url}/"}
+            self.context.add_cookies([cookie])
+        self.page = self.context.new_page()
+        self.problems: list[str] = []
+        self.page.on("pageerror", lambda error: self.problems.append(str(error)))
+        self.page.on("console", lambda one: self.problems.append(one.text) if one.type == "error" else None)
+
+    def open(self, path: str = "aep/") -> Any:
+        """Open a path and return the page, or the frame that Airflow shows it in."""
+        self.page.goto(f"{self.server.url}/{path}")
+        return self.page.frame_locator("iframe") if path.startswith("plugin/") else self.page
+
+    def rows(self, place: Any) -> Any:
+        """Wait for the table, and return its rows."""
+        rows = place.locator("#table tbody tr")
+        rows.first.wait_for()
+        return rows
+
+
+@pytest.fixture
+def visit(server: PageServer, browser: Any) -> Iterator[Any]:
+    """`visit("olaf", theme="dark")`: return a viewer. At the end nothing has gone wrong in its browser."""
+    viewers: list[Viewer] = []
+
+    def new(user: str | None, **options: Any) -> Viewer:
+        viewers.append(Viewer(server, browser, user, **options))
+        return viewers[-1]
+
+    yield new
+    for viewer in viewers:
+        viewer.context.close()
+        assert viewer.problems == []
+
+
+def names(rows: Any) -> list[str]:
+    return [text.strip() for text in rows.locator("th a").all_inner_texts()]
+
+
+def test_a_viewer_finds_the_page_in_airflow(server: PageServer, visit: Any) -> None:
+    """From the navigation to a dataflow, its runs, and back. The address bar and a reload show the same."""
+    viewer = visit("olaf")
+    viewer.page.goto(server.url)
+    viewer.page.get_by_role("button", name="Browse").click()
+    viewer.page.get_by_text("AEP", exact=True).click()
+    frame = viewer.page.frame_locator("iframe")
+    rows = viewer.rows(frame)
+    assert rows.count() == 60
+    assert "connection=aep_default&sandbox=prod" in viewer.page.url
+    screenshot(viewer.page, "list")
+    frame.get_by_role("button", name="5 Partial").click()
+    assert viewer.rows(frame).count() == 5
+    chosen = names(rows)[2]
+    rows.nth(2).click()
+    frame.locator("figure svg g").first.wait_for()
+    assert frame.locator("figure svg g").count() == 20
+    assert frame.get_by_role("heading", name=chosen).is_visible()
+    assert frame.locator("#dataflow tbody").count() == 20
+    screenshot(viewer.page, "dataflow")
+    address = viewer.page.url
+    assert "health=partial" in address
+    again = visit("olaf")
+    again.page.goto(address)
+    again.page.frame_locator("iframe").get_by_role("heading", name=chosen).wait_for()
+    viewer.page.go_back()
+    assert names(viewer.rows(frame)) == names(rows)
+    assert "flow=" not in viewer.page.url
+    assert frame.get_by_role("button", name="5 Partial").get_attribute("aria-pressed") == "true"
+
+
+def test_links_leave_the_frame(server: PageServer, visit: Any) -> None:
+    """Airflow's frame blocks new windows, so the page opens them from outside of it."""
+    viewer = visit("olaf")
+    frame = viewer.open("plugin/aep")
+    viewer.rows(frame).first.click()
+    with viewer.context.expect_page() as opened:
+        frame.get_by_text("Dataflow in AEP").click()
+    opened.value.wait_for_url("https://experience.adobe.com/**")
+    assert "/sname:prod/platform/source/dataflows/" in opened.value.url
+    frame.get_by_text("All dataflows").click()
+    frame.get_by_label("Search dataflows by name").fill("")
+    by_a_dag = frame.locator("#table tbody tr", has_text="load_stores.ingest_").first
+    by_a_dag.locator("a").click()
+    frame.get_by_role("link", name="load_stores", exact=True).click()
+    viewer.page.wait_for_url("**/dags/load_stores**")
+    assert viewer.page.locator("iframe").count() == 0
+
+
+def test_filters_search_and_sorting(visit: Any) -> None:
+    """Each of them alone and together. What is unknown is last in both directions."""
+    viewer = visit("anna")
+    page = viewer.open("aep/?connection=aep_default&sandbox=prod")
+    every = names(viewer.rows(page))
+    page.get_by_label("Search dataflows by name").fill("  pAyPaL ")
+    found = names(viewer.rows(page))
+    assert found == [name for name in every if "paypal" in name.lower()]
+    assert page.locator("#shown").inner_text() == f"{len(found)} of 60 dataflows"
+    page.get_by_label("Search dataflows by name").fill("")
+    heading = page.get_by_role("columnheader", name="Name")
+    heading.get_by_role("button").click()
+    assert heading.get_attribute("aria-sort") == "ascending"
+    assert names(viewer.rows(page)) == sorted(every, key=str.lower)
+    heading.get_by_role("button").click()
+    assert names(viewer.rows(page)) == sorted(every, key=str.lower, reverse=True)
+    heading.get_by_role("button").click()
+    assert names(viewer.rows(page)) == every
+    written = page.get_by_role("columnheader", name="Written")
+    for _ in range(2):
+        written.get_by_role("button").click()
+        cells = page.locator("#table tbody tr td:nth-child(4)").all_inner_texts()
+        known = [int(text.replace(",", "")) for text in cells if text not in ("", "?")]
+        assert all(text in ("", "?") for text in cells[len(known) :])
+        assert known == sorted(known, reverse=written.get_attribute("aria-sort") == "descending")
+    page.get_by_label("Sandbox").fill("dev")
+    page.get_by_label("Sandbox").press("Enter")
+    page.wait_for_url("**sandbox=dev*")
+
+
+def test_a_keyboard_is_enough(visit: Any) -> None:
+    """To search, to sort, to open a dataflow and to come back to it."""
+    viewer = visit("olaf")
+    page = viewer.open()
+    viewer.rows(page)
+
+    def tab_to(condition: str) -> None:
+        for _ in range(40):
+            page.keyboard.press("Tab")
+            if page.evaluate(f"(() => {{ const e = document.activeElement; return {condition}; }})()"):
+                return
+        raise AssertionError(f"The keyboard does not reach {condition}.")
+
+    tab_to("e.id === 'connection'")
+    tab_to("e.id === 'sandbox'")
+    tab_to("e.id === 'refresh'")
+    tab_to("e.dataset.health === 'failed'")
+    page.keyboard.press("Enter")
+    expect(viewer.rows(page)).to_have_count(6)
+    assert page.evaluate("document.activeElement.dataset.health") == "failed"
+    page.keyboard.press("Space")
+    expect(viewer.rows(page)).to_have_count(60)
+    tab_to("e.id === 'search'")
+    page.keyboard.type("paypal")
+    tab_to("e.textContent === 'Name'")
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    page.keyboard.press("Enter")
+    tab_to("Boolean(e.dataset.flow)")
+    name = page.evaluate("document.activeElement.textContent")
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name=name).wait_for()
+    tab_to("e.className === 'back'")
+    page.keyboard.press("Enter")
+    viewer.rows(page)
+    assert page.evaluate("document.activeElement.textContent") == name
+
+
+def test_dark_and_narrow(visit: Any) -> None:
+    """The theme is Airflow's, also when it changes. On a telephone nothing is wider than the screen."""
+    viewer = visit("olaf", theme="dark")
+    frame = viewer.open("plugin/aep")
+    viewer.rows(frame)
+    theme = frame.locator("html")
+    assert theme.get_attribute("data-theme") == "dark"
+    assert (
+        viewer.page.evaluate("getComputedStyle(frames[0].document.documentElement).backgroundColor")
+        != "rgb(255, 255, 255)"
+    )
+    screenshot(viewer.page, "dark")
+    viewer.page.evaluate("document.documentElement.classList.replace('dark', 'light')")
+    frame.locator("html[data-theme=light]").wait_for()
+    narrow = visit("olaf", viewport={"width": 360, "height": 740})
+    page = narrow.open()
+    rows = narrow.rows(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    screenshot(page, "narrow")
+    rows.first.click()
+    page.locator("figure").wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    screenshot(page, "narrow_dataflow")
+
+
+def test_who_is_not_allowed_reads_why(server: PageServer, browser: Any) -> None:
+    """Signed out, Airflow asks to sign in. Without the permission, a sentence names it."""
+    viewer = Viewer(server, browser, None)
+    viewer.open("plugin/aep")
+    viewer.page.wait_for_url("**/auth/login**")
+    viewer.open("aep/")
+    assert "You are not signed in." in viewer.page.inner_text("body")
+    viewer.context.close()
+    viewer = Viewer(server, browser, "victor")
+    viewer.open("aep/")
+    assert "permission to read connections" in viewer.page.inner_text("body")
+    screenshot(viewer.page, "no_permission")
+    viewer.context.close()
+
+
+def test_a_session_that_ends_is_said(server: PageServer, browser: Any) -> None:
+    """The page keeps what it shows, and says how to go on."""
+    viewer = Viewer(server, browser, "olaf")
+    page = viewer.open()
+    viewer.rows(page)
+    viewer.context.clear_cookies()
+    page.get_by_role("button", name="Refresh").click()
+    page.get_by_text("You are not signed in.").wait_for()
+    assert viewer.rows(page).count() == 60
+    viewer.context.close()
+
+
+def test_names_are_text(server: PageServer, visit: Any) -> None:
+    """Whoever may name a dataflow in AEP does not get a script into Airflow."""
+    script = "<img src=x onerror=\"document.title='run'\"> & <b>bold</b>"
+    api = server.emulator.api()
+    row = next(row for row in server.fleet()["data"]["rows"] if row["health"] == "ok")
+    flow = api("GET", f"/flows/{row['id']}").json()["items"][0]
+    operation = [{"op": "replace", "path": "/name", "value": script}]
+    changed = api("PATCH", f"/flows/{row['id']}", json=operation, headers={"If-Match": flow["etag"]})
+    assert changed.status_code == 200
+    server.store("aep_named", server.emulator.url)
+    viewer = visit("olaf")
+    page = viewer.open(f"aep/?connection=aep_named&flow={row['id']}")
+    page.locator("h2", has_text=script).wait_for()
+    page.get_by_text("All dataflows").click()
+    assert script in names(viewer.rows(page))
+    assert page.title() == "AEP dataflows"
+
+
+def test_a_page_left_open_asks_once_a_minute(server: PageServer, visit: Any) -> None:
+    """And not at all while nobody sees it."""
+    viewer = visit("olaf")
+    asked: list[str] = []
+    viewer.page.on("request", lambda request: asked.append(request.url) if "/fleet/" in request.url else None)
+    viewer.page.clock.install()
+    server.store("aep_open", server.emulator.url)
+    page = viewer.open("aep/?connection=aep_open&sandbox=prod")
+    viewer.rows(page)
+    settled = page.locator("#refresh[aria-disabled=false]")
+    settled.wait_for()
+    asked.clear()
+    for minute in range(1, 4):
+        with page.expect_response("**/fleet/**"):
+            page.clock.fast_forward(62_000)
+        settled.wait_for()
+        assert len(asked) == minute
+    hide = "Object.defineProperty(document, 'hidden', {value: %s, configurable: true});"
+    hide += "document.dispatchEvent(new Event('visibilitychange'))"
+    page.evaluate(hide % "true")
+    page.clock.fast_forward(600_000)
+    assert len(asked) == 3
+    with page.expect_response("**/fleet/**"):
+        page.evaluate(hide % "false")
+    assert len(asked) == 4
+
+
+def test_a_thousand_dataflows_are_painted_at_once(server: PageServer, visit: Any, figure: KeepFigure) -> None:
+    """The first rows do not wait for the rest."""
+    server.emulator.control("POST", "fleet", {"flows": 1000, "runs": 2, "sandbox": "dev", "failed": 30})
+    server.store("aep_large", server.emulator.url)
+    state = server.fleet("aep_large", sandbox="dev")
+    assert len(state["data"]["rows"]) >= 1000
+    reply = server.send("fleet/aep_large", "olaf", sandbox="dev")
+    figure("JSON of the page for 1,000 dataflows, zipped", f"{len(reply.raw):,} bytes")
+    assert len(reply.raw) < 300_000
+    viewer = visit("olaf")
+    page = viewer.open("aep/?connection=aep_large&sandbox=dev")
+    viewer.rows(page)
+    painted = page.evaluate("performance.getEntriesByName('first rows')[0].startTime")
+    figure("first rows of 1,000 dataflows painted after", f"{painted:.0f} ms")
+    expect(viewer.rows(page)).to_have_count(len(state["data"]["rows"]), timeout=SLOWEST)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -32,6 +34,18 @@ class PickyAuthManager(SimpleAuthManager):
             return False
         return super().is_authorized_connection(method=method, user=user, details=details)
 '''
+DAGS = """
+from airflow.sdk import DAG, task, task_group
+
+for dag_id in ("load_stores", "load.more"):
+    with DAG(dag_id, schedule=None):
+        @task_group
+        def ingest_33():
+            @task
+            def create_dataflow(): ...
+            create_dataflow()
+        ingest_33()
+"""
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -88,8 +102,12 @@ class PageServer:
         token: str | None = None,
         **query: Any,
     ) -> Reply:
-        """Send a request to a path below the page's, as a user, with a token, or without."""
-        url = f"{self.url}/aep/{path}" + (f"?{urlencode(query)}" if query else "")
+        """Send a request as a user, with a token, or without.
+
+        :param path: below the page's; one that begins with a slash is below Airflow's
+        """
+        url = self.url + (path if path.startswith("/") else f"/aep/{path}")
+        url += f"?{urlencode(query)}" if query else ""
         request = urllib.request.Request(url, method=method, headers={"accept-encoding": "gzip"})
         if token or user:
             request.add_header("cookie", f"_token={token or self.token(str(user))}")
@@ -149,12 +167,16 @@ def page_server(
     }
     dags = directory / "dags"
     dags.mkdir()
+    (dags / "load.py").write_text(DAGS)
     components = ("api-server",)
     with LocalAirflow(directory, dags=dags, components=components, environment=settings) as airflow:
         airflow.environment["AIRFLOW__API__BASE_URL"] += path
         airflow.api.url += path
         airflow.migrate()
-        airflow.start_airflow()
+        command = [sys.executable, "-m", "airflow", "dags", "reserialize"]
+        with subprocess.Popen(command, env=airflow.environment, stdout=subprocess.DEVNULL) as parsing:
+            airflow.start_airflow()
+        assert parsing.returncode == 0
         server = PageServer(airflow, emulator)
         airflow.api._token = server.token("anna")
         for conn_id in ("aep_default", HIDDEN):

@@ -21,9 +21,11 @@ COMES_WITH = {
     "aiohttp": "apache-airflow-providers-http",
     "asgiref": "apache-airflow-providers-http",
     "certifi": "requests",
+    "fastapi": "apache-airflow-core",
     "h11": "uvicorn",
     "packaging": "apache-airflow-core",
     "referencing": "jsonschema",
+    "sqlalchemy": "apache-airflow-core",
     "urllib3": "requests",
     "yarl": "aiohttp",
 }

@@ -23,6 +23,15 @@ export function heading(row, back) {
   ];
 }
 
+export function links(row, datasetUrl, place) {
+  const dataset = row.dataset_id && datasetUrl?.replace("{id}", encodeURIComponent(row.dataset_id));
+  const failures = ["failed", "partial"].includes(row.health)
+    ? element("span", { className: "muted" }, "Failed records: ", element("code", {}, `airflow aep failures ${row.id} --conn-id ${place.connection} --sandbox ${place.sandbox}`))
+    : null;
+  return element("div", { className: "links" }, intoAep("Dataflow in AEP", row.url),
+    dataset ? intoAep("Dataset in AEP", dataset) : null, failures);
+}
+
 export function facts(row, task) {
   const list = element("dl");
   const fact = (term, ...value) => list.append(element("div", {}, element("dt", {}, term), element("dd", {}, ...value)));
@@ -84,25 +93,35 @@ export function bars(runs) {
     element("span", {}, `Oldest to newest. The highest bar is ${number(most)} records.`), key("", "written"), key("lost", "failed")));
 }
 
-const HEADS = [["Outcome", ""], ["Started", ""], ["Duration", "number"], ["Read", "number wide"], ["Written", "number medium"], ["Failed", "number"], ["Errors", ""]];
+const HEADS = [["Outcome", ""], ["Started", ""], ["Duration", "number"], ["Read", "number wide"], ["Written", "number medium"], ["Failed", "number"]];
 
 export function runTable(runs) {
   const head = element("tr", {}, ...HEADS.map(([word, kind]) => element("th", { scope: "col", className: kind }, word)));
   return element("div", { className: "scroller" }, element("table", { "aria-label": "Last runs" },
-    element("thead", {}, head), element("tbody", {}, ...runs.map(runRow))));
+    element("thead", {}, head), ...runs.map(runBody)));
 }
 
-function runRow(run) {
-  const errors = run.errors.map((error) => element("li", {}, String(error)));
+function errorItem(error) {
+  const records = error.records === null ? "" : ` (${number(error.records)} record${error.records === 1 ? "" : "s"})`;
+  const sentence = (text) => (text ? ` ${text}.` : "");
+  return element("li", {}, element("b", {}, error.code), `${records}:${sentence(error.message)}`,
+    element("span", { className: "muted" }, sentence(error.fix)));
+}
+
+// The errors have a row of their own: a narrow screen has no room for another column.
+function runBody(run) {
+  const errors = run.errors.map(errorItem);
   const cell = (kind, ...content) => element("td", { className: kind }, ...content);
   const spent = run.outcome === "running" ? "running" : duration(run.seconds);
-  return element("tr", {},
+  const row = element("tr", {},
     cell("", badge(run.outcome, OUTCOMES[run.outcome])),
     cell("", time(run.started_at), " ", intoAep("AEP", run.url)),
     cell("number", spent),
     cell("number wide", number(run.records_read)),
     cell("number medium", number(run.records_written)),
     cell("number", lost(run.records_failed)),
-    cell("", errors.length ? element("ul", { className: "errors" }, ...errors) : ""),
   );
+  if (!errors.length) return element("tbody", {}, row);
+  const below = element("td", { colSpan: HEADS.length }, element("ul", { className: "errors" }, ...errors));
+  return element("tbody", { className: "explained" }, row, element("tr", {}, below));
 }

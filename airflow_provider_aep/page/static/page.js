@@ -1,6 +1,6 @@
 // The page: its state, what it asks for, and when.
 
-import { bars, facts, heading, intoAep, runTable } from "./dataflow.js";
+import { bars, facts, heading, links, runTable } from "./dataflow.js";
 import { followTheme, mirrorState, readState, writeState } from "./frame.js";
 import { Table, sorted, visible } from "./table.js";
 import { HEALTH, WORST_FIRST, duration, element } from "./text.js";
@@ -40,11 +40,11 @@ function change(changes, options) {
 
 // Questions
 
-async function ask(path, parameters) {
+async function ask(path, parameters, signal = null) {
   const url = new URL(path, document.baseURI);
   url.search = new URLSearchParams(parameters);
   const limit = AbortSignal.timeout(LONGEST * 1000);
-  const reply = await fetch(url, { signal: asking ? AbortSignal.any([asking.signal, limit]) : limit });
+  const reply = await fetch(url, { signal: signal ? AbortSignal.any([signal, limit]) : limit });
   if (reply.ok) return reply.json();
   const words = {
     401: "You are not signed in. Sign in to Airflow, then reload the page.",
@@ -63,15 +63,15 @@ async function load({ force = false, wait = false } = {}) {
   asking?.abort();
   const own = (asking = new AbortController());
   if (!state.connection) return;
-  $("refresh").disabled = true;
+  $("refresh").setAttribute("aria-disabled", "true");
   try {
     for (;;) {
       const parameters = { sandbox: state.sandbox, have: fleet?.version ?? "" };
       if (wait) parameters.wait = "1";
       if (force) parameters.force = "1";
       const [next, runs] = await Promise.all([
-        ask(`fleet/${part(state.connection)}`, parameters),
-        state.flow && state.sandbox ? askForRuns(parameters) : null,
+        ask(`fleet/${part(state.connection)}`, parameters, own.signal),
+        state.flow && state.sandbox ? askForRuns(parameters, own.signal) : null,
       ]);
       if (own !== asking) return;
       take(next, runs);
@@ -81,6 +81,7 @@ async function load({ force = false, wait = false } = {}) {
       }
       wait = true;
       force = false;
+      await new Promise((resume) => setTimeout(resume, 200));
     }
   } catch (error) {
     if (own !== asking) return;
@@ -88,13 +89,13 @@ async function load({ force = false, wait = false } = {}) {
     show(error instanceof Refusal ? error.message : cut ? "Airflow's API server does not answer. The page asks again in a minute." : String(error));
     plan(EVERY);
   } finally {
-    if (own === asking) $("refresh").disabled = false;
+    if (own === asking) $("refresh").setAttribute("aria-disabled", "false");
   }
 }
 
-function askForRuns(parameters) {
+function askForRuns(parameters, signal) {
   const have = detail?.flow === state.flow ? detail.version ?? "" : "";
-  return ask(`runs/${part(state.flow)}/${part(state.connection)}`, { ...parameters, have });
+  return ask(`runs/${part(state.flow)}/${part(state.connection)}`, { ...parameters, have }, signal);
 }
 
 function take(next, runs) {
@@ -107,6 +108,7 @@ function take(next, runs) {
   }
   show();
   draw({ dataChanged: next.data !== null });
+  if (next.data) requestAnimationFrame(() => performance.mark("first rows"));
 }
 
 function plan(seconds) {
@@ -117,7 +119,8 @@ function plan(seconds) {
 
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) clearTimeout(timer);
-  else plan(fleet ? Math.max(0, EVERY - age()) : 0);
+  else if (age() < EVERY) plan(EVERY - age());
+  else load({ wait: true });
 });
 
 // What the page shows
@@ -217,8 +220,7 @@ function drawFlow() {
     return;
   }
   if (row.made_by && detail && detail.task === undefined) findTask(row.made_by);
-  const links = element("div", { className: "links" }, intoAep("Dataflow in AEP", row.url));
-  place.replaceChildren(...heading(row, back), links, facts(row, detail?.task), ...drawRuns());
+  place.replaceChildren(...heading(row, back), links(row, fleet.data.dataset_url, state), facts(row, detail?.task), ...drawRuns());
 }
 
 function drawRuns() {
@@ -248,7 +250,9 @@ async function findTask(name) {
 
 $("connection").addEventListener("change", () => choose({ connection: $("connection").value, sandbox: "" }));
 $("sandbox").addEventListener("change", () => choose({ sandbox: $("sandbox").value.trim() }));
-$("refresh").addEventListener("click", () => load({ force: true, wait: true }));
+$("refresh").addEventListener("click", () => {
+  if ($("refresh").getAttribute("aria-disabled") !== "true") load({ force: true, wait: true });
+});
 $("search").addEventListener("input", () => {
   change({ search: $("search").value });
   draw({ dataChanged: true });

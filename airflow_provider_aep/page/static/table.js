@@ -4,7 +4,6 @@ import { HEALTH, WORST_FIRST, ago, badge, element, number, schedule, time } from
 
 const started = (row) => row.last_run?.started_at ?? row.last_run?.ended_at ?? null;
 const health = (row) => row.health ?? "unknown";
-const runs = (row) => `${row.runs.success} / ${row.runs.partial} / ${row.runs.failed} / ${row.runs.running}`;
 const text = (value, missing = "?") =>
   value ?? element("span", { className: "none" }, missing);
 const lastRun = (row) => (row.last_run ? time(started(row)) : text(null, row.health === "never_ran" ? "never" : "?"));
@@ -23,13 +22,20 @@ const COLUMNS = [
   ["dataset", "Dataset", 15, "medium", (row) => row.dataset ?? row.dataset_id, (row) => text(row.dataset ?? row.dataset_id)],
   ["made_by", "Made by", 15, "wide", (row) => row.made_by, (row) => text(row.made_by, "not by Airflow")],
 ];
+const HINTS = {
+  written: "Records that the last run wrote", failed: "Records that failed in the last run",
+  runs: "\u2713 succeeded, ! lost records, \u2717 failed, \u25b6 running",
+};
+const MARKS = { success: "\u2713", partial: "!", failed: "\u2717", running: "\u25b6" };
 const CHUNK = 60;
 
 export const lost = (count) => element("span", { className: count ? "lost" : "" }, number(count));
 
 function runsCell(row) {
   const words = `${row.runs.success} succeeded, ${row.runs.partial} lost records, ${row.runs.failed} failed, ${row.runs.running} running`;
-  return element("span", { title: words, "aria-label": words, role: "img" }, runs(row));
+  const counts = Object.entries(row.runs).filter(([, count]) => count);
+  const shown = counts.map(([kind, count]) => element("span", { className: `count ${kind}` }, `${MARKS[kind]}\u202f${count}`));
+  return element("span", { title: words, "aria-label": words, role: "img" }, ...(shown.length ? shown : ["0"]));
 }
 
 export function visible(rows, { health: only, search }) {
@@ -69,7 +75,7 @@ export class Table {
   }
 
   head([key, heading, , kind]) {
-    const button = element("button", { type: "button", onclick: () => this.sortBy(key) }, heading);
+    const button = element("button", { type: "button", title: HINTS[key] ?? "", onclick: () => this.sortBy(key) }, heading);
     return element("th", { scope: "col", className: kind }, button);
   }
 
