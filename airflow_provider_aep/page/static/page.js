@@ -167,6 +167,7 @@ function draw({ dataChanged = false } = {}) {
   $("dataflow").hidden = !state.flow;
   if (state.flow) return drawFlow();
   const rows = fleet?.data?.rows ?? [];
+  $("search").hidden = $("table").hidden = !rows.length;
   drawCounts(fleet?.data?.counts ?? {});
   const shown = visible(rows, state);
   const part = shown.length === rows.length ? `${rows.length}` : `${shown.length} of ${rows.length}`;
