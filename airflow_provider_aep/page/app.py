@@ -135,6 +135,17 @@ async def runs(
     return await reply(request, connection_id, wish, ask)
 
 
+@app.get("/sandboxes/{connection_id:path}")
+async def sandboxes(request: Request, connection_id: str, wish: Annotated[Wish, Depends()]) -> Response:
+    """Return the names of the sandboxes that the connection's credential sees."""
+
+    def ask(sandbox: str, *, force: bool = False) -> Answer:
+        work = partial(reading.read_sandboxes, connection_id, sandbox)
+        return board.ask(("sandboxes", connection_id), work, quick=True, force=force)
+
+    return await reply(request, connection_id, wish, ask)
+
+
 async def reply(request: Request, connection_id: str, wish: Wish, ask: Callable[..., Answer]) -> Response:
     """Return what is known, at once or after the reading under way, with its age and the last error."""
     name, answer, problem = wish.sandbox, Answer(ended=board.clock()), None

@@ -14,6 +14,7 @@ from airflow.utils.session import create_session
 from sqlalchemy import select
 
 from airflow_provider_aep.flow_service.errors import AepConfigError
+from airflow_provider_aep.hooks.access import AccessHook
 from airflow_provider_aep.hooks.connection import find_connection
 from airflow_provider_aep.hooks.flow_service import FlowServiceHook
 from airflow_provider_aep.operations.fleet import collect
@@ -47,6 +48,12 @@ def read_runs(connection_id: str, sandbox: str, flow_id: str) -> str:
     """Return the JSON of the last runs of a dataflow. :raises AepError: AEP cannot be read"""
     runs = recent_runs(hook_of(connection_id, sandbox, QUICK), flow_id)
     return _json({"runs": [run.as_dict() for run in runs]})
+
+
+def read_sandboxes(connection_id: str, sandbox: str) -> str:
+    """Return the JSON of the sandboxes that the credential sees. :raises AepError: AEP cannot be read"""
+    hook = hook_of(connection_id, sandbox, QUICK).to(AccessHook)
+    return _json(sorted(hook.list_sandboxes()))
 
 
 def own_sandbox(connection_id: str) -> str:

@@ -249,6 +249,23 @@ async function findTask(name) {
 
 // Controls
 
+// The names of the sandboxes are only a help, so AEP is asked for them when somebody is about to choose.
+async function suggest() {
+  const connection = state.connection;
+  if (!connection || $("sandboxes").dataset.connection === connection) return;
+  $("sandboxes").dataset.connection = connection;
+  $("sandboxes").replaceChildren();
+  try {
+    const answer = await ask(`sandboxes/${part(connection)}`, { sandbox: state.sandbox, wait: "1" });
+    if (state.connection === connection) {
+      $("sandboxes").replaceChildren(...(answer.data ?? []).map((value) => element("option", { value })));
+    }
+  } catch {
+    // the name can be typed
+  }
+}
+$("sandbox").addEventListener("focus", suggest);
+
 $("connection").addEventListener("change", () => choose({ connection: $("connection").value, sandbox: "" }));
 $("sandbox").addEventListener("change", () => choose({ sandbox: $("sandbox").value.trim() }));
 $("refresh").addEventListener("click", () => {
