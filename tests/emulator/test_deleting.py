@@ -17,7 +17,7 @@ from tests.harness.platform import Platform, made
 @pytest.fixture(params=["not-found", "empty"])
 def platform(request: pytest.FixtureRequest, make_hook: MakeHook) -> Iterator[Platform]:
     """Return the services of an emulator, for each answer to a DELETE of a missing dataset."""
-    with Emulator("--missing-dataset", request.param) as emulator:
+    with Emulator("--delete-missing-dataset", request.param) as emulator:
         make_hook(emulator.url)
         yield Platform(emulator)
 
