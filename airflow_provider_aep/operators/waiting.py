@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from airflow_provider_aep.flow_runs import schedule
 from airflow_provider_aep.flow_runs.conditions import Conditions
-from airflow_provider_aep.flow_runs.schedule import LONGEST, Deadline, interval
+from airflow_provider_aep.flow_runs.schedule import Deadline, interval
 from airflow_provider_aep.flow_runs.spec import ERROR, TIMEOUT, WaitSpec, format_time, read_event
 from airflow_provider_aep.links import AepDataflowLink, AepDatasetLink, AepRunLink
 from airflow_provider_aep.operators.base import AepOperator, push_link
@@ -183,7 +184,7 @@ class WaitsForRun(AepOperator):
             if not error.retryable:
                 raise
             self._warn_once("failure", f"{error} The wait continues.")
-            self._retry_after = min(error.retry_after or 0.0, LONGEST)
+            self._retry_after = min(error.retry_after or 0.0, schedule.LONGEST)
             self._push_links(context, spec)
             self._last = self._last or self._unknown_run(spec)
             return spec, None

@@ -59,7 +59,7 @@ def server(make_hook: MakeHook, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run
     from airflow_provider_aep.flow_runs import poller, schedule
 
     monkeypatch.setattr(schedule, "SHORTEST", 0.05)
-    monkeypatch.setattr(schedule, "LONGEST", 0.5)
+    monkeypatch.setattr(schedule, "LONGEST", 1.0)
     monkeypatch.setattr(poller, "GATHER", 0.02)
     with RunServer() as server:
         make_hook(server.url)
