@@ -36,6 +36,8 @@ except ImportError:
     _COMMANDS = "python -m airflow_provider_aep"  # Airflow 3.1 has no commands of providers
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from airflow.sdk.definitions.retry_policy import RetryDecision, RetryPolicy
 
     HAS_RETRY_POLICY = True
@@ -83,6 +85,31 @@ def aep_command(name: str, *words: str, conn_id: str = "aep_default", sandbox: s
     options = ["--conn-id", conn_id] if conn_id != "aep_default" else []
     options += ["--sandbox", sandbox] if sandbox else []
     return f"{_COMMANDS} {shlex.join([name, *words, *options])}"
+
+
+def load_dag(dag_id: str) -> Any | None:
+    """Return a DAG from the DAG files of this Airflow, as ``airflow dags test`` does; None if it has none."""
+    from airflow.dag_processing.bundles.manager import DagBundlesManager
+    from airflow.utils.cli import get_bagged_dag
+
+    # with the names, Airflow does not first write every DAG into its database
+    names = [bundle.name for bundle in DagBundlesManager().get_all_dag_bundles()]  # type: ignore[no-untyped-call]
+    try:
+        return get_bagged_dag(names, dag_id)
+    except AirflowException:
+        return None
+
+
+def manual_data_interval(dag: Any, when: datetime) -> tuple[datetime, datetime]:
+    """Return the data interval of a run that is triggered at this time."""
+    import pendulum
+
+    timetable = dag.timetable
+    if not hasattr(timetable, "infer_manual_data_interval"):  # from 3.2 on
+        from airflow.serialization.encoders import coerce_to_core_timetable
+
+        timetable = coerce_to_core_timetable(timetable)
+    return timetable.infer_manual_data_interval(run_after=pendulum.instance(when))  # type: ignore[no-any-return]
 
 
 def import_lookups() -> None:
@@ -243,6 +270,8 @@ __all__ = [
     "config_seconds",
     "get_connection",
     "import_lookups",
+    "load_dag",
+    "manual_data_interval",
     "mask_secret",
     "task_store",
 ]

@@ -103,6 +103,21 @@ COMMANDS: dict[str, tuple[str, tuple[Argument, ...]]] = {
             OUTPUT,
         ),
     ),
+    "plan": (
+        "show what a run of a DAG would create, without creating anything",
+        (
+            (("dag_id",), {"metavar": "DAG_ID", "help": "the DAG"}),
+            (
+                ("--conf",),
+                {"default": None, "metavar": "JSON", "help": "the run's configuration, as for a trigger"},
+            ),
+            (
+                ("--check",),
+                {"action": "store_true", "help": "exit with 1 if a run would do anything but reuse"},
+            ),
+            OUTPUT,
+        ),
+    ),
     "sources": (
         "list the sources this provider knows, or show one with a DAG for it",
         (

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from airflow_provider_aep.exactly_once.adoption import replace_credentials, switch_once
 from airflow_provider_aep.exactly_once.driver import Memory, Service, carry_out
+from airflow_provider_aep.exactly_once.forecast import Action, Forecast, MissingInput, foresee
 from airflow_provider_aep.exactly_once.reconciler import create_once
 from airflow_provider_aep.exactly_once.steps import DesiredEntity, Entity, Outcome
 from airflow_provider_aep.flow_service.marks import find_mark, make_mark, with_mark, without_mark
@@ -20,14 +21,18 @@ ON_DIFFERENCE = ("warn", "fail")
 __all__ = [
     "IF_EXISTS",
     "ON_DIFFERENCE",
+    "Action",
     "DesiredEntity",
     "Entity",
+    "Forecast",
     "Memory",
+    "MissingInput",
     "Outcome",
     "Service",
     "carry_out",
     "create_once",
     "find_mark",
+    "foresee",
     "make_mark",
     "replace_credentials",
     "switch_once",

@@ -51,7 +51,8 @@ def adopt(desired: DesiredEntity, entity: Entity, prefix: str) -> Reconciliation
     if desired.if_exists == "fail" and not mine:
         raise EntityExistsError(
             f"{desired.title} exists already: {entity.id}, {entity.created_by}, and `if_exists` is "
-            "'fail'. Choose another `name`, or set `if_exists` to 'reuse' or 'update'."
+            "'fail'. Choose another `name`, or set `if_exists` to 'reuse' or 'update'.",
+            entity_id=entity.id,
         )
     yield from compared(desired, entity)
     entity = yield from until_ready(desired, (yield from published(desired, entity)))
@@ -83,11 +84,15 @@ def compared(desired: DesiredEntity, entity: Entity) -> Generator[Step, Any, Non
     )
     if update:
         ways = " ".join(dict.fromkeys(one.fixed for one in found))
-        raise EntityDiffersError(f"{differs} Nothing was changed. {ways}", differences=found)
+        raise EntityDiffersError(
+            f"{differs} Nothing was changed. {ways}", differences=found, entity_id=entity.id
+        )
     ways = "Set `if_exists` to 'update' to change what AEP can change, or correct the task's parameters."
     if desired.on_difference == "fail":
         raise EntityDiffersError(
-            f"{differs} Nothing was changed, since `on_difference` is 'fail'. {ways}", differences=found
+            f"{differs} Nothing was changed, since `on_difference` is 'fail'. {ways}",
+            differences=found,
+            entity_id=entity.id,
         )
     yield Decided(f"{differs} It is used as it is. {ways}", entity.id, warning=True)
 

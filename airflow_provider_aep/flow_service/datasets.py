@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from airflow_provider_aep.flow_service.collections import Collection, Paging, next_offset, parameter
+from airflow_provider_aep.flow_service.differences import Difference
 from airflow_provider_aep.flow_service.errors import AepReplyError, EntityExistsError
 from airflow_provider_aep.flow_service.requests import Call
 from airflow_provider_aep.flow_service.validation import check_id
@@ -69,7 +70,9 @@ def check_same_schema(item: Mapping[str, Any], name: str, schema_id: str) -> Non
         raise EntityExistsError(
             f"The dataset {name!r} exists already, with schema {existing} instead of {schema_id}: "
             f"{item.get('id')}. A dataset's schema cannot be changed: choose another `name`, or give that "
-            "schema as `schema_id`."
+            "schema as `schema_id`.",
+            differences=[Difference("schema_id", existing, schema_id)],
+            entity_id=str(item.get("id")),
         )
 
 

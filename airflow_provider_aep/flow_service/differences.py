@@ -115,7 +115,9 @@ _OPTIONS = {
     "error_diagnostics": "errorDiagnosticsEnabled",
     "partial_ingestion_percent": "partialIngestionPercent",
 }
-_KINDS = {"table": "table", "file": "file", "folder": "file", "rest": "resource", "stream": "stream"}
+PARAMETERS = {"table": "table", "file": "file", "folder": "file", "rest": "resource", "stream": "stream"}
+"""The parameter of each kind of source object."""
+
 _CREATE_ANOTHER = (
     "Choose another `name` (of a task group another `dataflow`), or delete the dataflow first with "
     "DeleteDataflowOperator."
@@ -145,6 +147,15 @@ def flow_fields(item: Item) -> dict[str, Any]:
         **{name: options.get(adobes) for name, adobes in _OPTIONS.items()},
         "labels": item.get("labels"),
     }
+
+
+def ends_of(item: Item) -> dict[str, Any]:
+    """Return the ids of a dataflow's source and target connection. An end with several ids is a list."""
+    ends = {
+        "source_connection_id": item.get("sourceConnectionIds"),
+        "target_connection_id": item.get("targetConnectionIds"),
+    }
+    return {name: ids[0] if isinstance(ids, list) and len(ids) == 1 else ids for name, ids in ends.items()}
 
 
 def why_fixed(item: Item, desired: Item, field: str, now: float) -> str:
@@ -210,7 +221,7 @@ def source_fields(item: Item, kind: str) -> dict[str, Any]:
         data = dict(item.get("data") or {})
         params |= {"format": data.get("format"), **(data.get("properties") or {})}
         params.pop("type", None)  # AEP's word for what the path says
-    return {_KINDS[kind]: params, "columns": named}
+    return {PARAMETERS[kind]: params, "columns": named}
 
 
 def shown_source_fields(item: Item, kind: str, said: Item) -> dict[str, Any]:

@@ -473,12 +473,28 @@ class AepConflictError(AepError):
 
 
 class EntityExistsError(AepConflictError):
-    """An entity of this identity exists, and ``if_exists`` is ``fail`` or the entity cannot be reused."""
+    """An entity of this identity exists, and ``if_exists`` is ``fail`` or the entity cannot be reused.
+
+    :param differences: the fields in which it differs, as far as they are the reason
+    :param entity_id: the id of the existing entity
+    """
 
     stable_code = "AEP-E501"
     what = "Nothing was created: an entity of this name exists already."
     why = "`if_exists` is 'fail', or the existing entity differs in a field that cannot be changed."
     todo = "Choose another `name`. If the message offers it, set `if_exists` to 'reuse' or 'update' instead."
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        differences: Sequence[Difference] = (),
+        entity_id: str | None = None,
+        **facts: Any,
+    ) -> None:
+        super().__init__(message, **facts)
+        self.differences = tuple(differences)
+        self.entity_id = entity_id
 
 
 class EntityDiffersError(EntityExistsError):
@@ -496,10 +512,6 @@ class EntityDiffersError(EntityExistsError):
         "Set `if_exists` to 'update' to change the entity, correct the parameters, or follow the alternative "
         "that the message names."
     )
-
-    def __init__(self, message: str, *, differences: Sequence[Difference] = (), **facts: Any) -> None:
-        super().__init__(message, **facts)
-        self.differences = tuple(differences)
 
 
 class TitleTakenError(AepConflictError):

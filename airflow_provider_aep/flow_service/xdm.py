@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from airflow_provider_aep.flow_service.collections import Collection, Paging, started_at
+from airflow_provider_aep.flow_service.differences import Difference
 from airflow_provider_aep.flow_service.errors import AepConfigError, AepReplyError, EntityExistsError
 from airflow_provider_aep.flow_service.replies import read_object
 from airflow_provider_aep.flow_service.requests import Call, Query
@@ -148,7 +149,9 @@ def check_same_class(item: Mapping[str, Any], collection: Collection, title: str
         raise EntityExistsError(
             f"The {collection.kind} {title!r} exists already, for class {', '.join(map(str, classes))} "
             f"instead of {class_id}: {item.get('$id')}. A class cannot be changed: choose another `name`, or "
-            "give that class as `class_id`."
+            "give that class as `class_id`.",
+            differences=[Difference("class_id", ", ".join(map(str, classes)), class_id)],
+            entity_id=str(item.get("$id")),
         )
 
 

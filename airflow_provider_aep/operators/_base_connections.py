@@ -94,6 +94,10 @@ class BaseConnectionService(EntityService[FlowServiceHook]):
     def get(self, id: str) -> Entity:
         return self._read(self._hook.get_base_connection(id))
 
+    def check_create(self) -> None:
+        """:raises SourceCredentialsError: the credentials are incomplete, or the source needs others"""
+        _ = self.auth
+
     def post(self) -> str:
         auth = self.auth
         try:
@@ -126,8 +130,8 @@ class BaseConnectionService(EntityService[FlowServiceHook]):
         """Scrub a plain value: it can contain a secret, such as the signature of a URL."""
         return self._hook.scrub(value) if isinstance(value, str) else value
 
-    def update(self, entity: Entity) -> bool:
-        """Replace the credentials, and the description if the task has one. Keep the ownership mark.
+    def changes(self, entity: Entity) -> bool:
+        """Return True: AEP does not show secrets, so they may have changed.
 
         :raises SourceCredentialsError: the existing connection has another authentication type
         """
@@ -135,6 +139,14 @@ class BaseConnectionService(EntityService[FlowServiceHook]):
         existing, _ = replies.auth_of(item)
         if existing is not None and not same_name(existing, self.auth.auth_spec):
             raise self._another_type(entity.id, existing, self.auth.auth_spec)
+        return True
+
+    def update(self, entity: Entity) -> bool:
+        """Replace the credentials, and the description if the task has one. Keep the ownership mark.
+
+        :raises SourceCredentialsError: the existing connection has another authentication type
+        """
+        changed = self.changes(entity)
         operations: list[dict[str, Any]] = [
             {"op": "replace", "path": "/auth/params", "value": self.auth.params}
         ]
@@ -142,7 +154,7 @@ class BaseConnectionService(EntityService[FlowServiceHook]):
             description = with_mark(self._request.description, find_mark(entity.description))
             operations.append({"op": "replace", "path": "/description", "value": description})
         self._hook.patch_connection(entity.id, entity.etag or "", operations)
-        return True  # AEP does not show secrets, so they may have changed
+        return changed
 
     def _another_type(self, id: str, existing: str, given: str) -> SourceCredentialsError:
         credentials = self._request.credentials

@@ -10,7 +10,15 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from airflow_provider_aep._compat import task_store
-from airflow_provider_aep.exactly_once import Entity, find_mark, with_mark, without_mark
+from airflow_provider_aep.exactly_once import (
+    Action,
+    Entity,
+    Forecast,
+    MissingInput,
+    find_mark,
+    with_mark,
+    without_mark,
+)
 from airflow_provider_aep.flow_service import differences, mappings, xdm
 from airflow_provider_aep.flow_service.collections import Collection
 from airflow_provider_aep.flow_service.differences import DEFAULTS, Difference, Fields, compare
@@ -176,10 +184,14 @@ class EntityService(Generic[AnyHook]):
         return self._read(self._hook.get_entity(self._collection, id))
 
     def post(self) -> str:
+        self.check_create()
         definition = self._definition
-        definition.check()
         body = definition.marked_body()
         return str(self._hook.create_entity(self._collection, body, draft=definition.draft))
+
+    def check_create(self) -> None:
+        """Raise the error with which the create would fail before its POST."""
+        self._definition.check()
 
     def publish(self, id: str) -> None:
         self._hook.act_on(self._collection, id, "publish")
@@ -200,16 +212,25 @@ class EntityService(Generic[AnyHook]):
             defaults=DEFAULTS,
         )
 
+    def changes(self, entity: Entity) -> bool:
+        """Return whether :meth:`update` would change anything."""
+        return bool(self._operations(entity))
+
     def update(self, entity: Entity) -> bool:
         """Change what differs. A new description keeps the ownership mark of the existing one."""
-        changed = {one.field for one in self.differences(entity)}
-        operations = self._definition.operations(entity.shown, changed)
-        if "description" in changed:
-            operations.append(self._describe(entity))
+        operations = self._operations(entity)
         if operations:
             body = self._collection.patch_body(operations)
             self._hook.patch_entity(self._collection, entity.id, body, entity.etag or "")
         return bool(operations)
+
+    def _operations(self, entity: Entity) -> list[dict[str, Any]]:
+        """Return the operations that change what differs."""
+        changed = {one.field for one in self.differences(entity)}
+        operations = self._definition.operations(entity.shown, changed)
+        if "description" in changed:
+            operations.append(self._describe(entity))
+        return operations
 
     def _describe(self, entity: Entity) -> dict[str, Any]:
         """Return the operation that changes the description."""
@@ -229,6 +250,33 @@ class EntityService(Generic[AnyHook]):
     def _read(self, item: Item) -> Entity:
         self._definition.check_same_entity(item)
         return read_entity(self._collection, item)
+
+
+def known_by(
+    hook: CollectionHook,
+    collection: Collection,
+    name: str,
+    missing: Mapping[str, MissingInput],
+    *,
+    filters: Sequence[tuple[str, str]] = (),
+    references: Callable[[Item], Fields] = lambda _: {},
+) -> EntityService[Any]:
+    """Return a service for a forecast that knows only the identity of the desired entity.
+
+    It compares nothing, except that no existing entity refers to an entity that does not exist yet.
+
+    :param missing: the parameters that only a run knows
+    :param references: return the ids to which an existing entity refers, by parameter
+    """
+    new = {name: str(missing[name]) for name in references({}) if name in missing and missing[name].new}
+    definition = EntityDefinition(
+        collection=collection,
+        body={collection.name_key: name},
+        filters=filters,
+        desired_fields=new,
+        existing_fields=references,
+    )
+    return EntityService(hook, definition)
 
 
 def read_entity(collection: Collection, item: Item) -> Entity:
@@ -267,14 +315,16 @@ class MappingSetService(EntityService[DataPrepHook]):
 
     def list_existing(self) -> Sequence[Entity]:
         """List the mapping set that the dataflow uses; else those of the same content."""
-        of_dataflow = [self._read(item) for item in self._of_dataflow()]
-        if of_dataflow:
+        if of_dataflow := self.of_dataflow():
             return of_dataflow
         found = self._hook.list_mapping_sets(name=self._body["name"])
         return [self._read(item) for item in found if mappings.same_content(item, self._body)]
 
+    def of_dataflow(self) -> list[Entity]:
+        """Return the mapping sets that the dataflows of that name use, at their version."""
+        return [self._read(item) for item in self._of_dataflow()]
+
     def _of_dataflow(self) -> Iterator[dict[str, Any]]:
-        """Yield the mapping sets that the dataflows of that name use, at their version."""
         if self._dataflow is None:
             return
         for flow in self._hook.to(FlowServiceHook).list_flows(name=self._dataflow):
@@ -293,9 +343,12 @@ class MappingSetService(EntityService[DataPrepHook]):
         self._known[created["id"]] = {**self._body, **created}
         return str(created["id"])
 
+    def changes(self, entity: Entity) -> bool:
+        return bool(self.differences(entity))
+
     def update(self, entity: Entity) -> bool:
         """Create a new version, unless an earlier try has created it."""
-        if not self.differences(entity):
+        if not self.changes(entity):
             return False
         newest = self._hook.get_mapping_set(entity.id)
         if not mappings.same_content(newest, self._body):
@@ -307,6 +360,17 @@ class MappingSetService(EntityService[DataPrepHook]):
         """Return ``{"id", "version"}`` of a mapping set that this service has read or created."""
         return mappings.read_created(self._known[id], f"GET /mappingSets/{id}")
 
+    def planned_result(self, forecast: Forecast) -> dict[str, Any] | None:
+        """Return the result of a task with this forecast; None if it has none."""
+        if forecast.action is Action.CREATE:
+            return PlannedMappingSet({"id": "planned", "version": 0}, self._body)
+        if forecast.id is None:
+            return None
+        result = self.result(forecast.id)
+        if forecast.action is Action.UPDATE:
+            return PlannedMappingSet({**result, "version": result["version"] + 1}, self._body)
+        return result
+
     def fields(self, id: str) -> dict[str, str]:
         """Return the source of each field of a mapping set that this service has read or created."""
         return mappings.fields_of(self._known[id])
@@ -315,6 +379,17 @@ class MappingSetService(EntityService[DataPrepHook]):
         entity = super()._read(item)
         self._known[entity.id] = item
         return entity
+
+
+class PlannedMappingSet(dict[str, Any]):
+    """The id and version of a mapping set that a run would create or change, with its content.
+
+    The ids and versions are only examples: no request may name them.
+    """
+
+    def __init__(self, result: Item, content: Item) -> None:
+        super().__init__(result)
+        self.content = content
 
 
 class RegistryService(EntityService[SchemaRegistryHook]):

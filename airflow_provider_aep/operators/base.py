@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -12,9 +13,10 @@ from airflow_provider_aep.retry import AepRetryPolicy
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from airflow_provider_aep.exactly_once import DesiredEntity, Outcome, Service
+    from airflow_provider_aep.exactly_once import DesiredEntity, Forecast, MissingInput, Outcome, Service
     from airflow_provider_aep.flow_service.errors import AepError
     from airflow_provider_aep.hooks.flow_service import FlowServiceHook
+    from airflow_provider_aep.operators._services import EntityService
 
 
 LONGEST_NAME = 250
@@ -30,6 +32,8 @@ class AepOperator(BaseOperator):
     """
 
     template_fields: Sequence[str] = ("aep_conn_id", "sandbox")
+    reads: Sequence[str] = ()
+    """The parameters on which the result of an operator that only reads depends. Others have none."""
     ui_color = "#fbe9e7"
     link_urls: Mapping[str, str] = {}
 
@@ -73,6 +77,10 @@ class AepOperator(BaseOperator):
         """Do the operator's own work."""
         raise NotImplementedError
 
+    def read(self, context: Any) -> Any:
+        """Return the result of an operator that only reads. Only the parameters in ``reads`` are needed."""
+        return self.act(context)
+
     @cached_property
     def hook(self) -> FlowServiceHook:
         """Return the hook. Make it at the first use, when the templates are rendered.
@@ -109,6 +117,12 @@ class CreateOperator(AepOperator):
     """
 
     link_key = ""
+    kind = ""
+    """The kind of the entity, in words."""
+    identified_by: Sequence[str] = ("name",)
+    """The parameters without which an existing entity cannot be found."""
+    parents: Sequence[str] = ()
+    """The parameters with the id of an entity that the identity includes. If it is new, so is this entity."""
 
     def __init__(
         self,
@@ -141,8 +155,36 @@ class CreateOperator(AepOperator):
         memory = TaskMemory(context, key, desired.identity, self.log)
         return carry_out(create_once(desired), service, memory, self.log, self.hook.sleep_budget.sleep)
 
-    def plan(self, context: Any) -> tuple[DesiredEntity, Service]:
+    def plan(self, context: Any) -> tuple[DesiredEntity, EntityService[Any]]:
         """Check all parameters, and return the desired entity and its service. Create nothing."""
+        raise NotImplementedError
+
+    def foresee(self, context: Any, missing: Mapping[str, MissingInput]) -> Forecast:
+        """Return what the task would do, by reading alone.
+
+        :param missing: the parameters that only a run knows. The other parameters are rendered
+        :raises AepError: AEP could not be read, or a parameter is invalid
+        """
+        from airflow_provider_aep.exactly_once import Action, Forecast, create_once, foresee
+
+        doubt = because(missing, pending=False)
+        if any(name in missing and missing[name].new for name in self.parents):
+            return Forecast(Action.CREATE, fails=None if doubt else False, reason=doubt)
+        if missing.keys() & {"aep_conn_id", "sandbox", *self.identified_by, *self.parents}:
+            return Forecast(Action.UNKNOWN, fails=None, reason=because(missing))
+        if not missing:
+            desired, service = self.plan(context)
+            return foresee(desired, create_once(desired), service)
+        desired, service = self.identify(context, missing)
+        forecast = foresee(desired, create_once(desired), service, because(missing))
+        if forecast.action is Action.CREATE and doubt:
+            return replace(forecast, fails=None, reason=doubt)
+        return forecast
+
+    def identify(
+        self, context: Any, missing: Mapping[str, MissingInput]
+    ) -> tuple[DesiredEntity, EntityService[Any]]:
+        """Return the desired entity by its identity alone, and a service that can find it."""
         raise NotImplementedError
 
     def desired(
@@ -203,6 +245,15 @@ def name_instance(context: Any, text: str) -> None:
     if map_index is not None and map_index >= 0 and context.get("map_index_template") is None:
         context["aep_name"] = text[:LONGEST_NAME]
         context["map_index_template"] = "{{ aep_name }}"
+
+
+def because(missing: Mapping[str, MissingInput], *, pending: bool = True) -> str:
+    """Return in words which parameters only a run knows.
+
+    :param pending: name those, too, that are known as soon as a run has created another entity
+    """
+    told = (name for name, value in missing.items() if pending or not value.pending)
+    return " ".join(f"`{name}` is unknown: {missing[name]}." for name in told)
 
 
 def push_link(operator: AepOperator, context: Any, key: str, url: str) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aep.links import AepConnectionLink
 from airflow_provider_aep.operators.base import AepOperator, CreateOperator, none_if_blank, push_link
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from airflow_provider_aep.exactly_once import DesiredEntity, Service
+    from airflow_provider_aep.exactly_once import DesiredEntity, Forecast, MissingInput
+    from airflow_provider_aep.flow_service.sources import Source
+    from airflow_provider_aep.operators._services import EntityService
 
 
 class CreateBaseConnectionOperator(CreateOperator):
@@ -56,6 +59,8 @@ class CreateBaseConnectionOperator(CreateOperator):
     )
     operator_extra_links = (AepConnectionLink(),)
     link_key = AepConnectionLink.xcom_key
+    kind = "base connection"
+    identified_by = ("name", "source", "connection_spec_id")
     conn_id_parameter = "source_conn_id"
     default_source: str | None = "paypal"
 
@@ -82,27 +87,20 @@ class CreateBaseConnectionOperator(CreateOperator):
         self.connection_spec_id = connection_spec_id
         self.validation = validation
 
-    def plan(self, context: Any) -> tuple[DesiredEntity, Service]:
+    def plan(self, context: Any) -> tuple[DesiredEntity, EntityService[Any]]:
         """Check source, name, credentials and options. Return the desired entity and its service."""
-        from airflow_provider_aep.flow_service.sources import choose_source
-        from airflow_provider_aep.flow_service.validation import check_choice, check_description, check_name
+        from airflow_provider_aep.flow_service.validation import check_choice, check_description
         from airflow_provider_aep.hooks.credentials import read_credentials
         from airflow_provider_aep.operators._base_connections import BaseConnectionService, DesiredConnection
 
-        source = choose_source(self.source, none_if_blank(self.connection_spec_id), self.default_source)
+        source = self._source()
         if source.uncertain:
             self.log.warning("%s: %s", source, source.auth[0].note)
         if source.retired:
             self.log.warning("%s: %s", source, source.deprecated)
-        name = check_name(self.name)
-        desired = self.desired(
-            context,
-            kind=f"{source.title} base connection",
-            name=name,
-            identity={"spec": source.connection_spec_id},
-        )
+        desired = self._desired(context, source)
         request = DesiredConnection(
-            name=name,
+            name=desired.name,
             description=check_description(none_if_blank(self.description)),
             mark=desired.mark,
             credentials=read_credentials(
@@ -116,6 +114,41 @@ class CreateBaseConnectionOperator(CreateOperator):
             offline=check_choice(self.validation, "validation", ("live", "offline")) == "offline",
         )
         return desired, BaseConnectionService(self.hook, request)
+
+    def foresee(self, context: Any, missing: Mapping[str, MissingInput]) -> Forecast:
+        """Foresee the base connection. With ``if_exists="update"`` its credentials are always sent."""
+        forecast = super().foresee(context, missing)
+        if forecast.action.value == "update" and not forecast.differences:
+            reason = "The task sends the credentials: AEP does not show whether they differ."
+            return replace(forecast, reason=f"{reason} {forecast.reason}".rstrip())
+        return forecast
+
+    def identify(
+        self, context: Any, missing: Mapping[str, MissingInput]
+    ) -> tuple[DesiredEntity, EntityService[Any]]:
+        """Return the base connection by source and name."""
+        from airflow_provider_aep.flow_service.collections import CONNECTIONS
+        from airflow_provider_aep.operators._services import known_by
+
+        source = self._source()
+        desired = self._desired(context, source)
+        filters = [("connectionSpec.id", source.connection_spec_id)]
+        return desired, known_by(self.hook, CONNECTIONS, desired.name, missing, filters=filters)
+
+    def _source(self) -> Source:
+        from airflow_provider_aep.flow_service.sources import choose_source
+
+        return choose_source(self.source, none_if_blank(self.connection_spec_id), self.default_source)
+
+    def _desired(self, context: Any, source: Source) -> DesiredEntity:
+        from airflow_provider_aep.flow_service.validation import check_name
+
+        return self.desired(
+            context,
+            kind=f"{source.title} base connection",
+            name=check_name(self.name),
+            identity={"spec": source.connection_spec_id},
+        )
 
 
 class CreatePayPalConnectionOperator(CreateBaseConnectionOperator):
@@ -150,7 +183,7 @@ class CreatePayPalConnectionOperator(CreateBaseConnectionOperator):
         super().__init__(source="paypal", name=name, source_conn_id=paypal_conn_id, **kwargs)
         self.paypal_conn_id = paypal_conn_id
 
-    def plan(self, context: Any) -> tuple[DesiredEntity, Service]:
+    def plan(self, context: Any) -> tuple[DesiredEntity, EntityService[Any]]:
         """Plan with the rendered ``paypal_conn_id``."""
         self.source_conn_id = self.paypal_conn_id
         return super().plan(context)

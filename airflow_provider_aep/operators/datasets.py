@@ -8,9 +8,10 @@ from airflow_provider_aep.links import AepDatasetLink
 from airflow_provider_aep.operators.base import CreateOperator, DeleteOperator, none_if_blank
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from airflow_provider_aep.exactly_once import DesiredEntity, Service
+    from airflow_provider_aep.exactly_once import DesiredEntity, MissingInput
+    from airflow_provider_aep.operators._services import EntityService
 
 
 class CreateDatasetOperator(CreateOperator):
@@ -33,6 +34,7 @@ class CreateDatasetOperator(CreateOperator):
     template_fields: Sequence[str] = ("name", "schema_id", "description", "aep_conn_id", "sandbox")
     operator_extra_links = (AepDatasetLink(),)
     link_key = AepDatasetLink.xcom_key
+    kind = "dataset"
 
     def __init__(self, *, name: str, schema_id: str, description: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -40,7 +42,7 @@ class CreateDatasetOperator(CreateOperator):
         self.schema_id = schema_id
         self.description = description
 
-    def plan(self, context: Any) -> tuple[DesiredEntity, Service]:
+    def plan(self, context: Any) -> tuple[DesiredEntity, EntityService[Any]]:
         """Check the parameters. Catalog checks whether the schema exists."""
         from airflow_provider_aep.flow_service import datasets
         from airflow_provider_aep.flow_service.validation import check_name, check_schema_id, check_text
@@ -49,7 +51,7 @@ class CreateDatasetOperator(CreateOperator):
 
         name, schema_id = check_name(self.name), check_schema_id(self.schema_id)
         description = check_text(none_if_blank(self.description), "description")
-        desired = self.desired(context, kind="dataset", name=name, identity={})
+        desired = self.desired(context, kind=self.kind, name=name, identity={})
         catalog = self.hook.to(CatalogHook)
         definition = EntityDefinition(
             collection=datasets.DATASETS,
@@ -59,6 +61,24 @@ class CreateDatasetOperator(CreateOperator):
             check_same_entity=lambda item: datasets.check_same_schema(item, name, schema_id),
         )
         return desired, EntityService(catalog, definition)
+
+    def identify(
+        self, context: Any, missing: Mapping[str, MissingInput]
+    ) -> tuple[DesiredEntity, EntityService[Any]]:
+        """Return the dataset by its name."""
+        from airflow_provider_aep.flow_service import datasets
+        from airflow_provider_aep.flow_service.validation import check_name
+        from airflow_provider_aep.hooks.catalog import CatalogHook
+        from airflow_provider_aep.operators._services import known_by
+
+        desired = self.desired(context, kind=self.kind, name=check_name(self.name), identity={})
+        return desired, known_by(
+            self.hook.to(CatalogHook),
+            datasets.DATASETS,
+            desired.name,
+            missing,
+            references=lambda item: {"schema_id": datasets.schema_of(item)},
+        )
 
 
 class DeleteDatasetOperator(DeleteOperator):

@@ -121,6 +121,7 @@ class ListTablesOperator(AepOperator):
     """
 
     template_fields: Sequence[str] = ("connection_id", "aep_conn_id", "sandbox")
+    reads: Sequence[str] = ("connection_id",)
 
     def __init__(self, *, connection_id: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -147,6 +148,7 @@ class ListFilesOperator(SourceOperator):
     """
 
     template_fields: Sequence[str] = ("connection_id", "source", "folder", "aep_conn_id", "sandbox")
+    reads: Sequence[str] = ("connection_id", "source", "folder")
 
     def __init__(self, *, folder: str | dict[str, Any] | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -178,6 +180,8 @@ class InspectTableOperator(SourceObjectOperator):
     :param source: instead of ``connection_id``, a source that needs no base connection
     :return: ``[{"name", "type", "xdm"}]``. A nested field of JSON has its dotted path as name
     """
+
+    reads: Sequence[str] = ("connection_id", "source", "table", "file", "resource")
 
     def act(self, context: Any) -> list[dict[str, Any]]:
         """Explore the source object."""

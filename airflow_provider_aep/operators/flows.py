@@ -10,9 +10,9 @@ from airflow_provider_aep.operators.base import AepOperator, CreateOperator, non
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from airflow_provider_aep.exactly_once import DesiredEntity, Service
+    from airflow_provider_aep.exactly_once import DesiredEntity, MissingInput
     from airflow_provider_aep.flow_service.schedules import Schedule
-    from airflow_provider_aep.operators._services import EntityDefinition, TaskMemory
+    from airflow_provider_aep.operators._services import EntityDefinition, EntityService, TaskMemory
 
 
 class CreateDataflowOperator(CreateOperator):
@@ -65,6 +65,7 @@ class CreateDataflowOperator(CreateOperator):
     )
     operator_extra_links = (AepDataflowLink(),)
     link_key = AepDataflowLink.xcom_key
+    kind = "dataflow"
 
     def __init__(
         self,
@@ -91,7 +92,7 @@ class CreateDataflowOperator(CreateOperator):
         self.error_diagnostics = error_diagnostics
         self.partial_ingestion_percent = partial_ingestion_percent
 
-    def plan(self, context: Any) -> tuple[DesiredEntity, Service]:
+    def plan(self, context: Any) -> tuple[DesiredEntity, EntityService[Any]]:
         """Check all parameters, then find the flow spec of the source."""
         import time
 
@@ -112,9 +113,7 @@ class CreateDataflowOperator(CreateOperator):
         )
         if schedule and (warning := schedule.warning()):
             self.log.warning("%s", warning)
-        source = self.hook.get_source_connection(source_id)
-        spec_id = str((source.get("connectionSpec") or {}).get("id"))
-        spec = self.hook.find_flow_spec(spec_id, mapped=mapping_set is not None)
+        source, spec = self._source_and_spec(source_id, mapped=mapping_set is not None)
         if requests.streams(spec):
             bodies.check_no_schedule(given)
             bodies.check_no_options(options)
@@ -125,7 +124,7 @@ class CreateDataflowOperator(CreateOperator):
         mapping = self._check_agreement(source, target_id, mapping_set, delta)
         drafts = self.mark and bool((spec.get("attributes") or {}).get("isDraftModeSupported"))
         desired = self.desired(
-            context, kind="dataflow", name=name, identity={"spec": str(spec["id"])}, drafts=drafts
+            context, kind=self.kind, name=name, identity={"spec": str(spec["id"])}, drafts=drafts
         )
         body = bodies.flow(
             name=name,
@@ -140,6 +139,35 @@ class CreateDataflowOperator(CreateOperator):
         )
         definition = self._definition(body, self._said(body, given, mapping), desired, schedule)
         return desired, EntityService(self.hook, definition)
+
+    def identify(
+        self, context: Any, missing: Mapping[str, MissingInput]
+    ) -> tuple[DesiredEntity, EntityService[Any]]:
+        """Return the dataflow by its name, and by its flow spec if the source connection is known.
+
+        Without the flow spec it is unknown whether an existing dataflow of the name is the same.
+        """
+        from airflow_provider_aep.flow_service import differences
+        from airflow_provider_aep.flow_service.collections import FLOWS
+        from airflow_provider_aep.flow_service.validation import check_id, check_name
+        from airflow_provider_aep.operators._services import known_by
+
+        name = check_name(self.name)
+        desired = self.desired(context, kind=self.kind, name=name, identity={})
+        if "source_connection_id" in missing:
+            return desired, known_by(self.hook, FLOWS, name, missing)
+        source_id = check_id(self.source_connection_id, "source_connection_id")
+        mapped = "mapping_set" in missing or none_if_blank(self.mapping_set) is not None
+        _, spec = self._source_and_spec(source_id, mapped=mapped)
+        filters = [("flowSpec.id", str(spec["id"]))]
+        references = differences.ends_of
+        return desired, known_by(self.hook, FLOWS, name, missing, filters=filters, references=references)
+
+    def _source_and_spec(self, source_id: str, *, mapped: bool) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the source connection and the flow spec that ingests its source."""
+        source = self.hook.get_source_connection(source_id)
+        spec_id = str((source.get("connectionSpec") or {}).get("id"))
+        return source, self.hook.find_flow_spec(spec_id, mapped=mapped)
 
     def _definition(
         self, body: dict[str, Any], said: dict[str, Any], desired: DesiredEntity, schedule: Schedule | None
@@ -216,7 +244,9 @@ class CreateDataflowOperator(CreateOperator):
         target = self.hook.get_target_connection(target_id)
         if mapping_set is None:
             return {}
-        found = self.hook.to(DataPrepHook).get_mapping_set(mapping_set["id"], mapping_set["version"])
+        found = getattr(self.mapping_set, "content", None)  # of a mapping set that a forecast has planned
+        if found is None:
+            found = self.hook.to(DataPrepHook).get_mapping_set(mapping_set["id"], mapping_set["version"])
         bodies.check_mapping_set(found, target)
         return mappings.fields_of(found)
 
@@ -396,11 +426,14 @@ def _same_ends(item: Any, body: Mapping[str, Any]) -> None:
 
     :raises EntityExistsError: it has other connections
     """
+    from airflow_provider_aep.flow_service.differences import Difference, ends_of
     from airflow_provider_aep.flow_service.errors import EntityExistsError
 
-    ends = ("sourceConnectionIds", "targetConnectionIds")
-    if any(item.get(end) not in (body[end], None) for end in ends):
+    existing, desired = ends_of(item), ends_of(body)
+    if others := [name for name, own in existing.items() if own not in (desired[name], None)]:
         raise EntityExistsError(
             f"The dataflow {body['name']!r} exists already, between other connections: {item.get('id')}. "
-            "Choose another `name`, or delete the existing dataflow first."
+            "Choose another `name`, or delete the existing dataflow first.",
+            differences=[Difference(name, existing[name], desired[name]) for name in others],
+            entity_id=str(item.get("id")),
         )

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aep.links import AepDatasetsLink
-from airflow_provider_aep.operators.base import CreateOperator, none_if_blank, push_link
+from airflow_provider_aep.operators.base import CreateOperator, because, none_if_blank, push_link
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from airflow_provider_aep.exactly_once import DesiredEntity
+    from airflow_provider_aep.exactly_once import DesiredEntity, Forecast, MissingInput
     from airflow_provider_aep.flow_service.mappings import Mapped
     from airflow_provider_aep.operators._services import MappingSetService
 
@@ -46,6 +47,9 @@ class CreateMappingSetOperator(CreateOperator):
     )  # fmt: skip
     operator_extra_links = (AepDatasetsLink(),)
     link_key = AepDatasetsLink.xcom_key
+    kind = "mapping set"
+    identified_by = ("dataflow",)
+    parents = ("schema_id",)
 
     def __init__(
         self,
@@ -74,6 +78,25 @@ class CreateMappingSetOperator(CreateOperator):
         push_link(self, context, self.link_key, service.link(outcome.id))
         return service.result(outcome.id)
 
+    def foresee(self, context: Any, missing: Mapping[str, MissingInput]) -> Forecast:
+        """Foresee the mapping set. Its result has the mapping, to which a dataflow can be compared."""
+        from airflow_provider_aep.exactly_once import Action, Forecast, create_once, foresee
+        from airflow_provider_aep.flow_service.mappings import Mapped
+        from airflow_provider_aep.flow_service.validation import check_schema_id
+
+        if missing.keys() & {"aep_conn_id", "sandbox", *self.identified_by, *self.parents}:
+            return super().foresee(context, missing)
+        schema_id = check_schema_id(self.schema_id)
+        if missing:
+            _, service = self._planned(context, schema_id, Mapped({}))
+            used = service.of_dataflow()
+            own = used[0].id if len(used) == 1 else None
+            result = None if own is None else service.result(own)
+            return Forecast(Action.UNKNOWN, own, fails=None, reason=because(missing), result=result)
+        desired, service = self._planned(context, schema_id, self._mapped(schema_id))
+        forecast = foresee(desired, create_once(desired), service)
+        return replace(forecast, result=service.planned_result(forecast))
+
     def _planned(
         self, context: Any, schema_id: str, mapped: Mapped
     ) -> tuple[DesiredEntity, MappingSetService]:
@@ -86,9 +109,7 @@ class CreateMappingSetOperator(CreateOperator):
         if dataflow is not None:
             check_name(dataflow, "dataflow")
         body = mapping_set_body(schema_id, mapped.pairs)
-        desired = self.desired(
-            context, kind="mapping set", name=body["name"], identity={}, interchangeable=True
-        )
+        desired = self.desired(context, kind=self.kind, name=body["name"], identity={}, interchangeable=True)
         return desired, MappingSetService(self.hook.to(DataPrepHook), body, dataflow)
 
     def _warn_of_left_out(self, mapped: Mapped, fields: dict[str, str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +12,9 @@ from airflow_provider_aep.operators.base import CreateOperator, DeleteOperator, 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from airflow_provider_aep.exactly_once import DesiredEntity, Entity
+    from airflow_provider_aep.exactly_once import DesiredEntity, Entity, Forecast, MissingInput
     from airflow_provider_aep.hooks.schema_registry import SchemaRegistryHook
-    from airflow_provider_aep.operators._services import RegistryService
+    from airflow_provider_aep.operators._services import EntityService, RegistryService
 
 PROFILE = "https://ns.adobe.com/xdm/context/profile"
 
@@ -54,6 +55,7 @@ class CreateSchemaOperator(CreateOperator):
     )
     operator_extra_links = (AepDatasetsLink(),)
     link_key = AepDatasetsLink.xcom_key
+    kind = "schema"
 
     def __init__(
         self,
@@ -79,11 +81,45 @@ class CreateSchemaOperator(CreateOperator):
         existing = service.list_existing()
         self._refuse(desired, existing)
         if fields and (not existing or self.if_exists == "update"):
-            groups.append(self._group(context, desired, class_id, fields))
+            group, group_service = self._group(context, desired, class_id, fields)
+            groups.append(self.ensure(context, group, group_service).id)
             service = self._schema(desired, class_id, groups, fields)
         outcome = self.ensure(context, desired, service)
         push_link(self, context, self.link_key, service.link(outcome.id))
         return outcome.id
+
+    def foresee(self, context: Any, missing: Mapping[str, MissingInput]) -> Forecast:
+        """Foresee the schema. A change of its field group is a change of the schema."""
+        from airflow_provider_aep.exactly_once import Action, create_once, foresee
+
+        if missing:
+            return super().foresee(context, missing)
+        desired, class_id, groups, fields = self._checked(context)
+        service = self._schema(desired, class_id, groups, fields)
+        existing, extended = service.list_existing(), False
+        if fields and existing and self.if_exists == "update":
+            group, group_service = self._group(context, desired, class_id, fields)
+            forecast = foresee(group, create_once(group), group_service)
+            if forecast.fails:
+                return replace(forecast, id=existing[0].id)
+            extended = forecast.action is not Action.REUSE
+            groups += [forecast.id] if forecast.id else []
+            service = self._schema(desired, class_id, groups, fields)
+        forecast = foresee(desired, create_once(desired), service)
+        if extended and not forecast.fails:
+            return replace(forecast, action=Action.UPDATE)
+        return forecast
+
+    def identify(
+        self, context: Any, missing: Mapping[str, MissingInput]
+    ) -> tuple[DesiredEntity, EntityService[Any]]:
+        """Return the schema by its title."""
+        from airflow_provider_aep.flow_service import xdm
+        from airflow_provider_aep.flow_service.validation import check_name
+        from airflow_provider_aep.operators._services import known_by
+
+        desired = self.desired(context, kind=self.kind, name=check_name(self.name), identity={})
+        return desired, known_by(self._registry, xdm.resources(xdm.SCHEMAS), desired.name, missing)
 
     def _checked(self, context: Any) -> tuple[DesiredEntity, str, list[str], dict[str, Any]]:
         """Check all parameters. Return the desired schema, the class, the field groups and the fields."""
@@ -92,7 +128,7 @@ class CreateSchemaOperator(CreateOperator):
 
         name = check_name(self.name)
         check_text(none_if_blank(self.description), "description")
-        desired = self.desired(context, kind="schema", name=name, identity={})
+        desired = self.desired(context, kind=self.kind, name=name, identity={})
         given = none_if_blank(self.columns)
         fields = {} if given is None else xdm.fields_of(xdm.merge_columns(given))
         if fields:
@@ -153,8 +189,10 @@ class CreateSchemaOperator(CreateOperator):
             {name.removeprefix(own): one for name, one in found.items() if name.startswith(own)}
         )
 
-    def _group(self, context: Any, desired: DesiredEntity, class_id: str, fields: dict[str, Any]) -> str:
-        """Create the field group of the columns exactly once, and return its ``$id``."""
+    def _group(
+        self, context: Any, desired: DesiredEntity, class_id: str, fields: dict[str, Any]
+    ) -> tuple[DesiredEntity, RegistryService]:
+        """Return the desired field group of the columns, and its service."""
         from airflow_provider_aep.flow_service import xdm
         from airflow_provider_aep.operators._services import EntityDefinition, RegistryService
 
@@ -172,7 +210,7 @@ class CreateSchemaOperator(CreateOperator):
             fixed=xdm.why_fixed,
         )
         group = self.desired(context, kind="field group", name=title, identity={})
-        return self.ensure(context, group, RegistryService(self._registry, definition)).id
+        return group, RegistryService(self._registry, definition)
 
     @cached_property
     def _registry(self) -> SchemaRegistryHook:

@@ -9,10 +9,11 @@ from airflow_provider_aep.operators.base import CreateOperator, none_if_blank
 from airflow_provider_aep.operators.explore import SourceObjectOperator
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from airflow_provider_aep.exactly_once import DesiredEntity, Service
+    from airflow_provider_aep.exactly_once import DesiredEntity, MissingInput
     from airflow_provider_aep.flow_service.source_objects import SourceObject
+    from airflow_provider_aep.operators._services import EntityService
 
 
 class CreateSourceConnectionOperator(SourceObjectOperator, CreateOperator):
@@ -50,6 +51,9 @@ class CreateSourceConnectionOperator(SourceObjectOperator, CreateOperator):
     )
     operator_extra_links = (AepConnectionLink(),)
     link_key = AepConnectionLink.xcom_key
+    kind = "source connection"
+    identified_by = ("name", "source")
+    parents = ("connection_id",)
 
     def __init__(
         self,
@@ -66,7 +70,7 @@ class CreateSourceConnectionOperator(SourceObjectOperator, CreateOperator):
         self.columns = columns
         self.description = description
 
-    def plan(self, context: Any) -> tuple[DesiredEntity, Service]:
+    def plan(self, context: Any) -> tuple[DesiredEntity, EntityService[Any]]:
         """Check the parameters. Read the base connection, and missing columns or formats from the source."""
         from airflow_provider_aep.flow_service import bodies, differences
         from airflow_provider_aep.flow_service.collections import SOURCE_CONNECTIONS
@@ -76,15 +80,14 @@ class CreateSourceConnectionOperator(SourceObjectOperator, CreateOperator):
         name, source_object = check_name(self.name), self.source_object(stream=self.stream)
         description = check_description(none_if_blank(self.description))
         base_id, spec_id = self.origin()
-        identity = {"base": base_id} if base_id else {"spec": str(spec_id)}
         columns = self._given_columns(source_object)
         said = differences.source_fields(bodies.source_body(source_object, columns or []), source_object.kind)
-        desired = self.desired(context, kind="source connection", name=name, identity=identity)
+        desired, filters = self._identity(context)
         base = self.hook.get_connection_details(base_id) if base_id else {}
         source_object, columns = self._completed(source_object, columns)
         definition = EntityDefinition(
             collection=SOURCE_CONNECTIONS,
-            filters=[("baseConnectionId", base_id) if base_id else ("connectionSpec.id", str(spec_id))],
+            filters=filters,
             body=bodies.source_connection(
                 name=name,
                 description=description,
@@ -103,6 +106,25 @@ class CreateSourceConnectionOperator(SourceObjectOperator, CreateOperator):
             whole=("columns",),
         )
         return desired, EntityService(self.hook, definition)
+
+    def _identity(self, context: Any) -> tuple[DesiredEntity, list[tuple[str, str]]]:
+        """Return the desired entity, and the filters that list the entities of its identity."""
+        from airflow_provider_aep.flow_service.validation import check_name
+
+        base_id, spec_id = self.origin()
+        identity = {"base": base_id} if base_id else {"spec": str(spec_id)}
+        desired = self.desired(context, kind=self.kind, name=check_name(self.name), identity=identity)
+        return desired, [("baseConnectionId", base_id) if base_id else ("connectionSpec.id", str(spec_id))]
+
+    def identify(
+        self, context: Any, missing: Mapping[str, MissingInput]
+    ) -> tuple[DesiredEntity, EntityService[Any]]:
+        """Return the source connection by base connection and name."""
+        from airflow_provider_aep.flow_service.collections import SOURCE_CONNECTIONS
+        from airflow_provider_aep.operators._services import known_by
+
+        desired, filters = self._identity(context)
+        return desired, known_by(self.hook, SOURCE_CONNECTIONS, desired.name, missing, filters=filters)
 
     def _given_columns(self, source_object: SourceObject) -> list[dict[str, Any]] | None:
         """Return the columns that are given for a table. Other source objects ignore ``columns``."""
@@ -129,6 +151,7 @@ def _same_source_object(item: Any, name: str, source_object: SourceObject) -> No
 
     :raises EntityExistsError: it is for another source object
     """
+    from airflow_provider_aep.flow_service.differences import PARAMETERS, Difference
     from airflow_provider_aep.flow_service.errors import EntityExistsError
 
     shown = item.get("params") or {}
@@ -137,5 +160,7 @@ def _same_source_object(item: Any, name: str, source_object: SourceObject) -> No
         if desired is not None and found not in (None, desired):
             raise EntityExistsError(
                 f"The source connection {name!r} exists already, for {key} {found!r} instead of {desired!r}: "
-                f"{item.get('id')}. Choose another `name`."
+                f"{item.get('id')}. Choose another `name`.",
+                differences=[Difference(f"{PARAMETERS[source_object.kind]}.{key}", found, desired)],
+                entity_id=str(item.get("id")),
             )

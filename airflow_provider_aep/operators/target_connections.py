@@ -8,9 +8,10 @@ from airflow_provider_aep.links import AepDatasetLink
 from airflow_provider_aep.operators.base import CreateOperator, none_if_blank
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from airflow_provider_aep.exactly_once import DesiredEntity, Service
+    from airflow_provider_aep.exactly_once import DesiredEntity, MissingInput
+    from airflow_provider_aep.operators._services import EntityService
 
 
 class CreateTargetConnectionOperator(CreateOperator):
@@ -37,6 +38,8 @@ class CreateTargetConnectionOperator(CreateOperator):
     )
     operator_extra_links = (AepDatasetLink(),)
     link_key = AepDatasetLink.xcom_key
+    kind = "target connection"
+    parents = ("dataset_id",)
 
     def __init__(
         self, *, name: str, dataset_id: str, schema_id: str, description: str | None = None, **kwargs: Any
@@ -47,7 +50,7 @@ class CreateTargetConnectionOperator(CreateOperator):
         self.schema_id = schema_id
         self.description = description
 
-    def plan(self, context: Any) -> tuple[DesiredEntity, Service]:
+    def plan(self, context: Any) -> tuple[DesiredEntity, EntityService[Any]]:
         """Check the parameters, and read the dataset to check its schema."""
         from airflow_provider_aep.flow_service import bodies, differences
         from airflow_provider_aep.flow_service.bodies import check_dataset
@@ -64,7 +67,7 @@ class CreateTargetConnectionOperator(CreateOperator):
         name, dataset_id = check_name(self.name), check_id(self.dataset_id, "dataset_id")
         schema_id = check_schema_id(self.schema_id)
         description = check_description(none_if_blank(self.description))
-        desired = self.desired(context, kind="target connection", name=name, identity={"dataset": dataset_id})
+        desired = self.desired(context, kind=self.kind, name=name, identity={"dataset": dataset_id})
         check_dataset(self.hook.to(CatalogHook).get_dataset(dataset_id), schema_id)
         definition = EntityDefinition(
             collection=TARGET_CONNECTIONS,
@@ -80,3 +83,23 @@ class CreateTargetConnectionOperator(CreateOperator):
             fixed=lambda _item, field, _value: "" if field == "description" else differences.ENDS_FIXED,
         )
         return desired, EntityService(self.hook, definition)
+
+    def identify(
+        self, context: Any, missing: Mapping[str, MissingInput]
+    ) -> tuple[DesiredEntity, EntityService[Any]]:
+        """Return the target connection by dataset and name."""
+        from airflow_provider_aep.flow_service import differences
+        from airflow_provider_aep.flow_service.collections import TARGET_CONNECTIONS
+        from airflow_provider_aep.flow_service.validation import check_id, check_name
+        from airflow_provider_aep.operators._services import known_by
+
+        name, dataset_id = check_name(self.name), check_id(self.dataset_id, "dataset_id")
+        desired = self.desired(context, kind=self.kind, name=name, identity={"dataset": dataset_id})
+        return desired, known_by(
+            self.hook,
+            TARGET_CONNECTIONS,
+            name,
+            missing,
+            filters=[("params.dataSetId", dataset_id)],
+            references=lambda item: {"schema_id": differences.schema_of_target(item)},
+        )

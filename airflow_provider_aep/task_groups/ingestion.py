@@ -91,6 +91,7 @@ class InspectSourceOperator(InspectTableOperator):
         "error_diagnostics",
         "partial_ingestion_percent",
     )
+    reads: Sequence[str] = (*InspectTableOperator.reads, "stream", "columns")
 
     def __init__(
         self,
@@ -149,6 +150,10 @@ class InspectSourceOperator(InspectTableOperator):
         if schedule is not None:
             self._check_start(schedule)
         return columns
+
+    def read(self, context: Any) -> list[dict[str, Any]]:
+        """Return the columns, without the checks."""
+        return self._columns(context, self.source_object(stream=self.stream))
 
     def _columns(self, context: Any, source_object: SourceObject) -> list[dict[str, Any]]:
         """Return the columns, from the source or from ``columns``.

@@ -2,8 +2,9 @@
 
 Importing Airflow takes seconds, a run takes a fraction of one. The plan comes as JSON on standard input:
 the connections to store in the metadata database, the emulator's URL, and a list of runs. Each run names
-its DAG and may have `conf`, `faults`, `sql` (statements for the database that come first) and a `command`
-of Airflow's own.
+its DAG and may have `conf`, `faults`, `sql` (statements for the database that come first), a `command`
+of Airflow's own, or the words `aep` of a command of this provider. Each run ends with a line of its requests
+that are no GET.
 """
 
 from __future__ import annotations
@@ -82,6 +83,7 @@ def main(plan: dict[str, Any]) -> None:
     from airflow.utils.session import create_session
     from sqlalchemy import text
 
+    from airflow_provider_aep.__main__ import main as aep
     from airflow_provider_aep.hooks.ims import TOKENS
 
     initdb()
@@ -91,7 +93,8 @@ def main(plan: dict[str, Any]) -> None:
     parser = cli_parser.get_parser()
     emulator = requests.Session()
     emulator.trust_env = False
-    faults = plan["emulator"] + "/_emulator/faults"
+    faults, log = (f"{plan['emulator']}/_emulator/{one}" for one in ("faults", "requests"))
+    seen = len(emulator.get(log, timeout=30).json()["items"])
     for run in plan["runs"]:
         name = run["name"]
         print(f"=== {name}", flush=True)
@@ -103,13 +106,20 @@ def main(plan: dict[str, Any]) -> None:
             for statement in run.get("sql", ()):
                 session.execute(text(statement))
         conf = json.dumps(run.get("conf", {}))
-        arguments = parser.parse_args(run.get("command") or ["dags", "test", run["dag"], "--conf", conf])
+        sys.argv = ["airflow_provider_aep", *run.get("aep", ())]
+        arguments = parser.parse_args(
+            run.get("command") or ["dags", "test", run.get("dag", ""), "--conf", conf]
+        )
         try:
-            arguments.func(arguments)
+            aep() if "aep" in run else arguments.func(arguments)
             print(f"=== succeeded: {name}", flush=True)
         except (SystemExit, Exception):
             traceback.print_exc()
             print(f"=== failed: {name}", flush=True)
+        sent = emulator.get(log, timeout=30).json()["items"]
+        changing = [f"{one['method']} {one['path']}" for one in sent[seen:] if one["method"] != "GET"]
+        print(f"=== sent: {json.dumps(changing)}")
+        seen = len(sent)
 
 
 if __name__ == "__main__":
