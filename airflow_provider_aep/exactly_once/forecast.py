@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, Protocol
@@ -39,6 +39,7 @@ class Forecast:
     :param fails: whether the task would fail; None if that is unknown
     :param reason: why, in whole sentences; empty if the action says everything
     :param result: the task's result, as far as a later task can be planned with it
+    :param identity: of an entity to create: everything by which another task finds it; None if unknown
     """
 
     action: Action
@@ -47,6 +48,7 @@ class Forecast:
     fails: bool | None = False
     reason: str = ""
     result: Any = None
+    identity: Hashable | None = None
 
 
 class MissingInput(Exception):  # noqa: N818 - only a run knows it, it is not an error
@@ -161,7 +163,7 @@ class _Reader:
                 self._published = id
             case steps.Delete(id):
                 self._change(f"The duplicate {id} is deleted.")
-            case steps.Decided(text, _, True) if not self.differences:
+            case steps.Decided(text, _, True) if len(self.listed) > 1 and not self.differences:
                 self.notes.append(f"{text}.")
         return None
 
@@ -196,13 +198,12 @@ class _Reader:
         )
 
     def _created(self) -> Forecast:
-        if self.missing:
-            return Forecast(Action.CREATE, reason=" ".join(self.notes))
+        identity = (self.desired.kind, *sorted(self.desired.identity.items()))
         try:
             self.service.check_create()
         except AepError as error:
-            return Forecast(Action.CREATE, fails=True, reason=str(error))
-        return Forecast(Action.CREATE, reason=" ".join(self.notes))
+            return Forecast(Action.CREATE, fails=True, reason=str(error), identity=identity)
+        return Forecast(Action.CREATE, reason=" ".join(self.notes), identity=identity)
 
     def _change(self, note: str) -> None:
         self.changed = True

@@ -7,9 +7,10 @@ DAG. A value that only a run knows is a :class:`MissingInput`.
 
 from __future__ import annotations
 
+import copy
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from airflow.sdk.definitions._internal.expandinput import MappedArgument
 from airflow.sdk.definitions._internal.mixins import ResolveMixin
 from airflow.sdk.definitions.mappedoperator import MappedOperator
 from airflow.sdk.definitions.param import process_params
+from airflow.sdk.definitions.xcom_arg import PlainXComArg
 from airflow.sdk.execution_time.context import ConnectionAccessor, MacrosAccessor, VariableAccessor
 
 from airflow_provider_aep._compat import manual_data_interval
@@ -84,6 +86,8 @@ class _Plan:
         self.dag = dag
         self.run = _run(dag, conf)
         self._results: dict[str, dict[int | None, Any]] = {}
+        self._created: dict[Hashable, PlanRow] = {}
+        self._hooks: dict[tuple[Any, Any], Any] = {}
 
     def rows(self) -> Iterator[PlanRow]:
         self._check_params()
@@ -95,17 +99,31 @@ class _Plan:
             results = self._results.setdefault(task.task_id, {})
             for instance in self._instances(task):
                 if creates:
-                    row = _row(instance, kind)
-                    results[instance.map_index] = _result(row)
+                    row, results[instance.map_index] = self._settled(_row(instance, kind))
                     yield row
                 else:
                     results[instance.map_index] = _read(instance)
 
+    def _settled(self, row: PlanRow) -> tuple[PlanRow, Any]:
+        """Return a row and the task's result. What an earlier task of the run creates is reused."""
+        identity = row.forecast.identity
+        if identity is None:
+            return row, _result(row)
+        first = self._created.setdefault(identity, row)
+        if first is row:
+            return row, _result(row)
+        reason = f"Task {first.task!r} of the same run creates it."
+        return replace(row, forecast=Forecast(Action.REUSE, fails=None, reason=reason)), _result(first)
+
+    def share_hook(self, operator: Any) -> None:
+        """Give an operator the hook of the tasks before it: one session, one budget for waits."""
+        key = (operator.aep_conn_id, operator.sandbox)
+        operator.hook = self._hooks.setdefault(key, operator.hook)
+
     def _check_params(self) -> None:
         """:raises AepConfigError: the run's configuration does not fit the DAG's params"""
-        no_task: Any = SimpleNamespace(params={})
         try:
-            process_params(self.dag, no_task, self.run.conf, suppress_exception=False)
+            self.params_of(SimpleNamespace(params={}))
         except Exception as error:
             problem = " ".join(str(error).split())
             raise AepConfigError(
@@ -113,6 +131,12 @@ class _Plan:
                 "with `--conf`.",
                 parameter="--conf",
             ) from error
+
+    def params_of(self, task: Any) -> dict[str, Any]:
+        """Return the params of a task in this run. Airflow changes them, so it gets copies."""
+        dag: Any = SimpleNamespace(params=copy.deepcopy(self.dag.params))
+        own: Any = SimpleNamespace(params=copy.deepcopy(task.params))
+        return process_params(dag, own, self.run.conf, suppress_exception=False)
 
     def _instances(self, task: Any) -> Iterator[_Instance]:
         """Yield the instances of a task: one, or one for each map index."""
@@ -135,18 +159,28 @@ class _Plan:
         value = expand_input.value
         if isinstance(value, Mapping):  # expand(a=[...], b=[...]): the last argument varies fastest
             columns = [
-                [(name, _Mapped(item, isinstance(values, XComArg))) for item in _items(self.pull(values))]
+                [(name, _Mapped(item, isinstance(values, XComArg))) for item in self._each(values)]
                 for name, values in value.items()
             ]
             return [dict(row) for row in itertools.product(*columns)]
         found = []
-        for item in _items(self.pull(value)):
+        for item in self._each(value):
             from_run = isinstance(value, XComArg) or isinstance(item, XComArg)
             given = self.pull(item)
+            if isinstance(given, MissingInput):
+                raise given
             if not isinstance(given, Mapping):
                 raise MissingInput("its mapped arguments are not a list of dicts")
             found.append({name: _Mapped(one, from_run) for name, one in given.items()})
         return found
+
+    def _each(self, value: Any) -> list[Any]:
+        """Return the items of a mapped argument. Of a mapped task's results, each can be missing alone."""
+        if isinstance(value, PlainXComArg) and value.key == RETURN_VALUE:
+            results = self._results.get(value.operator.task_id, {})
+            if results and None not in results:
+                return list(results.values())
+        return _items(self.pull(value))
 
     def pull(self, value: Any, at: _Instance | None = None) -> Any:
         """Return the value that a reference to another task has; any other value as it is.
@@ -155,13 +189,12 @@ class _Plan:
         """
         if not isinstance(value, XComArg):
             return value
-        [*references] = value.iter_references()
-        named = ", ".join(repr(operator.task_id) for operator, _ in references)
-        if len(references) != 1 or not hasattr(value, "operator"):
+        if not isinstance(value, PlainXComArg):  # such as `.map(function)`
+            named = ", ".join(repr(operator.task_id) for operator, _ in value.iter_references())
             raise MissingInput(f"only a run computes it from the results of {named}")
-        (operator, key) = references[0]
-        if key != RETURN_VALUE:
-            raise MissingInput(f"only a run knows what task {named} returns as {key!r}")
+        operator = value.operator
+        if value.key != RETURN_VALUE:
+            raise MissingInput(f"only a run knows what task {operator.task_id!r} returns as {value.key!r}")
         group = operator.get_closest_mapped_task_group()
         if at is not None and group is not None and group is at.task.get_closest_mapped_task_group():
             return self.result(operator.task_id, at.map_index)
@@ -208,7 +241,9 @@ class _Instance:
         operator, literal = self._operator()
         context = self._context(operator)
         environment = operator.get_template_env()
-        missing = {}
+        missing = {
+            name: one.value for name, one in self.mapped.items() if isinstance(one.value, MissingInput)
+        }
         for name in operator.template_fields:
             if name in literal:
                 continue
@@ -220,6 +255,8 @@ class _Instance:
                 missing[name] = MissingInput(f"its template failed with {_shown(error)}")
             else:
                 setattr(operator, name, value)
+        if not missing.keys() & set(_CONNECTION):
+            self.plan.share_hook(operator)
         return operator, context, missing
 
     def _operator(self) -> tuple[Any, set[str]]:
@@ -237,7 +274,10 @@ class _Instance:
         if isinstance(value, XComArg):
             return self.plan.pull(value, self)
         if isinstance(value, MappedArgument):
-            return self.plan.pull(self.mapped[value._key].value, self)
+            mapped = self.mapped[value._key].value
+            if isinstance(mapped, MissingInput):
+                raise mapped
+            return self.plan.pull(mapped, self)
         if isinstance(value, str):
             return operator.render_template(value, context, environment)
         if isinstance(value, Mapping):
@@ -274,7 +314,7 @@ class _Instance:
             "ds_nodash": date.strftime("%Y%m%d"),
             "logical_date": date,
             "macros": MacrosAccessor(),
-            "params": process_params(plan.dag, operator, run.conf, suppress_exception=False),
+            "params": plan.params_of(operator),
             "run_id": run.run_id,
             "task": operator,
             "task_instance": ti,

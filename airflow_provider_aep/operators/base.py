@@ -119,6 +119,8 @@ class CreateOperator(AepOperator):
     link_key = ""
     kind = ""
     """The kind of the entity, in words."""
+    name: str | None = None
+    """The name of the entity; None if its content names it."""
     identified_by: Sequence[str] = ("name",)
     """The parameters without which an existing entity cannot be found."""
     parents: Sequence[str] = ()
@@ -168,8 +170,9 @@ class CreateOperator(AepOperator):
         from airflow_provider_aep.exactly_once import Action, Forecast, create_once, foresee
 
         doubt = because(missing, pending=False)
-        if any(name in missing and missing[name].new for name in self.parents):
-            return Forecast(Action.CREATE, fails=None if doubt else False, reason=doubt)
+        if new := [str(missing[name]) for name in self.parents if name in missing and missing[name].new]:
+            identity = None if missing.keys() & set(self.identified_by) else (self.kind, self.name, *new)
+            return Forecast(Action.CREATE, fails=None if doubt else False, reason=doubt, identity=identity)
         if missing.keys() & {"aep_conn_id", "sandbox", *self.identified_by, *self.parents}:
             return Forecast(Action.UNKNOWN, fails=None, reason=because(missing))
         if not missing:

@@ -85,7 +85,7 @@ class CreateMappingSetOperator(CreateOperator):
         from airflow_provider_aep.flow_service.validation import check_schema_id
 
         if missing.keys() & {"aep_conn_id", "sandbox", *self.identified_by, *self.parents}:
-            return super().foresee(context, missing)
+            return replace(super().foresee(context, missing), identity=None)  # its content is unknown
         schema_id = check_schema_id(self.schema_id)
         if missing:
             _, service = self._planned(context, schema_id, Mapped({}))
