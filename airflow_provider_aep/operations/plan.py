@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import jinja2
 from airflow.sdk import XComArg
@@ -26,10 +26,12 @@ from airflow.sdk.execution_time.context import ConnectionAccessor, MacrosAccesso
 
 from airflow_provider_aep._compat import manual_data_interval
 from airflow_provider_aep.exactly_once import Action, Forecast, MissingInput
-from airflow_provider_aep.flow_service.errors import AepConfigError, AepError
+from airflow_provider_aep.flow_service.errors import AepAuthError, AepConfigError, AepConnectError, AepError
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG, BaseOperator
+
+T = TypeVar("T")
 
 RETURN_VALUE = "return_value"
 _CONNECTION = ("aep_conn_id", "sandbox")
@@ -88,6 +90,7 @@ class _Plan:
         self._results: dict[str, dict[int | None, Any]] = {}
         self._created: dict[Hashable, PlanRow] = {}
         self._hooks: dict[tuple[Any, Any], Any] = {}
+        self._unreachable: dict[tuple[Any, Any], AepError] = {}
 
     def rows(self) -> Iterator[PlanRow]:
         self._check_params()
@@ -115,10 +118,20 @@ class _Plan:
         reason = f"Task {first.task!r} of the same run creates it."
         return replace(row, forecast=Forecast(Action.REUSE, fails=None, reason=reason)), _result(first)
 
-    def share_hook(self, operator: Any) -> None:
-        """Give an operator the hook of the tasks before it: one session, one budget for waits."""
+    def ask(self, operator: Any, question: Callable[[], T]) -> T:
+        """Let an operator ask AEP with the hook of the tasks before it: one session, one budget for waits.
+
+        :raises AepError: also if AEP could not be reached for a task before it. Asking again takes minutes
+        """
         key = (operator.aep_conn_id, operator.sandbox)
+        if key in self._unreachable:
+            raise self._unreachable[key]
         operator.hook = self._hooks.setdefault(key, operator.hook)
+        try:
+            return question()
+        except (AepConnectError, AepAuthError) as error:
+            self._unreachable[key] = error
+            raise
 
     def _check_params(self) -> None:
         """:raises AepConfigError: the run's configuration does not fit the DAG's params"""
@@ -255,8 +268,6 @@ class _Instance:
                 missing[name] = MissingInput(f"its template failed with {_shown(error)}")
             else:
                 setattr(operator, name, value)
-        if not missing.keys() & set(_CONNECTION):
-            self.plan.share_hook(operator)
         return operator, context, missing
 
     def _operator(self) -> tuple[Any, set[str]]:
@@ -359,7 +370,10 @@ def _row(instance: _Instance, kind: Any) -> PlanRow:
         operator, context, missing = instance.rendered()
         given = getattr(operator, "name", None)
         name = given if "name" not in missing and isinstance(given, str) else None
-        forecast = operator.foresee(context, missing)
+        if missing.keys() & set(_CONNECTION):
+            forecast = operator.foresee(context, missing)
+        else:
+            forecast = instance.plan.ask(operator, lambda: operator.foresee(context, missing))
     except MissingInput as missing_input:
         reason = f"The number of its instances is unknown: {missing_input}."
         forecast = Forecast(Action.UNKNOWN, fails=None, reason=reason)
@@ -393,7 +407,8 @@ def _read(instance: _Instance) -> Any:
         if lacking := [missing[name] for name in (*operator.reads, *_CONNECTION) if name in missing]:
             reason = f"the result of task {task_id!r}, which needs {lacking[0]}"
             return MissingInput(reason, pending=all(one.pending for one in lacking))
-        return operator.read(context) if missing else operator.act(context)
+        work = operator.read if missing else operator.act
+        return instance.plan.ask(operator, lambda: work(context))
     except AepError as error:
         return MissingInput(f"task {task_id!r} fails: {error}")
     except Exception as error:  # noqa: BLE001 - a DAG can raise anything

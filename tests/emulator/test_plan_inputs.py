@@ -10,7 +10,7 @@ import pytest
 from airflow.sdk import DAG, Param, task
 from rich.console import Console
 
-from airflow_provider_aep.cli.plan import show, summary
+from airflow_provider_aep.cli.plan import code, show, summary
 from airflow_provider_aep.flow_service.errors import AepConfigError
 from airflow_provider_aep.operations.plan import PlanRow, plan_dag
 from airflow_provider_aep.operators.connections import CreateBaseConnectionOperator as CreateBase
@@ -27,7 +27,7 @@ from airflow_provider_aep.operators.explore import InspectTableOperator, ListTab
 from airflow_provider_aep.task_groups import paypal_ingestion
 from tests.harness import canary
 from tests.harness.connections import SetConnection
-from tests.harness.emulator import PRODUCTS, Emulator
+from tests.harness.emulator import CLIENT_ID, CLIENT_SECRET, ORG_ID, PRODUCTS, Emulator
 from tests.harness.platform import Platform
 
 pytestmark = pytest.mark.usefixtures("hook", "paypal")
@@ -193,7 +193,7 @@ def test_arguments_mapped_over_results(platform: Platform) -> None:
 
 
 def plan_tables(platform: Platform, base: str) -> list[Any]:
-    """Return the tables of PayPal as the platform lists them."""
+    """List the tables of PayPal."""
     found = platform.api("GET", f"/connections/{base}/explore", params={"objectType": "root"}).json()
     return list(found)
 
@@ -303,7 +303,7 @@ def test_a_changed_mapping_without_the_name_of_the_dataflow(platform: Platform) 
     assert "mapping._emulator.Product_Id" in [one.field for one in rows["flow"].forecast.differences]
 
 
-def test_a_failing_look_at_the_source(platform: Platform) -> None:
+def test_a_table_that_does_not_exist(platform: Platform) -> None:
     """A table that does not exist is the reason of what needs its columns."""
     base = platform.base()
     with a_dag() as dag:
@@ -312,6 +312,23 @@ def test_a_failing_look_at_the_source(platform: Platform) -> None:
     (row,) = plan_dag(dag)
     assert (row.forecast.action, row.forecast.fails) == ("create", None)
     assert "'inspect' fails" in row.forecast.reason
+
+
+def test_aep_that_cannot_be_reached_is_asked_once(set_connection: SetConnection) -> None:
+    """Every row is unknown, the reason is the same, and the exit code is 3, also without `--check`."""
+    address = "http://127.0.0.1:9"
+    extra = {"org_id": ORG_ID, "ims_host": address}
+    set_connection(
+        "away", conn_type="aep", login=CLIENT_ID, password=CLIENT_SECRET, host=address, extra=extra
+    )
+    with a_dag(default_args={"aep_conn_id": "away"}) as dag:
+        for name in ("one", "two", "three"):
+            CreatePayPal(task_id=name, name=name)
+    rows = plan_dag(dag)
+    (error,) = {id(row.error): row.error for row in rows}.values()
+    assert "could not connect" in str(error)
+    assert {row.forecast.action for row in rows} == {"unknown"}
+    assert (code(rows, False), code(rows, True)) == (3, 3)
 
 
 def test_the_table_for_people(platform: Platform) -> None:

@@ -62,7 +62,7 @@ class Service:
         return self.differ
 
     def dependants(self, _id: str) -> Sequence[str]:
-        return ["a dependant"] if self.used else []
+        return ["another entity"] if self.used else []
 
     def check_create(self) -> None:
         if self.no_create:
