@@ -40,6 +40,7 @@ class Forecast:
     :param reason: why, in whole sentences; empty if the action says everything
     :param result: the task's result, as far as a later task can be planned with it
     :param identity: of an entity to create: everything by which another task finds it; None if unknown
+    :param spec_id: of a base or source connection to create: the id of its connection spec, if it is known
     """
 
     action: Action
@@ -49,6 +50,7 @@ class Forecast:
     reason: str = ""
     result: Any = None
     identity: Hashable | None = None
+    spec_id: str | None = None
 
 
 class MissingInput(Exception):  # noqa: N818 - only a run knows it, it is not an error
@@ -56,10 +58,14 @@ class MissingInput(Exception):  # noqa: N818 - only a run knows it, it is not an
 
     :param new: whether it is the id of an entity that does not exist yet, so that nothing refers to it
     :param pending: whether it is known as soon as a run has created another entity
+    :param spec_id: of a new base or source connection: the id of its connection spec, if it is known
     """
 
-    def __init__(self, reason: str, *, new: bool = False, pending: bool = False) -> None:
+    def __init__(
+        self, reason: str, *, new: bool = False, pending: bool = False, spec_id: str | None = None
+    ) -> None:
         super().__init__(reason)
+        self.spec_id = spec_id
         self.new = new
         self.pending = new or pending
 

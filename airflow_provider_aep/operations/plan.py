@@ -393,7 +393,7 @@ def _result(row: PlanRow) -> Any:
     if known is not None:
         return known
     if forecast.action is Action.CREATE:
-        return MissingInput(f"the id of what task {row.task!r} creates", new=True)
+        return MissingInput(f"the id of what task {row.task!r} creates", new=True, spec_id=forecast.spec_id)
     return MissingInput(f"the result of task {row.task!r}, whose action is {forecast.action.value}")
 
 

@@ -118,6 +118,8 @@ class CreateBaseConnectionOperator(CreateOperator):
     def foresee(self, context: Any, missing: Mapping[str, MissingInput]) -> Forecast:
         """Foresee the base connection. With ``if_exists="update"`` its credentials are always sent."""
         forecast = super().foresee(context, missing)
+        if forecast.action.value == "create":
+            return replace(forecast, spec_id=self._source().connection_spec_id)
         if forecast.action.value == "update" and not forecast.differences:
             reason = "The task sends the credentials: AEP does not show whether they differ."
             return replace(forecast, reason=f"{reason} {forecast.reason}".rstrip())

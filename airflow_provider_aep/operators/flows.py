@@ -143,7 +143,7 @@ class CreateDataflowOperator(CreateOperator):
     def identify(
         self, context: Any, missing: Mapping[str, MissingInput]
     ) -> tuple[DesiredEntity, EntityService[Any]]:
-        """Return the dataflow by its name, and by its flow spec if the source connection is known.
+        """Return the dataflow by its name, and by its flow spec if the source is known.
 
         Without the flow spec it is unknown whether an existing dataflow of the name is the same.
         """
@@ -154,11 +154,14 @@ class CreateDataflowOperator(CreateOperator):
 
         name = check_name(self.name)
         desired = self.desired(context, kind=self.kind, name=name, identity={})
-        if "source_connection_id" in missing:
-            return desired, known_by(self.hook, FLOWS, name, missing)
-        source_id = check_id(self.source_connection_id, "source_connection_id")
         mapped = "mapping_set" in missing or none_if_blank(self.mapping_set) is not None
-        _, spec = self._source_and_spec(source_id, mapped=mapped)
+        if (source := missing.get("source_connection_id")) is None:
+            source_id = check_id(self.source_connection_id, "source_connection_id")
+            _, spec = self._source_and_spec(source_id, mapped=mapped)
+        elif source.spec_id is not None:
+            spec = self.hook.find_flow_spec(source.spec_id, mapped=mapped)
+        else:
+            return desired, known_by(self.hook, FLOWS, name, missing)
         filters = [("flowSpec.id", str(spec["id"]))]
         references = differences.ends_of
         return desired, known_by(self.hook, FLOWS, name, missing, filters=filters, references=references)

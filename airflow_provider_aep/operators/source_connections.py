@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aep.links import AepConnectionLink
@@ -11,7 +12,7 @@ from airflow_provider_aep.operators.explore import SourceObjectOperator
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from airflow_provider_aep.exactly_once import DesiredEntity, MissingInput
+    from airflow_provider_aep.exactly_once import DesiredEntity, Forecast, MissingInput
     from airflow_provider_aep.flow_service.source_objects import SourceObject
     from airflow_provider_aep.operators._services import EntityService
 
@@ -115,6 +116,19 @@ class CreateSourceConnectionOperator(SourceObjectOperator, CreateOperator):
         identity = {"base": base_id} if base_id else {"spec": str(spec_id)}
         desired = self.desired(context, kind=self.kind, name=check_name(self.name), identity=identity)
         return desired, [("baseConnectionId", base_id) if base_id else ("connectionSpec.id", str(spec_id))]
+
+    def foresee(self, context: Any, missing: Mapping[str, MissingInput]) -> Forecast:
+        """Foresee the source connection. Its connection spec is that of the base connection."""
+        forecast = super().foresee(context, missing)
+        if forecast.action.value != "create":
+            return forecast
+        if "connection_id" in missing:
+            return replace(forecast, spec_id=missing["connection_id"].spec_id)
+        base_id, spec_id = self.origin()
+        if base_id is not None:
+            base = self.hook.get_connection_details(base_id)
+            spec_id = (base.get("connectionSpec") or {}).get("id")
+        return replace(forecast, spec_id=spec_id)
 
     def identify(
         self, context: Any, missing: Mapping[str, MissingInput]

@@ -261,21 +261,25 @@ def test_a_new_parent_of_what_exists(platform: Platform) -> None:
     assert (rows["flow"].forecast.id, rows["flow"].forecast.fails) == (flow, True)
 
 
-def test_a_dataflow_of_an_unknown_source(platform: Platform) -> None:
-    """With a new source connection the flow spec is unknown, so it is unknown whether it is the same."""
+def test_a_dataflow_of_a_new_source_connection(platform: Platform) -> None:
+    """A dataflow of the name exists: a run would fail. It is unknown for a source that only a run knows."""
     flow = platform.flow({**platform.prepared(), "name": "Flow"})
     with a_dag() as dag:
         base = CreatePayPal(task_id="base", name="New")
         source = CreateSourceConnectionOperator(
             task_id="source", name="New", connection_id=base.output, table=PRODUCTS
         )
-        for name in ("Flow", "Another"):
-            CreateDataflowOperator(
-                task_id=name, name=name, source_connection_id=source.output, target_connection_id="0" * 8
-            )
+        ends = {"source_connection_id": source.output, "target_connection_id": "0" * 8}
+        unknown = {**ends, "source_connection_id": task(never, task_id="choose")()}
+        CreateDataflowOperator(task_id="same_name", name="Flow", **ends)
+        CreateDataflowOperator(task_id="unknown", name="Flow", **unknown)
+        CreateDataflowOperator(task_id="other_name", name="Another", **ends)
     rows = told(dag)
-    assert (rows["Flow"].forecast.action, rows["Flow"].forecast.id) == ("unknown", flow)
-    assert rows["Another"].forecast.action == "create"
+    same = rows["same_name"].forecast
+    assert (same.action, same.id, same.fails) == ("differs", flow, True)
+    assert [one.field for one in same.differences] == ["source_connection_id"]
+    assert (rows["unknown"].forecast.action, rows["unknown"].forecast.id) == ("unknown", flow)
+    assert rows["other_name"].forecast.action == "create"
 
 
 def test_a_changed_mapping_without_the_name_of_the_dataflow(platform: Platform) -> None:
