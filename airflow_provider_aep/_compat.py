@@ -87,17 +87,34 @@ def aep_command(name: str, *words: str, conn_id: str = "aep_default", sandbox: s
     return f"{_COMMANDS} {shlex.join([name, *words, *options])}"
 
 
-def load_dag(dag_id: str) -> Any | None:
-    """Return a DAG from the DAG files of this Airflow, as ``airflow dags test`` does; None if it has none."""
-    from airflow.dag_processing.bundles.manager import DagBundlesManager
-    from airflow.utils.cli import get_bagged_dag
+def load_dag(dag_id: str) -> tuple[Any | None, list[str]]:
+    """Return a DAG from the DAG files of this Airflow, and the files that could not be imported.
 
-    # with the names, Airflow does not first write every DAG into its database
-    names = [bundle.name for bundle in DagBundlesManager().get_all_dag_bundles()]  # type: ignore[no-untyped-call]
+    ``airflow dags test`` loads a DAG in the same way, and writes the DAGs into Airflow's database as well.
+    """
+    from airflow.dag_processing.bundles.manager import DagBundlesManager
+    from airflow.sdk.definitions._internal.dag_parsing_context import _airflow_parsing_context_manager
+
+    bag_of, has_name = _bag_of_bundle()
+    broken: list[str] = []
+    for bundle in DagBundlesManager().get_all_dag_bundles():  # type: ignore[no-untyped-call]
+        bundle.initialize()
+        named = {"bundle_name": bundle.name} if has_name else {}
+        with _airflow_parsing_context_manager(dag_id=dag_id):
+            bag = bag_of(dag_folder=bundle.path, bundle_path=bundle.path, **named)
+        if (dag := bag.dags.get(dag_id)) is not None:
+            return dag, []
+        broken += bag.import_errors
+    return None, sorted(broken)
+
+
+def _bag_of_bundle() -> tuple[Any, bool]:
+    """Return the class that loads the DAG files of a bundle, and whether it takes the bundle's name."""
     try:
-        return get_bagged_dag(names, dag_id)
-    except AirflowException:
-        return None
+        from airflow.dag_processing.dagbag import BundleDagBag
+    except ImportError:  # 3.1
+        return importlib.import_module("airflow.models.dagbag").BundleDagBag, False
+    return BundleDagBag, True
 
 
 def manual_data_interval(dag: Any, when: datetime) -> tuple[datetime, datetime]:

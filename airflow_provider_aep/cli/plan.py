@@ -47,12 +47,11 @@ def run(options: argparse.Namespace) -> Answer:
     from airflow_provider_aep.operations.plan import plan_dag
 
     with progress():
-        dag = load_dag(options.dag_id)
+        dag, broken = load_dag(options.dag_id)
         if dag is None:
+            failed = f" These files could not be imported: {', '.join(broken)}." if broken else ""
             raise AepConfigError(
-                f"There is no DAG {options.dag_id!r:.200} in the DAG files, or its file has an error. "
-                "`airflow dags list-import-errors` shows the errors.",
-                parameter="DAG_ID",
+                f"No DAG file defines the DAG {options.dag_id!r:.200}.{failed}", parameter="DAG_ID"
             )
         rows = plan_dag(dag, conf)
     say(f"plan: {summary(rows)}")
