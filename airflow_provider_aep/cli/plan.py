@@ -46,14 +46,14 @@ def run(options: argparse.Namespace) -> Answer:
     from airflow_provider_aep._compat import load_dag
     from airflow_provider_aep.operations.plan import plan_dag
 
-    with progress():
+    with progress() as show_progress:
         dag, broken = load_dag(options.dag_id)
         if dag is None:
             failed = f" These files could not be imported: {', '.join(broken)}." if broken else ""
             raise AepConfigError(
                 f"No DAG file defines the DAG {options.dag_id!r:.200}.{failed}", parameter="DAG_ID"
             )
-        rows = plan_dag(dag, conf)
+        rows = plan_dag(dag, conf, show_progress)
     say(f"plan: {summary(rows)}")
     return Answer(
         [row.as_dict() for row in rows], lambda console: show(rows, console), code(rows, options.check)

@@ -59,13 +59,21 @@ class MissingInput(Exception):  # noqa: N818 - only a run knows it, it is not an
     :param new: whether it is the id of an entity that does not exist yet, so that nothing refers to it
     :param pending: whether it is known as soon as a run has created another entity
     :param spec_id: of a new base or source connection: the id of its connection spec, if it is known
+    :param error: the error because of which it could not be read
     """
 
     def __init__(
-        self, reason: str, *, new: bool = False, pending: bool = False, spec_id: str | None = None
+        self,
+        reason: str,
+        *,
+        new: bool = False,
+        pending: bool = False,
+        spec_id: str | None = None,
+        error: AepError | None = None,
     ) -> None:
         super().__init__(reason)
         self.spec_id = spec_id
+        self.error = error
         self.new = new
         self.pending = new or pending
 

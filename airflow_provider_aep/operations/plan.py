@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import json
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
@@ -43,7 +44,7 @@ class PlanRow:
 
     :param map_index: None for a task that is not mapped, and if only a run knows how many instances there are
     :param name: the entity's name, None if it is unknown or the entity has none
-    :param error: the error because of which the action is unknown
+    :param error: the error with which AEP was read for this row, or for a parameter of it
     """
 
     task: str
@@ -64,7 +65,7 @@ class PlanRow:
             "action": forecast.action.value,
             "id": forecast.id,
             "differences": [
-                {"field": one.field, "existing": one.existing, "wanted": one.desired}
+                {"field": one.field, "existing": _plain(one.existing), "wanted": _plain(one.desired)}
                 for one in forecast.differences
             ],
             "fails": forecast.fails,
@@ -72,13 +73,25 @@ class PlanRow:
         }
 
 
-def plan_dag(dag: DAG, conf: Mapping[str, Any] | None = None) -> list[PlanRow]:
+def _plain(value: Any) -> Any:
+    """Return a value for JSON: a DAG can set a parameter to anything."""
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError):
+        return str(value)
+    return value
+
+
+def plan_dag(
+    dag: DAG, conf: Mapping[str, Any] | None = None, progress: Callable[[str], None] = lambda _: None
+) -> list[PlanRow]:
     """Foresee each task of a DAG that creates, as in a run that is triggered now.
 
     :param conf: the run's configuration, as ``airflow dags trigger --conf`` takes it
+    :param progress: gets the task that is planned, in words
     :raises AepConfigError: the configuration does not fit the DAG's params
     """
-    return list(_Plan(dag, dict(conf or {})).rows())
+    return list(_Plan(dag, dict(conf or {})).rows(progress))
 
 
 class _Plan:
@@ -92,13 +105,14 @@ class _Plan:
         self._hooks: dict[tuple[Any, Any], Any] = {}
         self._unreachable: dict[tuple[Any, Any], AepError] = {}
 
-    def rows(self) -> Iterator[PlanRow]:
+    def rows(self, progress: Callable[[str], None]) -> Iterator[PlanRow]:
         self._check_params()
         for task in self.dag.topological_sort():  # type: ignore[no-untyped-call]
             kind = getattr(task, "operator_class", type(task))
             creates = hasattr(kind, "foresee")
-            if not creates and not getattr(kind, "reads", ()):
+            if not creates and not _only_reads(kind):
                 continue
+            progress(f"Planning {task.task_id}")
             results = self._results.setdefault(task.task_id, {})
             for instance in self._instances(task):
                 if creates:
@@ -363,11 +377,13 @@ class _Instance:
 
 def _row(instance: _Instance, kind: Any) -> PlanRow:
     """Foresee one task instance. An error of this task is not the error of the others."""
-    name, error = None, None
+    name: str | None = None
+    error: AepError | None = None
     try:
         if instance.unmappable is not None:
             raise instance.unmappable
         operator, context, missing = instance.rendered()
+        error = next((one.error for one in missing.values() if one.error is not None), None)
         given = getattr(operator, "name", None)
         name = given if "name" not in missing and isinstance(given, str) else None
         if missing.keys() & set(_CONNECTION):
@@ -397,6 +413,12 @@ def _result(row: PlanRow) -> Any:
     return MissingInput(f"the result of task {row.task!r}, whose action is {forecast.action.value}")
 
 
+def _only_reads(kind: Any) -> bool:
+    """Return whether an operator only reads. A DAG's own subclass can do anything."""
+    ours = __name__.partition(".")[0]
+    return bool(getattr(kind, "reads", ())) and kind.act.__module__.partition(".")[0] == ours
+
+
 def _read(instance: _Instance) -> Any:
     """Return the result of a task that only reads, or why only a run knows it."""
     task_id = instance.task.task_id
@@ -410,7 +432,7 @@ def _read(instance: _Instance) -> Any:
         work = operator.read if missing else operator.act
         return instance.plan.ask(operator, lambda: work(context))
     except AepError as error:
-        return MissingInput(f"task {task_id!r} fails: {error}")
+        return MissingInput(f"task {task_id!r} fails: {error}", error=error)
     except Exception as error:  # noqa: BLE001 - a DAG can raise anything
         return MissingInput(f"task {task_id!r} fails with {_shown(error)}")
 

@@ -119,8 +119,6 @@ class CreateOperator(AepOperator):
     link_key = ""
     kind = ""
     """The kind of the entity, in words."""
-    name: str | None = None
-    """The name of the entity; None if its content names it."""
     identified_by: Sequence[str] = ("name",)
     """The parameters without which an existing entity cannot be found."""
     parents: Sequence[str] = ()
@@ -171,7 +169,8 @@ class CreateOperator(AepOperator):
 
         doubt = because(missing, pending=False)
         if new := [str(missing[name]) for name in self.parents if name in missing and missing[name].new]:
-            identity = None if missing.keys() & set(self.identified_by) else (self.kind, self.name, *new)
+            names = [getattr(self, name, None) for name in self.identified_by]
+            identity = None if missing.keys() & set(self.identified_by) else (self.kind, *names, *new)
             return Forecast(Action.CREATE, fails=None if doubt else False, reason=doubt, identity=identity)
         if missing.keys() & {"aep_conn_id", "sandbox", *self.identified_by, *self.parents}:
             return Forecast(Action.UNKNOWN, fails=None, reason=because(missing))

@@ -316,6 +316,22 @@ def test_a_table_that_does_not_exist(platform: Platform) -> None:
     (row,) = plan_dag(dag)
     assert (row.forecast.action, row.forecast.fails) == ("create", None)
     assert "'inspect' fails" in row.forecast.reason
+    assert code([row], False) == 3
+
+
+def test_an_operator_of_the_dag_is_not_called(platform: Platform) -> None:
+    """A subclass can do anything, also if its base class only reads."""
+
+    class Mine(ListTablesOperator):
+        act = never
+
+    base = platform.base()
+    with a_dag() as dag:
+        tables = Mine(task_id="mine", connection_id=base)
+        CreatePayPal.partial(task_id="each").expand(name=tables.output)
+    (row,) = plan_dag(dag)
+    assert (row.forecast.action, row.map_index) == ("unknown", None)
+    assert "'mine'" in row.forecast.reason
 
 
 def test_aep_that_cannot_be_reached_is_asked_once(set_connection: SetConnection) -> None:
