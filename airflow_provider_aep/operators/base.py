@@ -169,7 +169,7 @@ class CreateOperator(AepOperator):
 
         doubt = because(missing, pending=False)
         if new := [str(missing[name]) for name in self.parents if name in missing and missing[name].new]:
-            names = [getattr(self, name, None) for name in self.identified_by]
+            names = [str(getattr(self, name, None)) for name in self.identified_by]
             identity = None if missing.keys() & set(self.identified_by) else (self.kind, *names, *new)
             return Forecast(Action.CREATE, fails=None if doubt else False, reason=doubt, identity=identity)
         if missing.keys() & {"aep_conn_id", "sandbox", *self.identified_by, *self.parents}:

@@ -20,9 +20,10 @@ from airflow.sdk import DAG, Param
 from airflow_provider_aep.operators.connections import CreatePayPalConnectionOperator
 from airflow_provider_aep.task_groups import paypal_ingestion
 
+MAPPING = {"Product_Id": "_emulator.Product_Id"}
 PARAMS = {
     "interval": Param(1, type="integer", minimum=1),
-    "mapping": Param({"Product_Id": "_emulator.Product_Id"}, type="object"),
+    "mapping": Param(MAPPING, type="object"),
     "sandbox": Param(None, type=["null", "string"]),
 }
 KINDS = {
@@ -43,7 +44,7 @@ for dag_id, options in KINDS.items():
             dataset="Products",
             schedule={"frequency": "day", "interval": "{{ params.interval }}"},
             delta_column="Create_Time",
-            mapping=dag.param("mapping"),
+            mapping=dag.param("mapping", MAPPING),
             wait=False,
             **options,
         )
