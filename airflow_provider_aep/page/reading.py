@@ -20,7 +20,7 @@ from airflow_provider_aep.hooks.flow_service import FlowServiceHook
 from airflow_provider_aep.operations.fleet import collect
 from airflow_provider_aep.operations.recent_runs import recent_runs
 
-CALL, QUICK, LONG = 8.0, 17.0, 120.0
+CALL, QUICK, LONG = 10.0, 20.0, 120.0
 """Seconds for one call of AEP with its repeats, for the runs of a dataflow, and for all dataflows."""
 
 

@@ -3,7 +3,7 @@
 import { bars, facts, heading, links, runTable } from "./dataflow.js";
 import { followTheme, mirrorState, readState, writeState } from "./frame.js";
 import { Table, sorted, visible } from "./table.js";
-import { HEALTH, WORST_FIRST, duration, element } from "./text.js";
+import { HEALTH, WORST_FIRST, duration, element, renewTimes } from "./text.js";
 
 followTheme();
 
@@ -138,6 +138,7 @@ function tick() {
   $("age").classList.toggle("busy", Boolean(fleet?.loading));
 }
 setInterval(tick, 1000);
+setInterval(renewTimes, 30_000);
 
 function show(failure = null) {
   const problem = failure ?? fleet?.error?.text ?? null;

@@ -1,6 +1,6 @@
 // The table of all dataflows.
 
-import { HEALTH, WORST_FIRST, ago, badge, element, number, schedule, time } from "./text.js";
+import { HEALTH, WORST_FIRST, badge, element, interval, number, schedule, time } from "./text.js";
 
 const started = (row) => row.last_run?.started_at ?? row.last_run?.ended_at ?? null;
 const health = (row) => row.health ?? "unknown";
@@ -17,7 +17,7 @@ const COLUMNS = [
   ["written", "Written", 9, "number medium", (row) => row.last_run?.records_written, (row) => (row.last_run ? number(row.last_run.records_written) : "")],
   ["failed", "Failed", 8, "number medium", failedRecords, (row) => (row.last_run ? lost(failedRecords(row)) : "")],
   ["runs", "Runs in 24 h", 11, "number wide", (row) => Object.values(row.runs).reduce((a, b) => a + b, 0), runsCell],
-  ["schedule", "Schedule", 10, "wide", (row) => schedule(row.schedule), (row) => schedule(row.schedule)],
+  ["schedule", "Schedule", 10, "wide", (row) => interval(row.schedule), (row) => schedule(row.schedule)],
   ["source", "Source", 10, "wide", (row) => row.source, (row) => text(row.source)],
   ["dataset", "Dataset", 15, "medium", (row) => row.dataset ?? row.dataset_id, (row) => text(row.dataset ?? row.dataset_id)],
   ["made_by", "Made by", 15, "wide", (row) => row.made_by, (row) => text(row.made_by, "not by Airflow")],
@@ -79,7 +79,8 @@ export class Table {
     return element("th", { scope: "col", className: kind }, button);
   }
 
-  // The first rows at once, so that they are painted; the rest when the browser is idle.
+  // The first rows at once, so that they are painted, then the rest. If the viewer has scrolled down, all rows at
+  // once: a table that is shorter for a while would lose the place.
   show(rows, { sort, down }) {
     for (const [key, head] of this.heads) {
       if (key === sort) head.setAttribute("aria-sort", down ? "descending" : "ascending");
@@ -87,12 +88,13 @@ export class Table {
     }
     const focused = document.activeElement?.dataset?.flow;
     const drawing = (this.drawing = {});
+    const chunk = window.scrollY > 0 ? rows.length : CHUNK;
     this.body.replaceChildren();
     let next = 0;
     const draw = () => {
       if (this.drawing !== drawing) return;
-      this.body.append(...rows.slice(next, next + CHUNK).map((row) => this.row(row)));
-      next += CHUNK;
+      this.body.append(...rows.slice(next, next + chunk).map((row) => this.row(row)));
+      next += chunk;
       if (focused) this.focus(focused);
       if (next < rows.length) setTimeout(draw);
     };

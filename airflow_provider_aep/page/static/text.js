@@ -48,9 +48,21 @@ export function ago(iso) {
 
 export const instant = (iso) => (iso ? `${iso.slice(0, 10)} ${iso.slice(11, 19)} UTC` : "?");
 
-export function time(iso, word = ago(iso)) {
-  return iso ? element("time", { dateTime: iso, title: instant(iso) }, word) : "?";
+export function time(iso) {
+  return iso ? element("time", { dateTime: iso, title: instant(iso) }, ago(iso)) : "?";
 }
+
+// The words of all times, which grow old while AEP does not answer.
+export function renewTimes() {
+  for (const one of document.getElementsByTagName("time")) {
+    const word = ago(one.dateTime);
+    if (one.textContent !== word) one.textContent = word;
+  }
+}
+
+const SECONDS = { minute: 60, hour: 3600, day: 86400, week: 604800, month: 2592000 };
+
+export const interval = (plan) => (plan ? SECONDS[plan.frequency] * (plan.interval || 1) || null : null);
 
 export function schedule(plan) {
   if (!plan) return "none";
