@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from airflow_provider_aep.cli.sources import connection_line, dag, state
+from airflow_provider_aep.cli.sources import dag, state
 from airflow_provider_aep.flow_service.sources import AuthSpec, Source, sources_of_spec
+from airflow_provider_aep.hooks.connection_line import connection_line
 from airflow_provider_aep.hooks.credential_map import connection_types, templates_of
 from scripts.markdown import MADE, table
 

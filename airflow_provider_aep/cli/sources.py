@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shlex
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,6 @@ from rich.text import Text
 
 from airflow_provider_aep.cli.command import Answer, command, hook_of, printable
 from airflow_provider_aep.flow_service.connection_specs import ConnectionSpec, differences_from_catalogue
-from airflow_provider_aep.flow_service.secret_rules import sounds_secret
 from airflow_provider_aep.flow_service.sources import (
     RETIRED,
     UNCERTAIN,
@@ -25,8 +23,8 @@ from airflow_provider_aep.flow_service.sources import (
     same_name,
     sources_of_spec,
 )
-from airflow_provider_aep.hooks.credential_map import connection_types, required_fields, templates_of
-from airflow_provider_aep.hooks.credentials import OWN_FIELDS
+from airflow_provider_aep.hooks.connection_line import connection_line, word_of
+from airflow_provider_aep.hooks.credential_map import connection_types
 
 if TYPE_CHECKING:
     from airflow_provider_aep.hooks.flow_service import FlowServiceHook
@@ -176,50 +174,4 @@ def dag(source: Source) -> str:
     shapes = [set(auth.parameters) for auth in source.auth]
     alike = len(shapes) > 1 and shapes.count(shapes[-1]) > 1
     auth_spec = f"\n        auth_spec={json.dumps(source.auth[-1].name)}," if alike else ""
-    return DAG.format(source=source, word=_word(source), auth_spec=auth_spec)
-
-
-def connection_line(source: Source, auth: AuthSpec) -> str:
-    """Return the ``airflow connections add`` command with every required parameter.
-
-    Choose the connection type that needs the fewest secrets in the extra. Airflow hides the password
-    everywhere, but an extra only if its key is one that Airflow knows as sensitive.
-    """
-    begin = f"airflow connections add {_word(source)}_default --conn-type"
-    if source.key == "paypal":
-        return (
-            f"{begin} paypal --conn-login CLIENT_ID --conn-password CLIENT_SECRET --conn-host api.paypal.com"
-        )
-    filled = [(one, *_filled(source, auth, one)) for one in connection_types(source.key)]
-    conn_type, own, extra = min(filled, key=lambda one: sum(map(auth.is_secret, one[2])))
-    options = [f"--conn-{name} {shlex.quote(own[name])}" for name in OWN_FIELDS if name in own]
-    if extra or not own:
-        options.append(f"--conn-extra {shlex.quote(json.dumps(extra))}")
-    return " ".join([begin, conn_type, *options])
-
-
-def _filled(source: Source, auth: AuthSpec, conn_type: str) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the fields and the extra that a connection of this type needs for the required parameters."""
-    lines, common = templates_of(source.key, conn_type)
-    own: dict[str, str] = {}
-    extra: dict[str, str] = {}
-    for name in auth.required:
-        found = [parts for line in (*lines.get(name, ()), *common.get(name, ())) if (parts := _parts(line))]
-        fields, keys = min(found, key=lambda parts: len(parts[1]), default=([], [name]))
-        for one in fields:
-            own[one] = f"YOUR_{name}" if len(fields) == 1 and not keys else f"YOUR_{one.upper()}"
-        extra |= {key: f"YOUR_{key}" for key in keys}
-    return own, extra
-
-
-def _parts(line: str) -> tuple[list[str], list[str]] | None:
-    """Return the fields and the extra's keys that a line needs; None if a secret would be in the extra."""
-    names = ["host" if name == "url" else name for name in required_fields(line)]
-    keys = [name for name in names if name not in OWN_FIELDS]
-    if not names or any("." in key or sounds_secret(key) for key in keys):
-        return None
-    return [name for name in names if name in OWN_FIELDS], keys
-
-
-def _word(source: Source) -> str:
-    return source.key.replace("-", "_")
+    return DAG.format(source=source, word=word_of(source), auth_spec=auth_spec)

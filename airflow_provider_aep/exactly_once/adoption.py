@@ -55,7 +55,10 @@ def adopt(desired: DesiredEntity, entity: Entity, prefix: str) -> Reconciliation
             entity_id=entity.id,
         )
     yield from compared(desired, entity)
-    entity = yield from until_ready(desired, (yield from published(desired, entity)))
+    if desired.may_use(entity):
+        yield Decided(f"{desired.title} is {entity.state!r}, and stays so", entity.id, warning=True)
+    else:
+        entity = yield from until_ready(desired, (yield from published(desired, entity)))
     changed = False
     if desired.if_exists == "update":
         try:

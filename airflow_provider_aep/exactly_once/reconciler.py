@@ -232,7 +232,8 @@ def _choose(desired: DesiredEntity, existing: list[Entity]) -> Generator[Step, A
 def _refuse_unusable(desired: DesiredEntity, existing: list[Entity]) -> None:
     for entity in existing:
         leftover = entity.mark is not None and entity is not existing[0]  # a younger one of ours is removed
-        if entity.readiness is Readiness.REFUSED and not (leftover or is_leftover_draft(desired, entity)):
+        usable = leftover or is_leftover_draft(desired, entity) or desired.may_use(entity)
+        if entity.readiness is Readiness.REFUSED and not usable:
             raise state_error(desired, entity)
 
 

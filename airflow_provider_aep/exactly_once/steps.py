@@ -7,7 +7,7 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_provider_aep.flow_service.marks import created_by, find_mark
+from airflow_provider_aep.flow_service.marks import created_by, find_mark, task_of
 from airflow_provider_aep.flow_service.replies import Readiness, readiness
 
 
@@ -24,6 +24,7 @@ class DesiredEntity:
         cannot be deleted, so that any of them can be used
     :param wait_timeout: seconds to wait for an entity that is still being set up
     :param settle: seconds between an own POST and the list that shows a race; see the reconciler's bound
+    :param any_state: whether an existing entity that is disabled or a draft is used as it is
     :param first_try: whether no earlier try of the task can have created the entity
     """
 
@@ -38,6 +39,16 @@ class DesiredEntity:
     wait_timeout: float = 120.0
     settle: float = 1.0
     first_try: bool = False
+    any_state: bool = False
+
+    def may_use(self, entity: Entity) -> bool:
+        """Return whether an entity's state is accepted as it is, although it is disabled or a draft.
+
+        A draft of the same task is not accepted: a try that died left it, and it must be published.
+        """
+        own = self.mark is not None and task_of(entity.description) == task_of(self.mark)
+        refused = entity.readiness is Readiness.REFUSED
+        return self.any_state and refused and not (entity.is_draft and own)
 
     @property
     def named(self) -> str:

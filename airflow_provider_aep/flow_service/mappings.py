@@ -23,7 +23,7 @@ DATA_PREP = "/data/foundation/conversion"
 SCHEMA_TYPE = "application/vnd.adobe.xed-full+json;version=1"
 PAGE_SIZE = 100
 _MOST_TOLD = 30
-_COLUMN = ("attribute", "text/x.schema-path")
+COLUMN_TYPES = ("attribute", "text/x.schema-path")
 """The type of a mapping that copies a column unchanged, in the OpenAPI and in the data prep guide."""
 
 
@@ -83,8 +83,8 @@ def fields_of(item: Mapping[str, Any]) -> dict[str, str]:
     found = {}
     for one in item.get("mappings") or []:
         source = one.get("source", one.get("sourceAttribute"))
-        kind = str(one.get("sourceType") or _COLUMN[0])
-        text = str(source) if kind.lower() in _COLUMN else f"{source} ({kind})"
+        kind = str(one.get("sourceType") or COLUMN_TYPES[0])
+        text = str(source) if kind.lower() in COLUMN_TYPES else f"{source} ({kind})"
         found[str(one.get("destination", one.get("destinationXdmPath")))] = text
     return found
 

@@ -109,6 +109,17 @@ def maps(flow_spec: Mapping[str, Any]) -> bool:
     return any(isinstance(one, Mapping) and one.get("name") == "Mapping" for one in known)
 
 
+def choose_flow_spec(
+    specs: Sequence[Mapping[str, Any]], connection_spec_id: str, *, mapped: bool
+) -> Mapping[str, Any] | None:
+    """Return the flow spec for a source, None if no flow spec takes it.
+
+    :param mapped: whether the dataflow has a mapping set: some streams have two flow specs
+    """
+    own = [spec for spec in specs if connection_spec_id in (spec.get("sourceConnectionSpecIds") or [])]
+    return next((spec for spec in own if maps(spec) == mapped), own[0] if own else None)
+
+
 def is_on(flow: Mapping[str, Any]) -> bool:
     """Return whether a dataflow is enabled or being enabled."""
     return str(flow.get("state")).lower() in ("enabled", "enabling", "initializing", "updating")

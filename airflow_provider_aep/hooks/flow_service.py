@@ -368,13 +368,9 @@ class FlowServiceHook(CollectionHook):
         :param mapped: whether the dataflow has a mapping set: some streams have two flow specs
         :raises AepConfigError: no flow spec does, for example because the source was withdrawn
         """
-        specs = [
-            spec
-            for spec in self.list_entities(FLOW_SPECS)
-            if connection_spec_id in (spec.get("sourceConnectionSpecIds") or [])
-        ]
-        if specs:
-            return next((spec for spec in specs if requests.maps(spec) == mapped), specs[0])
+        spec = requests.choose_flow_spec(self.list_entities(FLOW_SPECS), connection_spec_id, mapped=mapped)
+        if spec is not None:
+            return dict(spec)
         raise AepConfigError(
             f"No flow spec of the platform takes the connection spec {connection_spec_id} as its source. "
             "Adobe may have withdrawn it (PayPal's was announced to end in June 2025): use another one.",

@@ -12,9 +12,13 @@ from airflow_provider_aep.exactly_once import DesiredEntity, Entity, find_mark, 
 from airflow_provider_aep.flow_service import replies
 from airflow_provider_aep.flow_service.collections import CONNECTIONS
 from airflow_provider_aep.flow_service.differences import Difference, compare
-from airflow_provider_aep.flow_service.errors import AepRequestError, SourceCredentialsError
+from airflow_provider_aep.flow_service.errors import (
+    AepRequestError,
+    ConnectionMissingError,
+    SourceCredentialsError,
+)
 from airflow_provider_aep.flow_service.secret_rules import is_secret, secrets_of_params
-from airflow_provider_aep.flow_service.sources import AuthSpec, same_name, source_of, withdrawn
+from airflow_provider_aep.flow_service.sources import AuthSpec, Source, same_name, source_of, withdrawn
 from airflow_provider_aep.flow_service.validation import check_id
 from airflow_provider_aep.hooks.auth_selection import (
     Auth,
@@ -24,6 +28,7 @@ from airflow_provider_aep.hooks.auth_selection import (
 )
 from airflow_provider_aep.hooks.credentials import Credentials, read_credentials
 from airflow_provider_aep.hooks.flow_service import FlowServiceHook
+from airflow_provider_aep.hooks.scrub import Secrets
 from airflow_provider_aep.operators._services import EntityDefinition, EntityService, read_entity
 
 
@@ -31,6 +36,7 @@ from airflow_provider_aep.operators._services import EntityDefinition, EntitySer
 class DesiredConnection:
     """The desired base connection.
 
+    :param credentials: the error if the Airflow connection is missing
     :param auth_spec: the name of the authentication type, if the author of the DAG chose it
     :param offline: check the parameters against the catalogue, without asking the platform
     """
@@ -38,9 +44,25 @@ class DesiredConnection:
     name: str
     description: str | None
     mark: str | None
-    credentials: Credentials
+    source: Source
+    credentials: Credentials | ConnectionMissingError
     auth_spec: str | None = None
     offline: bool = False
+
+
+def find_credentials(
+    source: Source, conn_id: str, secrets: Secrets, auth_params: object, *, parameter: str, required: bool
+) -> Credentials | ConnectionMissingError:
+    """Do as ``read_credentials``, but return the error if the Airflow connection is missing.
+
+    :param required: raise the error instead
+    """
+    try:
+        return read_credentials(source, conn_id, secrets, auth_params, parameter=parameter)
+    except ConnectionMissingError as error:
+        if required:
+            raise
+        return error
 
 
 class BaseConnectionService(EntityService[FlowServiceHook]):
@@ -58,7 +80,14 @@ class BaseConnectionService(EntityService[FlowServiceHook]):
             ),
         )
         self._request = request
-        self._source = request.credentials.source
+        self._source = request.source
+
+    @property
+    def _credentials(self) -> Credentials:
+        """Return the credentials. :raises ConnectionMissingError: the Airflow connection is missing"""
+        if isinstance(self._request.credentials, ConnectionMissingError):
+            raise self._request.credentials
+        return self._request.credentials
 
     @cached_property
     def auth(self) -> Auth:
@@ -67,12 +96,12 @@ class BaseConnectionService(EntityService[FlowServiceHook]):
         Read this only before a POST or PATCH: selecting can fail. Reusing a connection sends no credentials.
         """
         request = self._request
-        auth = select_auth(self._auth_types, request.credentials, request.auth_spec)
+        auth = select_auth(self._auth_types, self._credentials, request.auth_spec)
         self._hook.secrets.register(secrets_of_params(auth.params, auth.schemas))
         if auth.unused:
             self._hook.log.warning(
                 "The Airflow connection %r also holds %s. %s (%r) does not use them, so they are not sent.",
-                request.credentials.conn_id,
+                self._credentials.conn_id,
                 ", ".join(auth.unused),
                 self._source,
                 auth.auth_spec,
@@ -116,8 +145,7 @@ class BaseConnectionService(EntityService[FlowServiceHook]):
     def _compare(self, entity: Entity) -> Sequence[Difference]:
         """Compare the description, and the parameters that are not secret and that AEP shows."""
         spec_name, shown = replies.auth_of(entity.shown)
-        auth_types = known_auth_types(self._hook, self._source)
-        given = self._request.credentials.plain_parameters(spec_name, auth_types)
+        given = self._plain_parameters(spec_name)
         desired, existing = (
             {name: self._scrub(params[name]) for name in given if name in shown} for params in (given, shown)
         )
@@ -125,6 +153,16 @@ class BaseConnectionService(EntityService[FlowServiceHook]):
             {"description": self._request.description, "auth_params": desired},
             {"description": without_mark(entity.description), "auth_params": existing},
         )
+
+    def _plain_parameters(self, spec_name: str | None) -> dict[str, Any]:
+        """Return the parameters that are not secret; none if the Airflow connection is missing."""
+        credentials = self._request.credentials
+        if isinstance(credentials, ConnectionMissingError):
+            self._hook.log.warning(
+                "The existing base connection is used, although its credentials are missing: %s", credentials
+            )
+            return {}
+        return credentials.plain_parameters(spec_name, known_auth_types(self._hook, self._source))
 
     def _scrub(self, value: Any) -> Any:
         """Scrub a plain value: it can contain a secret, such as the signature of a URL."""
@@ -157,7 +195,7 @@ class BaseConnectionService(EntityService[FlowServiceHook]):
         return changed
 
     def _another_type(self, id: str, existing: str, given: str) -> SourceCredentialsError:
-        credentials = self._request.credentials
+        credentials = self._credentials
         return SourceCredentialsError(
             f"Base connection {id} has the authentication type {existing!r}, and the Airflow connection "
             f"{credentials.conn_id!r} holds credentials for {given!r}. The type of an existing connection "
@@ -184,6 +222,7 @@ class Rotation(BaseConnectionService):
             name=str(item.get("name")),
             description=None,
             mark=None,
+            source=source,
             credentials=read_credentials(source, source_conn_id, hook.secrets, auth_params),
             auth_spec=auth_spec,  # it cannot be changed
             offline=source.knows(auth_spec),
@@ -209,7 +248,7 @@ class Rotation(BaseConnectionService):
         except SourceCredentialsError as error:
             existing, problem = self._request.auth_spec, error
         with suppress(SourceCredentialsError):
-            given = select_auth(self._auth_types, self._request.credentials).auth_spec
+            given = select_auth(self._auth_types, self._credentials).auth_spec
             if existing is not None and not same_name(existing, given):
                 problem = self._another_type(self.entity.id, existing, given)
         raise problem

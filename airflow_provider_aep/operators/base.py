@@ -198,6 +198,7 @@ class CreateOperator(AepOperator):
         identity: dict[str, str],
         drafts: bool = False,
         interchangeable: bool = False,
+        any_state: bool = False,
     ) -> DesiredEntity:
         """Return the desired entity. Add organization, sandbox and name to its ``identity``."""
         from airflow_provider_aep._compat import config_seconds
@@ -219,6 +220,7 @@ class CreateOperator(AepOperator):
             mark=None if interchangeable else self.own_mark(context),
             drafts=drafts,
             interchangeable=interchangeable,
+            any_state=any_state,
             wait_timeout=check_seconds(self.wait_timeout, "wait_timeout"),
             settle=check_seconds(config_seconds("settle", 1.0), "[aep] settle"),
             first_try=getattr(context.get("ti"), "try_number", None) in (None, 1),

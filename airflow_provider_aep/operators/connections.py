@@ -36,6 +36,8 @@ class CreateBaseConnectionOperator(CreateOperator):
     :param auth_spec: the authentication type, by Adobe's name, if the Airflow connection fits several
     :param connection_spec_id: for a source that this provider does not know, or for which its id is wrong. If
         ``source`` is left at its default, the id alone names the source
+    :param require_credentials: False reuses an existing base connection even if the Airflow connection is
+        missing. To create or update the base connection, the task needs the Airflow connection anyway
     :param validation: ``live`` checks the parameters against the platform's spec, ``offline`` against this
         provider's catalogue
     :param if_exists: what to do if the base connection exists: ``reuse`` it, ``update`` its credentials and
@@ -74,6 +76,7 @@ class CreateBaseConnectionOperator(CreateOperator):
         auth_params: dict[str, Any] | None = None,
         auth_spec: str | None = None,
         connection_spec_id: str | None = None,
+        require_credentials: bool = True,
         validation: str = "live",
         **kwargs: Any,
     ) -> None:
@@ -85,13 +88,17 @@ class CreateBaseConnectionOperator(CreateOperator):
         self.auth_params = auth_params
         self.auth_spec = auth_spec
         self.connection_spec_id = connection_spec_id
+        self.require_credentials = require_credentials
         self.validation = validation
 
     def plan(self, context: Any) -> tuple[DesiredEntity, EntityService[Any]]:
         """Check source, name, credentials and options. Return the desired entity and its service."""
-        from airflow_provider_aep.flow_service.validation import check_choice, check_description
-        from airflow_provider_aep.hooks.credentials import read_credentials
-        from airflow_provider_aep.operators._base_connections import BaseConnectionService, DesiredConnection
+        from airflow_provider_aep.flow_service.validation import check_choice, check_description, check_flag
+        from airflow_provider_aep.operators._base_connections import (
+            BaseConnectionService,
+            DesiredConnection,
+            find_credentials,
+        )
 
         source = self._source()
         if source.uncertain:
@@ -103,12 +110,15 @@ class CreateBaseConnectionOperator(CreateOperator):
             name=desired.name,
             description=check_description(none_if_blank(self.description)),
             mark=desired.mark,
-            credentials=read_credentials(
+            source=source,
+            credentials=find_credentials(
                 source,
                 self.source_conn_id,
                 self.hook.secrets,
                 self.auth_params,
                 parameter=self.conn_id_parameter,
+                required=check_flag(self.require_credentials, "require_credentials")
+                or desired.if_exists == "update",
             ),
             auth_spec=none_if_blank(self.auth_spec),
             offline=check_choice(self.validation, "validation", ("live", "offline")) == "offline",

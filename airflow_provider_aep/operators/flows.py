@@ -47,6 +47,11 @@ class CreateDataflowOperator(CreateOperator):
         the description, ``error_diagnostics`` and ``partial_ingestion_percent`` of an existing dataflow. AEP
         changes ``start`` and ``backfill`` only before the start, and cannot change ``once`` into a recurring
         schedule or back. Such a difference is an error
+    :param accept_disabled: use an existing dataflow that is disabled or a draft, and leave it so; by default
+        such a dataflow is an error. A dataflow that the task creates is enabled
+    :param if_exists: ``update`` changes the schedule's frequency and interval, the mapping, the delta column
+        and the description of an existing dataflow. AEP changes ``start`` and ``backfill`` only before the
+        start, and cannot change ``once`` into a recurring schedule or back. Such a difference is an error
     :return: the dataflow's id
     """
 
@@ -79,6 +84,7 @@ class CreateDataflowOperator(CreateOperator):
         description: str | None = None,
         error_diagnostics: bool | None = None,
         partial_ingestion_percent: float | None = None,
+        accept_disabled: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -91,6 +97,7 @@ class CreateDataflowOperator(CreateOperator):
         self.description = description
         self.error_diagnostics = error_diagnostics
         self.partial_ingestion_percent = partial_ingestion_percent
+        self.accept_disabled = accept_disabled
 
     def plan(self, context: Any) -> tuple[DesiredEntity, EntityService[Any]]:
         """Check all parameters, then find the flow spec of the source."""
@@ -98,10 +105,16 @@ class CreateDataflowOperator(CreateOperator):
 
         from airflow_provider_aep.flow_service import bodies, requests
         from airflow_provider_aep.flow_service.schedules import read_schedule
-        from airflow_provider_aep.flow_service.validation import check_description, check_id, check_name
+        from airflow_provider_aep.flow_service.validation import (
+            check_description,
+            check_flag,
+            check_id,
+            check_name,
+        )
         from airflow_provider_aep.operators._services import EntityService
 
         name = check_name(self.name)
+        any_state = check_flag(self.accept_disabled, "accept_disabled")
         source_id = check_id(self.source_connection_id, "source_connection_id")
         target_id = check_id(self.target_connection_id, "target_connection_id")
         given = none_if_blank(self.schedule)
@@ -124,7 +137,12 @@ class CreateDataflowOperator(CreateOperator):
         mapping = self._check_agreement(source, target_id, mapping_set, delta)
         drafts = self.mark and bool((spec.get("attributes") or {}).get("isDraftModeSupported"))
         desired = self.desired(
-            context, kind=self.kind, name=name, identity={"spec": str(spec["id"])}, drafts=drafts
+            context,
+            kind=self.kind,
+            name=name,
+            identity={"spec": str(spec["id"])},
+            drafts=drafts,
+            any_state=any_state,
         )
         body = bodies.flow(
             name=name,

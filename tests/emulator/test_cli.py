@@ -22,6 +22,7 @@ from airflow_provider_aep.flow_service.secret_rules import is_secret
 from airflow_provider_aep.flow_service.sources import Source, catalogue, find_source
 from airflow_provider_aep.get_provider_info import get_provider_info
 from airflow_provider_aep.hooks.auth_selection import select_auth
+from airflow_provider_aep.hooks.connection_line import connection_line
 from airflow_provider_aep.hooks.credentials import read_credentials
 from airflow_provider_aep.hooks.scrub import Secrets
 from tests.harness.connections import MakeHook, SetConnection
@@ -95,7 +96,7 @@ def test_what_is_printed_for_one_works(said: Said, set_connection: SetConnection
 def test_the_printed_connection_keeps_secrets_in_the_password(source: Source) -> None:
     """Airflow hides the password everywhere, and an extra only under names it knows."""
     for auth in source.auth:
-        _, fields = lines_of(command.connection_line(source, auth))
+        _, fields = lines_of(connection_line(source, auth))
         in_extra = {name for name in json.loads(fields.get("extra", "{}")) if is_secret(name)}
         assert "password" in fields or not in_extra - NO_PASSWORD.get(source.key, set())
 

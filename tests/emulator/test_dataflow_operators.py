@@ -15,8 +15,10 @@ from airflow_provider_aep.flow_service.errors import (
     AepPermissionError,
     AepRequestError,
     EntityExistsError,
+    EntityStateError,
     TaskStoreError,
 )
+from tests.harness.dag_runs import changes
 from tests.harness.emulator import Emulator
 from tests.harness.operators import Store, context, unwrapped
 from tests.harness.pipeline import COLUMN_NAMES, Pipeline
@@ -210,3 +212,17 @@ def test_disabled_and_enabled_again(pipeline: Pipeline) -> None:
     for state in ("disabled", "disabled", "enabled", "enabled"):
         pipeline.switch(flow, state)
         assert pipeline.hook.get_flow(flow)["state"] == state
+
+
+def test_accept_disabled_leaves_a_disabled_dataflow_disabled(emulator: Emulator, pipeline: Pipeline) -> None:
+    """A disabled dataflow is an error by default. With `accept_disabled` it is used, and stays so."""
+    made = pipeline.dataflow()
+    pipeline.switch(made, "disabled")
+    with unwrapped(EntityStateError, match="disabled"):
+        pipeline.dataflow()
+    emulator.forget_requests()
+    assert pipeline.dataflow(accept_disabled=True) == made
+    assert pipeline.hook.get_flow(made)["state"] in ("disabled", "disabling")
+    assert not any(map(changes, emulator.requests()))
+    with unwrapped(AepConfigError, match="accept_disabled"):
+        pipeline.dataflow(accept_disabled="yes")

@@ -13,8 +13,8 @@ import pytest
 from airflow.exceptions import ParamValidationError
 
 from airflow_provider_aep._compat import AirflowSkipException
-from airflow_provider_aep.cli.sources import connection_line
 from airflow_provider_aep.flow_service.sources import find_source
+from airflow_provider_aep.hooks.connection_line import connection_line
 
 ROW = {"source": "paypal", "source_conn_id": "paypal_default", "name": "PayPal connection"}
 FILES = sorted((Path(__file__).parents[2] / "dags").glob("*.py"))

@@ -15,7 +15,7 @@ from airflow_provider_aep.operators.connections import (
 )
 from tests.harness.connections import MakeHook
 from tests.harness.emulator import ORG_ID, PAYPAL_SECRET, PAYPAL_SPEC, Emulator
-from tests.harness.operators import Store, context, unwrapped
+from tests.harness.operators import Logged, Store, context, unwrapped
 
 MARK = re.compile(r"\[airflow:(?P<dag>[^\[\]\s]+)\.(?P<task>\S+) (?P<h>[0-9a-f]{8})\]\Z")
 
@@ -288,3 +288,21 @@ def test_a_broken_memory_is_a_help_missing_not_an_error(emulator: Emulator, brok
 def test_it_works_without_a_task_instance(emulator: Emulator) -> None:
     """An operator also works in a notebook or a test, without a task instance."""
     assert operator().execute({}) == existing(emulator)[0]["id"]
+
+
+def test_require_credentials_false_reuses_without_an_airflow_connection(
+    emulator: Emulator, logged: Logged
+) -> None:
+    """A base connection that exists is reused. To create or update one is an error before the POST."""
+    order = {"paypal_conn_id": "nowhere", "require_credentials": False}
+    with unwrapped(errors.ConnectionMissingError, match="nowhere"):
+        operator(**order).execute(context())
+    with unwrapped(errors.ConnectionMissingError, match="nowhere"):
+        operator(**order, if_exists="update").execute(context())
+    assert emulator.requests("POST", "/connections") == []
+    made = emulator.api().create().json()["id"]
+    emulator.forget_requests()
+    logged()
+    assert operator(**order).execute(context()) == made
+    assert "nowhere" in logged()
+    assert {sent["method"] for sent in emulator.requests() if "/ims/" not in sent["path"]} == {"GET"}

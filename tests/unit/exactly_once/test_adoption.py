@@ -295,3 +295,31 @@ def test_a_publish_that_does_not_show_yet_is_no_failure() -> None:
     driver = ScriptedDriver(publish=[None], get=[draft])
     assert driver.play(published(desired(drafts=True), draft)) == draft
     assert len(driver.asked(s.Publish)) == 1
+
+
+@pytest.mark.parametrize("state", ["disabled", "draft"])
+def test_any_state_is_used_as_it_is(state: str) -> None:
+    """If `any_state` is set, nothing is published or waited for, and a warning names the state."""
+    order = desired(any_state=True, drafts=True)
+    outcome, driver = adopted(order, entity(state))
+    assert outcome == Outcome("a", created=False)
+    assert driver.told[0] == (f"The flow 'Payments' is {state!r}, and stays so", "a", True)
+    assert driver.steps[:-2] == [s.Compare(entity(state))]
+
+
+def test_any_state_does_not_keep_a_draft_of_the_same_task() -> None:
+    """A try of this task that died left the draft: another DAG run publishes it."""
+    mine = "[airflow:dag.task 89abcdef]"
+    order = desired(any_state=True, drafts=True, mark="[airflow:dag.task 01234567]")
+    ready = entity(mark=mine)
+    outcome, driver = adopted(order, entity("draft", mark=mine), publish=[None], get=[ready])
+    assert outcome == Outcome("a", created=False)
+    assert s.Publish("a") in driver.steps
+
+
+def test_any_state_still_waits_for_an_entity_that_is_set_up() -> None:
+    """Only a disabled entity or a draft is used as it is."""
+    order = desired(any_state=True)
+    assert not order.may_use(entity("initializing"))
+    assert order.may_use(entity("disabled"))
+    assert not desired().may_use(entity("disabled"))
