@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 
-from airflow_provider_aep.cli import COMMANDS, add_argument
+from airflow_provider_aep.cli import COMMANDS, add_argument, module_of
 
 
 def parser() -> argparse.ArgumentParser:
@@ -24,7 +24,7 @@ def parser() -> argparse.ArgumentParser:
 def main() -> None:
     """Run the command that the arguments name."""
     options = parser().parse_args()
-    importlib.import_module(f"airflow_provider_aep.cli.{options.command}").run(options)
+    importlib.import_module(module_of(options.command)).run(options)
 
 
 if __name__ == "__main__":

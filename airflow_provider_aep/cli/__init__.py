@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import REMAINDER, ArgumentParser
+from keyword import iskeyword
 from typing import Any
 
 Argument = tuple[tuple[str, ...], dict[str, Any]]
@@ -118,6 +119,17 @@ COMMANDS: dict[str, tuple[str, tuple[Argument, ...]]] = {
             OUTPUT,
         ),
     ),
+    "import": (
+        "write a DAG file for each dataflow that exists, whoever made it",
+        (
+            (("ids",), {"nargs": "*", "metavar": "ID", "help": "the id of a dataflow"}),
+            (("--all",), {"action": "store_true", "help": "import every dataflow of the sandbox"}),
+            (("--out",), {"default": ".", "metavar": "DIR", "help": "directory for the files (.)"}),
+            (("--force",), {"action": "store_true", "help": "overwrite files that exist"}),
+            *CONNECTION,
+            OUTPUT,
+        ),
+    ),
     "sources": (
         "list the sources this provider knows, or show one with a DAG for it",
         (
@@ -162,3 +174,8 @@ def add_argument(parser: ArgumentParser, flags: tuple[str, ...], keywords: dict[
     if keywords.get("nargs") == REMAINDER:
         parser.prefix_chars = ""  # otherwise the parser would read `--help`, and refuse what it does not know
     parser.add_argument(*flags, **keywords)
+
+
+def module_of(name: str) -> str:
+    """Return the module of a command. The name of a keyword gets a ``_``."""
+    return f"airflow_provider_aep.cli.{name}{'_' * iskeyword(name)}"

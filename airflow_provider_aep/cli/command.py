@@ -60,7 +60,7 @@ def command(work: Callable[[argparse.Namespace], Answer]) -> Callable[[argparse.
 
     @functools.wraps(work)
     def run(options: argparse.Namespace) -> None:
-        name = work.__module__.rpartition(".")[2]
+        name = work.__module__.rpartition(".")[2].rstrip("_")
         # as `airflow connections test` does: without it Airflow reads no connection from its database
         os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
         try:

@@ -9,7 +9,7 @@ from argparse import ArgumentParser
 
 from airflow.cli.cli_config import ActionCommand, Arg, CLICommand, GroupCommand, lazy_load_command
 
-from airflow_provider_aep.cli import COMMANDS, add_argument
+from airflow_provider_aep.cli import COMMANDS, add_argument, module_of
 
 
 class _Argument(Arg):
@@ -23,7 +23,7 @@ def get_commands() -> list[CLICommand]:
         ActionCommand(
             name=name,
             help=text,
-            func=lazy_load_command(f"airflow_provider_aep.cli.{name}.run"),
+            func=lazy_load_command(f"{module_of(name)}.run"),
             args=[_Argument(flags, **keywords) for flags, keywords in arguments],  # type: ignore[no-untyped-call]
         )
         for name, (text, arguments) in COMMANDS.items()

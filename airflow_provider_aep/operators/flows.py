@@ -43,15 +43,12 @@ class CreateDataflowOperator(CreateOperator):
     :param partial_ingestion_percent: how many per cent of a run's records may fail before the whole run
         fails, above 0 and at most 100; by default AEP decides. It includes error diagnostics unless
         ``error_diagnostics`` is False. Only for sources that ingest in batches
+    :param accept_disabled: use an existing dataflow that is disabled or a draft, and leave it so; by default
+        such a dataflow is an error. A dataflow that the task creates is enabled
     :param if_exists: ``update`` changes the schedule's frequency and interval, the mapping, the delta column,
         the description, ``error_diagnostics`` and ``partial_ingestion_percent`` of an existing dataflow. AEP
         changes ``start`` and ``backfill`` only before the start, and cannot change ``once`` into a recurring
         schedule or back. Such a difference is an error
-    :param accept_disabled: use an existing dataflow that is disabled or a draft, and leave it so; by default
-        such a dataflow is an error. A dataflow that the task creates is enabled
-    :param if_exists: ``update`` changes the schedule's frequency and interval, the mapping, the delta column
-        and the description of an existing dataflow. AEP changes ``start`` and ``backfill`` only before the
-        start, and cannot change ``once`` into a recurring schedule or back. Such a difference is an error
     :return: the dataflow's id
     """
 
