@@ -25,14 +25,20 @@ PAGE_SIZE = 100
 _MOST_TOLD = 30
 COLUMN_TYPES = ("attribute", "text/x.schema-path")
 """The type of a mapping that copies a column unchanged, in the OpenAPI and in the data prep guide."""
+EXPRESSION_TYPES = ("expression", "text/x.aep-xl")
+"""The type of a mapping that calculates a value, in the OpenAPI and in the data prep guide."""
 
 
 @dataclass(frozen=True)
 class Mapped:
-    """Columns with their fields, in the columns' order, and for each column left out the reason."""
+    """Columns with their fields, in the columns' order, and for each column left out the reason.
+
+    :param expressions: fields with the expression that calculates each
+    """
 
     pairs: dict[str, str]
     left_out: dict[str, str] = field(default_factory=dict)
+    expressions: dict[str, str] = field(default_factory=dict)
 
 
 def replace_mapping_set(mapping_set_id: object, body: Mapping[str, Any]) -> Call:
@@ -55,16 +61,22 @@ def read_mapping_set(document: object, what: str) -> dict[str, Any]:
     raise AepReplyError.with_advice(f"{what} was answered without the mapping set.")
 
 
-def mapping_set_body(schema_id: str, pairs: Mapping[str, str]) -> dict[str, Any]:
+def mapping_set_body(
+    schema_id: str, pairs: Mapping[str, str], expressions: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """Return the OpenAPI's body. (The collect tutorials print an older one, with ``xdmSchema``.)
 
     The name holds a hash of the content, so that a mapping set of the same content is found by its name.
     """
+    rows = [
+        *(("ATTRIBUTE", source, destination) for source, destination in pairs.items()),
+        *(("EXPRESSION", source, destination) for destination, source in (expressions or {}).items()),
+    ]
     body: dict[str, Any] = {
         "outputSchema": {"schemaRef": {"id": schema_id, "contentType": SCHEMA_TYPE}},
         "mappings": [
-            {"sourceType": "ATTRIBUTE", "source": source, "destination": destination}
-            for source, destination in pairs.items()
+            {"sourceType": kind, "source": source, "destination": destination}
+            for kind, source, destination in rows
         ],
     }
     return {"name": f"airflow-{content_hash(body)[:32]}", **body}
@@ -83,8 +95,9 @@ def fields_of(item: Mapping[str, Any]) -> dict[str, str]:
     found = {}
     for one in item.get("mappings") or []:
         source = one.get("source", one.get("sourceAttribute"))
-        kind = str(one.get("sourceType") or COLUMN_TYPES[0])
-        text = str(source) if kind.lower() in COLUMN_TYPES else f"{source} ({kind})"
+        kind = str(one.get("sourceType") or COLUMN_TYPES[0]).lower()
+        kind = EXPRESSION_TYPES[0] if kind in EXPRESSION_TYPES else kind
+        text = str(source) if kind in COLUMN_TYPES else f"{source} ({kind})"
         found[str(one.get("destination", one.get("destinationXdmPath")))] = text
     return found
 
@@ -146,6 +159,26 @@ def check_mapping(mapping: object, columns: Sequence[str] | None, fields: Iterab
     if twice := sorted({path for path in targets if targets.count(path) > 1}):
         raise _wrong(f"sends several columns to the same field: {_listed(twice)}.")
     return Mapped(pairs, {name: "not in `mapping`" for name in columns or () if name not in pairs})
+
+
+def check_expressions(expressions: object, fields: Iterable[str], mapping: object = None) -> dict[str, str]:
+    """Check given expressions, ``{field: expression}``, against the schema. Data Prep checks their syntax.
+
+    :param mapping: the given mapping, which must not have the same fields
+    :raises AepConfigError: it names fields that do not exist, or that ``mapping`` has as well
+    """
+    if expressions is None:
+        return {}
+    found = dict(expressions) if isinstance(expressions, Mapping) else {}
+    if not found or not all(isinstance(text, str) and text.strip() for one in found.items() for text in one):
+        raise _wrong("must be a dict of the dotted paths of fields and their expressions.", "expressions")
+    known = set(fields)
+    if lacking := [path for path in found if path not in known]:
+        raise _wrong(f"names fields that the schema lacks: {_listed(lacking)}.", "expressions")
+    given = mapping.values() if isinstance(mapping, Mapping) else ()
+    if twice := [path for path in found if path in given]:
+        raise _wrong(f"names fields that `mapping` has as well: {_listed(twice)}.", "expressions")
+    return found
 
 
 def map_by_name(columns: Sequence[str], fields: Iterable[str], own: str) -> Mapped:
@@ -214,7 +247,7 @@ def _listed(names: Sequence[str]) -> str:
     return f"{shown} and {len(names) - _MOST_TOLD} more" if len(names) > _MOST_TOLD else shown
 
 
-def _wrong(problem: str) -> AepConfigError:
+def _wrong(problem: str, parameter: str = "mapping") -> AepConfigError:
     return AepConfigError(
-        f"`mapping` {problem.rstrip('.?')}{'?' if problem.endswith('?') else '.'}", parameter="mapping"
+        f"`{parameter}` {problem.rstrip('.?')}{'?' if problem.endswith('?') else '.'}", parameter=parameter
     )

@@ -38,12 +38,14 @@ class CreateMappingSetOperator(CreateOperator):
     :param schema_id: the ``$id`` of the schema
     :param columns: the columns as ``InspectTableOperator`` returns them; required without ``mapping``
     :param mapping: ``{column: field}``, the field as its dotted path, such as ``person.name.firstName``
+    :param expressions: ``{field: expression}`` for fields that Data Prep calculates, such as
+        ``{"person.name.fullName": "concat(first_name, ' ', last_name)"}``
     :param dataflow: the name of the dataflow that uses the mapping set
     :return: ``{"id", "version"}``, as ``CreateDataflowOperator(mapping_set=)`` takes it
     """
 
     template_fields: Sequence[str] = (
-        "schema_id", "columns", "mapping", "dataflow", "aep_conn_id", "sandbox",
+        "schema_id", "columns", "mapping", "expressions", "dataflow", "aep_conn_id", "sandbox",
     )  # fmt: skip
     operator_extra_links = (AepDatasetsLink(),)
     link_key = AepDatasetsLink.xcom_key
@@ -57,6 +59,7 @@ class CreateMappingSetOperator(CreateOperator):
         schema_id: str,
         columns: Any = None,
         mapping: dict[str, str] | None = None,
+        expressions: dict[str, str] | None = None,
         dataflow: str | None = None,
         **kwargs: Any,
     ) -> None:
@@ -64,6 +67,7 @@ class CreateMappingSetOperator(CreateOperator):
         self.schema_id = schema_id
         self.columns = columns
         self.mapping = mapping
+        self.expressions = expressions
         self.dataflow = dataflow
 
     def act(self, context: Any) -> dict[str, Any]:  # type: ignore[override]
@@ -108,7 +112,7 @@ class CreateMappingSetOperator(CreateOperator):
         dataflow = none_if_blank(self.dataflow)
         if dataflow is not None:
             check_name(dataflow, "dataflow")
-        body = mapping_set_body(schema_id, mapped.pairs)
+        body = mapping_set_body(schema_id, mapped.pairs, mapped.expressions)
         desired = self.desired(context, kind=self.kind, name=body["name"], identity={}, interchangeable=True)
         return desired, MappingSetService(self.hook.to(DataPrepHook), body, dataflow)
 
@@ -127,13 +131,20 @@ class CreateMappingSetOperator(CreateOperator):
         from airflow_provider_aep.hooks.schema_registry import SchemaRegistryHook
 
         columns, mapping = none_if_blank(self.columns), none_if_blank(self.mapping)
-        if columns is None and mapping is None:
+        given = none_if_blank(self.expressions)
+        if columns is None and mapping is None and given is None:
             raise AepConfigError(
                 "`mapping` and `columns` are both missing: give a mapping, or the columns to map by name.",
                 parameter="mapping",
             )
         names = None if columns is None else [column["name"] for column in xdm.merge_columns(columns)]
         fields = self.hook.to(SchemaRegistryHook).schema_fields(schema_id)
+        expressions = mappings.check_expressions(given, fields, mapping)
         if mapping is not None:
-            return mappings.check_mapping(mapping, names, fields)
-        return mappings.map_by_name(names or [], fields, xdm.namespace_of(schema_id))
+            mapped = mappings.check_mapping(mapping, names, fields)
+        elif names is not None:
+            free = [path for path in fields if path not in expressions]
+            mapped = mappings.map_by_name(names, free, xdm.namespace_of(schema_id))
+        else:
+            mapped = mappings.Mapped({})
+        return replace(mapped, expressions=expressions)

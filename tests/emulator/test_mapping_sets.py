@@ -186,3 +186,29 @@ def test_a_post_that_is_refused_is_not(platform: Platform, schema: str) -> None:
     with unwrapped(errors.AepPermissionError):
         create(schema, columns=COLUMNS)
     assert len(platform.emulator.requests("POST", "/mappingSets")) == 1
+
+
+UPPER = {"_emulator.Product_Name": "upper(Product_Name)"}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{"mapping": {"product_id": "_id"}}, {"columns": COLUMNS}, {}],
+    ids=["mapping", "columns", "alone"],
+)
+def test_expressions_are_created_once(
+    emulator: Emulator, platform: Platform, schema: str, arguments: dict[str, Any]
+) -> None:
+    """A field that an expression calculates is not mapped by name. The same content is found again."""
+    own = create(schema, expressions=UPPER, **arguments)
+    assert pairs(platform, own)["upper(Product_Name)"] == "_emulator.Product_Name"
+    assert "Product_Name" not in pairs(platform, own)
+    assert create(schema, expressions=UPPER, **arguments) == own
+    assert emulator.state()["mappingSets"] == 1
+
+
+def test_expressions_that_fit_no_field_are_refused(emulator: Emulator, schema: str) -> None:
+    """Nothing is created."""
+    with unwrapped(errors.AepConfigError, match="`expressions`"):
+        create(schema, mapping=MAPPING, expressions={"_emulator.Colour": "upper(Colour)"})
+    assert emulator.state()["mappingSets"] == 0

@@ -212,3 +212,40 @@ def test_a_page_without_mapping_sets_is_none(document: object) -> None:
     """It counts as a reply that cannot be read."""
     with pytest.raises(AepReplyError, match=r"^GET /mappingSets was answered without a list of mapping sets"):
         mappings.read_page(document, "GET /mappingSets")
+
+
+def test_expressions_are_rows_of_their_own_type() -> None:
+    """Both documents' words for the type mean the same, so an existing mapping set does not differ."""
+    body = mappings.mapping_set_body("s", {"a": "x"}, {"y": "concat(a, b)"})
+    assert [row["sourceType"] for row in body["mappings"]] == ["ATTRIBUTE", "EXPRESSION"]
+    guide = [
+        {"sourceType": "text/x.schema-path", "source": "a", "destination": "x"},
+        {"sourceType": "text/x.aep-xl", "source": "concat(a, b)", "destination": "y"},
+    ]
+    assert mappings.fields_of({"mappings": guide}) == mappings.fields_of(body)
+    assert mappings.fields_of(body) != mappings.fields_of(
+        mappings.mapping_set_body("s", {"a": "x", "b": "y"})
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({}, "must be a dict"),
+        ({"x": " "}, "must be a dict"),
+        ("x", "must be a dict"),
+        ({"nope": "upper(a)"}, "the schema lacks: 'nope'"),
+        ({"x": "upper(a)"}, "`mapping` has as well: 'x'"),
+    ],
+)
+def test_wrong_expressions_are_refused(given: Any, said: str) -> None:
+    """The error names the parameter and the field."""
+    with pytest.raises(AepConfigError, match=f"`expressions`.*{said}") as caught:
+        mappings.check_expressions(given, ["x", "y"], {"a": "x"})
+    assert caught.value.parameter == "expressions"
+
+
+def test_given_expressions_are_kept() -> None:
+    """They are sent as they are: Data Prep checks their syntax."""
+    assert mappings.check_expressions(None, ["x"]) == {}
+    assert mappings.check_expressions({"y": "upper(a)"}, ["x", "y"], {"a": "x"}) == {"y": "upper(a)"}
