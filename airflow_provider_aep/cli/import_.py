@@ -34,13 +34,14 @@ def run(options: argparse.Namespace) -> Answer:
 
     with progress() as show_progress:
         found = export(hook_of(options), None if options.all else options.ids, progress=show_progress)
-        rows = [saved(dag, directory, force=options.force) for dag in found]
+        saved = [save(dag, directory, force=options.force) for dag in found]
+    rows = [row for row, _ in saved]
     wrong = sum(bool(row["not_imported"]) for row in rows)
-    files = sum(row["file"] is not None for row in rows)
-    say(f"import: {files} of {len(rows)} dataflows were written to {printable(directory)}.")
+    written = sum(is_written for _, is_written in saved)
+    say(f"import: {written} of {len(rows)} dataflows were written to {printable(directory)}.")
     if wrong:
         say(f"import: {wrong} of them are not complete. The answer and the files say why.")
-    return Answer(rows, lambda console: show(rows, console), WRONG if wrong else FINE)
+    return Answer(rows, lambda console: show(saved, console), WRONG if wrong else FINE)
 
 
 def made_directory(path: str) -> Path:
@@ -53,27 +54,29 @@ def made_directory(path: str) -> Path:
     return directory
 
 
-def saved(dag: ExportedDag, directory: Path, *, force: bool) -> Row:
-    """Write the file of a DAG, whole or not at all. Return its row.
+def save(dag: ExportedDag, directory: Path, *, force: bool) -> tuple[Row, bool]:
+    """Write the file of a DAG, whole or not at all. Return its row, and whether it was written.
 
     :raises AepConfigError: the directory cannot be written to
     """
-    file, not_imported = None, list(dag.not_imported)
+    path, not_imported = None, list(dag.not_imported)
+    is_written = False
     if dag.text is not None:
         path = directory / f"{dag.dag_id}.py"
         if path.exists() and not force:
             not_imported.append(f"file: {path} exists already. Use --force to overwrite it.")
         else:
             _write(path, dag.text)
-            file = str(path)
-    return {
+            is_written = True
+    row = {
         "flow_id": dag.flow_id,
         "name": dag.name,
-        "file": file,
+        "file": None if path is None else str(path),
         "dag_id": dag.dag_id,
         "not_imported": not_imported,
         "connections": list(dag.connections),
     }
+    return row, is_written
 
 
 def _write(path: Path, text: str) -> None:
@@ -83,8 +86,9 @@ def _write(path: Path, text: str) -> None:
         unfinished.write_text(text, encoding="utf-8")
         unfinished.replace(path)
     except OSError as error:
-        unfinished.unlink(missing_ok=True)
         raise _unusable(str(path.parent), error) from error
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def _unusable(path: str, error: OSError) -> AepConfigError:
@@ -94,20 +98,19 @@ def _unusable(path: str, error: OSError) -> AepConfigError:
     )
 
 
-def show(rows: list[Row], console: Console) -> None:
+def show(saved: list[tuple[Row, bool]], console: Console) -> None:
     """Print a line for each dataflow, then what is not imported and which connections are needed."""
     from rich.text import Text
 
     def line(text: str, style: str = "") -> None:
         console.print(Text(printable(text), style=style), soft_wrap=True)
 
-    for row in rows:
-        done = row["file"] is not None
+    for row, is_written in saved:
         name = row["name"] or row["flow_id"]
-        line(f"{row['file'] if done else 'not written'}: {name}", "green" if done else "bold red")
+        line(f"{row['file'] if is_written else 'not written'}: {name}", "green" if is_written else "bold red")
         for reason in row["not_imported"]:
             line(f"  not imported: {reason}", "yellow")
-    commands = dict.fromkeys(one for row in rows for one in row["connections"])
+    commands = dict.fromkeys(one for row, _ in saved for one in row["connections"])
     if commands:
         line("Fill in the credentials, and run:")
     for one in commands:

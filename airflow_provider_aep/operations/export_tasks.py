@@ -481,40 +481,53 @@ class DataflowTasks:
         if item is None:
             self._not_imported("mapping", f"mapping set {used['id']} cannot be read")
             return None
-        pairs = self._pairs(item, schema)
-        if pairs is None or schema is None:
+        rows = self._rows(item, schema)
+        if rows is None or schema is None:
             return used
-        arguments = {"schema_id": self._schema(schema), "mapping": pairs, "dataflow": self._flow["name"]}
+        arguments = {"schema_id": self._schema(schema), **rows, "dataflow": self._flow["name"]}
         return self._task("create_mapping_set", "CreateMappingSetOperator", arguments)
 
-    def _pairs(self, item: Item, schema: str | None) -> dict[str, str] | None:
-        """Return the mapping as the operator takes it, None if it cannot express the mapping."""
+    def _rows(self, item: Item, schema: str | None) -> dict[str, dict[str, str]] | None:
+        """Return ``mapping`` and ``expressions``, None if the operator cannot express the mapping."""
         if schema is None or mappings.schema_of(item) != schema:
             self._not_imported("mapping", "the schema of the mapping set is not the dataset's")
             return None
         pairs: dict[str, str] = {}
+        expressions: dict[str, str] = {}
         for one in map(_mapping, _list(item.get("mappings"))):
             source = one.get("source", one.get("sourceAttribute"))
             field = one.get("destination", one.get("destinationXdmPath"))
             calculated = "(" in str(source)  # the older body shows no type
-            kind = str(one.get("sourceType") or ("EXPRESSION" if calculated else "ATTRIBUTE"))
-            if kind.lower() not in mappings.COLUMN_TYPES:
-                self._not_imported(f"mapping.{field}", f"the operator has no mapping of type {kind}")
+            kind = str(one.get("sourceType") or ("expression" if calculated else "attribute")).lower()
+            if not isinstance(source, str) or not isinstance(field, str) or not self._is_safe(source):
+                self._not_imported(f"mapping.{field}", "it has no source, or may hold a secret")
                 return None
-            if not isinstance(source, str) or not isinstance(field, str) or source in pairs:
-                self._not_imported(f"mapping.{field}", f"the operator maps {source!r} to one field only")
+            if kind in mappings.EXPRESSION_TYPES:
+                expressions[field] = source
+            elif kind in mappings.COLUMN_TYPES and source not in pairs:
+                pairs[source] = field
+            else:
+                kinds = "maps a column to one field only" if source in pairs else f"has no type {kind}"
+                self._not_imported(f"mapping.{field}", f"the operator {kinds}")
                 return None
-            pairs[source] = field
             self._check_rest(one, f"mapping.{field}", _OF_MAPPING)
+        return self._accepted({"mapping": pairs, "expressions": expressions}, schema)
+
+    def _accepted(self, rows: dict[str, dict[str, str]], schema: str) -> dict[str, dict[str, str]] | None:
+        """Return those rows that are not empty, None if the operator refuses them."""
+        given = {name: some for name, some in rows.items() if some}
         try:
-            mappings.check_mapping(pairs, None, self._inventory.fields(schema))
+            fields = self._inventory.fields(schema)
+            mappings.check_expressions(given.get("expressions"), fields, given.get("mapping"))
+            if "mapping" in given or not given:
+                mappings.check_mapping(given.get("mapping"), None, fields)
         except AepConfigError as error:
             self._not_imported("mapping", f"the operator refuses it: {error.message}")
             return None
         except AepError as error:
             self._not_imported("mapping", f"the fields of the schema cannot be read ({error.brief})")
             return None
-        return pairs
+        return given
 
     # Common to all entities
 

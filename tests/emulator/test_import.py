@@ -149,7 +149,7 @@ def test_import_does_not_overwrite_a_file(
     path = Path(row["file"])
     path.write_text("changed by hand")
     code, (again,), _ = run_import("--all", "--out", str(tmp_path))
-    assert (code, again["file"]) == (1, None)
+    assert (code, again["file"]) == (1, str(path))
     assert "--force" in again["not_imported"][0]
     assert path.read_text() == "changed by hand"
     code, (forced,), _ = run_import("--all", "--out", str(tmp_path), "--force")

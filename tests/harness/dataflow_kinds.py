@@ -242,9 +242,10 @@ KINDS: dict[str, Kind] = {
         lambda one: one.mapped(
             row("text/x.schema-path", "Product_Id", "Product_Id"),
             row("text/x.aep-xl", 'concat(Product_Name, "!")', "Product_Name"),
-        ),
-        ("mapping",),
+            row("EXPRESSION", "upper('{{ ds }}')", "Description"),
+        )
     ),
+    "constant": Kind(lambda one: one.mapped(row("STATIC", "fixed", "Product_Name")), ("mapping",)),
     "one column twice": Kind(
         lambda one: one.mapped(
             row("ATTRIBUTE", "Product_Id", "Product_Id"), row("ATTRIBUTE", "Product_Id", "Product_Name")
