@@ -21,7 +21,7 @@ PARSE_SECONDS = 120
 RUN_SECONDS = 300
 A_DAY = 86_400
 HEALTH = ("failed", "partial", "late", "never_ran", "running", "disabled", "drafts")
-OPERATE = ("doctor", "status", "failures ID --rows 3")
+OPERATE = ("doctor", "status", "failures ID --rows 3", "import ID --out imported")
 """The commands of `make demo-operate`. `ID` is a dataflow that lost records and has error diagnostics."""
 CONNECTION, INGESTION, DATASET = "paypal_connection", "paypal_ingestion", "PayPal products"
 

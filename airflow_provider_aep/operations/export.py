@@ -19,7 +19,7 @@ from airflow_provider_aep.flow_service.errors import AepError
 from airflow_provider_aep.flow_service.runs import iso_time
 from airflow_provider_aep.flow_service.validation import check_id
 from airflow_provider_aep.hooks.flow_service import FlowServiceHook
-from airflow_provider_aep.operations.dag_text import dag_file, printable
+from airflow_provider_aep.operations.dag_text import dag_file, printable, rendered
 from airflow_provider_aep.operations.export_tasks import DataflowTasks
 from airflow_provider_aep.operations.inventory import Inventory, Item
 
@@ -93,7 +93,7 @@ def _exported(inventory: Inventory, flow: Item, dag_ids: DagIds, now: float) -> 
         "schedule": None,
         "catchup": False,
         "tags": ["aep", "imported"],
-        "default_args": {"aep_conn_id": hook.aep_conn_id, "sandbox": hook.sandbox},
+        "default_args": rendered({"aep_conn_id": hook.aep_conn_id, "sandbox": hook.sandbox}),
     }
     options = f"--conn-id {shlex.quote(hook.aep_conn_id)} --sandbox {shlex.quote(hook.sandbox)}"
     header = [

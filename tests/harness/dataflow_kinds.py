@@ -271,6 +271,7 @@ KINDS: dict[str, Kind] = {
     "doubled": Kind(doubled),
     HOSTILE: Kind(lambda one: one.recurring(description=f"{one.kind}\r\n{{{{ ds }}}}\n")),
     "long " * 50 + "name": Kind(lambda one: one.recurring()),
+    "two\nlines": Kind(lambda one: one.recurring(), ("dataflow",), by_id=True),
     "too long " * 40: Kind(lambda one: one.recurring(), ("dataflow",), by_id=True),
     "options": Kind(
         lambda one: one.recurring(options={"errorDiagnosticsEnabled": "true", "partialIngestionPercent": "5"})

@@ -151,6 +151,7 @@ def test_the_operating_demo_runs_each_command(
     seen = {text.split()[0]: text for text in shown}
     assert seen["status"].count("\nfailed ") == 4
     assert "\nColumns: " in seen["failures"]
+    assert "\nimported/" in seen["import"]
 
 
 def test_the_operating_demo_names_the_command_that_failed(
