@@ -164,11 +164,12 @@ class CreateDataflowOperator(CreateOperator):
         """
         from airflow_provider_aep.flow_service import differences
         from airflow_provider_aep.flow_service.collections import FLOWS
-        from airflow_provider_aep.flow_service.validation import check_id, check_name
+        from airflow_provider_aep.flow_service.validation import check_flag, check_id, check_name
         from airflow_provider_aep.operators._services import known_by
 
         name = check_name(self.name)
-        desired = self.desired(context, kind=self.kind, name=name, identity={})
+        any_state = check_flag(self.accept_disabled, "accept_disabled")
+        desired = self.desired(context, kind=self.kind, name=name, identity={}, any_state=any_state)
         mapped = "mapping_set" in missing or none_if_blank(self.mapping_set) is not None
         if (source := missing.get("source_connection_id")) is None:
             source_id = check_id(self.source_connection_id, "source_connection_id")

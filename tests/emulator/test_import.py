@@ -105,14 +105,15 @@ SAMPLE = ("daily table", "disabled")
 def test_imported_dags_run_in_airflow(
     emulator: Emulator, hook: Any, run_import: Import, tmp_path: Path, names: tuple[str, ...]
 ) -> None:
-    """`airflow dags test` succeeds for each file, and no request changes anything."""
+    """`plan` says that each task reuses, `airflow dags test` succeeds, and no request changes anything."""
     ids = made_kinds(emulator, {name: KINDS[name] for name in names})
     _, rows, _ = run_import(*ids.values(), "--out", str(tmp_path / "made"))
     files = {row["dag_id"]: Path(row["file"]).read_text("utf-8") for row in rows}
-    runs = [{"name": dag, "dag": dag} for dag in files]
+    runs = [{"name": f"plan {dag}", "aep": ["plan", dag, "--check"]} for dag in files]
+    runs += [{"name": dag, "dag": dag} for dag in files]
     known = {"aep_default": aep_connection(emulator.url)}
     log, succeeded = run_plan(emulator.url, runs, known, tmp_path, **files)
-    assert succeeded == list(files), log[-20000:]
+    assert succeeded == [run["name"] for run in runs], log[-20000:]
     assert [sent for sent in emulator.requests() if changes(sent)] == []
     with sqlite3.connect(tmp_path / "home" / "airflow.db") as database:
         kept = database.execute("select dag_id, value from xcom where key = 'return_value'").fetchall()

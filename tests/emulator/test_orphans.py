@@ -157,7 +157,11 @@ def test_a_young_entity_is_no_orphan(sandbox: Sandbox, orphans: Command) -> None
     assert rows == []
 
 
-@pytest.mark.parametrize("created", [None, 0, "yesterday", int(time.time() + 2 * DAY)])
+@pytest.mark.parametrize(
+    "created",
+    [None, 0, "yesterday", int(time.time() + 2 * DAY)],
+    ids=["missing", "zero", "text", "in the future"],
+)
 def test_an_entity_of_unknown_age_is_no_orphan(
     emulator: Emulator, sandbox: Sandbox, orphans: Command, created: Any
 ) -> None:
