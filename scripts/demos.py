@@ -130,7 +130,7 @@ def operate() -> list[str]:
             words = [rows[-1]["id"] if word == "ID" else word for word in line.split()]
             print(f"\n$ airflow aep {' '.join(words)}", flush=True)
             aep(*words)
-    return []
+    return [f"\n$ cat imported/{file.name}\n{file.read_text('utf-8')}" for file in home.glob("imported/*.py")]
 
 
 def command(home: Path, environment: Mapping[str, str], *words: str, **pipes: Any) -> str:

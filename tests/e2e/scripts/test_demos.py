@@ -141,13 +141,15 @@ def test_the_operating_demo_runs_each_command(
     """Below the command line is what a user sees, on stdout and on stderr."""
     (tmp_path / "dags").symlink_to(demos.ROOT / "dags")
     monkeypatch.setattr(demos, "ROOT", tmp_path)
-    demos.operate()
+    files = demos.operate()
     out, err = capfd.readouterr()
     _, *shown = out.split("\n$ airflow aep ")
     assert [text.split()[0] for text in shown] == [line.split()[0] for line in demos.OPERATE]
     assert (
         "status: 60 dataflows in sandbox prod: 4 failed, 4 partial, 4 late, 4 never_ran, 4 running, " in err
     )
+    assert len(files) == sum(line.startswith("import ") for line in demos.OPERATE)
+    assert all("\nwith DAG(" in text for text in files)
     seen = {text.split()[0]: text for text in shown}
     assert seen["status"].count("\nfailed ") == 4
     assert "\nColumns: " in seen["failures"]
