@@ -43,6 +43,7 @@ TESTS = (
     "tests/unit",
     "tests/emulator",
     "tests/e2e/test_imports.py",
+    "tests/e2e/test_page.py",
     "tests/nightly/test_real_cancels.py",
 )
 """The layers, and those tests of a real Airflow whose result depends on Airflow's version."""

@@ -69,9 +69,8 @@ class SafeHeaders:
         await self._app(scope, receive, send_with_headers)
 
 
-app = FastAPI(
-    docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(requires_access_connection("GET"))]
-)
+may_read = requires_access_connection("GET")
+app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(may_read)])
 app.add_middleware(SafeHeaders)
 
 

@@ -7,6 +7,7 @@ import statistics
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
 from typing import Any
 
 import pytest
@@ -21,6 +22,11 @@ from tests.harness.raw_server import RawServer, drip
 from tests.harness.raw_server import reply as well_formed
 
 FLEET = {"flows": 60, "runs": 24, "failed": 6, "partial": 5, "late": 4, "never_ran": 3, "running": 2}
+pytestmark = pytest.mark.skipif(
+    version("apache-airflow-core") == "3.1.0",
+    reason="Airflow 3.1.0 accepts its session for its own pages only",
+)
+
 PAGES = (
     "",
     "index.html",
@@ -227,7 +233,7 @@ def test_a_dead_aep_does_not_slow_airflow(server: PageServer, seconds: int, figu
         assert answer.status == 200
         return answer.seconds
 
-    usual = statistics.median(health() for _ in range(20))
+    usual = [health() for _ in range(20)]
     with (
         socket.create_server(("127.0.0.1", 0)) as silent,
         RawServer(drip(well_formed(200, {"items": []}), 1.0)) as dripping,
@@ -238,14 +244,16 @@ def test_a_dead_aep_does_not_slow_airflow(server: PageServer, seconds: int, figu
         end = time.monotonic() + seconds
 
         def view(n: int) -> float:
+            """Ask as the page does, and return the seconds of the longest reply."""
             longest = 0.0
-            while time.monotonic() < end:
-                answer = server.send(
-                    f"fleet/{('aep_silent', 'aep_slow')[n % 2]}", "olaf", sandbox="prod", wait=1
-                )
+            while (left := end - time.monotonic()) > 0:
+                path = f"fleet/{('aep_silent', 'aep_slow')[n % 2]}"
+                answer = server.send(path, "olaf", sandbox="prod", wait=1)
                 assert answer.status == 200
                 longest = max(longest, answer.seconds)
-                time.sleep(0.5)
+                time.sleep(
+                    0.2 if answer.json()["loading"] else max(0.0, min(answer.json()["next"] + 0.5, left))
+                )
             return longest
 
         watched = [viewers.submit(view, n) for n in range(20)]
@@ -255,7 +263,8 @@ def test_a_dead_aep_does_not_slow_airflow(server: PageServer, seconds: int, figu
             time.sleep(0.2)
         longest = max(one.result() for one in watched)
         assert server.fleet("aep_default")["data"]["rows"]
-    ratio = statistics.median(times) / usual
+    usual += [health() for _ in range(20)]
+    ratio = statistics.median(times) / statistics.median(usual)
     figure(
         f"health of Airflow, {seconds} s of a dead AEP under 20 viewers", f"{ratio:.1f} times its usual time"
     )
