@@ -229,6 +229,7 @@ def test_a_dead_aep_does_not_slow_airflow(server: PageServer, seconds: int, figu
     """Twenty viewers of an AEP that is silent and of one that drips get replies in time, and so do others."""
 
     def health() -> float:
+        time.sleep(0.2)
         answer = server.send("/api/v2/monitor/health")
         assert answer.status == 200
         return answer.seconds
@@ -260,7 +261,6 @@ def test_a_dead_aep_does_not_slow_airflow(server: PageServer, seconds: int, figu
         times = []
         while time.monotonic() < end:
             times.append(health())
-            time.sleep(0.2)
         longest = max(one.result() for one in watched)
         assert server.fleet("aep_default")["data"]["rows"]
     usual += [health() for _ in range(20)]
