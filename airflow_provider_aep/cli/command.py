@@ -16,6 +16,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any, TextIO
 
 from airflow_provider_aep.flow_service.errors import (
@@ -63,13 +64,14 @@ def command(work: Callable[[argparse.Namespace], Answer]) -> Callable[[argparse.
         name = work.__module__.rpartition(".")[2].rstrip("_")
         # as `airflow connections test` does: without it Airflow reads no connection from its database
         os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
+        code = FINE
         try:
             with _stdout_to_stderr():
                 answer = work(options)
+            code = answer.code
             _print(answer, options.output)
         except BrokenPipeError:  # the reader, such as `head`, has enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            sys.exit(FINE)
         except KeyboardInterrupt:
             sys.exit(130)
         except AepError as error:
@@ -80,8 +82,8 @@ def command(work: Callable[[argparse.Namespace], Answer]) -> Callable[[argparse.
             kind = f"{type(error).__module__}.{type(error).__qualname__}"
             say(f"{name}: The command failed with {kind}. Report this defect. [{AepError.stable_code}]")
             sys.exit(UNREACHABLE)
-        if answer.code:
-            sys.exit(answer.code)
+        if code:
+            sys.exit(code)
 
     return run
 
@@ -143,11 +145,17 @@ def duration(seconds: float) -> str:
 
 def _print(answer: Answer, output: str) -> None:
     if output == "json":
-        sys.stdout.write(json.dumps(answer.data, indent=2, allow_nan=False) + "\n")
+        text = json.dumps(answer.data, indent=2, allow_nan=False) + "\n"
     else:
         from rich.console import Console
 
-        answer.show(Console(width=None if sys.stdout.isatty() else PIPED, highlight=False, emoji=False))
+        console = Console(width=None if sys.stdout.isatty() else PIPED, highlight=False, emoji=False)
+        with console.capture() as shown:  # on a broken pipe, rich would exit with 1
+            answer.show(console)
+        text = shown.get()
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # names can have characters that the terminal lacks
+    sys.stdout.write(text)
     sys.stdout.flush()
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
 
 from airflow_provider_aep.__main__ import parser
 from airflow_provider_aep.cli import COMMANDS, emulator, errors, sources
@@ -146,15 +145,28 @@ def test_sources_and_errors_as_json(capsys: Capture) -> None:
     assert (adobes["code"], adobes["raised_as"]) == ("FLOW-1418-400", "AEP-E301")
 
 
-def test_a_reader_that_has_enough_ends_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`status | head -1` is no error."""
-
-    def show(_console: Console) -> None:
-        raise BrokenPipeError
-
-    with (tmp_path / "out").open("w") as out:
+@pytest.mark.parametrize("options", [TEXT, JSON])
+@pytest.mark.parametrize("code", [0, 1])
+def test_a_reader_that_has_enough_ends_the_command(
+    options: argparse.Namespace, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`status | head -1` is no error. `status --check | head -1` still has the exit code of the check."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as out:
         monkeypatch.setattr("sys.stdout", out)
-        assert code_of(command(lambda _: Answer([], show))) == 0
+        if code:
+            assert code_of(answering(code), options) == code
+        else:
+            answering()(options)
+
+
+def test_an_answer_in_characters_that_stdout_lacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A question mark replaces a character that the encoding lacks."""
+    with (tmp_path / "out").open("w", encoding="ascii") as out:
+        monkeypatch.setattr("sys.stdout", out)
+        answering()(TEXT)
+    assert (tmp_path / "out").read_text() == "Z?rich\n"
 
 
 def test_the_emulator_without_its_packages(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
