@@ -32,7 +32,7 @@ COMMANDS: dict[str, tuple[str, tuple[Argument, ...]]] = {
         (
             (
                 ("--since",),
-                {"default": "24h", "metavar": "TIME", "help": "count the runs of this time, such as 7d"},
+                {"default": "24h", "metavar": "TIME", "help": "count the runs of this time (24h)"},
             ),
             (
                 ("--health",),

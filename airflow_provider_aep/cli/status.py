@@ -96,7 +96,7 @@ def show(rows: list[FleetRow], now: float, console: Console) -> None:
     from rich.text import Text
 
     if piped := not console.is_terminal:
-        console.width = 1000
+        console.width = 10_000
     table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0))
     columns = COLUMNS if piped else _fitting(console.width)
     for column in columns:
@@ -104,7 +104,7 @@ def show(rows: list[FleetRow], now: float, console: Console) -> None:
             column.heading,
             justify=column.justify,
             no_wrap=piped or not column.folds,
-            overflow="ignore" if piped else "fold",
+            overflow="crop" if piped else "fold",
         )
     for row in rows:
         styles = (_STYLES[_health(row)], *[""] * len(columns))

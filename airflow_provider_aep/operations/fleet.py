@@ -247,7 +247,7 @@ class _Collector:
         self._hook = hook
         self._progress = progress
         self._now = clock()
-        self._since = self._now - window
+        self._since = max(0.0, self._now - window)
         self._flows: dict[str, _Flow] = {}
         self._notes: list[str] = []
         self._source_keys: dict[str, str] = {}

@@ -98,6 +98,8 @@ def test_in_a_pipe_each_row_is_one_line() -> None:
     assert lines[1].startswith("unknown")
     assert "?" in lines[1]
     assert "b" * 60 in lines[1]
+    end = heading.index("records failed") + len("records failed")
+    assert lines[0][:end].endswith("   5")  # numbers are at the right of their column
 
 
 @pytest.mark.parametrize("width", [60, 80, 120, 200])

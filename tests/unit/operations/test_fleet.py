@@ -487,3 +487,10 @@ def test_memory_does_not_grow_with_the_runs() -> None:
 
 def fleet_of_endless(aep: Endless) -> int:
     return collect(ScriptedHook(aep), clock=lambda: NOW).rows[0].runs["success"]
+
+
+def test_a_window_from_before_1970_has_every_run() -> None:
+    """It begins at 1970, so that its start is a time that can be shown."""
+    fleet = fleet_of(Aep([flow("f")], [run("f", "success", HOUR)]), window=1e12)
+    assert fleet.since == 0
+    assert fleet.rows[0].runs["success"] == 1
