@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_aep.cli.command import FINE, WRONG, Answer, command, printable, progress
+from airflow_provider_aep.cli.command import FINE, WRONG, Answer, command, printable, progress, say
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from airflow_provider_aep.operations.doctor import Result
 
 _MARKS = {True: ("✓", "ok", "green"), False: ("✗", "broken", "bold red"), None: ("?", "unknown", "yellow")}
 """The mark on a terminal, the word in a pipe, and the colour."""
@@ -28,9 +30,22 @@ def run(options: argparse.Namespace) -> Answer:
     sources = [find_source(name).key for name in options.source]
     with progress() as show_progress:
         results = examine(options.conn_id, options.sandbox, sources=sources, progress=show_progress)
+    say(f"doctor: {summary(results)}")
     data = [{key: _in_options(text) for key, text in result.as_dict().items()} for result in results]
     wrong = any(result.finding.ok is False for result in results)
     return Answer(data, lambda console: show(data, console), WRONG if wrong else FINE)
+
+
+def summary(results: Sequence[Result]) -> str:
+    """Return how many checks are fine, broken and unknown, and name those that are broken."""
+    oks = [result.finding.ok for result in results]
+    names = ", ".join(result.check for result in results if result.finding.ok is False)
+    parts = [f"{oks.count(True)} of {len(oks)} checks fine"]
+    if names:
+        parts.append(f"{oks.count(False)} broken ({names})")
+    if unknown := oks.count(None):
+        parts.append(f"{unknown} unknown")
+    return ", ".join(parts) + "."
 
 
 def _in_options(value: Any) -> Any:
@@ -49,7 +64,8 @@ def show(results: Sequence[Mapping[str, Any]], console: Console) -> None:
         name, detail = result["check"], printable(result["detail"])
         fix = f"Fix: {printable(result['fix'])}" if result["fix"] else ""
         if console.is_terminal:
-            table.add_row(Text(mark, style), Text(name, style), Text(detail))
+            shown = word if console.options.ascii_only else mark
+            table.add_row(Text(shown, style), Text(name, style), Text(detail))
             if fix:
                 table.add_row("", "", Text(fix, "bold"))
         else:

@@ -7,7 +7,8 @@ import io
 import pytest
 from rich.console import Console
 
-from airflow_provider_aep.cli.doctor import show
+from airflow_provider_aep.cli.doctor import show, summary
+from airflow_provider_aep.operations.doctor import Finding, Result
 
 RESULTS = [
     {"check": "address", "ok": True, "detail": "Both answer.", "fix": None},
@@ -41,3 +42,25 @@ def test_doctor_on_a_terminal(mark: str, colour: str) -> None:
     lines = text.splitlines()
     assert "Fix: Correct it." in lines[2]
     assert "\x1b[2J" not in text
+
+
+def test_doctor_on_a_terminal_without_the_marks() -> None:
+    """Words, because one replacement for every mark would hide what is broken."""
+    out = io.TextIOWrapper(io.BytesIO(), encoding="ascii", errors="replace")
+    show(RESULTS, Console(file=out, force_terminal=True, color_system=None, width=60, highlight=False))
+    out.seek(0)
+    assert [line.split()[0] for line in out if "Fix" not in line] == ["ok", "broken", "unknown"]
+
+
+@pytest.mark.parametrize(
+    ("oks", "text"),
+    [
+        ((True, True), "2 of 2 checks fine."),
+        ((True, False, False), "1 of 3 checks fine, 2 broken (check_1, check_2)."),
+        ((False, None, True), "1 of 3 checks fine, 1 broken (check_0), 1 unknown."),
+        ((None, True), "1 of 2 checks fine, 1 unknown."),
+    ],
+)
+def test_the_summary_of_doctor(oks: tuple[bool | None, ...], text: str) -> None:
+    """One sentence, so that nobody has to read every check."""
+    assert summary([Result(f"check_{number}", Finding(ok, "")) for number, ok in enumerate(oks)]) == text
