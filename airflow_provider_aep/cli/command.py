@@ -77,6 +77,12 @@ def command(work: Callable[[argparse.Namespace], Answer]) -> Callable[[argparse.
         except AepError as error:
             say(f"{name}: {' '.join(str(error).split()).replace('`aep_conn_id`', '`--conn-id`')}")
             sys.exit(exit_code(error))
+        except ModuleNotFoundError as error:  # such as the driver of Airflow's database
+            say(
+                f"{name}: The Python module {error.name} is missing. Install it, or correct Airflow's "
+                f"configuration that names it. [{AepConfigError.stable_code}]"
+            )
+            sys.exit(USAGE)
         except Exception as error:  # a user gets no traceback
             log.debug("The command failed.", exc_info=True)
             kind = f"{type(error).__module__}.{type(error).__qualname__}"

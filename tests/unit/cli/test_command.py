@@ -103,6 +103,13 @@ def test_a_defect_ends_without_a_traceback(capsys: Capture) -> None:
     assert "hunter2" not in err
 
 
+def test_a_missing_module_is_a_setting(capsys: Capture) -> None:
+    """As a database of Airflow without its driver is."""
+    missing = ModuleNotFoundError("No module named 'psycopg2'", name="psycopg2")
+    assert code_of(raising(missing)) == 2
+    assert "The Python module psycopg2 is missing. " in capsys.readouterr().err
+
+
 def test_an_interrupted_command_is_silent(capsys: Capture) -> None:
     """As a shell expects it."""
     assert code_of(raising(KeyboardInterrupt())) == 130
