@@ -18,7 +18,12 @@ from typing import Any
 from airflow_provider_aep.flow_service.collections import CONNECTIONS
 from airflow_provider_aep.flow_service.connection_specs import check_owner
 from airflow_provider_aep.flow_service.datasets import DATASETS
-from airflow_provider_aep.flow_service.errors import AepConfigError, AepError, AepTransportError
+from airflow_provider_aep.flow_service.errors import (
+    AepConfigError,
+    AepError,
+    AepTransportError,
+    ConnectionMissingError,
+)
 from airflow_provider_aep.flow_service.mappings import MAPPING_SETS
 from airflow_provider_aep.flow_service.retry import epoch_of_http_date
 from airflow_provider_aep.flow_service.sources import Source, choose_source, find_source, withdrawn
@@ -183,6 +188,9 @@ def _carry_out(patient: Examination, needs: Sequence[str], check: Check) -> Find
         return Finding(None, f"Not checked, because of an unexpected {defect(error)}.", "Report this defect.")
 
 
+_BACKENDS = "Check Airflow's metadata database and its secrets backends."
+
+
 def check_connection(patient: Examination) -> Finding:
     """The Airflow connection exists, and its settings are valid."""
     hook = patient.hook
@@ -190,7 +198,10 @@ def check_connection(patient: Examination) -> Finding:
     try:
         settings, sandbox = installation.within(DEFAULT_TIMEOUT, lambda: (hook.settings, hook.sandbox))
     except AepError as error:
-        return broken(Fault(diagnosis.CONNECTION, "", error))
+        fault = Fault(diagnosis.CONNECTION, "", error)
+        # Airflow says the same if its database or a secrets backend fails
+        also = f" If it exists: {_BACKENDS}" if isinstance(error, ConnectionMissingError) else ""
+        return Finding(False, fault.detail, f"{fault.fix}{also}")
     except concurrent.futures.TimeoutError:
         problem = f"Airflow did not return {where} within {DEFAULT_TIMEOUT:g} s."
     except Exception as error:  # noqa: BLE001 - its text can hold the whole connection
@@ -198,7 +209,7 @@ def check_connection(patient: Examination) -> Finding:
     else:
         unknown = f" {describe_unknown(settings.unknown)}" if settings.unknown else ""
         return Finding(True, f"{where[4:]}, sandbox '{sandbox}'.{unknown}")
-    return Finding(False, problem, "Check Airflow's metadata database and its secrets backends.")
+    return Finding(False, problem, _BACKENDS)
 
 
 def check_address(patient: Examination) -> Finding:

@@ -105,9 +105,10 @@ def test_doctor_without_a_setting(make_hook: MakeHook, run_doctor: Doctor, field
 
 
 def test_doctor_without_a_connection(make_hook: MakeHook, run_doctor: Doctor) -> None:
-    """The option is named."""
+    """The option is named, and Airflow's database: if it fails, Airflow finds no connection either."""
     unknown = {"address", "credential", "clock", *IN_AEP}
-    check(run_doctor("--conn-id", "missing"), "connection", unknown, "'missing'", "`--conn-id`")
+    words = ("'missing'", "`--conn-id`", "metadata database")
+    check(run_doctor("--conn-id", "missing"), "connection", unknown, *words)
 
 
 def test_doctor_when_airflow_cannot_return_the_connection(
