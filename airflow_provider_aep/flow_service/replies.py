@@ -172,6 +172,9 @@ def error_from_reply(
     advice = explain(status, raw_code, " ".join(raw_text.split()), sandbox, permissions)
     if raw_code == _START_PASSED:
         advice += _clock_difference(headers.get("date"), now)
+    wait = parse_retry_after(headers.get("retry-after"), now)
+    if wait is not None and wait >= 1:
+        advice += f". Adobe asks to wait for {wait:.0f} s"
     kind = _class(status, raw_code, document)
     result = "failed" if kind is AepServerError else "was refused"
     message = f"{what} {result}: {status}{said}{words}. {advice}.{trail}"
@@ -181,7 +184,7 @@ def error_from_reply(
         status=status,
         code=code,
         request_id=request_id,
-        retry_after=parse_retry_after(headers.get("retry-after"), now),
+        retry_after=wait,
     )
 
 

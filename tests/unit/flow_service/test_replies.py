@@ -239,6 +239,12 @@ def test_retry_after_is_kept() -> None:
     assert error(503, {}, retry_after="soon").retry_after is None
 
 
+def test_retry_after_is_in_the_message() -> None:
+    """The person on call reads when to try again. Less than a second says nothing."""
+    assert "Adobe asks to wait for 3600 s." in str(error(429, {}, retry_after="3600"))
+    assert "asks to wait" not in str(error(429, {}, retry_after="0"))
+
+
 @pytest.mark.parametrize("key", ["message", "errorMessage", "detail", "title", "error_description"])
 def test_servers_words_are_scrubbed_and_cut(key: str) -> None:
     """A server that repeats our secret, or a novel, gets neither into a message."""
