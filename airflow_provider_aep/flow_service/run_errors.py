@@ -1,8 +1,8 @@
 """The errors of a run: by code, with the number of failed records, the meaning and the fix.
 
-AEP's messages can quote values of records. So this module explains the known codes, and the message of an
-unknown code is shown without what it quotes. Sources: Adobe's guides on error diagnostics and on batch
-ingestion, and the "Monitor dataflows" tutorial.
+AEP's messages can repeat values of records. So this module explains the known codes. The message of an
+unknown code is shown without what it quotes, and not at all if it can be that of a record. Sources: Adobe's
+guides on error diagnostics and on batch ingestion, and the "Monitor dataflows" tutorial.
 """
 
 from __future__ import annotations
@@ -65,6 +65,8 @@ INGESTION = {
 _ABOUT_THE_SOURCE = {"CONNECTOR-1001-500"}
 """Codes of errors before a record was read. AEP's message has the cause, and no value of a record."""
 
+HIDDEN = "AEP's message is not shown, because it can repeat values of records"
+
 _DOUBLE, _SINGLE = '"`\u201c\u201d\u201e\u00ab\u00bb', "'\u2018\u2019\u201a"
 _QUOTED = re.compile(
     rf"(?:[{_DOUBLE}{{\[<]|(?<!\w)[{_SINGLE}])(?:.*(?:[{_DOUBLE}}}\]>]|[{_SINGLE}](?!\w))|.*)", re.DOTALL
@@ -77,8 +79,8 @@ class RunError:
     """An error of a run.
 
     :param records: how many records failed with this code; None if AEP does not say
-    :param message: the meaning of a known code, else AEP's message without secrets and quoted values. It has
-        no last full stop, and may be empty
+    :param message: the meaning of a known code, else AEP's message without secrets and quoted values. The
+        message of an unknown inner error is :data:`HIDDEN`. It has no last full stop, and may be empty
     :param fix: what to do, without the last full stop; None if the code is unknown
     """
 
@@ -135,7 +137,7 @@ def _read(problem: Problem, scrub: Callable[[str], str]) -> RunError:
     words = clip(without_values(scrub(problem.message)), _LONGEST_MESSAGE).rstrip(". ")
     explanation = explain_code(problem.code)
     if explanation is None:
-        return RunError(code, words, problem.records, None)
+        return RunError(code, HIDDEN if problem.inner and words else words, problem.records, None)
     meaning = explanation.meaning
     if problem.code in _ABOUT_THE_SOURCE and words:
         meaning = f"{meaning}: {words}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_aep.flow_service.errors import (
@@ -44,8 +44,6 @@ SWITCH_ON = (
     '/flows/{flow_id} with {{"op": "add", "path": "/options/errorDiagnosticsEnabled", "value": true}}. If '
     "the dataflow has no options, add {{}} at /options first. The next run then keeps its failed records."
 )
-
-HIDDEN = "AEP's message is not shown, because it can repeat values of records"
 
 _NO_DIAGNOSTICS = "INGEST-1211-400"
 
@@ -122,31 +120,7 @@ def diagnosis_of(item: Mapping[str, Any], scrub: Callable[[str], str] = str) -> 
         diagnostics = False
     elif shows_failed_records(item):
         diagnostics = True
-    return Diagnosis(run, tuple(run_errors(run, scrub)), batches, diagnostics)
-
-
-def errors_in_words(item: Mapping[str, Any], scrub: Callable[[str], str] = str) -> list[str]:
-    """Return the errors of a run as sentences, from its item of ``GET /runs``. Send nothing.
-
-    :param scrub: removes known secrets from AEP's words
-    """
-    return [str(error) for error in run_errors(read_run(item), scrub)]
-
-
-def run_errors(run: Run, scrub: Callable[[str], str] = str) -> list[RunError]:
-    """Return the errors of a run without values of records.
-
-    The message of an inner error can be that of a record. So it is shown only if the code is explained.
-    """
-    outer = {problem.code for problem in run.problems if not problem.inner}
-
-    def can_repeat_a_value(error: RunError) -> bool:
-        return bool(error.message) and error.fix is None and error.code not in outer
-
-    return [
-        replace(error, message=HIDDEN) if can_repeat_a_value(error) else error
-        for error in errors_of(run, scrub)
-    ]
+    return Diagnosis(run, tuple(errors_of(run, scrub)), batches, diagnostics)
 
 
 @dataclass

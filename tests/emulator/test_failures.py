@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_aep.__main__ import main
-from airflow_provider_aep.operations.diagnosis import FailedRecords, diagnosis_of, errors_in_words
+from airflow_provider_aep.operations.diagnosis import FailedRecords, diagnosis_of
+from airflow_provider_aep.operations.recent_runs import recent_runs
 from tests.harness.connections import MakeHook
 from tests.harness.emulator import Emulator
 from tests.harness.figures import KeepFigure
@@ -280,13 +281,14 @@ def test_a_folder_that_cannot_be_written(
     assert len(list((tmp_path / "folder").iterdir())) == 1
 
 
-def test_errors_in_words_need_no_request(emulator: Emulator, hook: Any) -> None:
+def test_the_errors_of_a_run_need_no_request(emulator: Emulator, hook: Any) -> None:
     """From an item of a list of runs, without values of records."""
-    run, _ = failed_run(Platform(emulator), rejected(4))
+    run, flow = failed_run(Platform(emulator), rejected(4))
     item = hook.get_run(run)
     emulator.forget_requests()
-    words = errors_in_words(item)
+    words = [str(error) for error in diagnosis_of(item).errors]
     assert not emulator.requests()
+    assert [str(error) for error in recent_runs(hook, flow)[0].errors] == words
     assert len(words) == 5
     assert words[0].startswith("INGEST-1555-400 (records: 1): A required field is missing or null.")
     assert VALUE.lower() not in str(words).lower()

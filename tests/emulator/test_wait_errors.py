@@ -21,6 +21,7 @@ from tests.harness.waits import deferred, resumed, sensor
 DIAGNOSTICS = {"errorDiagnosticsEnabled": True, "partialIngestionPercent": 50}
 ADA = {"record": {"name": "Ada"}, "code": "1555", "message": "name of 'Ada' is missing"}
 CORRUPT = {"record": {"name": "Bob"}, "code": "1401", "message": "Bob"}
+UNKNOWN = {"record": {"name": "Cyd"}, "code": "4711", "message": "Cyd is odd"}
 TOLD = (
     r"INGEST-1555-400 \(records: 2\): A required field .*INGEST-1401-400 \(records: 1\): The row is corrupt"
 )
@@ -53,15 +54,17 @@ def check(error: AepRunError, run_id: str) -> None:
     assert f"`{aep_command('failures', run_id)}` shows its errors and failed records. https://" in text
     assert "Ada" not in text
     assert "Bob" not in text
+    assert "Cyd" not in text
 
 
 def test_a_sensor_names_the_errors(run_of: Callable[..., tuple[str, str]], logged: Logged) -> None:
-    """No record's value is in the error or in the log."""
-    flow, run_id = run_of(failed_records=[ADA, ADA, CORRUPT])
+    """No record's value is in the error or in the log, also if the code is unknown."""
+    flow, run_id = run_of(failed_records=[ADA, ADA, CORRUPT, UNKNOWN])
     with unwrapped(RunPartialError) as caught:
         sensor(flow_id=flow, run_id=run_id).execute(context())
     check(caught.value, run_id)
-    assert "Ada" not in logged()
+    assert "4711" in str(caught.value)
+    assert not re.search("Ada|Bob|Cyd", logged())
 
 
 def test_a_deferred_wait_names_the_same_errors(

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_aep.flow_service.run_errors import (
+    HIDDEN,
     INGESTION,
     RunError,
     describe,
@@ -74,11 +75,23 @@ def test_a_known_code_has_a_meaning_in_place_of_the_message() -> None:
 def test_the_message_of_an_unknown_code_quotes_nothing() -> None:
     """Secrets and quoted values are removed, and the message is one line."""
     message = "No login\n with: Server=h;UID=kanary-user;Password=kanary-1"
-    run = read_run({"id": "r", "activities": [activity({"code": "X-1", "message": message})]})
+    run = read_run({"id": "r", "activities": [activity(errors=({"code": "X-1", "message": message},))]})
     [error] = errors_of(run, Secrets().scrub)
     assert (error.message, error.fix) == ("No login with: Server=h;UID=***;Password=***", None)
-    [error] = found(activity({"code": "X-1", "message": "Too\x1b many\n columns for 'Ada'."}))
+    [error] = found(activity(errors=({"code": "X-1", "message": "Too\x1b many\n columns for 'Ada'."},)))
     assert error.message == "Too many columns for ***"
+
+
+def test_the_message_of_an_unknown_inner_error_is_not_shown() -> None:
+    """It can be that of a record, and repeat a value without quotes. Nothing is hidden without a message."""
+    inner = {"code": "X-1", "message": "Ada is no number", "recordCount": 2}
+    assert describe(found(activity(inner))) == f"X-1 (records: 2): {HIDDEN}."
+    item = read_run({"id": "r", "activities": [activity(inner)]})
+    [error] = errors_of(item, lambda text: text.replace("X-1", "***"))
+    assert (error.code, error.message) == ("***", HIDDEN)
+    assert describe(found(activity({"code": "2200"}))) == "2200 (records: unknown)."
+    outer = ({"code": "X-1", "message": "No such table"},)
+    assert describe(found(activity(inner, errors=outer))) == "X-1 (records: 2): No such table."
 
 
 @pytest.mark.parametrize(

@@ -17,13 +17,7 @@ from airflow_provider_aep.flow_service.errors import (
     AepThrottledError,
 )
 from airflow_provider_aep.flow_service.requests import Call
-from airflow_provider_aep.operations.diagnosis import (
-    HIDDEN,
-    FailedRecords,
-    diagnosis_of,
-    errors_in_words,
-    run_errors,
-)
+from airflow_provider_aep.operations.diagnosis import FailedRecords, diagnosis_of
 
 NO_DIAGNOSTICS = {"code": "INGEST-1211-400", "message": "Please resend"}
 MANIFEST = {"failedRecords": "https://host/data/foundation/export/batches/B1/meta?path=row_errors"}
@@ -171,14 +165,3 @@ def test_error_diagnostics() -> None:
     assert "PATCH /flows/F1" in str(without.advice)
     _, records = read(Files({}), run("B1", "B2", failed=3, errors=[NO_DIAGNOSTICS]))
     assert records.problems == [without.advice]
-
-
-def test_the_message_of_an_unknown_code() -> None:
-    """It can be that of a record, so it is not shown, also if the code itself holds a secret."""
-    item = run(errors=[{"code": "X-1", "message": "Ada is no number", "recordCount": 2}])
-    assert errors_in_words(item) == [f"X-1 (records: 2): {HIDDEN}."]
-    errors = run_errors(diagnosis_of(item).run, lambda text: text.replace("X-1", "***"))
-    assert [(error.code, error.message) for error in errors] == [("***", HIDDEN)]
-    assert errors_in_words(run(errors=[{"code": "2200"}])) == ["2200 (records: unknown)."]
-    item["metrics"]["statusSummary"]["errors"] = [{"code": "X-2", "message": "No such table"}]
-    assert errors_in_words(item)[1] == "X-2 (records: unknown): No such table."
