@@ -34,6 +34,8 @@ _ABOUT = ("_errors", "_validationErrors", "_filename")
 """Keys that AEP adds to a record."""
 
 _LONGEST_MESSAGE = 300
+_LONGEST_READ = 1000
+"""Characters that are read of a message. A message can repeat a whole record."""
 _BATCH_OF_LINK = re.compile(r"/batches/([^/?]+)/meta(?:\?|$)")
 
 
@@ -191,9 +193,9 @@ class FailedRecord:
 
 
 def read_failed_record(line: bytes, batch_id: str) -> FailedRecord | None:
-    """Read a line of a file; None if it is not a JSON object."""
+    """Read a line of a file; None if it is not a JSON object. A byte that is no UTF-8 becomes U+FFFD."""
     try:
-        row = json.loads(line, parse_constant=str, parse_float=_finite)
+        row = json.loads(line.decode("utf-8-sig", "replace"), parse_constant=str, parse_float=_finite)
     except (ValueError, RecursionError):
         return None
     if not isinstance(row, dict):
@@ -240,24 +242,24 @@ class _Values:
     """The values of a record, to remove them from a message."""
 
     def __init__(self, record: Mapping[str, Any]) -> None:
-        texts = [
-            text for text in {one for leaf in _leaves(record) for one in (leaf, _plain(leaf))} if text.strip()
-        ]
+        names, values = _names_and_values(record)
+        texts = [text for text in {one for value in values for one in (value, _plain(value))} if text.strip()]
         self._all = "\n".join(texts).casefold()
         self._words = set(re.findall(r"\w+", self._all))
-        names = set(_names(record))
         self._known = {
             word.casefold() for name in names for word in (name, *re.findall(r"\w+", name))
         } | _PLAIN
-        hidden = sorted((text for text in texts if text.casefold() not in self._known), key=len, reverse=True)
-        pattern = rf"\w*(?:{'|'.join(map(_value_pattern, hidden))})\w*"
-        self._whole = re.compile(pattern, re.IGNORECASE) if hidden else None
+        self._hidden = sorted(
+            (text for text in texts if text.casefold() not in self._known), key=len, reverse=True
+        )
 
     def removed_from(self, message: str) -> str:
         """Return the message with ``***`` for values, for parts of values, and for what it quotes."""
-        shown = _QUOTED_NAME.sub(self._unquoted, message)
-        if self._whole is not None:
-            shown = self._whole.sub("***", shown)
+        shown = _QUOTED_NAME.sub(self._unquoted, message[:_LONGEST_READ])
+        folded = shown.casefold()
+        if present := [text for text in self._hidden if text.casefold() in folded]:
+            pattern = rf"\w*(?:{'|'.join(map(_value_pattern, present))})\w*"
+            shown = re.sub(pattern, "***", shown, flags=re.IGNORECASE)
         shown = without_values(shown)
         return clip(re.sub(r"\w+", self._word, shown), _LONGEST_MESSAGE)
 
@@ -273,6 +275,7 @@ class _Values:
         return "***" if part or (len(word) >= 2 and word in self._words) else match[0]
 
 
+_NAME = re.compile(r"[A-Za-z_][\w:-]*")
 _QUOTED_NAME = re.compile(r"[\"'`\[]([\w .-]{1,250})[\"'`\]]")
 _PLAIN = frozenset(
     re.findall(
@@ -297,25 +300,28 @@ def _value_pattern(text: str) -> str:
     return re.escape(text) if len(text) > 3 else rf"(?<!\w){re.escape(text)}(?!\w)"
 
 
-def _leaves(value: object) -> Iterator[str]:
-    if isinstance(value, Mapping):
-        value = list(value.values())
-    if isinstance(value, list):
-        for part in value:
-            yield from _leaves(part)
-    elif isinstance(value, str):
-        yield value
-    elif value is not None and not isinstance(value, bool):
-        yield from (str(value), repr(value))
+def _names_and_values(record: Mapping[str, Any]) -> tuple[set[str], set[str]]:
+    """Return the names of a record's columns and fields, and its values as texts.
 
-
-def _names(value: object) -> Iterator[str]:
-    if isinstance(value, Mapping):
-        yield from map(str, value)
-        value = list(value.values())
-    if isinstance(value, list):
-        for part in value:
-            yield from _names(part)
+    A key of an inner object that is no name, such as an address in an identity map, is a value. This does not
+    recurse: JSON can be deeper than Python's stack.
+    """
+    names = set(record)
+    values: set[str] = set()
+    waiting: list[object] = list(record.values())
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, Mapping):
+            for key in one:
+                (names if _NAME.fullmatch(key) else values).add(key)
+            waiting += one.values()
+        elif isinstance(one, list):
+            waiting += one
+        elif isinstance(one, str):
+            values.add(one)
+        elif one is not None and not isinstance(one, bool):
+            values |= {str(one), repr(one)}
+    return names, values
 
 
 def split_lines(parts: Iterable[bytes], longest: int = LONGEST_LINE) -> Iterator[bytes | None]:

@@ -14,6 +14,7 @@ from airflow_provider_aep.flow_service.errors import AepReplyError
 from airflow_provider_aep.flow_service.failed_records import (
     FILES,
     FailedRecord,
+    RecordError,
     batches_of,
     content_call,
     failed_call,
@@ -72,6 +73,14 @@ def test_a_line_that_is_no_object(line: bytes) -> None:
     assert read_failed_record(line, "B1") is None
 
 
+def test_a_record_in_another_encoding_is_no_lost_record() -> None:
+    """Its encoding may be why AEP rejected it. A byte order mark and a carriage return are no part of it."""
+    found = read_failed_record(b'\xef\xbb\xbf{"name": "Jos\xe9"}\r', "B1")
+    assert found is not None
+    assert found.record == {"name": "Jos\N{REPLACEMENT CHARACTER}"}
+    assert json.loads(found.line())["record"] == found.record
+
+
 def test_numbers_that_json_lacks_stay_texts() -> None:
     """The saved line is valid JSON."""
     found = read_failed_record(b'{"a": NaN, "b": 1e999, "c": -1.5}', "B1")
@@ -112,6 +121,25 @@ def test_a_message_repeats_no_value(text: str, shown: str) -> None:
     person = {"names": ["Ada Lovelace", "the value of a required field"], "zip": 1815}
     record = {"email": "ada@example.com", "price": 12.50, "country": "UK", "x": True, "person": person}
     assert message(text, **record) == shown
+
+
+def test_a_key_of_a_map_is_a_value() -> None:
+    """Names of inner fields stay."""
+    ids = {"ada@example.com": [{"id": 7, "primary": True}]}
+    text = "key ada@example.com: primary is not permitted"
+    assert message(text, identityMap=ids) == "key ***: primary is not permitted"
+
+
+def test_a_huge_value_and_a_deep_one() -> None:
+    """They cost no more time and stack than reading them: a message can repeat a whole record."""
+    long = "A" * 1_000_000
+    assert message(f"Cannot parse {long}", blob=f"{long}B") == "Cannot parse ***"
+    assert message("Cannot parse", blob="ab c," * 1_000_000) == "Cannot parse"
+    deep: Any = "Ada"
+    for _ in range(5000):
+        deep = {"a": [deep]}
+    found = FailedRecord((RecordError("1", "Ada is odd", "a"),), deep, "B1", None)
+    assert found.as_dict(values=False)["errors"][0]["message"] == "*** is odd"
 
 
 FRAMES = ("'{}'", "{}", "({}).", "x={},")
