@@ -54,6 +54,7 @@ class Orphan:
     :param kind: ``source connection``, ``target connection``, ``base connection`` or ``mapping set``
     :param name: None if the entity has no name
     :param created_at: epoch seconds
+    :param touched_at: when it was created or last changed
     :param age: seconds since the creation
     :param made_by: ``dag.task`` that the ownership mark names
     :param deletable: whether :func:`delete` may delete it. It has an ownership mark, and so has every orphan
@@ -64,6 +65,7 @@ class Orphan:
     kind: str
     name: str | None
     created_at: float
+    touched_at: float
     age: float
     made_by: str | None
     url: str
@@ -154,9 +156,9 @@ def find(
 
 
 def delete(hook: FlowServiceHook, orphan: Orphan) -> None:
-    """Delete an orphan if it still has an ownership mark and nothing uses it. It may be gone already.
+    """Delete an orphan if it is as :func:`find` saw it, and nothing uses it. It may be gone already.
 
-    :raises EntityInUseError: something uses it, or the ownership mark is gone. It was not deleted
+    :raises EntityInUseError: something uses it or changed it, or its mark is gone. It was not deleted
     :raises AepError: AEP refuses, or cannot be reached
     """
     collection = _DELETABLE[orphan.kind]
@@ -168,6 +170,8 @@ def delete(hook: FlowServiceHook, orphan: Orphan) -> None:
         raise EntityInUseError(
             "It carries no ownership mark any more. If it is yours, delete it by its operator."
         )
+    if existing.touched_at > orphan.touched_at:
+        raise EntityInUseError("It was changed meanwhile: a task may be about to use it.")
     if users := _users(hook, orphan):
         raise EntityInUseError(f"It is in use by {', '.join(users)}.")
     try:
@@ -279,6 +283,7 @@ def _orphan(hook: FlowServiceHook, one: _Entity, now: float, *, deletable: bool)
         kind=one.kind,
         name=hook.scrub(one.name) if isinstance(one.name, str) and one.name.strip() else None,
         created_at=one.created_at,
+        touched_at=one.touched_at,
         age=now - one.created_at,
         made_by=one.made_by,
         url=hook.link(one.kind, one.id, page.get(one.kind)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -207,7 +208,7 @@ def test_the_base_connection_of_a_destination_is_in_use(
     assert sandbox.left[0] in [row["id"] for row in rows]
     emulator.fault(method="GET", path="/targetConnections", status=200, body={"items": [destination]})
     sandbox.platform.api("DELETE", f"/sourceConnections/{sandbox.left[0]}")
-    orphan = Orphan(base, "base connection", None, 0.0, 0.0, "dag.task", "", deletable=True)
+    orphan = Orphan(base, "base connection", None, 0.0, math.inf, 0.0, "dag.task", "", deletable=True)
     with pytest.raises(EntityInUseError, match="target connection destination"):
         delete(hook, orphan)
 
@@ -350,6 +351,28 @@ def test_what_lost_its_mark_stays(emulator: Emulator, sandbox: Sandbox, orphans:
 
     orphans("--delete", stdin=Terminal("y\n", take_over))
     assert deleted(emulator) == [sandbox.left[1]]
+
+
+def test_what_changes_before_its_deletion_stays(
+    emulator: Emulator, sandbox: Sandbox, orphans: Command
+) -> None:
+    """A task adopts the entity while the user thinks, and is about to use it."""
+    source = sandbox.left[0]
+
+    def adopt() -> None:
+        etag = sandbox.item("sourceConnections", source)["etag"]
+        operation = {"op": "replace", "path": "/name", "value": "New name"}
+        made(
+            sandbox.platform.api(
+                "PATCH", f"/sourceConnections/{source}", json=[operation], headers={"If-Match": etag}
+            ),
+            200,
+        )
+
+    code, _, err = orphans("--delete", stdin=Terminal("y\n", adopt))
+    assert code == 0
+    assert source not in deleted(emulator)
+    assert f"The source connection {source} was not deleted. It was changed meanwhile" in err
 
 
 def test_one_failure_does_not_stop_the_others(emulator: Emulator, sandbox: Sandbox, orphans: Command) -> None:
