@@ -75,7 +75,7 @@ def command(work: Callable[[argparse.Namespace], Answer]) -> Callable[[argparse.
         except KeyboardInterrupt:
             sys.exit(130)
         except AepError as error:
-            say(f"{name}: {' '.join(str(error).split()).replace('`aep_conn_id`', '`--conn-id`')}")
+            say(f"{name}: {error}".replace("`aep_conn_id`", "`--conn-id`"))
             sys.exit(exit_code(error))
         except ModuleNotFoundError as error:  # such as the driver of Airflow's database
             say(
@@ -102,8 +102,8 @@ def exit_code(error: AepError) -> int:
 
 
 def say(text: str) -> None:
-    """Print a message to stderr."""
-    print(text, file=sys.stderr)  # noqa: T201
+    """Print a message, which can have words of AEP, to stderr as one line."""
+    print(printable(" ".join(text.split())), file=sys.stderr)  # noqa: T201
 
 
 def hook_of(options: argparse.Namespace) -> FlowServiceHook:

@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> Answer:
             first = list(records)
     for problem in records.problems if folder or most else [diagnosis.advice]:
         if problem:
-            say(f"failures: {printable(problem)}")
+            say(f"failures: {problem}")
     data = fields(diagnosis, records, [one.as_dict(values=options.show_values) for one in first], saved)
     incomplete = folder is not None and not records.complete
     return Answer(data, lambda console: show(data, console), WRONG if incomplete else FINE)

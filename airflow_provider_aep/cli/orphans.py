@@ -90,7 +90,7 @@ def _delete(hook: FlowServiceHook, chosen: Sequence[Orphan], deleted: dict[str, 
             delete(hook, row)
         except AepError as error:  # noqa: PERF203 - one failure does not stop the others
             fine = fine and isinstance(error, EntityInUseError)
-            say(f"orphans: The {row.kind} {row.id} was not deleted. {' '.join(str(error).split())}")
+            say(f"orphans: The {row.kind} {row.id} was not deleted. {error}")
         else:
             deleted[row.id] = True
             say(f"orphans: Deleted the {row.kind} {row.id}.")

@@ -88,6 +88,12 @@ def test_every_error_ends_with_a_sentence(kind: type[AepError], capsys: Capture)
     assert code == {"1": 2, "4": 1, "5": 1}.get(family, 3) == exit_code(error)
 
 
+def test_an_error_cannot_move_the_cursor(capsys: Capture) -> None:
+    """It can have words of AEP."""
+    assert code_of(raising(AepError("bad\x1b[2J"))) == 3
+    assert "bad\N{REPLACEMENT CHARACTER}[2J" in capsys.readouterr().err
+
+
 def test_an_error_names_the_option() -> None:
     """A command has no `aep_conn_id`."""
     with pytest.raises(SystemExit):
