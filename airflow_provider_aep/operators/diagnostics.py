@@ -86,7 +86,10 @@ class FetchFailedRecordsOperator(AepOperator):
         }
 
     def _target(self) -> ObjectStoragePath:
-        """Return the path. :raises AepConfigError: it is invalid, or names a folder"""
+        """Return the path.
+
+        :raises AepConfigError: it is invalid or names a folder, or its file system is not installed
+        """
         from airflow.sdk import ObjectStoragePath
 
         from airflow_provider_aep.flow_service.errors import AepConfigError
@@ -97,7 +100,17 @@ class FetchFailedRecordsOperator(AepOperator):
                 f"`path` is {text!r:.200}. Give the path of a file, such as s3://bucket/failed.jsonl.",
                 parameter="path",
             )
-        return self.path if isinstance(self.path, ObjectStoragePath) else ObjectStoragePath(text)
+        try:
+            path = self.path if isinstance(self.path, ObjectStoragePath) else ObjectStoragePath(text)
+            path.fs  # noqa: B018 - the property imports the file system
+        except (ValueError, ImportError):
+            raise AepConfigError(
+                f"`path` is {text!r:.200}, and Airflow has no file system for its scheme here. Install the "
+                "provider of this storage on the workers, with its extra for object storage, such as "
+                "apache-airflow-providers-amazon[s3fs].",
+                parameter="path",
+            ) from None
+        return path
 
     def _retried(self, records: FailedRecords, context: Any) -> Any:
         """Yield the records. At the end, fail for a retry if it can read what could not be read."""

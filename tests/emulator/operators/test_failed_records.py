@@ -143,6 +143,15 @@ def test_a_limit(
     assert sum(result["by_code"].values()) == count
 
 
+@pytest.mark.parametrize("scheme", ["odd", "ftp"])
+def test_a_storage_that_is_not_installed(emulator: Emulator, hook: Any, scheme: str) -> None:
+    """A retry cannot help, and AEP is not asked, whether the scheme is known or not."""
+    with unwrapped(AepConfigError) as caught:
+        fetch("a-run", f"{scheme}://bucket/failed.jsonl")
+    assert "no file system for its scheme" in str(caught.value)
+    assert not emulator.requests()
+
+
 def test_no_failed_record(emulator: Emulator, hook: Any, tmp_path: Path) -> None:
     """It is a success without a file. An older file under the path says something else, and is deleted."""
     platform = Platform(emulator)
