@@ -39,13 +39,13 @@ def run(options: argparse.Namespace) -> Answer:
     :raises AepError: an option is invalid, or AEP cannot be read
     """
     most, folder = check_count(options.rows, "--rows"), made_folder(options.save)
-    from airflow_provider_aep.operations.diagnosis import FailedRecords, diagnose
+    from airflow_provider_aep.operations.diagnosis import RUNS_READ, FailedRecords, diagnose
 
     hook = hook_of(options)
     with progress():
         diagnosis = diagnose(hook, options.id)
     if diagnosis is None:
-        text = f"No run of dataflow {options.id} failed or lost records."
+        text = f"None of the newest {RUNS_READ} runs of dataflow {options.id} failed or lost records."
         return Answer({**NOTHING, "flow_id": options.id}, lambda console: console.print(text))
     records = FailedRecords(hook, diagnosis, most=None if folder else most)
     first: list[FailedRecord] = []

@@ -1,8 +1,8 @@
 """Why a flow run failed or lost records, and which records.
 
-:func:`diagnose` sends one or two requests. :class:`FailedRecords` reads the failed records one after the
-other, all files and all pages, and keeps none of them. Records are personal data: no message of this module
-holds a value of a record.
+:func:`diagnose` sends one request for a run, and up to 12 for a dataflow. :class:`FailedRecords` reads the
+failed records one after the other, all files and all pages, and keeps none of them. Records are personal
+data: no message of this module holds a value of one.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from airflow_provider_aep.flow_service.errors import (
@@ -28,7 +29,7 @@ from airflow_provider_aep.flow_service.failed_records import (
     read_failed_record,
     shows_failed_records,
 )
-from airflow_provider_aep.flow_service.requests import Call, list_newest_runs_of
+from airflow_provider_aep.flow_service.requests import PAGE_SIZE, Call, list_newest_runs_of
 from airflow_provider_aep.flow_service.run_errors import RunError, errors_of
 from airflow_provider_aep.flow_service.run_evaluation import outcome
 from airflow_provider_aep.flow_service.runs import Run, read_run
@@ -38,6 +39,9 @@ from airflow_provider_aep.hooks.flow_service import FlowServiceHook
 
 KEPT_SECONDS = 30 * 86400
 """AEP keeps the files of failed records for 30 days (Adobe's guide on error diagnostics)."""
+
+RUNS_READ = 1000
+"""How many runs of a dataflow :func:`diagnose` reads at most, the newest first."""
 
 SWITCH_ON = (
     'Set `error_diagnostics=True` on the CreateDataflowOperator with `if_exists="update"`, or send PATCH '
@@ -81,7 +85,7 @@ def diagnose(hook: FlowServiceHook, own: object) -> Diagnosis | None:
     """Return why a run failed or lost records.
 
     :param own: the id of a flow run, or of a dataflow: then its newest run that failed or lost records
-    :return: None if no run of the dataflow failed or lost records
+    :return: None if none of the newest :data:`RUNS_READ` runs of the dataflow failed or lost records
     :raises AepConfigError: the id is neither, or is invalid
     :raises AepError: AEP cannot be read
     """
@@ -99,7 +103,7 @@ def diagnose(hook: FlowServiceHook, own: object) -> Diagnosis | None:
             "may not see it.",
             parameter="ID",
         ) from None
-    for page in hook.pages(list_newest_runs_of([checked])):
+    for page in islice(hook.pages(list_newest_runs_of([checked])), RUNS_READ // PAGE_SIZE):
         lost = [item for item in page if outcome(read_run(item)) in ("failed", "partial")]
         if lost:
             return diagnosis_of(max(lost, key=_time_of), hook.scrub)

@@ -139,6 +139,18 @@ def test_the_newest_run_with_losses(emulator: Emulator, hook: Any, failures: Fai
     assert (answer["run_id"], answer["records_failed"], len(answer["rows"])) == (newer, 2, 2)
 
 
+def test_a_long_history_without_losses_is_read_in_part(
+    emulator: Emulator, hook: Any, failures: Failures
+) -> None:
+    """The newest 1,000 runs are ten pages; a year of runs each 15 minutes would be 350."""
+    emulator.control("POST", "fleet", {"flows": 1, "runs": 1200})
+    (flow,) = (item["id"] for page in hook.source_flow_pages() for item in page)
+    before = len(emulator.requests())
+    assert json.loads(failures(flow, "-o", "json")[1])["run_id"] is None
+    pages = [sent for sent in emulator.requests()[before:] if sent["path"].endswith("/runs")]
+    assert len(pages) == 10
+
+
 def test_a_dataflow_without_losses_and_an_unknown_id(
     emulator: Emulator, hook: Any, failures: Failures
 ) -> None:
@@ -149,7 +161,7 @@ def test_a_dataflow_without_losses_and_an_unknown_id(
     code, out, _ = failures(flow, "-o", "json")
     answer = json.loads(out)
     assert (code, set(answer), answer["flow_id"], answer["run_id"]) == (0, set(KEYS), flow, None)
-    assert "No run of dataflow" in failures(flow)[1]
+    assert "None of the newest 1000 runs" in failures(flow)[1]
     for wrong in ("no-such-run", "../x"):
         code, out, err = failures(wrong)
         assert (code, out) == (2, "")
