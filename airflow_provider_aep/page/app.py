@@ -115,8 +115,8 @@ async def fleet(request: Request, connection_id: str, wish: Annotated[Wish, Depe
     """Return all dataflows of a sandbox."""
 
     def ask(sandbox: str, *, force: bool = False) -> Answer:
-        work = partial(reading.read_fleet, connection_id, sandbox, board.serve_quick)
-        return board.ask(("fleet", connection_id, sandbox), work, force=force)
+        work = partial(reading.read_fleet, connection_id, sandbox, board.give_way)
+        return board.ask(("fleet", connection_id, sandbox), work, owner=connection_id, force=force)
 
     return await reply(request, connection_id, wish, ask)
 
@@ -129,7 +129,8 @@ async def runs(
 
     def ask(sandbox: str, *, force: bool = False) -> Answer:
         work = partial(reading.read_runs, connection_id, sandbox, check_id(flow_id, "flow"))
-        return board.ask(("runs", connection_id, sandbox, flow_id), work, quick=True, force=force)
+        key = ("runs", connection_id, sandbox, flow_id)
+        return board.ask(key, work, owner=connection_id, quick=True, force=force)
 
     return await reply(request, connection_id, wish, ask)
 
@@ -140,7 +141,8 @@ async def sandboxes(request: Request, connection_id: str, wish: Annotated[Wish, 
 
     def ask(sandbox: str, *, force: bool = False) -> Answer:
         work = partial(reading.read_sandboxes, connection_id, sandbox)
-        return board.ask(("sandboxes", connection_id), work, quick=True, force=force)
+        key = ("sandboxes", connection_id)
+        return board.ask(key, work, owner=connection_id, quick=True, force=force)
 
     return await reply(request, connection_id, wish, ask)
 

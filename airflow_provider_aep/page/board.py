@@ -6,15 +6,13 @@ when the thread has asked AEP.
 
 from __future__ import annotations
 
-import heapq
 import logging
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
-from itertools import count
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from airflow_provider_aep.flow_service.errors import AepError
@@ -49,6 +47,7 @@ class Answer:
     :param problem: the error of the last reading, None if it succeeded
     :param ended: the end of the last reading, on the monotonic clock
     :param pending: done when the reading under way has ended
+    :param owner: the connection of AEP that the question is about
     """
 
     value: Any = None
@@ -56,30 +55,33 @@ class Answer:
     problem: Problem | None = None
     ended: float = float("-inf")
     pending: Future[None] | None = None
+    owner: Hashable = None
 
 
 class FullError(Exception):
     """Too many questions are waiting for AEP."""
 
 
-@dataclass(order=True)
+@dataclass(frozen=True)
 class _Job:
-    """A question that waits for the thread. The lowest rank is first: quick, sound, failing."""
+    """A question that waits for the thread."""
 
-    rank: int
-    number: int
-    key: Hashable = field(compare=False)
-    work: Callable[[], Any] = field(compare=False)
+    key: Hashable
+    owner: Hashable
+    work: Callable[[], Any]
+    quick: bool
 
 
-QUICK, SOUND, FAILING = range(3)
+QUICK, SOUND, FAILING, IDLE = range(4)
+"""The ranks of work. The lowest is first."""
 
 
 class Board:
     """Keep answers by question, and ask AEP with one thread, each question at most once at a time.
 
-    A question whose last reading failed waits until no other question does, so a connection that is dead does
-    not hold up one that works. The thread is a daemon: a request to AEP does not hold up the server's end.
+    If the last reading of a connection failed, its questions wait until no others do, so a connection that is
+    dead does not hold up one that works. The thread is a daemon: a request to AEP does not hold up the end of
+    the server.
 
     :param most: how many answers are kept; the one that was not asked for longest is forgotten
     :param clock: returns seconds that never go back
@@ -90,26 +92,32 @@ class Board:
         self.clock = clock
         self._answers: OrderedDict[Hashable, Answer] = OrderedDict()
         self._jobs: list[_Job] = []
-        self._numbers = count()
+        self._doing = IDLE
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
 
     def ask(
-        self, key: Hashable, work: Callable[[], Any], *, quick: bool = False, force: bool = False
+        self,
+        key: Hashable,
+        work: Callable[[], Any],
+        *,
+        owner: Hashable = None,
+        quick: bool = False,
+        force: bool = False,
     ) -> Answer:
         """Return the answer that is known. Have the thread do the work if the answer is old or missing.
 
         :param work: returns the answer, in the thread. It raises an :class:`AepError` if it cannot
+        :param owner: the connection of AEP that the question is about, by default none but this question's
         :param quick: the work is short, and goes before the other work
         :param force: ask AEP although the answer is not old
         :raises FullError: too many other questions wait
         """
         with self._changed:
-            answer = self._answers.get(key, Answer())
+            answer = self._answers.get(key, Answer(owner=key if owner is None else owner))
             if answer.pending is None and self.clock() - answer.ended >= (FORCED if force else KEPT):
                 self._make_room(key)
-                rank = FAILING if answer.problem else QUICK if quick else SOUND
-                heapq.heappush(self._jobs, _Job(rank, next(self._numbers), key, work))
+                self._jobs.append(_Job(key, answer.owner, work, quick))
                 answer = replace(answer, pending=Future())
                 self._changed.notify()
                 self._start()
@@ -118,10 +126,10 @@ class Board:
             self._answers.move_to_end(key)
             return answer
 
-    def serve_quick(self) -> None:
-        """Do the quick work that waits. Long work calls this between its requests to AEP."""
-        while (job := self._next(QUICK)) is not None:
-            self._do(job)
+    def give_way(self) -> None:
+        """Do the more urgent work. Work that takes long calls this between its requests to AEP."""
+        while (found := self._next(before=self._doing)) is not None:
+            self._do(*found)
 
     def _make_room(self, key: Hashable) -> None:
         if key in self._answers or len(self._answers) < self._most:
@@ -141,15 +149,26 @@ class Board:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._jobs)
-            if (job := self._next(FAILING)) is not None:
-                self._do(job)
+            self.give_way()
 
-    def _next(self, rank: int) -> _Job | None:
+    def _next(self, before: int) -> tuple[_Job, int] | None:
         with self._changed:
-            return heapq.heappop(self._jobs) if self._jobs and self._jobs[0].rank <= rank else None
+            job = min(self._jobs, key=self._rank, default=None)
+            if job is None or (rank := self._rank(job)) >= before:
+                return None
+            self._jobs.remove(job)
+            return job, rank
 
-    def _do(self, job: _Job) -> None:
+    def _rank(self, job: _Job) -> int:
+        """Return how urgent a question is. The last reading of its connection decides, whatever it read."""
+        answers = [answer for answer in self._answers.values() if answer.owner == job.owner]
+        if max(answers, key=lambda answer: answer.ended).problem is not None:
+            return FAILING
+        return QUICK if job.quick else SOUND
+
+    def _do(self, job: _Job, rank: int) -> None:
         """Do the work. An error, whatever it is, becomes the problem of this answer alone."""
+        before, self._doing = self._doing, rank
         value, problem, started = None, None, time.time()
         try:
             value = job.work()
@@ -164,7 +183,8 @@ class Board:
             problem = Problem(text, AepError.stable_code, time.time())
         with self._changed:
             old = self._answers[job.key]
-            new = Answer(old.value, old.at, problem) if problem else Answer(value, started)
-            self._answers[job.key] = replace(new, ended=self.clock())
+            new = replace(old, problem=problem, ended=self.clock(), pending=None)
+            self._answers[job.key] = new if problem else replace(new, value=value, at=started)
+        self._doing = before
         assert old.pending is not None
         old.pending.set_result(None)

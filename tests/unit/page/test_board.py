@@ -140,6 +140,50 @@ def test_what_failed_waits_for_all_others(board: Board, clock: Clock) -> None:
     assert order == ["runs", "sound", "dead"]
 
 
+def test_a_connection_that_failed_waits_with_all_its_questions(board: Board, clock: Clock) -> None:
+    """Also with those that are new and quick, and that were asked before it failed."""
+    begun, gate = threading.Event(), threading.Event()
+    order: list[str] = []
+
+    def die() -> Any:
+        begun.set()
+        gate.wait(60)
+        fail()
+
+    def note(name: str, owner: str, *, quick: bool = False) -> Answer:
+        return board.ask(name, lambda: order.append(name), owner=owner, quick=quick)
+
+    board.ask("fleet of dead", die, owner="dead")
+    assert begun.wait(60)
+    asked = [note("runs of dead", "dead", quick=True), note("fleet of sound", "sound")]
+    gate.set()
+    for answer in asked:
+        settled(answer)
+    assert order == ["fleet of sound", "runs of dead"]
+
+
+def test_work_that_fails_gives_way_to_other_long_work(board: Board, clock: Clock) -> None:
+    """A connection that is slow until it fails does not hold up the dataflows of one that works."""
+    settled(board.ask("slow", fail))
+    clock.now += KEPT
+    order: list[str] = []
+    begun, gate = threading.Event(), threading.Event()
+
+    def drip() -> None:
+        begun.set()
+        gate.wait(60)
+        board.give_way()
+        order.append("slow")
+
+    answers = [board.ask("slow", drip)]
+    assert begun.wait(60)
+    answers.append(board.ask("sound", lambda: order.append("sound")))
+    gate.set()
+    for answer in answers:
+        settled(answer)
+    assert order == ["sound", "slow"]
+
+
 def test_quick_work_is_done_between_the_requests_of_long_work(board: Board) -> None:
     """Who opens a dataflow does not wait until all dataflows are read."""
     order: list[str] = []
@@ -147,7 +191,7 @@ def test_quick_work_is_done_between_the_requests_of_long_work(board: Board) -> N
 
     def collect() -> str:
         gate.wait(60)
-        board.serve_quick()
+        board.give_way()
         order.append("fleet")
         return "fleet"
 
