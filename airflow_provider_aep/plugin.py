@@ -33,7 +33,7 @@ class LazyApp:
             from asyncio import to_thread
 
             module = await to_thread(import_module, "airflow_provider_aep.page.app")
-            self._app = module.app
+            self._app = module.safe_app
         await self._app(scope, receive, send)
 
 

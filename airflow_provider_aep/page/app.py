@@ -53,7 +53,7 @@ board = Board()
 
 
 class SafeHeaders:
-    """Add the headers to every response, also to those of errors."""
+    """Add the headers to every response, also to that of an unexpected error, which no middleware sees."""
 
     def __init__(self, app: Any) -> None:
         self._app = app
@@ -71,7 +71,7 @@ class SafeHeaders:
 
 may_read = requires_access_connection("GET")
 app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(may_read)])
-app.add_middleware(SafeHeaders)
+safe_app = SafeHeaders(app)
 
 
 @app.exception_handler(StarletteHTTPException)

@@ -20,7 +20,7 @@ class Client:
 
     def __call__(self, method: str, path: str, **options: Any) -> httpx.Response:
         async def send() -> httpx.Response:
-            transport = httpx.ASGITransport(page.app)
+            transport = httpx.ASGITransport(page.safe_app, raise_app_exceptions=False)
             async with httpx.AsyncClient(transport=transport, base_url="http://airflow.example.com") as http:
                 return await http.request(method, path, timeout=60, **options)
 
@@ -90,6 +90,14 @@ def test_a_slow_secrets_backend_is_not_waited_for(client: Client, monkeypatch: p
     finally:
         over.set()
     assert "its database or its secrets backend is slow" in error["text"]
+
+
+def test_an_unexpected_error_has_the_security_policy(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And its reply shows nothing of what happened."""
+    monkeypatch.setattr(page.reading, "own_sandbox", lambda _: int("swordfish"))
+    reply = client.get("/fleet/aep_default")
+    assert (reply.status_code, reply.text) == (500, "Internal Server Error")
+    assert reply.headers["content-security-policy"] == page.HEADERS["content-security-policy"]
 
 
 def test_too_many_sandboxes(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
