@@ -286,6 +286,12 @@ def test_of_a_dataflow_airflow_knows_the_task(server: PageServer) -> None:
 # In a browser
 
 
+HIDE = (
+    "Object.defineProperty(document, 'hidden', {value: %s, configurable: true});"
+    "document.dispatchEvent(new Event('visibilitychange'))"
+)
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """Run a headless Chromium."""
@@ -553,14 +559,25 @@ def test_a_page_left_open_asks_once_a_minute(server: PageServer, visit: Any) -> 
             page.clock.fast_forward(62_000)
         settled.wait_for()
         assert len(asked) == minute
-    hide = "Object.defineProperty(document, 'hidden', {value: %s, configurable: true});"
-    hide += "document.dispatchEvent(new Event('visibilitychange'))"
-    page.evaluate(hide % "true")
+    page.evaluate(HIDE % "true")
     page.clock.fast_forward(600_000)
     assert len(asked) == 3
     with page.expect_response("**/fleet/**"):
-        page.evaluate(hide % "false")
+        page.evaluate(HIDE % "false")
     assert len(asked) == 4
+
+
+def test_a_hidden_page_stops_also_while_aep_is_read(visit: Any) -> None:
+    """However long that takes. It goes on when its tab is shown."""
+    viewer = visit("olaf")
+    reading = {"sandbox": "prod", "version": None, "age": None, "loading": True, "next": 60, "error": None}
+    viewer.page.route("**/fleet/**", lambda route: route.fulfill(json={**reading, "data": None}))
+    page = viewer.open("aep/?connection=aep_default&sandbox=prod")
+    page.get_by_text("Reading AEP").wait_for()
+    page.evaluate(HIDE % "true")
+    page.locator("#refresh[aria-disabled=false]").wait_for()
+    with page.expect_response("**/fleet/**"):
+        page.evaluate(HIDE % "false")
 
 
 def test_a_thousand_dataflows_are_painted_at_once(server: PageServer, visit: Any, figure: KeepFigure) -> None:

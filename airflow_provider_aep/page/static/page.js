@@ -79,6 +79,7 @@ async function load({ force = false, wait = false } = {}) {
         plan(next.next);
         return;
       }
+      if (document.hidden) return;
       wait = true;
       force = false;
       await new Promise((resume) => setTimeout(resume, 200));
@@ -119,7 +120,7 @@ function plan(seconds) {
 
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) clearTimeout(timer);
-  else if (age() < EVERY) plan(EVERY - age());
+  else if (age() < EVERY && !fleet?.loading && !detail?.loading) plan(EVERY - age());
   else load({ wait: true });
 });
 
