@@ -13,6 +13,7 @@ from airflow.models.dag import DagModel
 from airflow.utils.session import create_session
 from sqlalchemy import select
 
+from airflow_provider_aep._compat import aep_command
 from airflow_provider_aep.flow_service.errors import AepConfigError
 from airflow_provider_aep.hooks.access import AccessHook
 from airflow_provider_aep.hooks.connection import find_connection
@@ -39,6 +40,7 @@ def read_fleet(connection_id: str, sandbox: str, between: Callable[[], None]) ->
             "counts": fleet.counts(),
             "notes": fleet.notes,
             "dataset_url": hook.link("dataset", "{id}"),
+            "failures_command": aep_command("failures", "ID", conn_id=connection_id, sandbox=sandbox),
             "rows": [row.as_dict() for row in fleet.rows],
         }
     )

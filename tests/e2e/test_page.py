@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import expect
 
+from airflow_provider_aep._compat import aep_command
 from tests.harness import canary
 from tests.harness.browser import SLOWEST, chromium, screenshot
 from tests.harness.emulator import Emulator
@@ -372,6 +374,8 @@ def test_a_viewer_finds_the_page_in_airflow(server: PageServer, visit: Any) -> N
     screenshot(viewer.page, "dataflow")
     address = viewer.page.url
     assert "health=partial" in address
+    flow_id = parse_qs(urlsplit(address).query)["flow"][0]
+    assert frame.locator("code").inner_text() == aep_command("failures", flow_id, sandbox="prod")
     again = visit("olaf")
     again.page.goto(address)
     again.page.frame_locator("iframe").get_by_role("heading", name=chosen).wait_for()

@@ -23,10 +23,10 @@ export function heading(row, back) {
   ];
 }
 
-export function links(row, datasetUrl, place) {
-  const dataset = row.dataset_id && datasetUrl?.replace("{id}", encodeURIComponent(row.dataset_id));
+export function links(row, data) {
+  const dataset = row.dataset_id && data.dataset_url?.replace("{id}", encodeURIComponent(row.dataset_id));
   const failures = ["failed", "partial"].includes(row.health)
-    ? element("span", { className: "muted" }, "Failed records: ", element("code", {}, `airflow aep failures ${row.id} --conn-id ${place.connection} --sandbox ${place.sandbox}`))
+    ? element("span", { className: "muted" }, "Failed records: ", element("code", {}, data.failures_command.replace("ID", row.id)))
     : null;
   return element("div", { className: "links" }, intoAep("Dataflow in AEP", row.url),
     dataset ? intoAep("Dataset in AEP", dataset) : null, failures);
@@ -115,7 +115,7 @@ function runBody(run) {
   const spent = run.outcome === "running" ? "running" : duration(run.seconds);
   const row = element("tr", {},
     cell("", badge(run.outcome, OUTCOMES[run.outcome])),
-    cell("", time(run.started_at), " ", intoAep("AEP", run.url)),
+    cell("", time(run.started_at), run.started_at && element("span", { className: "muted medium" }, ` ${instant(run.started_at)}`), " ", intoAep("AEP", run.url)),
     cell("number", spent),
     cell("number wide", number(run.records_read)),
     cell("number medium", number(run.records_written)),

@@ -223,7 +223,7 @@ function drawFlow() {
     return;
   }
   if (row.made_by && detail && detail.task === undefined) findTask(row.made_by);
-  place.replaceChildren(...heading(row, back), links(row, fleet.data.dataset_url, state), facts(row, detail?.task), ...drawRuns());
+  place.replaceChildren(...heading(row, back), links(row, fleet.data), facts(row, detail?.task), ...drawRuns());
 }
 
 function drawRuns() {
