@@ -42,8 +42,10 @@ LOWEST = ("--resolution", "lowest-direct", "-r", "pyproject.toml", "--exclude-ne
 TESTS = (
     "tests/unit",
     "tests/emulator",
+    "tests/e2e/test_doctor.py",
     "tests/e2e/test_imports.py",
     "tests/e2e/test_page.py",
+    "tests/e2e/test_watching.py",
     "tests/nightly/test_real_cancels.py",
 )
 """The layers, and those tests of a real Airflow whose result depends on Airflow's version."""
