@@ -104,7 +104,8 @@ export function runTable(runs) {
 function errorItem(error) {
   const records = error.records === null ? "" : ` (${number(error.records)} record${error.records === 1 ? "" : "s"})`;
   const sentence = (text) => (text ? ` ${text}.` : "");
-  return element("li", {}, element("b", {}, error.code), `${records}:${sentence(error.message)}`,
+  const colon = error.message || error.fix ? ":" : "";
+  return element("li", {}, element("b", {}, error.code), `${records}${colon}${sentence(error.message)}`,
     element("span", { className: "muted" }, sentence(error.fix)));
 }
 

@@ -6,6 +6,8 @@ const started = (row) => row.last_run?.started_at ?? row.last_run?.ended_at ?? n
 const health = (row) => row.health ?? "unknown";
 const text = (value, missing = "?") =>
   value ?? element("span", { className: "none" }, missing);
+const dotted = (name) => // breaks into lines after a dot or an underscore
+  element("span", {}, ...name.split(/(?<=[._])/).flatMap((part) => [part, element("wbr")]));
 const lastRun = (row) => (row.last_run ? time(started(row)) : text(null, row.health === "never_ran" ? "never" : "?"));
 const failedRecords = (row) => row.last_run?.records_failed ?? null;
 
@@ -20,7 +22,7 @@ const COLUMNS = [
   ["schedule", "Schedule", 10, "wide", (row) => interval(row.schedule), (row) => schedule(row.schedule)],
   ["source", "Source", 10, "wide", (row) => row.source, (row) => text(row.source)],
   ["dataset", "Dataset", 15, "medium", (row) => row.dataset ?? row.dataset_id, (row) => text(row.dataset ?? row.dataset_id)],
-  ["made_by", "Made by", 15, "wide", (row) => row.made_by, (row) => text(row.made_by, "not by Airflow")],
+  ["made_by", "Made by", 15, "wide", (row) => row.made_by, (row) => (row.made_by ? dotted(row.made_by) : text(null, "not by Airflow"))],
 ];
 const HINTS = {
   written: "Records that the last run wrote", failed: "Records that failed in the last run",
