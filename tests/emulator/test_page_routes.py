@@ -84,7 +84,7 @@ def test_a_slow_secrets_backend_is_not_waited_for(client: Client, monkeypatch: p
     """The page asks Airflow for the connection's sandbox, and says if that takes too long."""
     over = threading.Event()
     monkeypatch.setattr(page, "PATIENCE", 0.05)
-    monkeypatch.setattr(page.reading, "own_sandbox", lambda _: over.wait(60))
+    monkeypatch.setattr(page.reading, "own_sandbox", lambda _: over.wait(2))
     try:
         error = client.get("/fleet/aep_default").json()["error"]
     finally:

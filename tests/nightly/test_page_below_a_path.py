@@ -5,9 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pytest
+
 from tests.harness.browser import SLOWEST, chromium
 from tests.harness.emulator import Emulator
 from tests.harness.page_server import page_server
+
+pytestmark = pytest.mark.nightly
 
 
 def test_everything_is_below_the_path(emulator: Emulator, tmp_path: Path) -> None:
