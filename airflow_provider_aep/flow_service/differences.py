@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_provider_aep.flow_service.secret_rules import secrets_in
 from airflow_provider_aep.flow_service.validation import is_id, whole_number
 
 Fields = Mapping[str, Any]
@@ -47,6 +48,8 @@ def compare(
 ) -> list[Difference]:
     """Return the fields of ``desired`` whose existing value differs. Dicts are compared key by key.
 
+    A value that may be a secret is ``***``.
+
     :param whole: the dicts of which a key that exists and is not desired is a difference
     :param defaults: the values of fields that AEP does not show
     """
@@ -55,8 +58,15 @@ def compare(
         if there is None and defaults is not None:
             there = defaults.get(field)
         if normal(here) != normal(there):
-            found.append(Difference(field, there, here, fixed(field, there)))
+            reason = fixed(field, there)
+            found.append(Difference(field, _masked(field, there), _masked(field, here), reason))
     return found
+
+
+def _masked(field: str, value: Any) -> Any:
+    """Return a value to show. A parameter of a source, such as a header, can be or hold a secret."""
+    parameter, _, key = field.partition(".")
+    return "***" if any(secrets_in(value, key if parameter in PARAMETERS.values() else "")) else value
 
 
 def listed(differences: Sequence[Difference]) -> str:

@@ -144,11 +144,19 @@ def may_be_secret(name: str, value: str) -> bool:
     return _SURE_NAME.search(snake_case) is not None or _WORD.fullmatch(text) is None
 
 
+_NAMES = ("name", "key", "header")
+
+
 def secrets_in(value: Any, name: str = "") -> Iterator[str]:
-    """Yield the texts of an object whose names suggest a secret, and the secrets inside its other texts."""
+    """Yield the texts of an object whose names suggest a secret, and the secrets inside its other texts.
+
+    A text with the key ``value`` has the name next to it, as in ``{"name": "X-Api-Key", "value": ...}``, else
+    the name of the object.
+    """
     if isinstance(value, Mapping):
+        named = next((value[key] for key in _NAMES if isinstance(value.get(key), str)), name)
         for key, inner in value.items():
-            yield from secrets_in(inner, str(key))
+            yield from secrets_in(inner, named if key == "value" else str(key))
     elif isinstance(value, list | tuple):
         for inner in value:
             yield from secrets_in(inner, name)
@@ -206,6 +214,11 @@ def _pair(ends: str) -> re.Pattern[str]:
 _QUERY_PAIR = _pair(";&#")
 _STRING_PAIR = _pair(";")  # in a connection string, `&` ends no value
 _CLOSING = {"{": "}", '"': '"', "'": "'"}
+_HEADER = re.compile(
+    r"(?:^[ \t]*(?P<name>[A-Za-z][\w-]{0,40})[ \t]*:[ \t]*([A-Za-z]+[ \t]+)?|\b(bearer|basic)[ \t]+)"
+    r"(?P<value>[^\s,;'\"]{8,})(?=[ \t]*$|[,;'\"])",
+    re.IGNORECASE | re.MULTILINE,
+)
 _USER_INFO = re.compile(r"://(?P<user>[^/:@\s]*)(?::(?P<password>[^/@\s]*))?@")
 
 
@@ -213,7 +226,7 @@ def secrets_inside_text(text: str, depth: int = 0) -> Iterator[str]:
     """Yield the secrets inside a text, without the text itself."""
     if depth == _MAX_DEPTH:
         return
-    for find in (_in_pem, _in_json, _in_pairs, _in_user_info, _in_base64):
+    for find in (_in_pem, _in_json, _in_pairs, _in_user_info, _in_headers, _in_base64):
         for part in find(text):
             if part != text and len(part) >= _MIN_PART:
                 yield part
@@ -271,6 +284,14 @@ def _in_user_info(text: str) -> Iterator[str]:
             if not is_common("user", value):
                 yield value
                 yield unquote(value)
+
+
+def _in_headers(text: str) -> Iterator[str]:
+    """Yield the secrets of HTTP headers. A value without a digit is a word, as in ``token: expired``."""
+    for match in _HEADER.finditer(text):
+        name, value = match["name"] or "authorization", match["value"]
+        if re.search(r"\d", value) and may_be_secret(name, value):
+            yield value
 
 
 def _in_base64(text: str) -> Iterator[str]:

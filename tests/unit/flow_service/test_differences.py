@@ -92,3 +92,21 @@ def test_how_they_are_told() -> None:
     assert listed(many).endswith("; and 3 more")
     assert listed(many[:31]).endswith("; and 1 more")
     assert listed(many[:30]).endswith("`f29`: existing 1, desired 2")
+
+
+def test_a_value_that_may_be_secret_is_not_told() -> None:
+    """A parameter of a source by its name, and any value that holds a secret. Columns keep their names."""
+    desired = {
+        "resource": {"api_key": "new-4eC39HqL", "path": "new"},
+        "stream": {"headers": [{"name": "X-Api-Key", "value": "new-4eC39HqL"}]},
+        "description": "https://user7:new-4eC39HqL@host/x",
+        "mapping": {"_acme.token": "Token_2"},
+    }
+    existing = {"resource": {"api_key": "old-4eC39HqL", "path": "old"}, "mapping": {"_acme.token": "Token_1"}}
+    found = compare(desired, existing)
+    assert "4eC39HqL" not in repr(found)
+    assert [one.field for one in found if "***" in str(one)] == [
+        "resource.api_key", "stream.headers", "description",
+    ]  # fmt: skip
+    assert "existing 'Token_1', desired 'Token_2'" in listed(found)
+    assert "existing 'old', desired 'new'" in listed(found)

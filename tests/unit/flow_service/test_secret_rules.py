@@ -124,6 +124,43 @@ def test_secrets_in_an_object() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"headers": [{"name": "X-Api-Key", "value": "4eC39HqL-yjWD"}]},
+        {"headers": [{"key": "Authorization", "value": "4eC39HqL-yjWD"}]},
+        {"auth": {"user": "somebody", "value": "4eC39HqL-yjWD"}},
+        {"requestHeaders": "Accept: text/csv\r\nX-Api-Key: 4eC39HqL-yjWD"},
+        {"header": "Authorization: Bearer 4eC39HqL-yjWD"},
+        {"h": "Bearer 4eC39HqL-yjWD"},
+    ],
+)
+def test_secrets_in_headers(value: Any) -> None:
+    """A header is a text, or an object whose name and value are apart."""
+    assert "4eC39HqL-yjWD" in set(secret_rules.secrets_in(value))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "password: must be given",
+        "token: expired2026 in the sandbox prod",
+        "Basic Authentication",
+        "Authentication: failed",
+        "Content-Type: application/json2",
+        "customer key: 12345678",
+    ],
+)
+def test_a_sentence_is_no_header(text: str) -> None:
+    """A message with a colon stays readable."""
+    assert list(secret_rules.secrets_inside_text(text)) == []
+
+
+def test_a_value_without_a_secret_name_is_harmless() -> None:
+    """The name next to a value decides, and a value alone is no secret."""
+    assert list(secret_rules.secrets_in({"filters": [{"name": "status", "value": "open-2026"}]})) == []
+
+
 TEXTS: dict[str, tuple[str, set[str]]] = {
     "harmless text": ("nothing of the kind", set()),
     "a pair alone": ("password=a secret", set()),
