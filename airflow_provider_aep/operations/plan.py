@@ -8,6 +8,7 @@ DAG. A value that only a run knows is a :class:`MissingInput`.
 from __future__ import annotations
 
 import copy
+import inspect
 import itertools
 import json
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
@@ -382,6 +383,15 @@ def _row(instance: _Instance, kind: Any) -> PlanRow:
     try:
         if instance.unmappable is not None:
             raise instance.unmappable
+        if not (_is_ours(kind.act) and _is_ours(kind.execute)):
+            reason = f"Class {kind.__name__} of the DAG decides what the task does."
+            return PlanRow(
+                instance.task.task_id,
+                instance.map_index,
+                kind.kind,
+                None,
+                Forecast(Action.UNKNOWN, fails=None, reason=reason),
+            )
         operator, context, missing = instance.rendered()
         error = next((one.error for one in missing.values() if one.error is not None), None)
         given = getattr(operator, "name", None)
@@ -415,8 +425,12 @@ def _result(row: PlanRow) -> Any:
 
 def _only_reads(kind: Any) -> bool:
     """Return whether an operator only reads. A DAG's own subclass can do anything."""
-    ours = __name__.partition(".")[0]
-    return bool(getattr(kind, "reads", ())) and kind.act.__module__.partition(".")[0] == ours
+    return bool(getattr(kind, "reads", ())) and _is_ours(kind.act)
+
+
+def _is_ours(method: Any) -> bool:
+    """Return whether a method is of this provider, and not of a subclass in a DAG."""
+    return bool(inspect.unwrap(method).__module__.partition(".")[0] == __name__.partition(".")[0])
 
 
 def _read(instance: _Instance) -> Any:

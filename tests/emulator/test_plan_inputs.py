@@ -334,6 +334,16 @@ def test_an_operator_of_the_dag_is_not_called(platform: Platform) -> None:
     assert "'mine'" in row.forecast.reason
 
 
+@pytest.mark.parametrize("method", ["act", "execute"])
+def test_a_class_of_the_dag_that_creates_is_unknown(platform: Platform, method: str) -> None:
+    """It can change the name or the parameters before it calls its base class."""
+    platform.base(name="PayPal")
+    with a_dag() as dag:
+        type("Mine", (CreatePayPal,), {method: never})(task_id="mine", name="PayPal")
+        type("Same", (CreatePayPal,), {"ui_color": "#fff"})(task_id="same", name="PayPal")
+    assert actions(dag) == {"mine": "unknown", "same": "reuse"}
+
+
 def test_aep_that_cannot_be_reached_is_asked_once(set_connection: SetConnection) -> None:
     """Every row is unknown, the reason is the same, and the exit code is 3, also without `--check`."""
     address = "http://127.0.0.1:9"
