@@ -16,10 +16,12 @@ from airflow_provider_aep.exactly_once.steps import DesiredEntity, Entity, Outco
 from airflow_provider_aep.flow_service.marks import find_mark, make_mark, with_mark, without_mark
 
 IF_EXISTS = ("reuse", "update", "fail")
+IF_MISSING = ("create", "fail")
 ON_DIFFERENCE = ("warn", "fail")
 
 __all__ = [
     "IF_EXISTS",
+    "IF_MISSING",
     "ON_DIFFERENCE",
     "Action",
     "DesiredEntity",

@@ -14,6 +14,7 @@ from airflow_provider_aep.flow_service.errors import (
     AepError,
     AmbiguousEntityError,
     EntityExistsError,
+    EntityMissingError,
     EntityStateError,
 )
 from airflow_provider_aep.flow_service.replies import Readiness
@@ -110,6 +111,8 @@ def foresee(
         return reader.drive(reconciliation)
     except _Foreseen as foreseen:
         return foreseen.forecast
+    except EntityMissingError as error:
+        return Forecast(Action.CREATE, fails=True, reason=str(error))
     except AmbiguousEntityError as error:
         return Forecast(Action.AMBIGUOUS, fails=True, reason=str(error))
     except EntityStateError as error:

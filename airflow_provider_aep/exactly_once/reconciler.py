@@ -54,6 +54,7 @@ from airflow_provider_aep.flow_service.errors import (
     AepNotFoundError,
     AepThrottledError,
     AmbiguousEntityError,
+    EntityMissingError,
     EntityStateError,
 )
 from airflow_provider_aep.flow_service.replies import Readiness
@@ -124,6 +125,11 @@ def _list_and_post(desired: DesiredEntity) -> Reconciliation:
         entity = yield from _choose(desired, existing)
         if entity is not None:
             return (yield from adopt(desired, entity, "Found an existing one:"))
+        if desired.if_missing == "fail":
+            raise EntityMissingError(
+                f"{desired.title} does not exist, and `if_missing` is 'fail'. Nothing was created. If it was "
+                "renamed in AEP, correct the task's `name`. To let the task create it, remove `if_missing`."
+            )
         if failure is not None and not may_repeat(failure, posts):
             break
         try:

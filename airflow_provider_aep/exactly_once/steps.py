@@ -17,6 +17,7 @@ class DesiredEntity:
 
     :param kind: in words, such as ``base connection``
     :param identity: everything by which two entities count as the same, its name included
+    :param if_missing: what to do if none exists: ``create`` it or ``fail``
     :param on_difference: what to do under ``reuse`` if an existing entity differs: ``warn`` or ``fail``
     :param mark: this task instance's ownership mark, or None for none
     :param drafts: whether it is created as a draft, which has no effect, and published when it is chosen
@@ -40,6 +41,7 @@ class DesiredEntity:
     settle: float = 1.0
     first_try: bool = False
     any_state: bool = False
+    if_missing: str = "create"
 
     def may_use(self, entity: Entity) -> bool:
         """Return whether an entity's state is accepted as it is, although it is disabled or a draft.

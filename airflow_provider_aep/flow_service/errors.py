@@ -38,7 +38,8 @@
     │   ├── EntityInUseError                  E506  another entity uses it
     │   ├── SourceWithdrawnError              E507  the platform does not offer the source
     │   ├── AmbiguousRunError                 E508  a run may have been started; which one is unknown
-    │   └── CredentialsRefusedError           E509  the source does not accept the connection's credentials
+    │   ├── CredentialsRefusedError           E509  the source does not accept the connection's credentials
+    │   └── EntityMissingError                E511  no entity of the name exists, and none may be created
     ├── WorkerSlotError                       E600  the try used up its sleep budget
     └── TaskStoreError                        E601  Airflow's task state store failed
 
@@ -514,6 +515,20 @@ class EntityDiffersError(EntityExistsError):
     )
 
 
+class EntityMissingError(AepConflictError):
+    """No entity of this identity exists, and ``if_missing`` is ``fail``."""
+
+    stable_code = "AEP-E511"
+    what = "Nothing was created: the task may only use an existing entity, and no entity of this name exists."
+    why = (
+        "`if_missing` is 'fail'. The entity was renamed or deleted in AEP, or the credential may not see it."
+    )
+    todo = (
+        "Correct the task's `name` to the name in AEP. To let the task create the entity, remove "
+        "`if_missing`."
+    )
+
+
 class TitleTakenError(AepConflictError):
     """The Schema Registry has the title already, perhaps from a task that ran at the same time."""
 
@@ -629,6 +644,7 @@ __all__ = [
     "EntityDiffersError",
     "EntityExistsError",
     "EntityInUseError",
+    "EntityMissingError",
     "EntityStateError",
     "RunFailedError",
     "RunPartialError",

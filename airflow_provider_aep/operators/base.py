@@ -103,6 +103,7 @@ class CreateOperator(AepOperator):
     ``docs/reliability.md``.
 
     :param if_exists: if the entity exists already: ``reuse`` it, ``update`` it, or ``fail``
+    :param if_missing: if the entity does not exist: ``create`` it or ``fail``
     :param on_difference: if ``if_exists`` is ``reuse`` and the existing entity differs from the parameters:
         ``warn`` or ``fail``. Both list each field with its existing and its desired value. With
         ``if_exists="update"`` the task changes the fields that AEP can change. Any other difference is an
@@ -113,6 +114,7 @@ class CreateOperator(AepOperator):
         minute of them. Then it fails for a retry, and the retry continues to wait
     :return: the entity's id, as XCom ``return_value``
     :raises EntityExistsError: ``if_exists`` is ``fail``, or the entity differs in a field that cannot change
+    :raises EntityMissingError: ``if_missing`` is ``fail``, and the entity does not exist
     :raises AmbiguousEntityError: several entities of the same name exist, and none can be chosen safely
     """
 
@@ -128,6 +130,7 @@ class CreateOperator(AepOperator):
         self,
         *,
         if_exists: str = "reuse",
+        if_missing: str = "create",
         on_difference: str = "warn",
         mark: bool = True,
         wait_timeout: float = 120,
@@ -135,6 +138,7 @@ class CreateOperator(AepOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.if_exists = if_exists
+        self.if_missing = if_missing
         self.on_difference = on_difference
         self.mark = mark
         self.wait_timeout = wait_timeout
@@ -171,7 +175,8 @@ class CreateOperator(AepOperator):
         if new := [str(missing[name]) for name in self.parents if name in missing and missing[name].new]:
             names = [str(getattr(self, name, None)) for name in self.identified_by]
             identity = None if missing.keys() & set(self.identified_by) else (self.kind, *names, *new)
-            return Forecast(Action.CREATE, fails=None if doubt else False, reason=doubt, identity=identity)
+            fails = True if self.if_missing == "fail" else None if doubt else False
+            return Forecast(Action.CREATE, fails=fails, reason=doubt, identity=identity)
         if missing.keys() & {"aep_conn_id", "sandbox", *self.identified_by, *self.parents}:
             return Forecast(Action.UNKNOWN, fails=None, reason=because(missing))
         if not missing:
@@ -179,7 +184,7 @@ class CreateOperator(AepOperator):
             return foresee(desired, create_once(desired), service)
         desired, service = self.identify(context, missing)
         forecast = foresee(desired, create_once(desired), service, because(missing))
-        if forecast.action is Action.CREATE and doubt:
+        if forecast.action is Action.CREATE and doubt and not forecast.fails:
             return replace(forecast, fails=None, reason=doubt)
         return forecast
 
@@ -202,7 +207,7 @@ class CreateOperator(AepOperator):
     ) -> DesiredEntity:
         """Return the desired entity. Add organization, sandbox and name to its ``identity``."""
         from airflow_provider_aep._compat import config_seconds
-        from airflow_provider_aep.exactly_once import IF_EXISTS, ON_DIFFERENCE, DesiredEntity
+        from airflow_provider_aep.exactly_once import IF_EXISTS, IF_MISSING, ON_DIFFERENCE, DesiredEntity
         from airflow_provider_aep.flow_service.validation import check_choice, check_seconds
 
         name_instance(context, name)
@@ -216,6 +221,7 @@ class CreateOperator(AepOperator):
                 "name": name,
             },
             if_exists=check_choice(self.if_exists, "if_exists", IF_EXISTS),
+            if_missing=check_choice(self.if_missing, "if_missing", IF_MISSING),
             on_difference=check_choice(self.on_difference, "on_difference", ON_DIFFERENCE),
             mark=None if interchangeable else self.own_mark(context),
             drafts=drafts,

@@ -93,6 +93,13 @@ def test_a_create_that_would_fail() -> None:
     assert "`start` has passed" in forecast.reason
 
 
+def test_nothing_exists_and_nothing_may_be_created() -> None:
+    """It is a create that would fail. No other task counts on it."""
+    forecast = told(Service(), if_missing="fail")
+    assert (forecast.action, forecast.fails, forecast.identity) == (Action.CREATE, True, None)
+    assert "`if_missing`" in forecast.reason
+
+
 def test_one_exists() -> None:
     """It is reused, with its id as the result."""
     assert told(Service([entity()])) == Forecast(Action.REUSE, "a", result="a")
