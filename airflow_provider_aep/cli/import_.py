@@ -7,8 +7,19 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_aep.cli.command import FINE, WRONG, Answer, command, hook_of, printable, progress, say
-from airflow_provider_aep.flow_service.errors import AepConfigError
+from airflow_provider_aep.cli.command import (
+    FINE,
+    UNREACHABLE,
+    WRONG,
+    Answer,
+    command,
+    exit_code,
+    hook_of,
+    printable,
+    progress,
+    say,
+)
+from airflow_provider_aep.flow_service.errors import AepConfigError, AepError, AepNotFoundError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -34,14 +45,25 @@ def run(options: argparse.Namespace) -> Answer:
 
     with progress() as show_progress:
         found = export(hook_of(options), None if options.all else options.ids, progress=show_progress)
-        saved = [save(dag, directory, force=options.force) for dag in found]
+        saved, errors = [], []
+        for dag in found:
+            saved.append(save(dag, directory, force=options.force))
+            errors.append(dag.error)
     rows = [row for row, _ in saved]
     wrong = sum(bool(row["not_imported"]) for row in rows)
     written = sum(is_written for _, is_written in saved)
     say(f"import: {written} of {len(rows)} dataflows were written to {printable(directory)}.")
     if wrong:
         say(f"import: {wrong} of them are not complete. The answer and the files say why.")
-    return Answer(rows, lambda console: show(saved, console), WRONG if wrong else FINE)
+    code = UNREACHABLE if any(map(is_refusal, errors)) else WRONG if wrong else FINE
+    return Answer(rows, lambda console: show(saved, console), code)
+
+
+def is_refusal(error: AepError | None) -> bool:
+    """Return whether AEP cannot be reached, or refuses. A dataflow that does not exist is no refusal."""
+    if error is None or isinstance(error, AepNotFoundError):
+        return False
+    return exit_code(error) == UNREACHABLE
 
 
 def made_directory(path: str) -> Path:

@@ -40,6 +40,7 @@ class ExportedDag:
     :param text: the text of the file; None if the dataflow could not be read
     :param not_imported: what the DAG does not express, each as ``FIELD: reason``
     :param connections: the commands that add the Airflow connections, with placeholders for secrets
+    :param error: why the dataflow could not be read
     """
 
     flow_id: str
@@ -48,6 +49,7 @@ class ExportedDag:
     text: str | None
     not_imported: tuple[str, ...] = ()
     connections: tuple[str, ...] = ()
+    error: AepError | None = None
 
 
 def export(
@@ -72,7 +74,8 @@ def export(
         try:
             yield _exported(inventory, inventory.flow(flow_id), dag_ids, clock())
         except AepError as error:
-            yield ExportedDag(flow_id, None, None, None, (f"dataflow: {printable(hook.scrub(str(error)))}",))
+            reason = printable(hook.scrub(str(error)))
+            yield ExportedDag(flow_id, None, None, None, (f"dataflow: {reason}",), error=error)
         except Exception as error:  # a form that no document shows must not stop the other dataflows
             log.debug("The import of dataflow %s failed.", flow_id, exc_info=True)
             reason = f"the import failed with {type(error).__qualname__}. Report this defect."
@@ -93,7 +96,10 @@ def _exported(inventory: Inventory, flow: Item, dag_ids: DagIds, now: float) -> 
         "schedule": None,
         "catchup": False,
         "tags": ["aep", "imported"],
-        "default_args": rendered({"aep_conn_id": hook.aep_conn_id, "sandbox": hook.sandbox}),
+        "default_args": {
+            **rendered({"aep_conn_id": hook.aep_conn_id, "sandbox": hook.sandbox}),
+            "if_missing": "fail",
+        },
     }
     options = f"--conn-id {shlex.quote(hook.aep_conn_id)} --sandbox {shlex.quote(hook.sandbox)}"
     header = [
@@ -101,7 +107,8 @@ def _exported(inventory: Inventory, flow: Item, dag_ids: DagIds, now: float) -> 
         f"Sandbox {hook.sandbox}, imported on {iso_time(now)}",
         f"Command: airflow aep import {flow_id} {options}",
         "",
-        "A run finds every entity below, and creates and changes nothing in AEP.",
+        "A run finds every entity below, and creates and changes nothing in AEP. If an entity was",
+        "renamed or deleted, its task fails. Without if_missing, the task would create another one.",
     ]
     if tasks.connections:
         header += [

@@ -145,11 +145,19 @@ class DataflowTasks:
         if readiness(self._flow.get("state")) is Readiness.REFUSED:
             arguments["accept_disabled"] = True
         self._check_rest(self._flow, "dataflow", _OF_FLOW)
-        for one in _list(self._flow.get("transformations")):
-            name = _mapping(one).get("name")
-            if name not in ("Copy", "Mapping"):
-                self._not_imported(f"dataflow.transformations.{name}", "the operator does not know it")
+        self._check_transformations()
         return self._task("create_dataflow", "CreateDataflowOperator", arguments)
+
+    def _check_transformations(self) -> None:
+        left = {"Copy": {"deltaColumn"}, "Mapping": {"mappingId", "mappingVersion"}}
+        for one in map(_mapping, _list(self._flow.get("transformations"))):
+            name = str(one.get("name"))
+            path = f"dataflow.transformations.{name}"
+            if name not in left:  # the operators use the first one of a name
+                self._not_imported(path, "the operator does not know it")
+                continue
+            self._check_rest(one, path, {"name", "params"})
+            self._check_rest(_mapping(one.get("params")), path, left.pop(name))
 
     def _options(self) -> dict[str, Any]:
         """Return ``error_diagnostics`` and ``partial_ingestion_percent``."""
@@ -208,10 +216,6 @@ class DataflowTasks:
         return {"schedule": given}
 
     def _delta_column(self) -> Any:
-        for one in _list(self._flow.get("transformations")):
-            if _mapping(one).get("name") == "Copy":
-                params = _mapping(_mapping(one).get("params"))
-                self._check_rest(params, "dataflow.transformations.Copy", {"deltaColumn"})
         delta = flow_fields(self._flow)["delta_column"]
         return delta["name"] if isinstance(delta, dict) and set(delta) == {"name"} else delta
 
@@ -242,6 +246,9 @@ class DataflowTasks:
         base_id = item.get("baseConnectionId")
         spec_id = str(_spec_id(item))
         reason = self._why_not_by_name(item, "source connection", "source_connections")
+        if base_id and self._is_deleted(str(base_id)):
+            reason = reason or "AEP does not list its base connection"
+            self._not_imported("base connection", f"AEP does not list {base_id}. It may be deleted")
         source_object = None if reason else self._source_object(item)
         if source_object is None:
             reason = reason or "its source object cannot be expressed"
@@ -339,13 +346,19 @@ class DataflowTasks:
 
     # The base connection
 
+    def _is_deleted(self, base_id: str) -> bool:
+        """Return whether AEP lists all base connections, and not this one."""
+        try:
+            return base_id not in self._inventory.base_connections
+        except AepError:
+            return False
+
     def _base_connection(self, base_id: str) -> Any:
         try:
             item = self._inventory.base_connections.get(base_id)
         except AepError as error:
-            return self._by_id("connection_id", {"id": base_id}, f"it cannot be read ({error.brief})")
-        if item is None:
-            return self._by_id("connection_id", {"id": base_id}, "AEP does not list it")
+            return self._unread("base connection", "connection_id", {"id": base_id}, error)
+        assert item is not None  # `_is_deleted`
         spec_id = str(_spec_id(item))
         auth_name, params = auth_of(item)
         source = source_of(spec_id, auth_name)
@@ -393,8 +406,7 @@ class DataflowTasks:
         try:
             dataset = self._inventory.datasets.get(str(dataset_id))
         except AepError as error:
-            reason: str | None = f"its dataset cannot be read ({error.brief})"
-            return self._by_id("target_connection_id", item, str(reason)), None
+            return self._unread("dataset", "target_connection_id", item, error), None
         schema = schema_of(dataset) if dataset else None
         reason = self._why_not_by_name(item, "target connection", "target_connections")
         if dataset is None or not _is_schema(schema):
@@ -440,7 +452,7 @@ class DataflowTasks:
         try:
             item = self._inventory.schemas.get(schema_id)
         except AepError as error:
-            return self._by_id("schema_id", {"id": schema_id}, f"it cannot be read ({error.brief})")
+            return self._unread("schema", "schema_id", {"id": schema_id}, error)
         if item is None:
             return self._by_id("schema_id", {"id": schema_id}, "AEP does not list it")
         references = xdm.references(item)
@@ -555,6 +567,10 @@ class DataflowTasks:
     def _by_id(self, parameter: str, item: Item, reason: str) -> str:
         self._above.append(self._shown(f"{parameter} is an id: {reason}."))
         return str(item["id"])
+
+    def _unread(self, kind: str, parameter: str, item: Item, error: AepError) -> str:
+        self._not_imported(kind, f"it cannot be read ({error.brief})")
+        return self._by_id(parameter, item, f"the {kind} cannot be read")
 
     def _task(self, task_id: str, operator: str, arguments: Mapping[str, Any]) -> Code:
         task = Task(task_id, operator, arguments, self._comments())

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_aep.__main__ import main
+from airflow_provider_aep.flow_service.errors import EntityMissingError
 from tests.harness import canary
 from tests.harness.dag_plans import aep_connection, run_plan
 from tests.harness.dag_runs import changes
@@ -28,6 +29,7 @@ from tests.harness.dataflow_kinds import (
 )
 from tests.harness.documented_sources import row_of
 from tests.harness.emulator import Emulator
+from tests.harness.operators import unwrapped
 from tests.harness.pipeline import Pipeline
 from tests.harness.platform import Platform, decide
 from tests.harness.task_process import FileStore, TaskInstance
@@ -185,7 +187,8 @@ def test_import_says_which_part_cannot_be_read(
     code, (row,), _ = run_import("--all", "--out", str(tmp_path))
     emulator.clear_faults()
     text = Path(row["file"]).read_text("utf-8")
-    assert (code == 1) == bool(row["not_imported"])
+    assert code == 1
+    assert "cannot be read" in "".join(row["not_imported"])
     assert "(AEP-E" in text or "cannot be read" in text
     assert own in run_file(Path(row["file"]), tmp_path).values()
     assert [sent for sent in emulator.requests() if changes(sent)] == []
@@ -212,6 +215,35 @@ def test_import_of_an_unreachable_platform_ends_with_3(
     code, rows, err = run_import("--all", "--out", str(tmp_path))
     assert (code, rows) == (3, [])
     assert "AEP-E" in err
+
+
+@pytest.mark.parametrize("kind", ["webhook", "daily table"])
+@pytest.mark.parametrize("entity", ["flows", "sourceConnections"])
+def test_an_imported_dag_creates_nothing_after_a_rename(
+    emulator: Emulator, hook: Any, run_import: Import, tmp_path: Path, kind: str, entity: str
+) -> None:
+    """A second dataflow would ingest everything twice. The task fails, and says why."""
+    (own,) = made_kinds(emulator, {kind: KINDS[kind]}).values()
+    _, (row,), _ = run_import(own, "--out", str(tmp_path))
+    platform = Platform(emulator)
+    renamed = own if entity == "flows" else platform.get("flows", own)["sourceConnectionIds"][0]
+    change = [{"op": "replace", "path": "/name", "value": "renamed"}]
+    etag = {"If-Match": platform.get(entity, renamed)["etag"]}
+    assert platform.api("PATCH", f"/{entity}/{renamed}", json=change, headers=etag).ok
+    emulator.forget_requests()
+    with unwrapped(EntityMissingError, match="if_missing"):
+        run_file(Path(row["file"]), tmp_path)
+    assert [sent for sent in emulator.requests() if changes(sent)] == []
+
+
+def test_import_of_an_id_that_cannot_be_asked_for_ends_with_3(
+    emulator: Emulator, hook: Any, run_import: Import, tmp_path: Path
+) -> None:
+    """The answer has the reason for each id. A dataflow that does not exist ends with 1."""
+    emulator.fault(method="GET", path="/flows", status=403, times=9)
+    code, (row,), _ = run_import("24151d58-ffa7-4960-951d-58ffa7396097", "--out", str(tmp_path))
+    assert (code, row["file"]) == (3, None)
+    assert "AEP-E" in row["not_imported"][0]
 
 
 def test_import_of_200_dataflows_reads_lists(

@@ -115,6 +115,7 @@ def test_an_unknown_source_is_named_by_its_spec(known: Known) -> None:
 def test_unknown_parts_of_a_dataflow_are_named(known: Known) -> None:
     """A transformation, a key of the schedule, a filter, a field of the mapping: each has a line."""
     item = known.item
+    item["flow"]["transformations"][1]["params"]["onError"] = "skip"
     item["flow"]["transformations"].append({"name": "Shake", "params": {}})
     item["flow"]["scheduleParams"]["timeZone"] = "UTC"
     item["flow"]["notification"] = {"mail": "x"}
@@ -128,6 +129,7 @@ def test_unknown_parts_of_a_dataflow_are_named(known: Known) -> None:
         "base connection.auth", "source connection.params.filters",
         "source connection.params.columns.meta", "schema.meta", "mapping._acme.a.identity",
         "dataflow.scheduleParams.timeZone", "dataflow.notification", "dataflow.transformations.Shake",
+        "dataflow.transformations.Mapping.onError",
         "target connection.data.schema.version",
     }  # fmt: skip
     text = dag_file([], {"dag_id": "x"}, made.tasks, [])
@@ -162,6 +164,26 @@ def test_a_part_that_cannot_be_read_does_not_fail_the_import(known: Known, kind:
     assert ("dataflow" in tasks) == by_id
     text = dag_file([], {"dag_id": "x"}, made.tasks, [])
     assert "cannot be read" in text
+    assert any("cannot be read" in one for one in made.not_imported)
+
+
+def test_a_second_transformation_of_a_kind_is_named(known: Known) -> None:
+    """The operator writes one of each kind."""
+    given = known.item["flow"]["transformations"]
+    given.append({"name": "Mapping", "params": {"mappingId": "other", "mappingVersion": 0}})
+    _, made = known.export()
+    assert "dataflow.transformations.Mapping" in fields(made)
+
+
+def test_a_source_connection_of_a_deleted_base_connection_is_an_id(known: Known) -> None:
+    """A task of the source connection would read the base connection, and fail."""
+    known.item["source"]["baseConnectionId"] = "deleted"
+    tasks, made = known.export()
+    flow = tasks["create_dataflow"]
+    assert isinstance(flow, Task)
+    assert flow.arguments["source_connection_id"] == "source"
+    assert not tasks.keys() & {"create_connection", "create_source_connection"}
+    assert "base connection" in fields(made)
 
 
 @pytest.mark.parametrize(
