@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.sdk import BaseHook, BaseOperator
-from airflow.sdk.log import mask_secret
+from airflow.sdk.log import mask_secret, redact  # type: ignore[attr-defined]
 
 try:  # from 3.2 on; before, they are in airflow.exceptions
     from airflow.sdk.exceptions import (
@@ -290,5 +290,6 @@ __all__ = [
     "load_dag",
     "manual_data_interval",
     "mask_secret",
+    "redact",
     "task_store",
 ]

@@ -26,7 +26,7 @@ from airflow.sdk.definitions.param import process_params
 from airflow.sdk.definitions.xcom_arg import PlainXComArg
 from airflow.sdk.execution_time.context import ConnectionAccessor, MacrosAccessor, VariableAccessor
 
-from airflow_provider_aep._compat import manual_data_interval
+from airflow_provider_aep._compat import manual_data_interval, redact
 from airflow_provider_aep.exactly_once import Action, Forecast, MissingInput
 from airflow_provider_aep.flow_service.errors import AepAuthError, AepConfigError, AepConnectError, AepError
 
@@ -54,6 +54,16 @@ class PlanRow:
     name: str | None
     forecast: Forecast
     error: AepError | None = None
+
+    def redacted(self) -> PlanRow:
+        """Return the row without the secrets that Airflow knows, such as the password of ``{{ conn.x }}``."""
+        told = self.forecast
+        differences = [
+            replace(one, existing=redact(one.existing), desired=redact(one.desired))
+            for one in told.differences
+        ]
+        forecast = replace(told, differences=tuple(differences), reason=str(redact(told.reason)))
+        return replace(self, name=None if self.name is None else str(redact(self.name)), forecast=forecast)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the row for JSON."""
@@ -118,7 +128,7 @@ class _Plan:
             for instance in self._instances(task):
                 if creates:
                     row, results[instance.map_index] = self._settled(_row(instance, kind))
-                    yield row
+                    yield row.redacted()
                 else:
                     results[instance.map_index] = _read(instance)
 

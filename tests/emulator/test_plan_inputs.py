@@ -344,6 +344,21 @@ def test_a_class_of_the_dag_that_creates_is_unknown(platform: Platform, method: 
     assert actions(dag) == {"mine": "unknown", "same": "reuse"}
 
 
+def test_a_secret_of_a_template_is_not_told(platform: Platform, set_connection: SetConnection) -> None:
+    """Airflow hides it in a task's log. A plan has no such log."""
+    set_connection("db", conn_type="postgres", password="Hidden7-4eC39HqL")
+    platform.base(name="PayPal", description="old")
+    with a_dag() as dag:
+        CreatePayPal(task_id="one", name="PayPal", description="as {{ conn.db.password }}")
+        CreatePayPal(task_id="two", name="{{ conn.db.password }} twice")
+    one, two = plan_dag(dag)
+    assert [str(found) for found in one.forecast.differences] == [
+        "`description`: existing 'old', desired 'as ***'"
+    ]
+    assert two.name == "*** twice"
+    assert "Hidden7" not in repr((one, two.as_dict()))
+
+
 def test_aep_that_cannot_be_reached_is_asked_once(set_connection: SetConnection) -> None:
     """Every row is unknown, the reason is the same, and the exit code is 3, also without `--check`."""
     address = "http://127.0.0.1:9"
