@@ -100,7 +100,7 @@ def _imports(tasks: Iterable[Task | Constant]) -> list[str]:
     for name in sorted({task.operator for task in tasks if isinstance(task, Task)}):
         modules.setdefault(_MODULES.get(name, _DATAFLOWS), []).append(name)
     sdk = "DAG, task" if any(isinstance(task, Constant) for task in tasks) else "DAG"
-    lines = [f"from airflow.sdk import {sdk}", ""]
+    lines = [f"from airflow.sdk import {sdk}"]  # to the owner of the file, both packages are third-party
     for module, names in sorted(modules.items()):
         begin = f"from airflow_provider_aep.{module} import "
         line = begin + ", ".join(names)

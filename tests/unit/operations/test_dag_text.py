@@ -86,7 +86,7 @@ def test_dag_file_with_a_constant_is_a_task() -> None:
     text = dag_file(["about"], DAG, tasks, [])
     assert "    # why\n    @task\n    def get_dataflow() -> str:\n" in text
     assert "flow_id=dataflow,\n" in text
-    assert "from airflow.sdk import DAG, task\n" in text
+    assert "from airflow.sdk import DAG, task\nfrom airflow_provider_aep.sensors" in text
 
 
 def test_literal_refuses_what_is_not_json() -> None:
