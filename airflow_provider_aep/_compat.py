@@ -12,7 +12,8 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.sdk import BaseHook, BaseOperator
-from airflow.sdk.log import mask_secret, redact  # type: ignore[attr-defined]
+from airflow.sdk._shared.secrets_masker import redact  # airflow.sdk.log has it from 3.1.1 on
+from airflow.sdk.log import mask_secret
 
 try:  # from 3.2 on; before, they are in airflow.exceptions
     from airflow.sdk.exceptions import (
