@@ -139,6 +139,13 @@ def get_provider_info() -> dict:  # type: ignore[type-arg]
         ),
         "sensors": modules("sensors.flow_runs"),
         "triggers": modules("triggers.flow_runs"),
+        "asset-uris": [
+            {
+                "schemes": ["aep"],
+                "handler": "airflow_provider_aep.assets.normalize_uri",
+                "factory": "airflow_provider_aep.assets.aep_dataset",
+            }
+        ],
         "extra-links": [
             "airflow_provider_aep.links.AepConnectionLink",
             "airflow_provider_aep.links.AepDataflowLink",

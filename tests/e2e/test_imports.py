@@ -19,6 +19,8 @@ from tests.harness.figures import KeepFigure
 PACKAGE = Path(airflow_provider_aep.__file__).parent
 DAGS = sorted((Path(__file__).parents[2] / "dags").glob("*.py"))
 
+HEAVY = ("requests", "aiohttp", "urllib3", "jsonschema", "starlette", "airflow.providers.http")
+
 IMPORT_ALL = """
 import importlib, json, pkgutil, sys
 import urllib3  # binds a socket of its own to find out whether this machine has IPv6
@@ -48,7 +50,8 @@ print(json.dumps(sorted(set(sys.modules) - before)))
 
 PARSE = """
 import importlib, json, pkgutil, runpy, sys
-from airflow.sdk import DAG, BaseHook, BaseOperator, Param, XComArg, task, task_group
+from airflow.sdk import DAG, Asset, BaseHook, BaseOperator, Param, XComArg, task, task_group
+Asset("s3://bucket/key")  # the first asset with a URI makes Airflow import what it needs for one
 
 def refuse(*_args):
     raise AssertionError("a connection is read at parse time")
@@ -84,6 +87,16 @@ for file in sys.argv[1:]:
 print(json.dumps(sorted(set(sys.modules) - before)))
 """
 
+ASSET = """
+import json, sys
+from airflow.sdk import DAG
+before = set(sys.modules)
+from airflow_provider_aep.assets import aep_dataset, new_runs
+imported = sorted(set(sys.modules) - before)
+aep_dataset("Orders")  # for the first asset with a URI Airflow imports the handlers of all providers
+new_runs({})
+print(json.dumps([imported, [name for name in sys.modules if name.startswith("airflow_provider_aep")]]))
+"""
 
 PLUGIN = """
 import importlib, json, sys, time
@@ -124,9 +137,16 @@ def test_a_dag_file_pays_for_no_http_library() -> None:
     """Airflow parses DAG files every 30 seconds, in processes that never send a request."""
     added = run(PARSE, *map(str, DAGS))
     assert {"airflow_provider_aep.task_groups", "airflow_provider_aep.operators.schemas"} <= set(added)
-    heavy = ("requests", "aiohttp", "urllib3", "jsonschema", "starlette", "airflow.providers.http")
     ours = ("airflow_provider_aep.hooks", "airflow_provider_aep.flow_service.sources")
-    assert not [name for name in added if name.startswith((*heavy, *ours))]
+    assert not [name for name in added if name.startswith((*HEAVY, *ours))]
+
+
+def test_an_asset_pays_for_no_operator() -> None:
+    """A DAG file that only reacts to data needs no hook. Airflow imports the scheme's handler everywhere."""
+    imported, ours = run(ASSET)
+    names = ("", ".assets", ".get_provider_info")
+    assert set(ours) == {f"airflow_provider_aep{name}" for name in names}
+    assert not [name for name in imported if name.startswith(HEAVY)]
 
 
 @pytest.mark.parametrize("manager", ["airflow.plugins_manager", "airflow.sdk.plugins_manager"])

@@ -141,6 +141,8 @@ def names(info: Any) -> list[str]:
     for part in ("hooks", "operators", "sensors", "triggers"):
         for one in info.get(part, []):
             found += one["python-modules"]
+    for one in info["asset-uris"]:
+        found += [path for key, path in one.items() if key != "schemes"]
     return found
 
 
