@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_aep.assets import is_aep_dataset
 from airflow_provider_aep.flow_runs.spec import WaitSpec
 from airflow_provider_aep.operators.base import none_if_blank
 from airflow_provider_aep.operators.waiting import DEFAULT_TIMEOUT, WaitsForRun, read_seconds
@@ -36,6 +37,11 @@ class _StartsRun(WaitsForRun):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        if not wait and any(map(is_aep_dataset, self.outlets)):
+            raise ValueError(
+                "`outlets` has an AEP dataset, and `wait` is False: Airflow would report new data before the "
+                "run has ended. Set `wait=True`, or move the outlet to the task that waits."
+            )
         self.wait = wait
         self.timeout = timeout
 
@@ -83,7 +89,7 @@ class _StartsRun(WaitsForRun):
         """Prepare for a kill between the POST and its reply: the run may exist, and its id is unknown."""
         self._prepare_for_kill(self._make_spec(flow_id, None))
 
-    def finish(self, run: Run) -> dict[str, Any]:
+    def finish(self, context: Any, run: Run) -> dict[str, Any]:
         """Return the result of a run that ended.
 
         :raises AmbiguousRunError: the run shows another window than the requested one
@@ -101,7 +107,7 @@ class _StartsRun(WaitsForRun):
                     "dataset. Check the dataflow's runs in AEP. Clear the task to start a new run. "
                     f"{self.link}"
                 )
-        return super().finish(run)
+        return super().finish(context, run)
 
 
 class RunDataflowOperator(_StartsRun):

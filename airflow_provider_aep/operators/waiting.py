@@ -11,16 +11,21 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from airflow.sdk import AssetAlias
+
+from airflow_provider_aep.assets import aep_dataset, event_of, is_aep_dataset
 from airflow_provider_aep.flow_runs import schedule
 from airflow_provider_aep.flow_runs.conditions import Conditions
 from airflow_provider_aep.flow_runs.schedule import Deadline, interval
 from airflow_provider_aep.flow_runs.spec import ERROR, TIMEOUT, WaitSpec, format_time, read_event
 from airflow_provider_aep.links import AepDataflowLink, AepDatasetLink, AepRunLink
-from airflow_provider_aep.operators.base import AepOperator, push_link
+from airflow_provider_aep.operators.base import AepOperator, none_if_blank, push_link
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import timedelta
+
+    from airflow.sdk import Asset
 
     from airflow_provider_aep.flow_service.run_evaluation import FailureThresholds
     from airflow_provider_aep.flow_service.runs import Dataflow, Run
@@ -51,6 +56,10 @@ class WaitsForRun(AepOperator):
         If the task is deferred, this needs Airflow 3.3, and only marking the task failed or success counts:
         a cleared task starts again and needs its dataflow. Before 3.3, a triggerer does not learn why a task
         ended
+    :param outlets: Airflow's own parameter. The event of an :func:`~airflow_provider_aep.assets.aep_dataset`
+        gets ``run_id``, ``flow_id``, ``dataset_id``, ``records_written``, ``records_failed``,
+        ``window_start`` and ``window_end`` of the run. An ``AssetAlias`` gets such an event for the dataset
+        that the run filled. Only a wait that ended well has an event
     """
 
     template_fields: Sequence[str] = (
@@ -121,7 +130,7 @@ class WaitsForRun(AepOperator):
             while True:
                 spec, run = self.poll_run(context, spec)
                 if run is not None and run.ended:
-                    return self.finish(run)
+                    return self.finish(context, run)
                 left = until.left
                 if left <= 0:
                     self._too_late(spec, run)
@@ -247,8 +256,8 @@ class WaitsForRun(AepOperator):
         known = self._dataflow
         return replace(run, dataflow=known.name, dataset_id=known.dataset_id) if known else run
 
-    def finish(self, run: Run) -> dict[str, Any]:
-        """Return the result of a run that ended.
+    def finish(self, context: Any, run: Run) -> dict[str, Any]:
+        """Return the result of a run that ended, and add the run to the events of the outlets.
 
         :raises AepRunError: the run failed, or more records failed than :meth:`thresholds` allow
         """
@@ -262,7 +271,32 @@ class WaitsForRun(AepOperator):
         self.log.info("Run %s ended: %s", run.id, result)
         if (text := loss(run, more=more, scrub=scrub)) is not None:
             self.log.warning("%s", text)
+        self._add_to_events(context, result)
         return result
+
+    def _add_to_events(self, context: Any, result: dict[str, Any]) -> None:
+        """Add the run to the event of each outlet that is an AEP dataset or an alias.
+
+        Airflow stores the events only if the task succeeds.
+        """
+        for outlet in self.outlets:
+            if is_aep_dataset(outlet):
+                context["outlet_events"][outlet].extra.update(event_of(result))
+            elif isinstance(outlet, AssetAlias):
+                context["outlet_events"][outlet].add(self._dataset_of(result), extra=event_of(result))
+
+    def _dataset_of(self, result: dict[str, Any]) -> Asset:
+        """Return the asset of the dataset that the run filled. Read the dataset's name from AEP."""
+        from airflow_provider_aep.flow_service.errors import AepReplyError
+        from airflow_provider_aep.hooks.catalog import CatalogHook
+
+        if (dataset_id := result["dataset_id"]) is None:
+            raise AepReplyError(
+                f"The dataset of run {result['run_id']} is unknown, so the alias in `outlets` gets no event. "
+                "Try again, or use `aep_dataset` instead of the alias."
+            )
+        name = self.hook.to(CatalogHook).get_dataset(dataset_id)["name"]
+        return aep_dataset(name, aep_conn_id=self.aep_conn_id, sandbox=none_if_blank(self.sandbox))
 
     def _more_about(self, run: Run) -> str:
         """Return the command that shows the run's failed records, and the link to its page."""
@@ -311,11 +345,12 @@ class WaitsForRun(AepOperator):
     def _resume(self, context: Any, event: Any, stored: dict[str, Any] | None) -> dict[str, Any]:
         # `dag.test()` resumes with the event alone
         spec = self.default_spec(context) if stored is None else WaitSpec.restore(stored)
-        self.sandbox = spec.sandbox or self.sandbox
+        if spec.sandbox:  # the connection's own may have changed meanwhile
+            self.hook = self.hook.for_sandbox(spec.sandbox)
         status, run_id = read_event(event, spec)
         spec, run = self.poll_run(context, replace(spec, run_id=spec.run_id or run_id))
         if run is not None and run.ended:
-            return self.finish(run)
+            return self.finish(context, run)
         left = spec.deadline - time.time()
         if status == TIMEOUT or left <= 0:
             self._too_late(spec, run)

@@ -99,7 +99,7 @@ class FlowRunSensor(WaitsForRun, BaseSensorOperator):
         with self.push_facts_on_error(context):
             spec, run = self.poll_run(context, self.default_spec(context))
             if run is not None and run.ended:
-                return PokeReturnValue(is_done=True, xcom_value=self.finish(run))
+                return PokeReturnValue(is_done=True, xcom_value=self.finish(context, run))
             if time.time() >= spec.deadline:
                 self._too_late(spec, run)
             return False

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from airflow_provider_aep.flow_service.source_objects import SourceObject
 
 
-SETTLED = ("dataflow", "wait", "aep_conn_id", "sandbox", "stream", "if_exists", "on_difference")
+SETTLED = ("dataflow", "wait", "outlets", "aep_conn_id", "sandbox", "stream", "if_exists", "on_difference")
 """Parameters that the function reads when the DAG is parsed. They cannot be mapped."""
 
 
@@ -216,6 +216,7 @@ def source_ingestion(
     partial_ingestion_percent: Any = None,
     if_exists: Any = "reuse",
     on_difference: Any = "warn",
+    outlets: Any = None,
 ) -> Any:
     """Ingest a table, files, a resource or a stream into a dataset, with a dataflow that is created once.
 
@@ -248,8 +249,16 @@ def source_ingestion(
     :param if_exists: for each entity that exists already: ``reuse`` it, ``update`` it, or ``fail``
     :param on_difference: with ``if_exists="reuse"``, for an entity that differs from the parameters:
         ``warn`` or ``fail``
+    :param outlets: the assets that a run of the group fills, for the task that waits, such as
+        ``aep_dataset("Orders")``. A mapped group needs an ``AssetAlias``: each of its tasks fills another
+        dataset
+    :raises ValueError: ``outlets`` is given to a group that does not wait
     :return: the wait's result; the dataflow's id if ``wait`` is False; for a stream its streaming endpoint
     """
+    if outlets and (wait is False or stream not in (None, False)):
+        raise ValueError(
+            "`outlets` needs a task that waits for the run. A stream has none, and a group with `wait=False`."
+        )
     given = {"aep_conn_id": aep_conn_id, "sandbox": sandbox}
     options = {name: value for name, value in given.items() if value is not None}
     source_object = {"connection_id": connection_id, "source": source}
@@ -288,7 +297,9 @@ def source_ingestion(
     if wait is False:
         return flow_id
     sensor: Any = FlowRunSensor(
-        task_id="wait_for_run", flow_id=flow_id, **options if wait is True else {**options, **wait}
+        task_id="wait_for_run",
+        flow_id=flow_id,
+        **{"outlets": outlets, **options, **({} if wait is True else wait)},
     )
     return sensor.output
 
@@ -359,6 +370,7 @@ def paypal_ingestion(
     partial_ingestion_percent: Any = None,
     if_exists: Any = "reuse",
     on_difference: Any = "warn",
+    outlets: Any = None,
 ) -> Any:
     """Ingest a table of PayPal, by default its product catalogue. See :func:`source_ingestion`."""
     return source_ingestion.function(**locals())

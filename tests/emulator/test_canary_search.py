@@ -31,9 +31,10 @@ from tests.harness.workers import Workers
 SECRET = canary.OTHER_SECRET
 DAG = f"""
 import logging
-from airflow.sdk import DAG, BaseOperator
+from airflow.sdk import DAG, Asset, BaseOperator
 
 SECRET = {SECRET!r}
+ASSET = Asset("leaking")
 
 class Leak(BaseOperator):
     template_fields = ("rendered",)
@@ -44,10 +45,11 @@ class Leak(BaseOperator):
 
     def execute(self, context):
         logging.getLogger("leak").debug(SECRET)
+        context["outlet_events"][ASSET].extra["a"] = SECRET
         return SECRET
 
 with DAG("leaking", schedule=None, user_defined_macros={{"leak": lambda: SECRET}}):
-    Leak(task_id="leak", rendered="{{{{ leak() }}}}")
+    Leak(task_id="leak", rendered="{{{{ leak() }}}}", outlets=ASSET)
 """
 
 PARENT = """
@@ -86,7 +88,7 @@ def leak_nothing(make_hook: MakeHook, emulator: Emulator) -> None:
 
 
 def leak_dag_run(tmp_path_factory: pytest.TempPathFactory, emulator: Emulator) -> None:
-    """Logs, XComs, rendered fields: as Airflow's own database and files have them."""
+    """Logs, XComs, rendered fields, asset events: as Airflow's own database and files have them."""
     directory = tmp_path_factory.mktemp("leaking")
     connections = {"a": aep_connection(emulator.url)}
     run_plan(emulator.url, [{"name": "leaking", "dag": "leaking"}], connections, directory, leaking=DAG)
@@ -197,7 +199,7 @@ def leak_that_fails() -> None:
 
 
 FOUND = {
-    "leak_dag_run": {"logs", "SQLite", "XComs", "rendered fields"},
+    "leak_dag_run": {"logs", "SQLite", "XComs", "rendered fields", "asset events"},
     "leak_logs": {"logs"},
     "leak_logs_of_a_task": {"logs"},
     "leak_what_was_read": {"logs"},

@@ -4,9 +4,10 @@
 of the Airflow connections of hooks and workers, and the tokens. The channels:
 
 - logs at DEBUG, and what is printed: pytest's captures, and the files of processes of their own
-- SQLite, with XComs, rendered fields and trigger rows: the database of DAG runs, in which the connections
-  live under a Fernet key (:mod:`tests.harness.dag_plans`). If a task runs without a database, its connections
-  come from the environment, and the search reads the objects (:mod:`tests.harness.object_search`)
+- SQLite, with XComs, rendered fields, trigger rows and asset events: the database of DAG runs, in which
+  the connections live under a Fernet key (:mod:`tests.harness.dag_plans`). If a task runs without a database,
+  its connections come from the environment, and the search reads the objects
+  (:mod:`tests.harness.object_search`)
 - exceptions with their causes, and `repr`s: the objects again
 - process arguments: of each process that a test starts, and of all that still run below it
 - the emulators' output, request log and state
@@ -37,10 +38,11 @@ from tests.harness.figures import PROPERTY
 LOGS, SQLITE, XCOMS, RENDERED = "logs", "SQLite", "XComs", "rendered fields"
 TRIGGERS, EXCEPTIONS, REPRS, ARGUMENTS = "trigger rows", "exceptions", "reprs", "process arguments"
 OUTPUT, REQUESTS, STATE, URLS = "emulator output", "emulator request log", "emulator state", "URLs"
-FILES = "files"
+FILES, EVENTS = "files", "asset events"
 CHANNELS = (LOGS, SQLITE, XCOMS, RENDERED, TRIGGERS, EXCEPTIONS, REPRS, ARGUMENTS)
-CHANNELS += (OUTPUT, REQUESTS, STATE, URLS, FILES)
+CHANNELS += (OUTPUT, REQUESTS, STATE, URLS, FILES, EVENTS)
 TABLES = {"xcom": XCOMS, "rendered_task_instance_fields": RENDERED, "trigger": TRIGGERS}
+TABLES |= {"asset_event": EVENTS}
 """The tables of Airflow's database that are a channel of their own."""
 CLEAR = ("login", "host")
 """The columns of a stored connection that Airflow does not encrypt."""

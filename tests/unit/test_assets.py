@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.sdk import Asset, AssetAlias
+from airflow.sdk import DAG, Asset, AssetAlias
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -23,6 +23,9 @@ from airflow_provider_aep.assets import (
 )
 from airflow_provider_aep.flow_service.runs import Phase, Run
 from airflow_provider_aep.flow_service.validation import check_sandbox
+from airflow_provider_aep.operators.dataflows import RetryFlowRunOperator, RunDataflowOperator
+from airflow_provider_aep.operators.waiting import WaitsForRun
+from airflow_provider_aep.task_groups import paypal_ingestion, source_ingestion
 
 ORDERS = aep_dataset("Orders")
 NAMES = (
@@ -211,3 +214,45 @@ class TestNewRuns:
     def test_by_hand_there_are_none(self) -> None:
         """A DAG run that a user triggered has no events."""
         assert new_runs({}) == []
+
+
+class TestOutlets:
+    """`outlets` of what waits."""
+
+    @pytest.mark.parametrize("group", [source_ingestion, paypal_ingestion])
+    def test_the_waiting_task_of_a_group_has_them(self, group: Any) -> None:
+        """No other task may: Airflow creates an event when a task with an outlet succeeds."""
+        tables, name = AssetAlias("tables"), group.function.__name__
+        with DAG(dag_id="outlets", schedule=None) as dag:
+            group(connection_id="c", dataset="Orders", outlets=ORDERS)
+            group.partial(connection_id="c", outlets=[tables]).expand_kwargs([{"dataset": "a"}])
+        have = {task.task_id: task.outlets for task in dag.tasks if task.outlets}
+        assert have == {f"{name}.wait_for_run": [ORDERS], f"{name}__1.wait_for_run": [tables]}
+
+    def test_they_cannot_be_mapped(self) -> None:
+        """Airflow reads outlets when it parses the DAG."""
+        with DAG(dag_id="mapped", schedule=None), pytest.raises(TypeError, match="outlets"):
+            source_ingestion.partial(connection_id="c").expand_kwargs([{"dataset": "a", "outlets": ORDERS}])
+
+    @pytest.mark.parametrize("more", [{"wait": False}, {"stream": True, "source": "Lava", "columns": []}])
+    def test_a_group_that_does_not_wait_refuses_them(self, more: dict[str, Any]) -> None:
+        """An event before the data has landed would start consumers too early."""
+        with DAG(dag_id="early", schedule=None), pytest.raises(ValueError, match="outlets"):
+            source_ingestion(dataset="Orders", outlets=ORDERS, **more)
+
+    @pytest.mark.parametrize(
+        ("kind", "own"),
+        [(RunDataflowOperator, {"flow_id": "flow-1"}), (RetryFlowRunOperator, {"run_id": "run-1"})],
+    )
+    def test_a_task_that_does_not_wait_refuses_them(self, kind: Any, own: dict[str, str]) -> None:
+        """Other assets mean what the user wants them to mean."""
+        with pytest.raises(ValueError, match="outlets"):
+            kind(task_id="run", wait=False, outlets=[ORDERS], **own)
+        other = Asset("started")
+        assert kind(task_id="run", wait=False, outlets=[other], **own).outlets == [other]
+        assert kind(task_id="run", outlets=[ORDERS], **own).outlets == [ORDERS]
+
+    def test_they_are_documented(self) -> None:
+        """With each key, once for all classes that wait."""
+        _, _, words = str(WaitsForRun.__doc__).partition(":param outlets:")
+        assert {key for key in EVENT_KEYS if f"``{key}``" in words} == set(EVENT_KEYS)
