@@ -42,6 +42,7 @@ LOWEST = ("--resolution", "lowest-direct", "-r", "pyproject.toml", "--exclude-ne
 TESTS = (
     "tests/unit",
     "tests/emulator",
+    "tests/e2e/test_assets.py",
     "tests/e2e/test_doctor.py",
     "tests/e2e/test_imports.py",
     "tests/e2e/test_page.py",

@@ -3,6 +3,8 @@
 Each table has its own dataset and its own delta column, which shows which rows are new. To add a pipeline,
 add an entry to the list. The groups run at the same time, and a group that fails does not stop the others.
 
+Each dataset is an asset: `on_data_landed` starts when new records have landed in one of them.
+
 Run `paypal_ingestion` first: it is one such pipeline.
 """
 
@@ -13,6 +15,7 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, Param, task
 
+from airflow_provider_aep.assets import aep_dataset
 from airflow_provider_aep.operators.connections import CreatePayPalConnectionOperator
 from airflow_provider_aep.task_groups import paypal_ingestion
 
@@ -80,7 +83,10 @@ with DAG(
     )
     results = {
         name: paypal_ingestion.override(group_id=name)(
-            connection_id=connection.output, schedule=DAILY, **pipeline
+            connection_id=connection.output,
+            schedule=DAILY,
+            outlets=aep_dataset(pipeline["dataset"]),
+            **pipeline,
         )
         for name, pipeline in PIPELINES.items()
     }

@@ -67,6 +67,7 @@ TASKS = {
         "ask.approved",
         "ask.disable",
     },
+    "on_data_landed": {"list_runs", "process"},
     "payments_to_square": {
         "find_dataflow",
         "map_columns",
@@ -82,12 +83,16 @@ TASKS = {
 
 def parsed(name: str) -> Any:
     """The DAG of a file."""
-    from airflow.sdk import BaseOperator
+    from airflow.sdk import DAG, BaseOperator
     from airflow.sdk.definitions.mappedoperator import MappedOperator
 
     (file,) = (file for file in FILES if file.stem == name)
-    tasks = (BaseOperator, MappedOperator)
-    return next(one.dag for one in runpy.run_path(str(file)).values() if isinstance(one, tasks))
+    for one in runpy.run_path(str(file)).values():
+        if isinstance(one, DAG):
+            return one
+        if isinstance(one, BaseOperator | MappedOperator):
+            return one.dag
+    raise AssertionError(f"{file} has no DAG")
 
 
 @pytest.mark.parametrize("name", [file.stem for file in FILES])
@@ -141,6 +146,20 @@ def test_the_template_fills_three_datasets() -> None:
     assert len({flow.name for flow in flows}) == 3
     assert len({source.table for source in sources}) == 3
     assert all(flow.delta_column for flow in flows)
+
+
+def test_the_template_tells_who_waits_for_its_data() -> None:
+    """A wait of `payments_templates` starts `on_data_landed`, and shows it the runs."""
+    template, consumer = parsed("payments_templates"), parsed("on_data_landed")
+    waits = [template.get_task(f"{group}.wait_for_run") for group in ("products", "plans", "payments")]
+    filled = {outlet.uri for wait in waits for outlet in wait.outlets}
+    named = {asset.uri for asset in consumer.schedule.objects}
+    assert len(filled) == 3
+    assert named < filled
+    extra = {"run_id": "run-1", "records_written": 3}
+    event = SimpleNamespace(timestamp=pendulum.now(), extra=extra)
+    (run,) = consumer.get_task("list_runs").python_callable({"PayPal catalogue": [event]})
+    assert (run["run_id"], run["records_written"], run["window_start"]) == ("run-1", 3, None)
 
 
 class TestBackfill:
