@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib
+import json
 import logging
 import shlex
 import sys
@@ -263,6 +264,69 @@ async def apush_xcom(task: Any, key: str, value: str) -> None:
     await _from_a_thread(push)
 
 
+async def aload_cursor(trigger: Any, name: str) -> Any | None:
+    """Return what :func:`asave_cursor` stored for a watcher; None if nothing is stored.
+
+    From 3.3 on, an asset has a store. Before, the cursor is an Airflow Variable. It is read from Airflow's
+    API server: ``Variable.get`` also says that a Variable does not exist if it cannot be read.
+
+    :raises Exception: the cursor cannot be read
+    """
+    if (store := _asset_store(trigger)) is not None:
+        with contextlib.suppress(_SeveralAssetsError):
+            found = await _to_its_reply(_of_one_asset(store.aget(name, None)))
+            if found is not None:
+                return found
+    reply = await _ask_supervisor("GetVariable", key=name)
+    return None if reply is None else json.loads(reply.value)
+
+
+async def asave_cursor(trigger: Any, name: str, value: Any) -> None:
+    """Store the cursor of a watcher, so that it outlives the triggerer.
+
+    :raises Exception: the cursor cannot be stored
+    """
+    if (store := _asset_store(trigger)) is not None:
+        with contextlib.suppress(_SeveralAssetsError):
+            await _to_its_reply(_of_one_asset(store.aset(name, value)))
+            return
+    about = "The position of a FlowRunAssetTrigger. Without it, the watcher begins with the next runs."
+    await _ask_supervisor("PutVariable", key=name, value=json.dumps(value), description=about)
+
+
+class _SeveralAssetsError(Exception):
+    """Two assets with equal watchers share one trigger. Then no store is the trigger's own."""
+
+
+def _asset_store(trigger: Any) -> Any | None:
+    return getattr(trigger, "asset_state_store", None)
+
+
+async def _of_one_asset(call: Awaitable[T]) -> T:
+    try:
+        return await call
+    except ValueError as error:
+        if "Task has" not in str(error):
+            raise
+    raise _SeveralAssetsError
+
+
+async def _ask_supervisor(message: str, **fields: Any) -> Any | None:
+    """Send a message to the triggerer's supervisor, and return the reply; None for a missing Variable."""
+    from airflow.sdk.exceptions import AirflowRuntimeError
+    from airflow.sdk.execution_time import comms, task_runner
+
+    try:
+        reply = await _to_its_reply(task_runner.SUPERVISOR_COMMS.asend(getattr(comms, message)(**fields)))
+    except AirflowRuntimeError as error:
+        reply = error.error
+    if isinstance(reply, comms.ErrorResponse):
+        if reply.error.value == "VARIABLE_NOT_FOUND":
+            return None
+        raise AirflowRuntimeError(reply)
+    return reply
+
+
 def task_store(context: Any) -> Any | None:
     """Return the task state store, which outlives the task's tries; None before 3.3."""
     return context.get("task_state_store")
@@ -282,8 +346,10 @@ __all__ = [
     "RetryPolicy",
     "aep_command",
     "aget_connection",
+    "aload_cursor",
     "amask_secret",
     "apush_xcom",
+    "asave_cursor",
     "atask_state",
     "config_seconds",
     "get_connection",

@@ -138,7 +138,7 @@ def get_provider_info() -> dict:  # type: ignore[type-arg]
             "operators.diagnostics",
         ),
         "sensors": modules("sensors.flow_runs"),
-        "triggers": modules("triggers.flow_runs"),
+        "triggers": modules("triggers.flow_runs", "triggers.assets"),
         "asset-uris": [
             {
                 "schemes": ["aep"],

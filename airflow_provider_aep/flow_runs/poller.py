@@ -1,7 +1,8 @@
-"""One poller for all waits of a triggerer on the same connection and sandbox.
+"""One poller for all waits and watchers of a triggerer on the same connection and sandbox.
 
-A wait joins, gets one answer, and leaves. The first wait starts the poller, and the poller ends when the last
-wait leaves. If a poller dies or hangs, a new poller continues its waits, and the log says so.
+A wait joins, gets one answer, and leaves. A watcher joins, gets the runs that ended after each poll, and
+leaves when Airflow stops it. The first of them starts the poller, and the poller ends when the last leaves.
+If a poller dies or hangs, a new poller continues its waits and watchers, and the log says so.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
+import math
 import random
 import time
 import weakref
@@ -21,6 +23,7 @@ from airflow_provider_aep.flow_runs.conditions import Conditions
 from airflow_provider_aep.flow_runs.fetch import Fetched, RunFetcher
 from airflow_provider_aep.flow_runs.schedule import Deadline
 from airflow_provider_aep.flow_runs.spec import ENDED, ERROR, MISSING, TIMEOUT, WaitSpec
+from airflow_provider_aep.flow_runs.watching import Watch, Watching
 from airflow_provider_aep.flow_service.errors import AepError
 from airflow_provider_aep.flow_service.run_selection import choose
 from airflow_provider_aep.flow_service.runs import Dataflow, Run, RunSnapshot, unknown_status
@@ -148,11 +151,13 @@ class Poller:
 
     def __init__(self, aep_conn_id: str, sandbox: str | None) -> None:
         self.waits: set[PolledWait] = set()
+        self.watches: set[Watch] = set()
         self.task: asyncio.Task[None] | None = None
         self._conn_id = aep_conn_id
         self._sandbox = sandbox
         self._service: AsyncFlowService
         self._fetcher: RunFetcher
+        self._watching: Watching
         self._durations = schedule.Durations()
         self.name = f"{aep_conn_id!r}, sandbox {repr(sandbox) if sandbox else 'of the connection'}"
         self._wake = asyncio.Event()
@@ -185,6 +190,17 @@ class Poller:
         self.waits.discard(wait)
         self._wake.set()
 
+    def add_watch(self, watch: Watch) -> None:
+        """Add a watcher. Adding it twice changes nothing."""
+        if watch not in self.watches:
+            self.watches.add(watch)
+            self._wake.set()
+
+    def remove_watch(self, watch: Watch) -> None:
+        """Remove a watcher."""
+        self.watches.discard(watch)
+        self._wake.set()
+
     def problem(self) -> str | None:
         """Return in words for the log that the poller died or hangs; None while it works."""
         if self.task is not None and self.task.done():
@@ -204,6 +220,8 @@ class Poller:
         self._watchdog.cancel()
         for wait in self.waits:
             wait.end(DIED)
+        for watch in self.watches:
+            watch.polled.set()  # its trigger finds the new poller
 
     def take_over(self, dead: Poller) -> None:
         """Continue for a dead poller, with a longer pause after each death in a row."""
@@ -216,11 +234,12 @@ class Poller:
 
     async def _run(self, pollers: Pollers, key: tuple[str, str]) -> None:
         self._service, self._fetcher = await asyncio.to_thread(_tools, self._conn_id, self._sandbox)
+        self._watching = Watching(self._service, self._fetcher)
         try:
             await asyncio.sleep(GATHER)
-            while self.waits:
+            while self.waits or self.watches:
                 await self._until_due()
-                if self.waits:
+                if self.waits or self.watches:
                     await self._round()
             # no await between the check and this: a wait that joins later gets a new poller
             if pollers.get(key) is self:
@@ -232,7 +251,10 @@ class Poller:
         while self._prune():
             self._wake.clear()
             self._heartbeat = now = time.monotonic()
-            pause = max(min(wait.due for wait in self.waits), self._not_before) - now
+            due = min((wait.due for wait in self.waits), default=math.inf)
+            if self.watches:
+                due = min(due, self._watching.due(self.watches))
+            pause = max(due, self._not_before) - now
             if pause <= 0:
                 return
             try:
@@ -242,9 +264,9 @@ class Poller:
             await asyncio.sleep(GATHER)
 
     def _prune(self) -> int:
-        """Remove the waits that have their answer, and return how many are left."""
+        """Remove the waits that have their answer, and return how many waits and watchers are left."""
         self.waits = {wait for wait in self.waits if not wait.answer.done()}
-        return len(self.waits)
+        return len(self.waits) + len(self.watches)
 
     async def _round(self) -> None:
         """Poll all waits that are due. An error of the service as a whole delays all of them."""
@@ -275,6 +297,8 @@ class Poller:
             await self._fetch_dataflows(
                 [wait for wait in due if wait.flow_id and now >= wait.dataflow_due], fetched, now
             )
+        if self.watches and not fetched.service_error:
+            await self._watching.poll(set(self.watches), now)
 
     async def _fetch_dataflows(self, waits: list[PolledWait], fetched: Fetched, now: float) -> None:
         flow_ids = {wait.flow_id: None for wait in waits if wait.flow_id}
@@ -293,6 +317,9 @@ class Poller:
             if service_error is None
             else f"{service_error} All waits on this connection pause until it is over."
         )
+        if service_error is not None:
+            for watch in self.watches:
+                watch.polled.set()
         for number, wait in enumerate(list(self.waits)):
             wait.log_once("service", text)
             await _yield_to_loop(number)
@@ -302,7 +329,8 @@ class Poller:
         self._failures += 1
         pause = schedule.slowed(service_error, self._failures, _jitter())
         self._not_before = time.monotonic() + pause
-        log.warning("%s: %s All %d waits pause for %.0f s.", self.name, service_error, len(self.waits), pause)
+        many = f"All {len(self.waits)} waits and {len(self.watches)} watchers"
+        log.warning("%s: %s %s pause for %.0f s.", self.name, service_error, many, pause)
         if service_error.retryable:
             return
         self._refusals += 1
@@ -433,6 +461,20 @@ async def wait_with_others(aep_conn_id: str, sandbox: str | None, wait: PolledWa
             poller.leave(wait)
 
 
+async def poll_with_others(aep_conn_id: str, sandbox: str | None, watch: Watch) -> None:
+    """Wait until the next poll of a watcher is over, also if it failed."""
+    find_poller(aep_conn_id, sandbox).add_watch(watch)
+    await watch.polled.wait()
+    watch.polled.clear()
+
+
+def leave_others(aep_conn_id: str, sandbox: str | None, watch: Watch) -> None:
+    """Remove a watcher from the event loop's poller."""
+    poller = POLLERS.get(asyncio.get_running_loop(), {}).get((aep_conn_id, sandbox or ""))
+    if poller is not None:
+        poller.remove_watch(watch)
+
+
 def find_poller(aep_conn_id: str, sandbox: str | None) -> Poller:
     """Return the event loop's poller for a connection and sandbox. Start one if none works."""
     pollers = POLLERS.setdefault(asyncio.get_running_loop(), {})
@@ -443,10 +485,11 @@ def find_poller(aep_conn_id: str, sandbox: str | None) -> Poller:
     new = Poller(aep_conn_id, sandbox)
     if poller is not None:
         log.warning(
-            "The poller of %s %s. A new poller continues its %d waits.",
+            "The poller of %s %s. A new poller continues its %d waits and %d watchers.",
             poller.name,
             problem,
             len(poller.waits),
+            len(poller.watches),
         )
         new.take_over(poller)
     pollers[key] = new

@@ -162,6 +162,14 @@ def list_newest_runs_of(flow_ids: Sequence[str]) -> Call:
     return Call("GET", "/runs", [_of_flows(flow_ids), ("orderby", "-createdAt"), ("limit", str(PAGE_SIZE))])
 
 
+def list_changed_runs_of(flow_ids: Sequence[str]) -> Call:
+    """``GET /runs?property=flowId==…&orderby=-updatedAt``: the runs that changed last first.
+
+    A run changes when it ends, however long ago it started.
+    """
+    return Call("GET", "/runs", [_of_flows(flow_ids), ("orderby", "-updatedAt"), ("limit", str(PAGE_SIZE))])
+
+
 def _of_flows(flow_ids: Sequence[str]) -> tuple[str, str]:
     return equals("flowId", ",".join(check_id(one, "flow_id") for one in flow_ids))
 

@@ -76,6 +76,7 @@ class Run:
     started_at: float | None = None
     completed_at: float | None = None
     created_at: float | None = None
+    updated_at: float | None = None
     window: tuple[float, float] | None = None
     problems: tuple[Problem, ...] = field(default=())
     detail: str | None = None
@@ -91,6 +92,12 @@ class Run:
     def ended(self) -> bool:
         """Return whether the run has ended."""
         return self.phase is not Phase.RUNNING
+
+    @property
+    def changed_at(self) -> float:
+        """Return when the run changed last, as far as it is known; 0 if no time is known."""
+        times = (self.updated_at, self.completed_at, self.started_at, self.created_at)
+        return next((time for time in times if time is not None), 0.0)
 
     @property
     def seconds(self) -> float | None:
@@ -173,6 +180,7 @@ def read_run(item: Mapping[str, Any]) -> Run:
         started_at=epoch_seconds(duration.get("startedAtUTC")),
         completed_at=epoch_seconds(duration.get("completedAtUTC")),
         created_at=epoch_seconds(item.get("createdAt")),
+        updated_at=epoch_seconds(item.get("updatedAt")),
         window=_window(item, activities),
         problems=tuple(_problems(metrics, activities)),
         detail=_detail(metrics, activities),

@@ -18,7 +18,7 @@ from airflow_provider_aep.flow_service.pages import page_url
 from airflow_provider_aep.flow_service.requests import FLOW_SERVICE, Call
 from airflow_provider_aep.hooks import request_flow
 from airflow_provider_aep.hooks.connection import Settings, afind_connection, choose_sandbox
-from airflow_provider_aep.hooks.request_flow import Caller, Flow, Step
+from airflow_provider_aep.hooks.request_flow import Caller, Flow, Reply, Step
 from airflow_provider_aep.hooks.scrub import Secrets
 
 if TYPE_CHECKING:
@@ -107,6 +107,13 @@ class AsyncFlowService:
         pager = Pager(call, self.settings.base_url, LINKED, most=most)
         while pager.call is not None:
             yield pager.take(await self.call(pager.call))
+
+    async def read_journal(self, url: str) -> Reply:
+        """Read a page of an Adobe I/O journal: 200, 204 without new events, 410 if the position has expired.
+
+        :raises AepError: any other reply, or the URL is on a host that must not get the token
+        """
+        return await self.carry_out(request_flow.read_journal(self._caller, url))
 
     def link(self, kind: str, id: str, of: str | None = None) -> str:
         """Return the address of an entity's page in AEP's UI; see :func:`page_url`."""

@@ -60,7 +60,10 @@ class AioTransport:
                 proxy=self._proxy_for(request.url),
             ) as response:
                 body = await _read(response, request)
-                headers = {name.lower(): value for name, value in response.headers.items()}
+                headers: dict[str, str] = {}
+                for name, value in response.headers.items():
+                    known = headers.get(name.lower())  # such as two links
+                    headers[name.lower()] = value if known is None else f"{known}, {value}"
                 return Reply(response.status, headers, body)
         except AepError:
             raise

@@ -188,6 +188,24 @@ def read_origin(value: str, parameter: str, *, port: object = None) -> str:
     return f"{scheme}://{shown}" + ("" if number in (None, default) else f":{number}")
 
 
+def journal_origin(url: str) -> str:
+    """Return ``scheme://host[:port]`` of a journal's URL.
+
+    :raises AepConfigError: it is not a URL, holds user information, or is ``http://`` on another host than
+        localhost
+    """
+    parts = _split(url, "journal")
+    if not parts.scheme or not parts.netloc:
+        raise _bad_origin("journal", "is not a URL")
+    return read_origin(f"{parts.scheme}://{parts.netloc}", "journal")
+
+
+def is_journal_host(origin: str) -> bool:
+    """Return whether the token may be sent to the host of a journal: Adobe's, or this machine."""
+    host = urlsplit(origin).hostname or ""
+    return host.rstrip(".").endswith(".adobe.io") or _is_loopback(host)
+
+
 def _split(url: str, parameter: str) -> Any:
     try:
         parts = urlsplit(url)
@@ -213,6 +231,9 @@ def _port(parts: Any, port: object, parameter: str) -> int | None:
 
 
 def _bad_origin(parameter: str, problem: str) -> AepConfigError:
+    if parameter == "journal":
+        advice = "Copy the URL of the journal from the Developer Console."
+        return AepConfigError(f"`journal` {problem}. {advice}", parameter=parameter)
     example = DEFAULT_HOST if parameter == "host" else DEFAULT_IMS
     return AepConfigError(
         f"`{parameter}` {problem}. Use only a scheme, a host and a port, such as {example}.",

@@ -22,13 +22,21 @@ from airflow_provider_aep.flow_service.errors import (
     AepConfigError,
     AepError,
     AepNotFoundError,
+    AepPermissionError,
     AepTransportError,
 )
 from airflow_provider_aep.flow_service.explanations import FOR_SOURCES
 from airflow_provider_aep.flow_service.requests import Call
 from airflow_provider_aep.flow_service.retry import MAX_REQUESTS, decide
 from airflow_provider_aep.hooks import ims
-from airflow_provider_aep.hooks.connection import FIXED_HEADERS, Settings, read_settings, request_headers
+from airflow_provider_aep.hooks.connection import (
+    FIXED_HEADERS,
+    Settings,
+    is_journal_host,
+    journal_origin,
+    read_settings,
+    request_headers,
+)
 
 T = TypeVar("T")
 Flow = Generator["Step", Any, T]
@@ -38,13 +46,18 @@ TOKEN_WORDS = "The token request to IMS"  # noqa: S105 - words of a message
 
 @dataclass(frozen=True)
 class Address:
-    """The origin that a request goes to, and the setting of the Airflow connection that names it."""
+    """The origin that a request goes to, and the setting of the Airflow connection that names it.
+
+    :param conn_id: the Airflow connection; None if ``setting`` is a parameter of the task or trigger
+    """
 
     origin: str
     setting: str
-    conn_id: str
+    conn_id: str | None
 
     def __str__(self) -> str:
+        if self.conn_id is None:
+            return f"{self.origin} (`{self.setting}`)"
         return f"{self.origin} (`{self.setting}` of the Airflow connection {self.conn_id!r})"
 
 
@@ -203,6 +216,7 @@ def send(
     check: bool = True,
     stream: bool = False,
     repeats: Repeats | None = None,
+    to: Address | None = None,
 ) -> Flow[Reply]:
     """Send a request with token and headers, as often as the table of retries allows. Return the reply.
 
@@ -210,6 +224,7 @@ def send(
     :param check: False returns an error reply instead of raising its error
     :param stream: return the reply before its body has arrived. The caller reads it, or repeats the request
     :param repeats: the count of a request that the caller repeats
+    :param to: the address, if it is not the connection's ``host``
     :raises AepError: the failure of the last request
     """
     settings = caller.settings
@@ -226,7 +241,7 @@ def send(
         if stream:
             own_headers["accept-encoding"] = "identity"  # a broken body continues at a byte of the file
         seconds = timeout or settings.timeout
-        request = Request(method, url, own_headers, body, words, caller.host, seconds, stream)
+        request = Request(method, url, own_headers, body, words, to or caller.host, seconds, stream)
         reply = None
         try:
             reply = yield from _send_once(request)
@@ -267,6 +282,34 @@ def renew_token(caller: Caller) -> Flow[ims.Token]:
     yield Mask(token.value)
     ims.TOKENS.put(caller.token_key, token)
     return token
+
+
+def read_journal(caller: Caller, url: str) -> Flow[Reply]:
+    """Read a page of an Adobe I/O journal. It takes the organization in a header of its own.
+
+    :raises AepError: any reply but 200, 204 and 410, or the URL is on a host that must not get the token
+    """
+    origin = journal_origin(url)
+    if origin != caller.settings.base_url and not is_journal_host(origin):
+        raise AepConfigError(
+            "`journal` is on another host than *.adobe.io and `host` of the AEP connection. Copy the URL of "
+            "the journal from the Developer Console.",
+            parameter="journal",
+        )
+    headers, to = {"x-ims-org-id": caller.settings.org_id}, Address(origin, "journal", None)
+    words = "The request for the journal"
+    reply = yield from send(caller, "GET", url, words, headers=headers, check=False, to=to)
+    if reply.status in (403, 404):
+        raise (AepPermissionError if reply.status == 403 else AepNotFoundError).with_advice(
+            f"{words} was refused: {reply.status}.",
+            "Copy its URL from the Developer Console to `journal`, and add the *I/O Management API* to the "
+            "project of the AEP connection's credential.",
+            status=reply.status,
+        )
+    failure = None if reply.status == 410 else caller.refusal(reply, words)
+    if failure is not None:
+        raise failure
+    return reply
 
 
 def ping(caller: Caller, url: str, words: str) -> Flow[Reply]:

@@ -98,6 +98,18 @@ new_runs({})
 print(json.dumps([imported, [name for name in sys.modules if name.startswith("airflow_provider_aep")]]))
 """
 
+WATCHER = """
+import json, sys, time
+import airflow.triggers.base
+from airflow.sdk import DAG, Asset, AssetWatcher
+import airflow_provider_aep.assets
+before, started = set(sys.modules), time.process_time()
+from airflow_provider_aep.triggers.assets import FlowRunAssetTrigger
+AssetWatcher(name="aep", trigger=FlowRunAssetTrigger(flow_name="Orders"))
+seconds = time.process_time() - started
+print(json.dumps([sorted(set(sys.modules) - before), seconds]))
+"""
+
 PLUGIN = """
 import importlib, json, sys, time
 manager = importlib.import_module(sys.argv[1])
@@ -147,6 +159,15 @@ def test_an_asset_pays_for_no_operator() -> None:
     names = ("", ".assets", ".get_provider_info")
     assert set(ours) == {f"airflow_provider_aep{name}" for name in names}
     assert not [name for name in imported if name.startswith(HEAVY)]
+
+
+def test_a_watcher_pays_for_no_hook_and_no_poller(figure: KeepFigure) -> None:
+    """A DAG file with a watcher is parsed again and again. Only the triggerer polls."""
+    added, seconds = run(WATCHER)
+    ours = ("airflow_provider_aep.hooks", "airflow_provider_aep.flow_runs")
+    assert "airflow_provider_aep.triggers.assets" in added
+    assert not [name for name in added if name.startswith((*HEAVY, *ours))]
+    figure("parse of a watcher", f"{seconds * 1000:.1f} ms of CPU time")
 
 
 @pytest.mark.parametrize("manager", ["airflow.plugins_manager", "airflow.sdk.plugins_manager"])
