@@ -68,6 +68,7 @@ TASKS = {
         "ask.disable",
     },
     "on_data_landed": {"list_runs", "process"},
+    "on_foreign_flow": {"list_runs", "process"},
     "payments_to_square": {
         "find_dataflow",
         "map_columns",
