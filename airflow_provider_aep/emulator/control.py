@@ -23,6 +23,7 @@ from airflow_provider_aep.emulator.payloads import InvalidInputError
 from airflow_provider_aep.emulator.platform import KINDS, Platform
 from airflow_provider_aep.emulator.sources import Source
 from airflow_provider_aep.emulator.store import Entity
+from airflow_provider_aep.emulator.tables import library
 
 DECISION_FIELDS = {"status": str, "metrics": dict, "activities": list, "errors": list, "failed_records": list}
 MAX_STATUS = 100
@@ -205,7 +206,7 @@ def _failed_record(entry: object) -> Item:
 
 
 class SpecControl:
-    """Offer and withdraw connection specs; both last until a reset."""
+    """Offer and withdraw connection specs, and change the columns of their tables, until a reset."""
 
     def __init__(self, platform: Platform, catch_up: Callable[[], float]) -> None:
         self._platform = platform
@@ -216,6 +217,7 @@ class SpecControl:
         return [
             Route("/_emulator/connectionSpecs", self.offer, methods=["POST"]),
             Route("/_emulator/connectionSpecs/{id}", self.withdraw, methods=["DELETE"]),
+            Route("/_emulator/connectionSpecs/{id}/columns", self.change_columns, methods=["POST"]),
         ]
 
     async def offer(self, request: Request) -> Response:
@@ -233,6 +235,32 @@ class SpecControl:
         self._catch_up()
         sources.withdraw(self._platform, spec_id)
         return Response(status_code=204)
+
+    async def change_columns(self, request: Request) -> Response:
+        """Add, remove or change columns of a table; the reply has all its columns as `/explore` shows them.
+
+        The first column stays as it is: its values distinguish the rows.
+        """
+        spec_id = request.path_params["id"]
+        body = payloads.parse_object(await request.body())
+        source = sources.find(self._platform, spec_id)
+        if source is None:
+            raise plain_not_found(f"There is no connection spec {spec_id}")
+        table = library.tables(source).get(str(body.get("table")))
+        columns = body.get("columns")
+        if table is None or not isinstance(columns, dict):
+            known = ", ".join(library.tables(source))
+            raise InvalidInputError(f"'table' is one of {known}, and 'columns' is an object")
+        key = next(iter(table.kinds))
+        for name, kind in columns.items():
+            if not name or name == key or kind not in (None, *library.VALUES):
+                kinds = ", ".join(library.VALUES)
+                raise InvalidInputError(f"the type of {name!r} is null or one of {kinds}; {key!r} stays")
+        self._catch_up()  # what is due runs first, with the columns as they were
+        sources.change_columns(self._platform, source, table.name, columns)
+        changed = sources.find(self._platform, spec_id)
+        assert changed is not None
+        return payloads.reply({"items": library.tables(changed)[table.name].columns()})
 
     def _read(self, body: Item) -> Source:
         """Read a spec; fields that are left out keep their value, or get the default of the family."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -14,12 +14,16 @@ from airflow_provider_aep.emulator.settings import ENDPOINT
 from airflow_provider_aep.emulator.store import Entity
 
 # Changes by the control plane. Specs do not belong to a sandbox.
-ADDED, WITHDRAWN, EVERYWHERE = "connectionSpecs", "withdrawnSpecs", ""
+ADDED, WITHDRAWN, CHANGED, EVERYWHERE = "connectionSpecs", "withdrawnSpecs", "changedColumns", ""
 
 
 @dataclass(frozen=True)
 class Source:
-    """One kind of source; `spec` is its connection spec as the platform shows it."""
+    """One kind of source.
+
+    `spec` is its connection spec as the platform shows it. `changed` has changed columns by table: their new
+    kinds, or None for a removed column.
+    """
 
     id: str
     name: str
@@ -28,6 +32,7 @@ class Source:
     flow_specs: Sequence[str]
     endpoint_kind: str | None  # `connections` or `flows`, which show the streaming endpoint
     spec: dict[str, Any]
+    changed: Mapping[str, Mapping[str, str | None]] = field(default_factory=dict)
 
 
 @cache
@@ -52,6 +57,12 @@ def _documented(entry: dict[str, Any], *, drafts: bool) -> Source:
 
 def find(platform: Platform, spec_id: str) -> Source | None:
     """Return the source of a connection spec; None if the platform does not offer it."""
+    source = _offered(platform, spec_id)
+    changed = platform.store.get(CHANGED, EVERYWHERE, spec_id)
+    return replace(source, changed=changed.item) if source and changed else source
+
+
+def _offered(platform: Platform, spec_id: str) -> Source | None:
     added = platform.store.get(ADDED, EVERYWHERE, spec_id)
     if added is not None:
         hidden = dict(added.hidden)
@@ -70,9 +81,16 @@ def offered(platform: Platform) -> list[Source]:
 
 def add(platform: Platform, source: Source) -> None:
     """Offer a source that Adobe does not document, or a changed one."""
-    hidden = {name: value for name, value in vars(source).items() if name not in ("spec", "endpoint_kind")}
+    shown_elsewhere = ("spec", "endpoint_kind", "changed")
+    hidden = {name: value for name, value in vars(source).items() if name not in shown_elsewhere}
     hidden[ENDPOINT] = source.endpoint_kind
     platform.store.put(Entity(ADDED, EVERYWHERE, source.id, source.spec, hidden))
+
+
+def change_columns(platform: Platform, source: Source, table: str, columns: Mapping[str, str | None]) -> None:
+    """Change columns of a table: a new column or type, or None for a column that is removed."""
+    changed = {**source.changed, table: {**source.changed.get(table, {}), **columns}}
+    platform.store.put(Entity(CHANGED, EVERYWHERE, source.id, changed))
 
 
 def withdraw(platform: Platform, spec_id: str) -> None:

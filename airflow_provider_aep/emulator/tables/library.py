@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
-from functools import cache
+from functools import cache, lru_cache
 from random import Random
 from typing import Any
 
@@ -23,11 +24,43 @@ GOODS = ("Desk lamp", "Running shoes", "Tea selection", "Rain jacket", "Notebook
 Make = Callable[[int, Random], Any]
 # The field that contains the record, if a tutorial shows one.
 WRAPPERS = {"Stripe": "data", "Zendesk": "result"}
+# The words of `_COLUMNS` that make values of a kind, for columns that are added or get another type.
+VALUES = {
+    "string": "text",
+    "integer": "number",
+    "double": "amount",
+    "boolean": "flag",
+    "date-time": "time",
+    "epoch": "epoch",
+}
 JSON_TYPES = {"date-time": "string", "epoch": "integer", "double": "number"}
 
 
 def tables(source: Source) -> Mapping[str, Table]:
     """Return the source's tables by path, in the order of lists. The rows are always the same."""
+    changed = {name: tuple(columns.items()) for name, columns in source.changed.items()}
+    return {
+        name: _with_columns(table, changed[name]) if name in changed else table
+        for name, table in _own_tables(source).items()
+    }
+
+
+@lru_cache(maxsize=100)  # the same instance each time: caches use its identity
+def _with_columns(table: Table, changed: tuple[tuple[str, str | None], ...]) -> Table:
+    """Return a table whose columns were changed. A column of a new type has new values."""
+    rng = Random(table.name)  # noqa: S311 - the same rows every time is the point
+    kinds: dict[str, str | None] = {**table.kinds, **dict(changed)}
+    makes = {name: _COLUMNS[VALUES[kind]][1] for name, kind in changed if kind is not None}
+    rows = []
+    for n, row in enumerate(table.rows):
+        whole = {**row, **{name: make(n, rng) for name, make in makes.items()}}
+        rows.append({name: value for name, value in whole.items() if kinds[name] is not None})
+    return replace(
+        table, kinds={name: kind for name, kind in kinds.items() if kind is not None}, rows=tuple(rows)
+    )
+
+
+def _own_tables(source: Source) -> Mapping[str, Table]:
     if source.id == PAYPAL_SPEC:
         return paypal.tables()
     described = _described()

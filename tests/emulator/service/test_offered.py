@@ -11,8 +11,8 @@ import pytest
 import requests
 
 from tests.harness.documented_sources import rows
-from tests.harness.emulator import PAYPAL_SPEC, Api, Emulator
-from tests.harness.platform import failure, made
+from tests.harness.emulator import PAYPAL_SPEC, PRODUCTS, Api, Emulator
+from tests.harness.platform import BASE_ROWS, Platform, failure, made
 
 CRM = "14518937-270c-4525-bdec-c2ba7cce3860"
 MYSQL = "26d738e0-8963-47ea-aadf-c60de735468a"
@@ -169,3 +169,65 @@ def test_withdrawn_needs_a_source() -> None:
     result = run(command, capture_output=True, text=True, timeout=60, check=False)
     assert result.returncode == 1
     assert "there is no source 'paypall'" in result.stderr
+
+
+def shown(path: Platform, base: str, table: str = PRODUCTS) -> dict[str, Any]:
+    """Explore a table of PayPal, with its first rows."""
+    query = {"objectType": "table", "object": table, "preview": "true"}
+    reply: dict[str, Any] = made(path.api("GET", f"/connections/{base}/explore", params=query), 200)
+    return reply
+
+
+def test_changed_columns(emulator: Emulator, path: Platform) -> None:
+    """`/explore` and runs have the new columns and types until a reset; other tables keep theirs."""
+    base = path.base()
+    before, other = shown(path, base), shown(path, base, "PayPal.Billing_Plans")
+    change = {"Colour": "string", "Weight": "double", "Description": None, "Product_Name": "boolean"}
+    order = {"table": PRODUCTS, "columns": change}
+    reply = emulator.control("POST", f"connectionSpecs/{PAYPAL_SPEC}/columns", order)
+    after = shown(path, base)
+    assert after["schema"]["columns"] == reply["items"]
+    types = {column["name"]: column["type"] for column in reply["items"]}
+    assert types == {
+        "Product_Id": "string",
+        "Product_Name": "boolean",
+        "Create_Time": "string",
+        "Colour": "string",
+        "Weight": "double",
+    }
+    assert [set(row) for row in after["data"]] == [set(types)] * len(after["data"])
+    assert all(isinstance(row["Product_Name"], bool) and row["Weight"] > 0 for row in after["data"])
+    assert shown(path, base, "PayPal.Billing_Plans") == other
+    path.flow(path.once())
+    path.advance(10)
+    assert len(path.rows()) == BASE_ROWS
+    assert not any("Description" in row["_emulator"] for row in path.rows())
+    emulator.control("POST", f"connectionSpecs/{PAYPAL_SPEC}/columns", {**order, "columns": {"Weight": None}})
+    assert "Weight" not in shown(path, base)["data"][0]
+    emulator.reset()
+    fresh = Platform(emulator)
+    assert shown(fresh, fresh.base()) == before
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        {},
+        {"table": PRODUCTS},
+        {"table": "PayPal.None", "columns": {}},
+        {"table": PRODUCTS, "columns": {"Colour": "colour"}},
+        {"table": PRODUCTS, "columns": {"Colour": []}},
+        {"table": PRODUCTS, "columns": {"": "string"}},
+        {"table": PRODUCTS, "columns": {"Product_Id": None}},
+        {"table": PRODUCTS, "columns": {"Description": None, "Product_Id": "string"}},
+    ],
+    ids=str,
+)
+def test_changed_columns_that_are_invalid(emulator: Emulator, path: Platform, order: dict[str, Any]) -> None:
+    """Refused whole: 400, and every column stays. An unknown spec is 404."""
+    base = path.base()
+    before = shown(path, base)
+    for spec_id, status in ((PAYPAL_SPEC, 400), ("nowhere", 404)):
+        url = f"{emulator.url}/_emulator/connectionSpecs/{spec_id}/columns"
+        assert requests.post(url, json=order, timeout=10).status_code == status
+    assert shown(path, base) == before
