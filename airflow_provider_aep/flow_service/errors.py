@@ -39,7 +39,8 @@
     │   ├── SourceWithdrawnError              E507  the platform does not offer the source
     │   ├── AmbiguousRunError                 E508  a run may have been started; which one is unknown
     │   ├── CredentialsRefusedError           E509  the source does not accept the connection's credentials
-    │   └── EntityMissingError                E511  no entity of the name exists, and none may be created
+    │   ├── EntityMissingError                E511  no entity of the name exists, and none may be created
+    │   └── SchemaDriftError                  E512  the source's columns are not those of the dataflow
     ├── WorkerSlotError                       E600  the try used up its sleep budget
     └── TaskStoreError                        E601  Airflow's task state store failed
 
@@ -613,6 +614,31 @@ class CredentialsRefusedError(AepConflictError):
     )
 
 
+class SchemaDriftError(AepConflictError):
+    """The source gained, lost or changed columns since the dataflow was created.
+
+    :param drift: ``{"added", "removed", "changed"}``
+    """
+
+    stable_code = "AEP-E512"
+    what = "The columns of the source differ from the columns that the dataflow reads."
+    why = (
+        "The source gained, lost or changed columns. A dataflow keeps the columns with which it was created: "
+        "it ignores added columns. The field of a removed column stays empty, or the run fails. "
+        "Values of another type can fail."
+    )
+    todo = (
+        "Restore the columns in the source, or correct `mapping` with `if_exists='update'`. To ingest the "
+        "columns as they are now, delete the dataflow with DeleteDataflowOperator(with_connections=True) and "
+        "create it again: a new dataflow ingests all rows, unless its schedule has `backfill` False. To "
+        "continue without a change, set `on_drift` (of a task group `check_schema`) to 'warn'."
+    )
+
+    def __init__(self, message: str, *, drift: dict[str, Any] | None = None, **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.drift = drift or {}
+
+
 __all__ = [
     "AepAuthError",
     "AepCertificateError",
@@ -649,6 +675,7 @@ __all__ = [
     "RunFailedError",
     "RunPartialError",
     "RunTimeoutError",
+    "SchemaDriftError",
     "SourceCredentialsError",
     "SourceWithdrawnError",
     "TaskStoreError",

@@ -102,6 +102,15 @@ def fields_of(item: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
+def columns_of(item: Mapping[str, Any]) -> set[str]:
+    """Return the columns that a mapping set copies. Those that only an expression uses are left out."""
+    return {
+        str(one.get("source", one.get("sourceAttribute"))).replace("\\", "")  # it escapes dots in names
+        for one in item.get("mappings") or []
+        if str(one.get("sourceType") or COLUMN_TYPES[0]).lower() in COLUMN_TYPES
+    }
+
+
 def same_content(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Return whether two mapping sets do the same, whatever their names and ids."""
     return schema_of(one) == schema_of(other) and fields_of(one) == fields_of(other)

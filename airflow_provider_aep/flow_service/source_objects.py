@@ -26,7 +26,7 @@ _PROPERTIES = {
     "encoding": "encoding",
 }
 _LISTED = {"name", "can_preview", "can_fetch_schema"}  # other keys of an entry of a list, ignored here
-_SPEC_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _FILE_KEYS = {"path", "type", "file_type", "recursive", *_PROPERTIES}
 
 
@@ -56,6 +56,14 @@ class SourceObject:
         if "*" not in self.path:
             return self.path
         return self.path.partition("*")[0].rpartition("/")[0] + "/"
+
+    def differing(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the parameters of a source connection by which it is for another source object."""
+        return {
+            key: params[key]
+            for key in ("tableName", "path", "resourcePath")
+            if self.params.get(key) is not None and params.get(key) not in (None, self.params[key])
+        }
 
     def first_file(self, entries: list[dict[str, Any]]) -> SourceObject:
         """Return the first file of a folder or pattern: its columns are used for all its files.
@@ -186,9 +194,14 @@ def _wrong_file(problem: str) -> AepConfigError:
     return AepConfigError(f"`file` {problem}.", parameter="file")
 
 
+def is_uuid(text: str) -> bool:
+    """Return whether a text has the form of a UUID: a name has no such form."""
+    return _UUID.fullmatch(text) is not None
+
+
 def spec_id_of(source: object) -> str:
     """Return the connection spec's id of a source, which is given by name or by that id."""
-    if isinstance(source, str) and _SPEC_ID.fullmatch(source.strip()):
+    if isinstance(source, str) and is_uuid(source.strip()):
         return source.strip()
     return find_source(source).connection_spec_id
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from airflow_provider_aep.operators.datasets import CreateDatasetOperator, DeleteDatasetOperator
+from airflow_provider_aep.operators.explore import CheckSourceSchemaOperator
 from airflow_provider_aep.operators.flows import (
     CreateDataflowOperator,
     DeleteDataflowOperator,
@@ -17,6 +18,7 @@ from airflow_provider_aep.operators.source_connections import CreateSourceConnec
 from airflow_provider_aep.operators.target_connections import CreateTargetConnectionOperator
 
 __all__ = [
+    "CheckSourceSchemaOperator",
     "CreateDataflowOperator",
     "CreateDatasetOperator",
     "CreateMappingSetOperator",

@@ -1,4 +1,4 @@
-"""List the tables or files of a source, and read their columns and first rows."""
+"""List the tables or files of a source, read their columns and first rows, and find changed columns."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_aep.operators.base import AepOperator, name_instance, none_if_blank
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from airflow_provider_aep.flow_service.source_objects import SourceObject
 
@@ -224,3 +224,148 @@ class PreviewTableOperator(SourceObjectOperator):
         source_object, limit = self.source_object(), check_count(self.limit, "limit")
         name_instance(context, source_object.path)
         return read_rows(self.explore_object(source_object, preview=True), source_object.path)[:limit]
+
+
+class CheckSourceSchemaOperator(SourceObjectOperator):
+    """Compare the columns of the source now with the columns that a dataflow reads. Change nothing.
+
+    A dataflow keeps the columns with which it was created. It ignores a column that is added to the source,
+    until source connection, mapping set and dataflow are created again.
+
+    - ``added``: columns of the source that the source connection does not store. A column that the source
+      connection stores and the mapping set does not use is left out on purpose, so it is no drift
+    - ``removed``: columns that the source connection stores or the mapping set copies, and the source lacks.
+      A column that only an expression of the mapping set uses is compared only if it is stored
+    - ``changed``: columns whose type in the source, or whose XDM type, is not the stored one
+
+    The source connection of files, resources and streams usually stores no columns. Then ``added`` and
+    ``changed`` are None, which means unknown. If the source shows no columns, or if neither source connection
+    nor mapping set names any, all three are None. What is unknown is logged, and never counts as drift.
+    If the dataflow does not exist yet, there is no drift.
+
+    :param connection_id: the base connection's id
+    :param table: the table's path, or one of the dicts that :class:`ListTablesOperator` returns
+    :param file: instead of a table: a path, or a dict, see :class:`SourceObjectOperator`
+    :param resource: instead of a table: a resource's path, or the parameters that select it
+    :param source: instead of ``connection_id``, a source that needs no base connection
+    :param dataflow: the name of the dataflow, or its id
+    :param columns: the columns as :class:`InspectTableOperator` returns them; by default the task reads them
+    :param on_drift: ``warn`` logs a drift; ``fail`` raises it
+    :return: ``{"added": [name], "removed": [name], "changed": [{"name", "was", "is"}]}``, sorted by name
+    :raises SchemaDriftError: there is a drift, and ``on_drift`` is ``fail``
+    :raises AepConfigError: the dataflow ingests another source object
+    :raises AepNotFoundError: no dataflow has this id
+    :raises AmbiguousEntityError: several dataflows of this name ingest the source object
+    """
+
+    template_fields: Sequence[str] = (
+        *SourceObjectOperator.template_fields,
+        "dataflow",
+        "columns",
+        "on_drift",
+    )
+
+    def __init__(self, *, dataflow: str, columns: Any = None, on_drift: str = "warn", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.dataflow = dataflow
+        self.columns = columns
+        self.on_drift = on_drift
+
+    def act(self, context: Any) -> dict[str, Any]:
+        """Read the dataflow, its source connection, its mapping set and the source."""
+        from airflow_provider_aep.flow_service.errors import SchemaDriftError
+        from airflow_provider_aep.flow_service.schema_drift import find_drift, in_words, named
+        from airflow_provider_aep.flow_service.validation import check_choice, check_name
+
+        on_drift = check_choice(self.on_drift, "on_drift", ("warn", "fail"))
+        name, source_object = check_name(self.dataflow, "dataflow"), self.source_object()
+        self.origin()
+        name_instance(context, source_object.path)
+        found = self._find_dataflow(name, source_object)
+        if found is None:
+            self.log.info("No dataflow %r exists yet, so its columns cannot differ.", name)
+            return {"added": [], "removed": [], "changed": []}
+        flow, source_connection = found
+        stored = named((source_connection.get("params") or {}).get("columns"))
+        columns = self._columns(source_object)
+        drift = find_drift(columns, stored, self._mapped(flow))
+        if unknown := " or ".join(kind for kind, names in drift.items() if names is None):
+            what = "the source connection stores" if columns else "the source shows"
+            self.log.warning("Unknown whether columns were %s: %s no columns.", unknown, what)
+        if words := in_words(drift):
+            happened = (
+                f"The columns of {source_object.path!r} differ from those of the dataflow {name!r}: {words}."
+            )
+            error = SchemaDriftError.with_advice(happened, drift=drift)
+            if on_drift == "fail":
+                raise error
+            self.log.warning("%s", error)
+        elif not unknown:
+            self.log.info("The columns of the dataflow %r are those of the source.", name)
+        return drift
+
+    def _find_dataflow(
+        self, name: str, source_object: SourceObject
+    ) -> tuple[Mapping[str, Any], Mapping[str, Any]] | None:
+        """Return the dataflow that ingests the source object, and its source connection."""
+        from airflow_provider_aep.flow_service.errors import AepConfigError, AmbiguousEntityError
+
+        found = list(self._candidates(name))
+        fitting = [
+            (flow, item) for flow, item in found if not source_object.differing(item.get("params") or {})
+        ]
+        if len(fitting) > 1:
+            ids = ", ".join(str(flow.get("id")) for flow, _ in fitting)
+            raise AmbiguousEntityError(
+                f"Several dataflows {name!r} ingest {source_object.path!r}: {ids}. Set `dataflow` to an id."
+            )
+        if found and not fitting:
+            flow, item = found[0]
+            others = source_object.differing(item.get("params") or {})
+            raise AepConfigError(
+                f"The dataflow {name!r} ({flow.get('id')}) ingests another source object than "
+                f"{source_object.path!r}: {', '.join(map(repr, others.values()))}.",
+                parameter="dataflow",
+            )
+        return fitting[0] if fitting else None
+
+    def _candidates(self, name: str) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+        """Yield each dataflow of this name, else the dataflow of this id, with its source connections."""
+        from airflow_provider_aep.flow_service.source_objects import is_uuid
+
+        flows = self.hook.list_flows(name=name)
+        if not flows and is_uuid(name):
+            flows = [self.hook.get_flow(name)]
+        for flow in flows:
+            ids = flow.get("sourceConnectionIds")
+            for source_id in ids or [None]:
+                yield flow, {} if source_id is None else self.hook.get_source_connection(source_id)
+
+    def _columns(self, source_object: SourceObject) -> list[dict[str, Any]]:
+        """Return the columns of the source; empty if it shows none."""
+        from airflow_provider_aep.flow_service.errors import AepReplyError
+        from airflow_provider_aep.flow_service.source_objects import check_columns, read_columns
+
+        if (given := none_if_blank(self.columns)) is not None:
+            return check_columns(given)
+        shown = self.explore_object(source_object)
+        try:
+            return read_columns(shown, source_object.path)
+        except AepReplyError:
+            return []
+
+    def _mapped(self, flow: Mapping[str, Any]) -> set[str] | None:
+        """Return the columns that the mapping set copies; None if it is unknown."""
+        from airflow_provider_aep.flow_service import differences, mappings
+        from airflow_provider_aep.flow_service.errors import AepNotFoundError
+        from airflow_provider_aep.hooks.data_prep import DataPrepHook
+
+        used = differences.used_mapping_set(flow)
+        if used is None:
+            return None
+        try:
+            return mappings.columns_of(
+                self.hook.to(DataPrepHook).get_mapping_set(used["id"], used["version"])
+            )
+        except AepNotFoundError:
+            return None

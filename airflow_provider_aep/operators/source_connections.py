@@ -168,13 +168,11 @@ def _same_source_object(item: Any, name: str, source_object: SourceObject) -> No
     from airflow_provider_aep.flow_service.differences import PARAMETERS, Difference
     from airflow_provider_aep.flow_service.errors import EntityExistsError
 
-    shown = item.get("params") or {}
-    for key in ("tableName", "path", "resourcePath"):
-        desired, found = source_object.params.get(key), shown.get(key)
-        if desired is not None and found not in (None, desired):
-            raise EntityExistsError(
-                f"The source connection {name!r} exists already, for {key} {found!r} instead of {desired!r}: "
-                f"{item.get('id')}. Choose another `name`.",
-                differences=[Difference(f"{PARAMETERS[source_object.kind]}.{key}", found, desired)],
-                entity_id=str(item.get("id")),
-            )
+    for key, found in source_object.differing(item.get("params") or {}).items():
+        desired = source_object.params[key]
+        raise EntityExistsError(
+            f"The source connection {name!r} exists already, for {key} {found!r} instead of {desired!r}: "
+            f"{item.get('id')}. Choose another `name`.",
+            differences=[Difference(f"{PARAMETERS[source_object.kind]}.{key}", found, desired)],
+            entity_id=str(item.get("id")),
+        )

@@ -25,7 +25,7 @@ from airflow_provider_aep.operators.dataflows import (
     CreateTargetConnectionOperator,
     GetInletOperator,
 )
-from airflow_provider_aep.operators.explore import InspectTableOperator
+from airflow_provider_aep.operators.explore import CheckSourceSchemaOperator, InspectTableOperator
 from airflow_provider_aep.sensors.flow_runs import FlowRunSensor
 
 if TYPE_CHECKING:
@@ -35,7 +35,17 @@ if TYPE_CHECKING:
     from airflow_provider_aep.flow_service.source_objects import SourceObject
 
 
-SETTLED = ("dataflow", "wait", "outlets", "aep_conn_id", "sandbox", "stream", "if_exists", "on_difference")
+SETTLED = (
+    "dataflow",
+    "wait",
+    "outlets",
+    "aep_conn_id",
+    "sandbox",
+    "stream",
+    "if_exists",
+    "on_difference",
+    "check_schema",
+)
 """Parameters that the function reads when the DAG is parsed. They cannot be mapped."""
 
 
@@ -216,6 +226,7 @@ def source_ingestion(
     partial_ingestion_percent: Any = None,
     if_exists: Any = "reuse",
     on_difference: Any = "warn",
+    check_schema: Any = None,
     outlets: Any = None,
 ) -> Any:
     """Ingest a table, files, a resource or a stream into a dataset, with a dataflow that is created once.
@@ -249,10 +260,12 @@ def source_ingestion(
     :param if_exists: for each entity that exists already: ``reuse`` it, ``update`` it, or ``fail``
     :param on_difference: with ``if_exists="reuse"``, for an entity that differs from the parameters:
         ``warn`` or ``fail``
+    :param check_schema: ``warn`` or ``fail``: compare the source's columns with those of the dataflow before
+        anything is created or changed, see :class:`CheckSourceSchemaOperator`. Not for a stream
     :param outlets: the assets that a run of the group fills, for the task that waits, such as
         ``aep_dataset("Orders")``. A mapped group needs an ``AssetAlias``: each of its tasks fills another
         dataset
-    :raises ValueError: ``outlets`` is given to a group that does not wait
+    :raises ValueError: ``outlets`` is given to a group that does not wait, or ``check_schema`` for a stream
     :return: the wait's result; the dataflow's id if ``wait`` is False; for a stream its streaming endpoint
     """
     if outlets and (wait is False or stream not in (None, False)):
@@ -280,7 +293,19 @@ def source_ingestion(
         **diagnostics,
         **options,
     )
-    flow_id = _create_dataflow(
+    check: Any = None
+    if check_schema is not None:
+        if stream not in (None, False):
+            raise ValueError("`check_schema` is not for a stream: a stream shows no columns. Leave it out.")
+        check = CheckSourceSchemaOperator(
+            task_id="check_schema",
+            **{key: value for key, value in source_object.items() if key != "stream"},
+            dataflow=name,
+            columns=inspect.output,
+            on_drift=check_schema,
+            **options,
+        )
+    first_tasks, flow_id = _create_dataflow(
         name,
         dataset,
         source_object=source_object,
@@ -291,6 +316,8 @@ def source_ingestion(
         diagnostics=diagnostics,
         options={**options, "if_exists": if_exists, "on_difference": on_difference},
     )
+    if check is not None:
+        check >> first_tasks
     if stream not in (None, False):
         endpoint: Any = GetInletOperator(task_id="get_inlet", flow_id=flow_id, **options)
         return endpoint.output
@@ -315,8 +342,11 @@ def _create_dataflow(
     delta_column: Any,
     diagnostics: dict[str, Any],
     options: dict[str, Any],
-) -> Any:
-    """Add the tasks that create the dataflow and the entities that it needs. Return its id as an XComArg."""
+) -> tuple[list[Any], Any]:
+    """Add the tasks that create the dataflow and the entities that it needs.
+
+    :return: the tasks that come first, and the dataflow's id as an XComArg
+    """
     schema: Any = CreateSchemaOperator(task_id="create_schema", name=dataset, columns=columns, **options)
     target_dataset: Any = CreateDatasetOperator(
         task_id="create_dataset", name=dataset, schema_id=schema.output, **options
@@ -350,7 +380,7 @@ def _create_dataflow(
         **diagnostics,
         **options,
     )
-    return flow.output
+    return [schema, source], flow.output
 
 
 @MappableGroup
@@ -370,6 +400,7 @@ def paypal_ingestion(
     partial_ingestion_percent: Any = None,
     if_exists: Any = "reuse",
     on_difference: Any = "warn",
+    check_schema: Any = None,
     outlets: Any = None,
 ) -> Any:
     """Ingest a table of PayPal, by default its product catalogue. See :func:`source_ingestion`."""

@@ -627,3 +627,22 @@ def test_a_group_fails_where_it_exists(group: Group) -> None:
     error = group.run(if_exists="fail")
     assert error is not None
     assert "EntityExistsError" in error["kinds"]
+
+
+def test_a_group_checks_the_columns_first(group: Group) -> None:
+    """The first run has nothing to compare. If a column is added, `fail` stops before any change."""
+    assert group.run(check_schema="fail") is None
+    assert group.run(check_schema="fail") is None
+    state, flow = group.emulator.state(), group.flow()
+    [account] = made(group.client.api("GET", "/sourceConnections"), 200)["items"]
+    path = f"connectionSpecs/{account['connectionSpec']['id']}/columns"
+    group.emulator.control("POST", path, {"table": "Account", "columns": {"Region": "string"}})
+    error = group.run(check_schema="fail", if_exists="update")
+    assert error is not None
+    assert "SchemaDriftError" in error["kinds"], error
+    assert "added: 'Region'" in error["text"]
+    assert changed(group.emulator) == []
+    assert group.run(check_schema="warn") is None
+    assert group.run() is None
+    assert changed(group.emulator) == []
+    assert (group.emulator.state(), group.flow()) == (state, flow)

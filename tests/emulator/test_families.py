@@ -304,7 +304,7 @@ from airflow_provider_aep.task_groups import paypal_ingestion
 
 with DAG("mapped", schedule=None, params={{"connection_id": ""}}):
     paypal_ingestion.partial(
-        connection_id="{{{{ params.connection_id }}}}", schedule={LATER!r}, wait=False
+        connection_id="{{{{ params.connection_id }}}}", schedule={LATER!r}, wait=False, check_schema="fail"
     ).expand_kwargs(
         [{{"table": {PRODUCTS!r}, "dataset": "A"}}, {{"table": "PayPal.Billing_Plans", "dataset": "B"}}]
     )

@@ -53,6 +53,11 @@ READERS: dict[Any, Callable[[PreparedPlatform], dict[str, Any]]] = {
     FlowRunSensor: awaited,
     FetchFailedRecordsOperator: lambda at: {"run_id": at.failed_run(), "path": VALUES["path"]},
     dataflows.GetInletOperator: lambda at: {"flow_id": at.flow_of()},
+    explore.CheckSourceSchemaOperator: lambda at: {
+        "connection_id": at.base(),
+        "table": PRODUCTS,
+        "dataflow": at.flow_of(),
+    },
     explore.InspectTableOperator: lambda at: {"connection_id": at.base(), "table": PRODUCTS},
     explore.ListFilesOperator: lambda at: {"connection_id": at.base()},
     explore.ListTablesOperator: lambda at: {"connection_id": at.base()},

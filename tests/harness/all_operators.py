@@ -22,6 +22,7 @@ BASES = {
 """Base classes, which no DAG uses."""
 
 OPTIONAL = {
+    "CheckSourceSchemaOperator": ("connection_id", "table"),
     "CreatePayPalConnectionOperator": ("name",),
     "CreateSourceConnectionOperator": ("connection_id", "table"),
     "CreateMappingSetOperator": ("columns", "mapping"),
@@ -36,7 +37,8 @@ OPTIONAL = {
 """Parameters that an operator needs although its signature has a default."""
 
 BY_KIND: dict[str, dict[str, Any]] = {
-    "InspectSourceOperator": {"columns": None, "stream": None, "dataflow": "A dataflow", "mapping": None}
+    "CheckSourceSchemaOperator": {"dataflow": "A dataflow"},
+    "InspectSourceOperator": {"columns": None, "stream": None, "dataflow": "A dataflow", "mapping": None},
 }
 """Values for one operator only."""
 

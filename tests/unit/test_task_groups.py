@@ -99,6 +99,37 @@ def test_a_second_dataflow_fills_the_same_dataset() -> None:
     assert (names, flow.name) == ({"d", "d, on demand"}, "d, on demand")
 
 
+@pytest.mark.parametrize("on_drift", ["warn", "fail"])
+@pytest.mark.parametrize("mapped", [False, True])
+def test_columns_are_checked_before_anything_is_created(mapped: bool, on_drift: str) -> None:
+    """Mapped or not, with the columns that the first task has read."""
+    tables = [{"table": "a", "dataset": "A"}, {"file": "/b/", "dataset": "B"}]
+    with DAG(dag_id="checked", schedule=None) as dag:
+        if mapped:
+            source_ingestion.partial(connection_id="c", check_schema=on_drift).expand_kwargs(tables)
+        else:
+            source_ingestion(connection_id="c", check_schema=on_drift, **tables[0])
+    check = dag.get_task("source_ingestion.check_schema")
+    assert check.on_drift == on_drift
+    assert check.upstream_task_ids == {"source_ingestion.inspect_table"}
+    assert {
+        one.task_id for one in dag.tasks if check.task_id in one.get_flat_relative_ids(upstream=True)
+    } == {f"source_ingestion.{name}" for name in TASKS[1:]}
+    assert check.columns.operator.task_id == "source_ingestion.inspect_table"
+    pulled = SimpleNamespace(map_index=1, xcom_pull=lambda *_, **__: tables)
+    named = check.dataflow.resolve({"ti": pulled}) if mapped else check.dataflow
+    assert named == ("B" if mapped else "A")
+    with DAG(dag_id="paypal", schedule=None) as dag:
+        paypal_ingestion(connection_id="c", check_schema=on_drift, dataflow="F")
+    assert dag.get_task("paypal_ingestion.check_schema").dataflow == "F"
+
+
+def test_a_stream_has_no_columns_to_check() -> None:
+    """The DAG would promise a check that AEP cannot answer."""
+    with DAG(dag_id="stream", schedule=None), pytest.raises(ValueError, match="`check_schema`"):
+        source_ingestion(connection_id="c", dataset="d", stream=True, columns=[], check_schema="fail")
+
+
 CREATES = {f"source_ingestion.{name}" for name in TASKS if name.startswith("create_")}
 
 
@@ -181,7 +212,9 @@ class TestMapped:
         assert resolved == [None, "/b/", None]
 
     @pytest.mark.filterwarnings("ignore:Partial task group")
-    @pytest.mark.parametrize("name", ["wait", "sandbox", "stream", "if_exists", "on_difference", "colour"])
+    @pytest.mark.parametrize(
+        "name", ["wait", "sandbox", "stream", "if_exists", "on_difference", "check_schema", "colour"]
+    )
     def test_what_cannot_differ_is_refused(self, name: str) -> None:
         """Airflow would ignore it, and every table would get the default without a warning."""
         with DAG(dag_id="refused", schedule=None), pytest.raises(TypeError, match=name):

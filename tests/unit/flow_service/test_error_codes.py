@@ -30,7 +30,7 @@ LEDGER = {
     "AmbiguousEntityError": "E503", "EntityChangedError": "E504", "EntityStateError": "E505",
     "EntityInUseError": "E506", "SourceWithdrawnError": "E507", "AmbiguousRunError": "E508",
     "CredentialsRefusedError": "E509", "EntityDiffersError": "E510",
-    "EntityMissingError": "E511",
+    "EntityMissingError": "E511", "SchemaDriftError": "E512",
     "WorkerSlotError": "E600",
     "TaskStoreError": "E601",
 }  # fmt: skip
