@@ -1,32 +1,78 @@
-"""Make the generated pages in docs/: `make docs`."""
+"""Make the generated pages in docs/: `make docs`.
+
+The errors come from their classes, the sources from the catalogue and the credential map.
+"""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import requires
 from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from airflow_provider_aep.flow_service.sources import catalogue
-from scripts import error_docs, source_docs
-from scripts.markdown import BELOW
+from airflow_provider_aep.cli.errors import adobe_codes, advice, facts
+from airflow_provider_aep.cli.sources import dag, state
+from airflow_provider_aep.flow_service.errors import AepError, every_kind
+from airflow_provider_aep.flow_service.sources import AuthSpec, Source, catalogue, sources_of_spec
+from airflow_provider_aep.hooks.connection_line import connection_line
+from airflow_provider_aep.hooks.credential_map import connection_types, templates_of
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 PACKAGE = "airflow-provider-aep"
 USERS = ROOT / ".venv-demo"
 """The environment that has only the packages that a user of `[emulator]` gets."""
+MADE = "<!-- Made by `make docs`. -->"
+BELOW = "<!-- Below this line: made by `make docs`. -->"
+
+ADOBES = """\
+## Adobe's codes
+
+The message of an error contains Adobe's own code, such as `FLOW-1418-400`. The table explains some of these
+codes. SANDBOX is the sandbox's name. `python -m airflow_provider_aep errors FLOW-1418-400` explains one code.
+The number alone, such as `1418`, is enough.
+"""
+
+FAMILIES = {
+    "0": "The base class",
+    "1": "Invalid parameters and settings",
+    "2": "Failed requests",
+    "3": "Refused requests",
+    "4": "Failed waits for a run",
+    "5": "Conflicts with existing entities",
+    "6": "The worker slot and Airflow's task state store",
+}
+"""The heading for each first digit of a code."""
+
+UNCERTAIN = "**Uncertain.** Adobe's documents contradict each other here, or print values of another source."
+
+WITHOUT_BASE_CONNECTION = {
+    "data-landing-zone": 'file="dlz-user-container/orders/"',
+    "lava": 'stream=True,\n        columns=[{"name": "page", "type": "string"}]',
+}
+"""The source object in the example of each source without a base connection."""
+
+INGESTION = """\
+from airflow.sdk import DAG
+from airflow_provider_aep.task_groups import source_ingestion
+
+with DAG("ingest_{word}", schedule=None):
+    source_ingestion(
+        source="{source.key}",
+        {source_object},
+        dataset="{source.title} records",
+    )"""
 
 
 def pages() -> dict[str, str]:
     """Return the text of each page that needs only the code, by its path in docs/."""
-    sources = {f"sources/{key}.md": source_docs.page(source) for key, source in catalogue().items()}
+    sources = {f"sources/{key}.md": source_page(source) for key, source in catalogue().items()}
     return {
-        "errors.md": below("errors.md", error_docs.body()),
-        "sources/README.md": below("sources/README.md", source_docs.index(catalogue().values())),
+        "errors.md": below("errors.md", errors()),
+        "sources/README.md": below("sources/README.md", source_index(catalogue().values())),
         **sources,
     }
 
@@ -51,6 +97,151 @@ def declared(name: str, extra: str = "") -> Iterator[Requirement]:
         always, chosen = (one.marker is None or one.marker.evaluate({"extra": key}) for key in ("", extra))
         if chosen and not (extra and always):
             yield one
+
+
+def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """Return a table, with the bars inside cells escaped."""
+    head = list(head)
+    lines = [head, ["---"] * len(head), *([cell.replace("|", "\\|") for cell in row] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def errors() -> str:
+    """Return the list of errors: the contents, a section for each error, and Adobe's codes."""
+    kinds = every_kind()
+    families = [
+        (title, [kind for kind in kinds if kind.stable_code.startswith(f"AEP-E{digit}")])
+        for digit, title in FAMILIES.items()
+    ]
+    parts = [_contents(title, own) for title, own in families]
+    for title, own in families:
+        parts += [f"## {title}\n", *("\n".join(_section(kind)) for kind in own)]
+    return "\n".join([*parts, _adobes()])
+
+
+def _adobes() -> str:
+    """Return the section about Adobe's codes."""
+    rows = [
+        [f"`{code}`", f"{advice(code)}.", f"[{kind.stable_code}](#{_anchor(kind)})"]
+        for code, kind in adobe_codes()
+    ]
+    return f"{ADOBES}\n{table(['Code', 'Meaning, and what to do', 'Raised as'], rows)}\n"
+
+
+def _anchor(kind: type[AepError]) -> str:
+    return kind.docs().partition("#")[2]
+
+
+def _contents(title: str, kinds: Iterable[type[AepError]]) -> str:
+    lines = [f"**{title}**\n"]
+    lines += [f"- [{kind.stable_code}](#{_anchor(kind)}) `{kind.__name__}`: {kind.what}" for kind in kinds]
+    return "\n".join(lines) + "\n"
+
+
+def _section(kind: type[AepError]) -> Iterator[str]:
+    yield f'<a id="{_anchor(kind)}"></a>\n'
+    yield f"### {kind.stable_code} {kind.__name__}\n"
+    for heading, text in facts(kind).items():
+        yield f"- **{heading}** {text.rstrip('.')}."
+    yield ""
+
+
+def source_index(sources: Iterable[Source]) -> str:
+    """Return the table of all sources."""
+    rows = [
+        (f"[{source.title}]({source.key}.md)", source.category, *row)
+        for source in sources
+        for row in [(auth.name, state(auth)) for auth in source.auth] or [("no base connection", "ok")]
+    ]
+    return table(("Source", "Category", "Authentication", "State"), rows)
+
+
+def source_page(source: Source) -> str:
+    """Return the page of one source."""
+    facts = [
+        ("In a DAG", f'`source="{source.key}"`'),
+        ("Category", source.category),
+        ("Connection spec", f"`{source.connection_spec_id}`"),
+    ]
+    parts = [f"# {source.title}\n{MADE}", table(("", ""), facts), *_doubts(source)]
+    if source.auth:
+        parts += [f"```python\n{dag(source)}\n```"]
+        parts += [part for auth in source.auth for part in _authentication_type(source, auth)]
+        parts += ["## From an Airflow connection", *_fields(source)]
+    else:
+        parts += [
+            "It needs no base connection: see [files, REST resources and streams](../other-sources.md)."
+        ]
+        parts += [f"```python\n{_ingestion(source)}\n```", *_evidence(source)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _doubts(source: Source) -> Iterator[str]:
+    if source.uncertain:
+        yield UNCERTAIN
+    if others := [one.title for one in sources_of_spec(source.connection_spec_id) if one.key != source.key]:
+        yield (
+            f"The documents print this connection spec for {' and '.join(others)} too. The operator reads "
+            "the name of the spec from AEP, and fails if it is the name of another source."
+        )
+
+
+def _authentication_type(source: Source, auth: AuthSpec) -> Iterator[str]:
+    yield f"## {auth.name}"
+    if auth.uncertain and not source.uncertain:
+        yield UNCERTAIN
+    if auth.deprecated:
+        yield f"**{'Retired' if auth.retired else 'Deprecated'}.** {auth.deprecated}."
+    yield table(("Parameter", "Kind"), [(f"`{name}`", _kind(auth, name)) for name in auth.parameters])
+    yield f"```\n{connection_line(source, auth)}\n```"
+    yield from _evidence(auth)
+
+
+def _kind(auth: AuthSpec, name: str) -> str:
+    words = ["required" if name in auth.required else "optional"]
+    if default := auth.properties[name].get("default"):
+        words.append(f"`{default}` by default")
+    if auth.is_secret(name):
+        words.append("secret: in the Airflow connection only")
+    return ", ".join(words)
+
+
+def _fields(source: Source) -> Iterator[str]:
+    """Yield what each connection type gives."""
+    names = ", ".join(f"`{one}`" for one in connection_types(source.key))
+    yield (
+        f"Use a connection of one of the types {names}. Its extra can hold each parameter under the "
+        "parameter's name. Other parameters come from the connection's fields "
+        "([how to read the table](README.md#how-a-page-is-read))."
+    )
+    types: dict[tuple[str, str], list[str]] = {}
+    for conn_type in connection_types(source.key):
+        for name, lines in _lines(source, conn_type).items():
+            types.setdefault((name, "<br>".join(f"`{line}`" for line in lines)), []).append(f"`{conn_type}`")
+    rows = [(f"`{name}`", ", ".join(of), lines) for (name, lines), of in sorted(types.items())]
+    if rows:
+        yield table(("Parameter", "Connection type", "Comes from"), rows)
+
+
+def _lines(source: Source, conn_type: str) -> Mapping[str, tuple[str, ...]]:
+    """Return the lines of each parameter. A `paypal` connection has the fields of a `generic` connection."""
+    own, common = templates_of(source.key, "generic" if conn_type == "paypal" else conn_type)
+    needed = {name: common[name] for auth in source.auth for name in auth.required if name in common}
+    known = {name for auth in source.auth for name in auth.parameters}
+    return {name: lines for name, lines in {**needed, **own}.items() if name in known}
+
+
+def _ingestion(source: Source) -> str:
+    word, source_object = source.key.replace("-", "_"), WITHOUT_BASE_CONNECTION[source.key]
+    return INGESTION.format(source=source, word=word, source_object=source_object)
+
+
+def _evidence(of: Source | AuthSpec) -> Iterator[str]:
+    """Yield the catalogue's note, and the document that it follows."""
+    if of.note:
+        yield f"Note: {of.note}."
+    path, _, commit = of.document.partition("@")
+    yield f"Adobe's document: `{path}`, at commit `{commit}`."
 
 
 def main() -> None:

@@ -10,8 +10,7 @@ import pytest
 
 from airflow_provider_aep.cli import COMMANDS
 from scripts import docs
-from scripts.docs import PACKAGE, declared
-from scripts.markdown import table
+from scripts.docs import PACKAGE, declared, table
 
 ROOT = Path(__file__).parents[3]
 PAGES = docs.pages()

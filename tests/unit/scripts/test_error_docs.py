@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_aep.cli.errors import facts
 from airflow_provider_aep.flow_service.errors import AepError, EntityStateError, every_kind
-from scripts import error_docs
+from scripts import docs
 
 ROOT = Path(__file__).parents[3]
 
@@ -40,7 +40,7 @@ def test_a_retry_that_is_advised_is_not_denied() -> None:
 
 def test_no_link_leads_nowhere() -> None:
     """Neither within the page nor from the others to it."""
-    anchors = set(re.findall(r'<a id="([^"]+)">', error_docs.body()))
+    anchors = set(re.findall(r'<a id="([^"]+)">', docs.errors()))
     for path in [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")]:
         text = path.read_text("utf-8")
         named = re.findall(r"errors\.md#([\w-]+)", text)
@@ -50,6 +50,6 @@ def test_no_link_leads_nowhere() -> None:
 
 def test_adobes_codes_lead_to_their_error() -> None:
     """Who has only Adobe's code finds ours."""
-    text = error_docs.body()
+    text = docs.errors()
     for code, ours in (("401013", "e303"), ("FLOW-2121-403", "e304"), ("FLOW-1404-412", "e306")):
         assert f"`{code}`" in text.partition(f'<a id="aep-{ours}">')[2].partition("<a id=")[0]

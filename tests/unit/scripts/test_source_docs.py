@@ -7,7 +7,7 @@ import ast
 import pytest
 
 from airflow_provider_aep.flow_service.sources import Source, catalogue, find_source
-from scripts import source_docs
+from scripts import docs
 
 SOURCES = list(catalogue().values())
 
@@ -15,7 +15,7 @@ SOURCES = list(catalogue().values())
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.key)
 def test_a_page_tells_all_that_is_known(source: Source) -> None:
     """Spec, parameters and which are secret, end, evidence; and its DAG is Python."""
-    text = source_docs.page(source)
+    text = docs.source_page(source)
     assert source.connection_spec_id in text
     for auth in source.auth:
         section = text.partition(f"## {auth.name}\n")[2].partition("\n## ")[0]
@@ -33,18 +33,18 @@ def test_a_page_tells_all_that_is_known(source: Source) -> None:
 def test_what_is_uncertain_is_said(source: Source) -> None:
     """In words, once a source or once for each way that is, and nowhere else."""
     uncertain = 1 if source.uncertain else sum(auth.uncertain for auth in source.auth)
-    assert source_docs.page(source).count("**Uncertain.**") == uncertain
+    assert docs.source_page(source).count("**Uncertain.**") == uncertain
 
 
 def test_a_bar_ends_no_cell() -> None:
     """The table shows the template `{sas_token|uri}`."""
-    page = source_docs.page(find_source("azure-blob-storage"))
+    page = docs.source_page(find_source("azure-blob-storage"))
     assert r"`{sas_token\|uri}`" in page
 
 
 def test_the_index_has_every_way_to_authenticate() -> None:
     """With its state, and a link to a page that there is."""
-    rows = [line for line in source_docs.index(SOURCES).splitlines() if line.startswith("| [")]
+    rows = [line for line in docs.source_index(SOURCES).splitlines() if line.startswith("| [")]
     assert len(rows) == sum(max(1, len(source.auth)) for source in SOURCES)
     for source in SOURCES:
         own = [row for row in rows if f"({source.key}.md)" in row]
