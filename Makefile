@@ -9,8 +9,8 @@ PARALLEL ?= -n 3 --dist loadfile --no-loadscope-reorder
 QUICK = .venv/bin/python -m pytest -m "not nightly" $(PARALLEL)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-ingest demo-operate ui test test-unit test-emulator test-e2e test-nightly test-matrix \
-	test-mutation coverage lint words format docs bench constraints venv clean distclean
+.PHONY: help demo demo-ingest demo-events demo-operate ui test test-unit test-emulator test-e2e test-nightly \
+	test-matrix test-mutation coverage lint words format docs bench constraints venv clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -22,6 +22,11 @@ demo: ## Run the PayPal DAG on a real Airflow against the emulator
 demo-ingest: ## Ingest a table into a dataset; run again to ingest only new rows
 	@scripts/venv .venv-demo -e '.[emulator]'
 	@.venv-demo/bin/python -m scripts.demos ingestion
+
+demo-events: ## Start a DAG by itself when a dataflow that no DAG made has landed data
+	@scripts/venv .venv-demo -e '.[emulator]'
+	@rm -rf .demo-events
+	@.venv-demo/bin/python -m scripts.demos events
 
 demo-operate: ## Show the state of sixty dataflows with the commands of this provider
 	@scripts/venv .venv-demo -e '.[emulator]'
@@ -102,7 +107,7 @@ venv: ## Make or update the development environment, .venv
 	@scripts/venv .venv -e '.[dev]'
 
 clean: ## Delete the demos' state, caches and build results
-	rm -rf .demo .demo-ingest .demo-operate .ui .nox mutants .coverage* build dist
+	rm -rf .demo .demo-ingest .demo-events .demo-operate .ui .nox mutants .coverage* build dist
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -path './.venv*' -prune -o -name __pycache__ -type d -exec rm -rf {} +
 

@@ -1,7 +1,8 @@
 """Start when a flow run ends in AEP that no DAG started, such as a run of a dataflow made in AEP's interface.
 
-A watcher in Airflow's triggerer asks AEP once a minute whether runs of the dataflow have ended. Change `FLOW`
-to the name of your dataflow, and replace the task `process` with your own work.
+A watcher in Airflow's triggerer asks AEP whether runs of the dataflow have ended. `FLOW` is a dataflow of the
+emulator that a person made in AEP's interface: `make demo-events` shows how its data starts this DAG. Change
+`FLOW` to the name of your dataflow, and replace the task `process` with your own work.
 
 A run of this DAG can show several flow runs. A flow run can be shown twice, for example if the triggerer is
 killed. If your work must be done once for each flow run, keep the `run_id` of each that is done.
@@ -20,18 +21,19 @@ from airflow.sdk import DAG, Asset, AssetWatcher, task
 from airflow_provider_aep.assets import new_runs
 from airflow_provider_aep.triggers.assets import FlowRunAssetTrigger
 
-FLOW = "Marketing profiles"
+FLOW = "Salesforce Account Web shop EMEA"
+SECONDS = 10  # between two polls, so that the demo is short; every minute is often enough
 
 log = logging.getLogger(__name__)
 
-watcher = AssetWatcher(name="aep", trigger=FlowRunAssetTrigger(flow_name=FLOW, on=["success", "partial"]))
+trigger = FlowRunAssetTrigger(flow_name=FLOW, on=["success", "partial"], poll_interval=SECONDS)
 
 with DAG(
     dag_id="on_foreign_flow",
     dag_display_name="on_foreign_flow: start when a run ends that no DAG started",
     description="Start when a flow run of a dataflow ends that nobody made with Airflow",
     doc_md=__doc__,
-    schedule=Asset(name="marketing_profiles", watchers=[watcher]),
+    schedule=Asset(name="web_shop_accounts", watchers=[AssetWatcher(name="aep", trigger=trigger)]),
     catchup=False,
     tags=["aep"],
     default_args={"retries": 2, "retry_delay": timedelta(seconds=30)},

@@ -1,4 +1,4 @@
-"""Show this provider with the emulator: `make demo`, `make demo-ingest`, `make demo-operate`, `make ui`."""
+"""Show this provider with the emulator: `make demo`, `make demo-ingest`, `make ui` and others."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from scripts.local_airflow import COMPONENTS, LocalAirflow, connections, move_clock
+from scripts.local_airflow import COMPONENTS, LocalAirflow, connections, move_clock, until
 from scripts.processes import LocalError, end_by_signal, step, tail, tell
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,7 +23,7 @@ A_DAY = 86_400
 HEALTH = ("failed", "partial", "late", "never_ran", "running", "disabled", "drafts")
 OPERATE = ("doctor", "status", "failures ID --rows 3", "import ID --out imported")
 """The commands of `make demo-operate`. `ID` is a dataflow that lost records and has error diagnostics."""
-CONNECTION, INGESTION, DATASET = "paypal_connection", "paypal_ingestion", "PayPal products"
+CONNECTION, INGESTION, EVENTS = "paypal_connection", "paypal_ingestion", "on_foreign_flow"
 
 
 def report_connection(airflow: LocalAirflow, run_id: str) -> list[str]:
@@ -56,7 +56,7 @@ def report_ingestion(airflow: LocalAirflow, run_id: str) -> list[str]:
         f"dataflow: {flow}",
         f"run: {result['run_id']} {result['status']}",
         f"records: {counts}",
-        f"dataset: {DATASET} ({rows} rows, {rows - rows_before(airflow, rows)} new)",
+        f"dataset: PayPal products ({rows} rows, {rows - rows_before(airflow, rows)} new)",
     ]
 
 
@@ -66,6 +66,26 @@ def rows_before(airflow: LocalAirflow, now: int) -> int:
     before = int(kept.read_text()) if kept.exists() else 0
     kept.write_text(str(now))
     return before
+
+
+def land_data(airflow: LocalAirflow) -> str:
+    """Let a dataflow that a person made in AEP ingest data. Return the DAG run that starts by itself."""
+    airflow.emulator("fleet", "POST", {"flows": 3, "runs": 1})
+    airflow.api("PATCH", f"/dags/{EVENTS}", {"is_paused": False})
+    with step("Waiting for the watcher's first poll"):
+        runs = '/flowservice/runs"'
+        until(lambda: runs in json.dumps(airflow.emulator("requests")), airflow, "The watcher has not polled")
+    let_a_day_pass(airflow)
+    with step("Waiting for the DAG run that starts by itself"):
+        path = f"/dags/{EVENTS}/dagRuns"
+        [started, *_] = until(lambda: airflow.api("GET", path)["dag_runs"], airflow, "No DAG run has started")
+    return str(started["dag_run_id"])
+
+
+def report_events(airflow: LocalAirflow, run_id: str) -> list[str]:
+    """Return lines about the DAG run, and the flow runs in its event."""
+    runs = airflow.api.xcom(EVENTS, run_id, "list_runs")
+    return [f"DAG run: {run_id}", *(f"flow run: {json.dumps(one)}" for one in runs)]
 
 
 def connection_line(airflow: LocalAirflow, dag: str, run_id: str) -> str:
@@ -82,23 +102,22 @@ def run(
     dag: str,
     state: str,
     report: Callable[[LocalAirflow, str], list[str]],
-    prepare: Callable[[LocalAirflow], None] = lambda _: None,
-    conf: Mapping[str, Any] | None = None,
+    prepare: Callable[[LocalAirflow], str | None] = lambda _: None,
     components: Sequence[str] = COMPONENTS,
 ) -> list[str]:
     """Start Airflow and the emulator, run the DAG, stop both, and return the lines to show.
 
     :param state: the demo's own directory in the checkout
     :param report: returns the lines for the run with an id
+    :param prepare: can return the id of a run that it has started; else the DAG is triggered
     """
     with LocalAirflow(ROOT / state, dags=ROOT / "dags", components=components) as airflow:
         try:
             since = datetime.now(timezone.utc).isoformat()
             airflow.start()
             airflow.api.wait_for_dag(dag, since, seconds=PARSE_SECONDS, watch=airflow.check)
-            prepare(airflow)
+            run_id = prepare(airflow) or airflow.api.trigger(dag)
             with step(f"Running {dag}"):
-                run_id = airflow.api.trigger(dag, dict(conf or {}))
                 watch: dict[str, Any] = {"watch": airflow.check, "report": lambda line: tell(f"  {line}")}
                 end = airflow.api.wait_for_run(dag, run_id, seconds=RUN_SECONDS, **watch)
             if end != "success":
@@ -212,9 +231,8 @@ def main(show: Callable[[], list[str]]) -> int:
 DEMOS: dict[str, Callable[[], list[str]]] = {
     # No task of this DAG defers, so it needs no triggerer.
     "connection": partial(run, CONNECTION, ".demo", report_connection, components=COMPONENTS[:3]),
-    "ingestion": partial(
-        run, INGESTION, ".demo-ingest", report_ingestion, let_a_day_pass, {"dataset": DATASET}
-    ),
+    "ingestion": partial(run, INGESTION, ".demo-ingest", report_ingestion, let_a_day_pass),
+    "events": partial(run, EVENTS, ".demo-events", report_events, land_data),
     "operate": operate,
     "ui": serve,
 }

@@ -84,11 +84,9 @@ def below(name: str, text: str) -> str:
 
 def licences() -> str:
     """Return the licences of the packages in the environment of the demos."""
-    command = ["-m", "piplicenses", "--python", str(USERS / "bin" / "python"), "--format", "markdown"]
-    options = ["--order", "license", "--no-version", "--ignore-packages", PACKAGE]
-    return subprocess.run(
-        [sys.executable, *command, *options], check=True, capture_output=True, text=True
-    ).stdout
+    command = [sys.executable, "-m", "piplicenses", "--python", str(USERS / "bin" / "python")]
+    options = ["--format", "markdown", "--order", "license", "--no-version", "--ignore-packages", PACKAGE]
+    return subprocess.run([*command, *options], check=True, capture_output=True, text=True).stdout
 
 
 def declared(name: str, extra: str = "") -> Iterator[Requirement]:

@@ -205,7 +205,7 @@ class LocalAirflow:
         options = ["--port", "0", "--state", str(state), *arguments]
         emulator = self._start("emulator", [sys.executable, "-m", "airflow_provider_aep.emulator", *options])
         ready = re.compile(r"^listening on (http://\S+)$", re.MULTILINE)
-        answer = _until(
+        answer = until(
             lambda: ready.search(emulator.log.read_text()), emulator, "The emulator has not started"
         )
         self.emulator_url = answer.group(1)
@@ -235,7 +235,7 @@ class LocalAirflow:
         """Start the components and wait until the API answers."""
         for component in self.components:
             self.start_component(component)
-        _until(self.api.answers, self, "Airflow's API server does not answer")
+        until(self.api.answers, self, "Airflow's API server does not answer")
 
     def start_component(self, component: str, name: str | None = None) -> Service:
         """Start a process of a component. `name` distinguishes several processes of one component."""
@@ -341,8 +341,8 @@ def airflow_settings(home: Path, dags: Path, api_port: int) -> dict[str, str]:
     }
 
 
-def _until(probe: Callable[[], Any], watched: Service | LocalAirflow, complaint: str) -> Any:
-    """Return the first true result of `probe`."""
+def until(probe: Callable[[], Any], watched: Service | LocalAirflow, complaint: str) -> Any:
+    """Return the first true result of `probe`. Raise `LocalError` when that takes too long."""
     for _ in _rounds(START_SECONDS, complaint, watched.check, pause=0.1):
         if answer := probe():
             return answer

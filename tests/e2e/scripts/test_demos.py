@@ -1,8 +1,9 @@
-"""What `make demo`, `make demo-ingest` and `make demo-operate` print, and how they tell of a failure."""
+"""What `make demo` and the other demos print, and how they tell of a failure."""
 
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import subprocess
 from pathlib import Path
@@ -96,6 +97,36 @@ def test_a_day_passes_if_a_dataflow_exists(
     [_, command] = capsys.readouterr().err.split("clock: ")
     subprocess.run([*shlex.split(command), "--silent", "--noproxy", "*"], check=True, capture_output=True)
     assert 2 * 86_400 <= airflow.emulator("clock")["now"] - began < 180_000
+
+
+def test_the_events_demo_lets_a_foreign_dataflow_ingest_data(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, emulator: Emulator, hook: Any
+) -> None:
+    """A person made the dataflow that the DAG watches. It ingests after the watcher's first poll."""
+    airflow = LocalAirflow(tmp_path, dags=tmp_path)
+    airflow.emulator_url = emulator.url
+    runs: list[int] = []
+
+    def api(method: str, path: str, body: object = None) -> Any:
+        """Poll as soon as the DAG is unpaused, and start a DAG run by itself."""
+        if method == "PATCH":
+            assert (path, body) == ("/dags/on_foreign_flow", {"is_paused": False})
+        [flow] = [one for one in hook.list_flows(name=watched) if one["createdClient"] == "exc_app"]
+        runs.append(len(hook.list_runs(flow["id"])))
+        return {"dag_runs": [{"dag_run_id": "asset_triggered__1"}]}
+
+    dag = (demos.ROOT / "dags" / f"{demos.EVENTS}.py").read_text("utf-8")
+    [watched] = re.findall(r'^FLOW = "(.+)"$', dag, re.MULTILINE)
+    monkeypatch.setattr(airflow, "api", api)
+    assert demos.land_data(airflow) == "asset_triggered__1"
+    assert runs == [1, 2]
+
+
+def test_the_events_demo_shows_the_event(tmp_path: Path) -> None:
+    """Each flow run on a line, as the consumer gets it."""
+    airflow: Any = Ended(tmp_path, {"list_runs": [{"run_id": "r1", "records_written": 3}]})
+    lines = ["DAG run: asset_triggered__1", 'flow run: {"run_id": "r1", "records_written": 3}']
+    assert demos.report_events(airflow, "asset_triggered__1") == lines
 
 
 @pytest.mark.parametrize(
