@@ -23,6 +23,8 @@ from airflow_provider_aep.hooks.credential_map import connection_types, template
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 PACKAGE = "airflow-provider-aep"
+EXTRAS = ("emulator", "openlineage")
+"""The extras for users."""
 USERS = ROOT / ".venv-demo"
 """The environment that has only the packages that a user of `[emulator]` gets."""
 MADE = "<!-- Made by `make docs`. -->"

@@ -73,6 +73,8 @@ class Run:
     records_failed: int | None = None
     records_skipped: int | None = None
     bytes: int | None = None
+    bytes_written: int | None = None
+    files_written: int | None = None
     started_at: float | None = None
     completed_at: float | None = None
     created_at: float | None = None
@@ -177,6 +179,8 @@ def read_run(item: Mapping[str, Any]) -> Run:
         records_failed=_count(records, "failedRecordCount", left_out=0),
         records_skipped=_count(records, "skippedRecordCount", left_out=0),
         bytes=_first(_count(sizes, "outputBytes"), _count(sizes, "inputBytes")),
+        bytes_written=_count(sizes, "outputBytes"),
+        files_written=_count(_mapping(metrics.get("fileSummary")), "outputFileCount"),
         started_at=epoch_seconds(duration.get("startedAtUTC")),
         completed_at=epoch_seconds(duration.get("completedAtUTC")),
         created_at=epoch_seconds(item.get("createdAt")),

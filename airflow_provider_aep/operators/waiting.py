@@ -27,9 +27,11 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Asset
 
+    from airflow_provider_aep.flow_service.errors import AepError
     from airflow_provider_aep.flow_service.run_evaluation import FailureThresholds
     from airflow_provider_aep.flow_service.runs import Dataflow, Run
     from airflow_provider_aep.hooks.flow_service import FlowServiceHook
+    from airflow_provider_aep.lineage import Lineage
 
 RESULT_KEY = "aep_run"
 """The key of the XCom with the result of a wait that failed."""
@@ -72,6 +74,7 @@ class WaitsForRun(AepOperator):
     _kill_hook: FlowServiceHook | None = None
     _dataflow: Dataflow | None = None
     _last: Run | None = None
+    _lineage: Lineage | None = None
     _retry_after = 0.0
 
     def __init__(
@@ -143,7 +146,7 @@ class WaitsForRun(AepOperator):
         """Push the known facts of the run as XCom ``aep_run`` if the wait fails."""
         from airflow_provider_aep.flow_service.errors import AepError
 
-        self._last = self._dataflow = None
+        self._last = self._dataflow = self._lineage = None
         self.__dict__.pop("_conditions", None)
         try:
             yield
@@ -265,6 +268,7 @@ class WaitsForRun(AepOperator):
 
         scrub, more = self.hook.scrub, self._more_about(run)
         error = judge(run, self.thresholds(), more=more, scrub=scrub)
+        self._keep_lineage(run, error)
         if error is not None:
             raise error
         result = run.result()
@@ -306,6 +310,27 @@ class WaitsForRun(AepOperator):
         sandbox = None if self.hook.sandbox == own else self.hook.sandbox
         command = aep_command("failures", run.id, conn_id=self.aep_conn_id, sandbox=sandbox)
         return f"`{command}` shows its errors and failed records. {self.link}".rstrip()
+
+    def _keep_lineage(self, run: Run, error: AepError | None) -> None:
+        """Read what OpenLineage's event shows, if events are emitted. A failure does not fail the task."""
+        from airflow_provider_aep.lineage import gather, is_enabled
+
+        try:
+            if is_enabled(self):
+                self._lineage = gather(self.hook, run, error)
+        except Exception as failure:  # noqa: BLE001 - the run has ended, whatever its event shows
+            self.log.warning(
+                "The OpenLineage event of run %s shows no datasets: %s.", run.id, type(failure).__name__
+            )
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
+        """Return the lineage of the run for the OpenLineage provider, also if the task failed.
+
+        See :mod:`airflow_provider_aep.lineage`.
+        """
+        from airflow_provider_aep.lineage import to_openlineage
+
+        return to_openlineage(self._lineage, self.waits_for.run_id if self.waits_for else None)
 
     def on_kill(self) -> None:
         """Disable the dataflow if ``disable_on_kill`` is set. The run continues.

@@ -19,7 +19,8 @@ from tests.harness.figures import KeepFigure
 PACKAGE = Path(airflow_provider_aep.__file__).parent
 DAGS = sorted((Path(__file__).parents[2] / "dags").glob("*.py"))
 
-HEAVY = ("requests", "aiohttp", "urllib3", "jsonschema", "starlette", "airflow.providers.http")
+HEAVY = ("requests", "aiohttp", "urllib3", "jsonschema", "starlette", "openlineage")
+HEAVY += ("airflow.providers.http", "airflow.providers.openlineage")
 
 IMPORT_ALL = """
 import importlib, json, pkgutil, sys

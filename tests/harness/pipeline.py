@@ -11,13 +11,19 @@ COLUMN_NAMES = list(COLUMNS)
 
 
 class Pipeline:
-    """A client of its own creates what the operators need."""
+    """A client of its own creates what the operators need.
 
-    def __init__(self, emulator: Emulator, hook: Any) -> None:
+    :param mappings: type, source and destination of each mapping; by default each column by its name
+    """
+
+    def __init__(self, emulator: Emulator, hook: Any, mappings: Any = None) -> None:
         self.emulator, self.hook = emulator, hook
         platform = Platform(emulator)
         self._base, self._schema = platform.base(), platform.schema()
-        self._dataset, self._mapping = platform.dataset(self._schema), platform.mapping(self._schema)
+        self._dataset = platform.dataset(self._schema)
+        self._mapping = (
+            platform.typed_mapping(self._schema, mappings) if mappings else platform.mapping(self._schema)
+        )
 
     def _run(self, kind: str, order: dict[str, Any], task: Any = None) -> Any:
         from airflow_provider_aep.operators import dataflows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partialmethod
 from typing import Any
 
@@ -89,6 +90,13 @@ class Platform:
                 for name in columns
             ],
         }
+        return str(made(self.conversion("POST", "/mappingSets", json=body), 200)["id"])
+
+    def typed_mapping(self, schema: str, rows: Sequence[tuple[str, str, str]]) -> str:
+        """Create a mapping set of types, sources and destinations; return its id."""
+        reference = {"id": schema, "contentType": "application/vnd.adobe.xed-full+json;version=1"}
+        mappings = [dict(zip(("sourceType", "source", "destination"), row, strict=True)) for row in rows]
+        body = {"name": "Typed", "outputSchema": {"schemaRef": reference}, "mappings": mappings}
         return str(made(self.conversion("POST", "/mappingSets", json=body), 200)["id"])
 
     def base(self, **changes: Any) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeGuard
 
 import airflow_provider_aep
-from scripts.docs import PACKAGE, declared
+from scripts.docs import EXTRAS, PACKAGE, declared
 
 MODULES = Path(airflow_provider_aep.__file__).parent
 COMPAT = MODULES / "_compat.py"
@@ -31,6 +31,7 @@ COMES_WITH = {
     "urllib3": "requests",
     "yarl": "aiohttp",
 }
+IMPORTED_AS = {"apache-airflow": "airflow", "openlineage-python": "openlineage"}
 # Airflow 3.1's API server puts a stand-in where it lacks the real one.
 MAY_BE_MISSING = {"wtforms"}
 
@@ -52,8 +53,8 @@ def imported(tree: ast.Module) -> Iterator[str]:
 
 def test_every_import_is_declared() -> None:
     """What is imported is Python's own, declared, or brought along by what is declared."""
-    named = {one.name for extra in ("", "emulator") for one in declared(PACKAGE, extra)}
-    modules = {name.replace("apache-airflow", "airflow").replace("-", "_") for name in named}
+    named = {one.name for extra in ("", *EXTRAS) for one in declared(PACKAGE, extra)}
+    modules = {IMPORTED_AS.get(name, name).replace("-", "_") for name in named}
     found = {name.split(".")[0] for _, tree in trees() for name in imported(tree)}
     ours = {"airflow_provider_aep", *COMES_WITH, *MAY_BE_MISSING}
     assert found - set(sys.stdlib_module_names) - modules - ours == set()

@@ -30,13 +30,13 @@ def test_no_page_of_a_source_is_left_over() -> None:
 def test_every_dependency_is_listed() -> None:
     """With the version that is asked for; a new one is not forgotten."""
     page = (docs.DOCS / "dependencies.md").read_text("utf-8")
-    named = [one for extra in ("", "emulator") for one in declared(PACKAGE, extra)]
+    named = [one for extra in ("", *docs.EXTRAS) for one in declared(PACKAGE, extra)]
     tools = ("extra == 'dev'", "extra == 'test'")
     assert len(named) == sum(not line.endswith(tools) for line in requires(PACKAGE) or [])
     rows = [f"| `{one.name}` | {one.specifier or 'any'} |" for one in named]
     assert all(row in page for row in rows)
     assert page.count("\n| `") == len(rows)
-    licences = page.partition("## Installed with it")[2]
+    licences = page.partition("\n## Installed with")[2]
     assert all(f"| {one.name} " in licences for one in named)
 
 
@@ -63,7 +63,11 @@ def test_what_is_installed_from_where() -> None:
     commands = [
         found for page in pages for found in re.findall(r"pip install [^\n`]+", page.read_text("utf-8"))
     ]
-    assert sorted(commands) == ["pip install '.[emulator]'", "pip install ."]
+    assert sorted(commands) == [
+        "pip install '.[emulator]'",
+        "pip install '.[openlineage]'",
+        "pip install .",
+    ]
     where = " ".join((ROOT / "README.md").read_text("utf-8").split())
     assert "Airflow's scheduler, DAG processor, workers, triggerer and API server run" in where
 

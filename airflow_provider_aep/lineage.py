@@ -1,0 +1,336 @@
+"""OpenLineage: the source object, the dataset and the column lineage of a wait for a flow run.
+
+:func:`gather` reads them from AEP at the end of the wait, in the task. :func:`to_openlineage` makes
+OpenLineage's objects of them. The OpenLineage provider calls it in a process of its own that has 10 seconds,
+so it sends no request.
+
+The modules of OpenLineage are imported inside the functions: the extra ``[openlineage]`` is optional.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import unquote, urlsplit
+
+from airflow_provider_aep.flow_service.errors import AepError
+from airflow_provider_aep.flow_service.lineage import (
+    Origin,
+    SourceName,
+    has_rule,
+    object_of,
+    origins_of,
+    source_columns,
+    source_name,
+)
+from airflow_provider_aep.flow_service.runs import Phase
+
+if TYPE_CHECKING:
+    from airflow.providers.openlineage.extractors import OperatorLineage
+    from openlineage.client.event_v2 import Dataset, InputDataset, OutputDataset
+
+    from airflow_provider_aep.flow_service.runs import Run
+    from airflow_provider_aep.hooks.flow_service import FlowServiceHook
+
+LONGEST_CALL, LONGEST = 10.0, 20.0
+"""Seconds for one request with its repeats, and for all requests."""
+
+QUERY_SOURCE = "aep"
+"""The system of the ``externalQuery`` facet."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """The lineage of one run as plain data, as far as it is known. Nothing in it is secret.
+
+    :param namespace: of the dataset, and of a source object without a rule of OpenLineage
+    :param landed: whether the run's records are in the dataset
+    :param error: why the wait failed, in words
+    :param source: the source object: a name by OpenLineage's rules, or a name in ``namespace``
+    :param columns: the source's columns with their types
+    :param dataset: the dataset's name in ``namespace``
+    :param conn_id: the Airflow connection
+    :param aliases: the names of the dataset as an asset of the Airflow connection
+    :param fields: the dataset's fields with their types, by dotted path
+    :param origins: how each field gets its value, by dotted path
+    """
+
+    run_id: str
+    namespace: str
+    landed: bool
+    records: int | None = None
+    bytes: int | None = None
+    files: int | None = None
+    error: str = ""
+    source: SourceName | str | None = None
+    columns: Mapping[str, str | None] = field(default_factory=dict)
+    dataset: str | None = None
+    conn_id: str = ""
+    aliases: tuple[str, ...] = ()
+    fields: Mapping[str, str] = field(default_factory=dict)
+    origins: Mapping[str, Origin] = field(default_factory=dict)
+
+
+def is_enabled(task: Any) -> bool:
+    """Return whether the OpenLineage provider is installed, and emits events for this task."""
+    if find_spec("airflow.providers.openlineage") is None:
+        return False
+    from airflow.providers.openlineage import conf
+
+    if conf.is_disabled():
+        return False
+    from airflow.providers.openlineage.utils.utils import is_operator_disabled
+
+    return not is_operator_disabled(task)
+
+
+def gather(hook: FlowServiceHook, run: Run, error: AepError | None = None) -> Lineage:
+    """Read the lineage of a run that has ended, with at most six requests.
+
+    A part that cannot be read is left out, and one log line names all of them.
+
+    :param error: the error with which the wait fails
+    """
+    with _in_a_hurry(hook):
+        return _Reader(hook).read(run, error)
+
+
+@contextmanager
+def _in_a_hurry(hook: FlowServiceHook) -> Iterator[None]:
+    """Limit the seconds of requests and of pauses between them. Later requests of the hook have their own."""
+    left = hook.sleep_budget.left
+    hook.sleep_at_most(min(left, LONGEST_CALL))
+    hook.give_up_after(call=LONGEST_CALL, total=LONGEST)
+    try:
+        yield
+    finally:
+        hook.give_up_after(call=math.inf, total=math.inf)
+        hook.sleep_at_most(left)
+
+
+class _Reader:
+    """Reads the parts of one lineage. After an error of AEP as a whole it reads no further part."""
+
+    def __init__(self, hook: FlowServiceHook) -> None:
+        self._hook = hook
+        self._unread: list[str] = []
+        self._stopped = False
+
+    def read(self, run: Run, error: AepError | None) -> Lineage:
+        from airflow_provider_aep.flow_service.differences import ends_of, used_mapping_set
+        from airflow_provider_aep.hooks.data_prep import DataPrepHook
+
+        hook = self._hook
+        flow = self._part("dataflow", lambda: hook.get_flow(run.flow_id or "")) or {}
+        source = self._one(ends_of(flow)["source_connection_id"])
+        columns = source_columns(source) if source else {}
+        used = used_mapping_set(flow)
+        mapping_set = used and self._part(
+            "mapping set",
+            lambda: hook.to(DataPrepHook).get_mapping_set(used["id"], used["version"]),
+        )
+        dataset, aliases, fields = self._dataset(run.dataset_id)
+        lineage = Lineage(
+            run_id=run.id,
+            namespace=f"aep://{hook.settings.org_id}",
+            landed=run.phase is not Phase.BAD,
+            records=run.records_written,
+            bytes=run.bytes_written,
+            files=run.files_written,
+            error="" if error is None else hook.scrub(str(error)),
+            source=self._source(source) if source else None,
+            columns=self._safe(columns),
+            dataset=dataset,
+            conn_id=hook.aep_conn_id,
+            aliases=aliases,
+            fields=self._safe(fields),
+            origins=self._origins(mapping_set, columns) if mapping_set else {},
+        )
+        if self._unread:
+            hook.log.warning("The OpenLineage event of run %s lacks: %s", run.id, "; ".join(self._unread))
+        return lineage
+
+    def _one(self, source_id: object) -> Mapping[str, Any] | None:
+        """Return the source connection. A dataflow with several has no lineage by columns."""
+        if not isinstance(source_id, str):
+            return None
+        return self._part("source connection", lambda: self._hook.get_source_connection(source_id))
+
+    def _part(self, what: str, read: Callable[[], T]) -> T | None:
+        """Return a part, None if it cannot be read."""
+        from airflow_provider_aep.flow_runs.fetch import SERVICE_ERRORS
+
+        if self._stopped:
+            return None
+        try:
+            return read()
+        except AepError as error:
+            self._stopped = isinstance(error, SERVICE_ERRORS)
+            self._unread.append(f"{what} ({error.brief})")
+            return None
+
+    def _source(self, item: Mapping[str, Any]) -> SourceName | str | None:
+        """Return the name of the source object."""
+        from airflow_provider_aep.flow_service.replies import auth_of
+        from airflow_provider_aep.flow_service.sources import source_of
+
+        hook, read = self._hook, object_of(item)
+        base_id, spec = item.get("baseConnectionId"), item.get("connectionSpec")
+        spec_id = str(spec.get("id")) if isinstance(spec, Mapping) else ""
+        if read is None or hook.scrub(read) != read:
+            return f"{hook.sandbox}.{item.get('id')}"
+        if isinstance(base_id, str) and has_rule(source_of(spec_id).key):
+            base = self._part("base connection", lambda: hook.get_base_connection(base_id))
+            if base is None:
+                return None  # the next run could give the same object another name
+            auth_name, shown = auth_of(base)
+            found = source_name(source_of(spec_id, auth_name).key, shown, read)
+            if found and all(hook.scrub(part) == part for part in found.parts.values()):
+                return found
+        return f"{hook.sandbox}.{base_id or item.get('id')}.{read}"
+
+    def _dataset(self, dataset_id: str | None) -> tuple[str | None, tuple[str, ...], dict[str, str]]:
+        """Return the dataset's name in OpenLineage, its aliases, and its fields with their types."""
+        from airflow_provider_aep.flow_service import xdm
+        from airflow_provider_aep.flow_service.datasets import schema_of
+        from airflow_provider_aep.hooks.catalog import CatalogHook
+        from airflow_provider_aep.hooks.schema_registry import SchemaRegistryHook
+
+        hook = self._hook
+        if dataset_id is None:
+            self._unread.append("dataset (its id is unknown)")
+            return None, (), {}
+        item = self._part("dataset", lambda: hook.to(CatalogHook).get_dataset(dataset_id)) or {}
+        name, schema_id = item.get("name"), schema_of(item)
+        aliases: tuple[str, ...] = ()
+        if isinstance(name, str):
+            own = hook.sandbox == hook.settings.sandbox
+            sandboxes = (hook.sandbox, "-") if own else (hook.sandbox,)
+            aliases = tuple(f"{one}.{name}" for one in sandboxes)
+        found = schema_id and self._part(
+            "schema", lambda: hook.to(SchemaRegistryHook).schema_fields(schema_id)
+        )
+        return f"{hook.sandbox}.{dataset_id}", aliases, xdm.types_of(found or {})
+
+    def _origins(self, mapping_set: Mapping[str, Any], columns: Collection[str]) -> dict[str, Origin]:
+        """Return the origins of the fields, without known secrets in their expressions."""
+        scrub = self._hook.scrub
+        return {
+            path: replace(origin, expression=scrub(origin.expression))
+            for path, origin in self._safe(origins_of(mapping_set, columns)).items()
+            if all(scrub(column) == column for column in origin.columns)
+        }
+
+    def _safe(self, named: Mapping[str, T]) -> dict[str, T]:
+        """Return the entries whose names hold no known secret."""
+        return {name: one for name, one in named.items() if self._hook.scrub(name) == name}
+
+
+def to_openlineage(found: Lineage | None, run_id: str | None = None) -> OperatorLineage[Any, Any]:
+    """Return the lineage of a wait in the form of the OpenLineage provider.
+
+    :param found: None if nothing was gathered
+    :param run_id: the run's id if only that is known
+    """
+    from airflow.providers.openlineage.extractors import OperatorLineage
+    from openlineage.client.facet_v2 import error_message_run, external_query_run
+
+    facets: dict[str, Any] = {}
+    if run_id := found.run_id if found else run_id:
+        facets["externalQuery"] = external_query_run.ExternalQueryRunFacet(run_id, QUERY_SOURCE)
+    if found is None:
+        return OperatorLineage(run_facets=facets)
+    if found.error:
+        facets["errorMessage"] = error_message_run.ErrorMessageRunFacet(found.error, "python")
+    source = _input(found)
+    outputs = [_output(found, source)] if found.dataset and found.landed else []
+    return OperatorLineage(inputs=[source] if source else [], outputs=outputs, run_facets=facets)
+
+
+def _input(found: Lineage) -> InputDataset | None:
+    from openlineage.client.event_v2 import InputDataset
+    from openlineage.client.naming import dataset as naming
+
+    if found.source is None:
+        return None
+    if isinstance(found.source, str):
+        namespace, name = found.namespace, found.source
+    else:
+        rule = getattr(naming, found.source.rule)(**found.source.parts)
+        namespace, name = rule.get_namespace(), rule.get_name()
+    return InputDataset(namespace, name, facets=_schema(found.columns))
+
+
+def _output(found: Lineage, source: InputDataset | None) -> OutputDataset:
+    from openlineage.client.event_v2 import OutputDataset
+    from openlineage.client.facet_v2 import (
+        column_lineage_dataset,
+        output_statistics_output_dataset,
+        symlinks_dataset,
+    )
+
+    facets = _schema(found.fields)
+    if source and found.origins:
+        fields = {path: _origin(origin, source) for path, origin in found.origins.items()}
+        facets["columnLineage"] = column_lineage_dataset.ColumnLineageDatasetFacet(fields)
+    if found.aliases:
+        namespace = _namespace_of_assets(found.conn_id)
+        names = [symlinks_dataset.Identifier(namespace, alias, "TABLE") for alias in found.aliases]
+        facets["symlinks"] = symlinks_dataset.SymlinksDatasetFacet(names)
+    statistics: dict[str, Any] = {}
+    if found.records is not None:  # older versions of the facet require it
+        kind = output_statistics_output_dataset.OutputStatisticsOutputDatasetFacet
+        statistics["outputStatistics"] = kind(found.records, found.bytes, fileCount=found.files)
+    return OutputDataset(found.namespace, found.dataset or "", outputFacets=statistics, facets=facets)
+
+
+def _origin(origin: Origin, source: InputDataset) -> Any:
+    """Return the lineage of one field."""
+    from openlineage.client.facet_v2 import column_lineage_dataset as facet
+
+    if not origin.columns:  # OpenLineage has no other place for it
+        why = "No column" if origin.known else "Unknown columns"
+        return facet.Fields([], transformationDescription=f"{why}: {origin.expression}")
+    how = facet.Transformation("DIRECT", "IDENTITY")
+    if origin.expression:
+        how = facet.Transformation(
+            "DIRECT", "TRANSFORMATION", origin.expression, masking=origin.masks or None
+        )
+    return facet.Fields(
+        [facet.InputField(source.namespace, source.name, one, [how]) for one in origin.columns]
+    )
+
+
+def _schema(fields: Mapping[str, str | None]) -> dict[str, Any]:
+    """Return the facet with the fields and their types; empty if none is known."""
+    from openlineage.client.facet_v2 import schema_dataset as facet
+
+    if not fields:
+        return {}
+    listed = [facet.SchemaDatasetFacetFields(*one) for one in fields.items()]
+    return {"schema": facet.SchemaDatasetFacet(listed)}
+
+
+def asset_to_dataset(asset: Any, lineage_context: Any = None) -> Dataset:  # noqa: ARG001 - Airflow passes it
+    """Return the OpenLineage dataset of an asset such as ``aep://aep_default/prod/Orders``.
+
+    Only the name of the dataset is known here. The event of a wait names it as an alias of the dataset.
+    """
+    from openlineage.client.event_v2 import Dataset
+
+    parts = urlsplit(asset.uri)
+    sandbox, _, name = parts.path.lstrip("/").partition("/")
+    return Dataset(_namespace_of_assets(unquote(parts.netloc)), f"{unquote(sandbox)}.{unquote(name)}")
+
+
+def _namespace_of_assets(conn_id: str) -> str:
+    """Return the namespace of assets. Another Airflow can have another connection of the same name."""
+    from airflow.providers.openlineage import conf
+
+    return f"aep://{conf.namespace()}/{conn_id}"
