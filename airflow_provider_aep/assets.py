@@ -15,6 +15,8 @@ from airflow.sdk import Asset, AssetAlias
 if TYPE_CHECKING:
     from urllib.parse import SplitResult
 
+    from openlineage.client.event_v2 import Dataset
+
 SCHEME = "aep"
 
 OWN_SANDBOX = "-"
@@ -177,3 +179,22 @@ def _runs_of(extra: Any) -> Iterable[Mapping[str, Any]]:
     for run in runs if isinstance(runs, Collection) else ():
         if isinstance(run, Mapping) and run.get("run_id") and isinstance(run["run_id"], str):
             yield run
+
+
+def asset_to_dataset(asset: Any, lineage_context: Any = None) -> Dataset:  # noqa: ARG001 - Airflow passes it
+    """Return the OpenLineage dataset of an asset such as ``aep://aep_default/prod/Orders``.
+
+    Only the name of the dataset is known here. The event of a wait names it as an alias of the dataset.
+    """
+    from openlineage.client.event_v2 import Dataset
+
+    address = read_uri(asset.uri)
+    name = f"{address.sandbox or OWN_SANDBOX}.{address.dataset}"
+    return Dataset(namespace_of_assets(address.aep_conn_id), name)
+
+
+def namespace_of_assets(conn_id: str) -> str:
+    """Return OpenLineage's namespace of assets. Two Airflows can have connections of one name."""
+    from airflow.providers.openlineage import conf
+
+    return f"aep://{conf.namespace()}/{conn_id}"

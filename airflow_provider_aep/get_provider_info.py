@@ -144,6 +144,7 @@ def get_provider_info() -> dict:  # type: ignore[type-arg]
                 "schemes": ["aep"],
                 "handler": "airflow_provider_aep.assets.normalize_uri",
                 "factory": "airflow_provider_aep.assets.aep_dataset",
+                "to_openlineage_converter": "airflow_provider_aep.assets.asset_to_dataset",
             }
         ],
         "extra-links": [

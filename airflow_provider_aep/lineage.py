@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import unquote, urlsplit
 
+from airflow_provider_aep.assets import namespace_of_assets
 from airflow_provider_aep.flow_service.errors import AepError
 from airflow_provider_aep.flow_service.lineage import (
     Origin,
@@ -31,7 +31,7 @@ from airflow_provider_aep.flow_service.runs import Phase
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
-    from openlineage.client.event_v2 import Dataset, InputDataset, OutputDataset
+    from openlineage.client.event_v2 import InputDataset, OutputDataset
 
     from airflow_provider_aep.flow_service.runs import Run
     from airflow_provider_aep.hooks.flow_service import FlowServiceHook
@@ -280,7 +280,7 @@ def _output(found: Lineage, source: InputDataset | None) -> OutputDataset:
         fields = {path: _origin(origin, source) for path, origin in found.origins.items()}
         facets["columnLineage"] = column_lineage_dataset.ColumnLineageDatasetFacet(fields)
     if found.aliases:
-        namespace = _namespace_of_assets(found.conn_id)
+        namespace = namespace_of_assets(found.conn_id)
         names = [symlinks_dataset.Identifier(namespace, alias, "TABLE") for alias in found.aliases]
         facets["symlinks"] = symlinks_dataset.SymlinksDatasetFacet(names)
     statistics: dict[str, Any] = {}
@@ -315,22 +315,3 @@ def _schema(fields: Mapping[str, str | None]) -> dict[str, Any]:
         return {}
     listed = [facet.SchemaDatasetFacetFields(*one) for one in fields.items()]
     return {"schema": facet.SchemaDatasetFacet(listed)}
-
-
-def asset_to_dataset(asset: Any, lineage_context: Any = None) -> Dataset:  # noqa: ARG001 - Airflow passes it
-    """Return the OpenLineage dataset of an asset such as ``aep://aep_default/prod/Orders``.
-
-    Only the name of the dataset is known here. The event of a wait names it as an alias of the dataset.
-    """
-    from openlineage.client.event_v2 import Dataset
-
-    parts = urlsplit(asset.uri)
-    sandbox, _, name = parts.path.lstrip("/").partition("/")
-    return Dataset(_namespace_of_assets(unquote(parts.netloc)), f"{unquote(sandbox)}.{unquote(name)}")
-
-
-def _namespace_of_assets(conn_id: str) -> str:
-    """Return the namespace of assets. Another Airflow can have another connection of the same name."""
-    from airflow.providers.openlineage import conf
-
-    return f"aep://{conf.namespace()}/{conn_id}"

@@ -120,7 +120,7 @@ def test_lineage_shows_schema_statistics_and_run(flow: str) -> None:
 
 def test_lineage_names_an_asset_as_the_dataset_is_named(flow: str) -> None:
     """Airflow names the outlets of other tasks: OpenLineage sees one dataset."""
-    from airflow_provider_aep.lineage import asset_to_dataset
+    from airflow_provider_aep.assets import asset_to_dataset
 
     task = wait(flow)
     task.execute(context(Store()))
