@@ -33,7 +33,7 @@ EVENT_KEYS = (
     "window_start",
     "window_end",
 )
-"""What an event says about a run: part of the result of a wait, in the same form."""
+"""The keys of a run in an event. The values are those of the result of a wait."""
 
 _SANDBOX = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")

@@ -80,7 +80,7 @@ Item = dict[str, Any]
 
 @dataclass(frozen=True)
 class SourceObject:
-    """What a source connection reads, and the columns of its records."""
+    """The source object of a source connection, and the columns of its records."""
 
     source: Source
     table: Table
@@ -133,7 +133,7 @@ def _of(source: Source) -> Iterator[SourceObject]:
 
 @dataclass(frozen=True)
 class History:
-    """What the runs of a dataflow have in common."""
+    """The common properties of a dataflow's runs."""
 
     flow: Item
     plan: Item

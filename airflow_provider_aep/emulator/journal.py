@@ -165,7 +165,7 @@ def _expired(position: str) -> Response:
     return Response(f"Events at position {position} have expired.", 410, media_type="text/plain")
 
 
-# What runs write
+# The events of runs
 
 
 def announced(platform: Platform, run: Entity, at: float) -> list[Entity]:

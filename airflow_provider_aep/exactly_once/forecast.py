@@ -21,7 +21,7 @@ from airflow_provider_aep.flow_service.replies import Readiness
 
 
 class Action(str, Enum):
-    """What a run would do for a task that creates."""
+    """The action of a run for a task that creates."""
 
     CREATE = "create"
     REUSE = "reuse"
@@ -33,7 +33,7 @@ class Action(str, Enum):
 
 @dataclass(frozen=True)
 class Forecast:
-    """What a run would do.
+    """The forecast for a task that creates.
 
     :param id: the id of the existing entity, None if none exists or it is unknown
     :param differences: the fields in which the existing entity differs from the task's parameters
@@ -80,7 +80,7 @@ class MissingInput(Exception):  # noqa: N818 - only a run knows it, it is not an
 
 
 class ReadableService(Protocol):
-    """What a forecast reads of a :class:`~airflow_provider_aep.exactly_once.Service`."""
+    """The reads of a forecast, from a :class:`~airflow_provider_aep.exactly_once.Service`."""
 
     def list_existing(self) -> Sequence[Entity]: ...
     def get(self, id: str) -> Entity: ...

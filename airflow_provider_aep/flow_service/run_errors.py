@@ -21,7 +21,7 @@ _LONGEST_CODE, _LONGEST_MESSAGE = 60, 300  # characters
 
 
 class Explanation(NamedTuple):
-    """What an error code means, and what to do: sentences without the last full stop."""
+    """The meaning of an error code, and the fix: sentences without the last full stop."""
 
     meaning: str
     fix: str

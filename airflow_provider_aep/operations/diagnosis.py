@@ -57,7 +57,7 @@ _FATAL = (AepAuthError, AepConnectError, AepThrottledError, AepConfigError, Work
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What AEP says about a flow run.
+    """A flow run's errors and batches, as AEP shows them.
 
     :param errors: by code, those with the most records first
     :param batch_ids: the batches that the run made
@@ -129,7 +129,7 @@ def diagnosis_of(item: Mapping[str, Any], scrub: Callable[[str], str] = str) -> 
 
 @dataclass
 class BatchReading:
-    """What was read of a batch.
+    """The result of reading a batch.
 
     :param complete: whether all its files were read; None if reading stopped before their end
     :param problem: why a part could not be read

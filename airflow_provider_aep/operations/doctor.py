@@ -101,7 +101,7 @@ def defect(error: BaseException) -> str:
 
 @dataclass
 class Examination:
-    """What the checks share: the hooks, what was read, and which checks are broken."""
+    """The common state of the checks: hooks, answers that were read, and broken checks."""
 
     hook: FlowServiceHook
     sources: Sequence[str] = ()

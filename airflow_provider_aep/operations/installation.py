@@ -1,4 +1,4 @@
-"""What this Airflow has: versions, a triggerer, and DAGs that name sources.
+"""Read this Airflow: its versions, whether a triggerer is alive, and the sources that its DAGs name.
 
 Triggerer and DAGs are read from Airflow's metadata database. Only processes that may read it, such as a
 command, can call these functions.

@@ -1,4 +1,4 @@
-"""What a run of a DAG would create, by reading alone.
+"""Plan a run of a DAG by reading alone: find out which entities it would create.
 
 A task that creates answers for itself (``CreateOperator.foresee``), with the reconciler that a run uses. This
 module renders the parameters as a run would, and hands results from task to task. It calls no function of the
@@ -41,7 +41,7 @@ _CONNECTION = ("aep_conn_id", "sandbox")
 
 @dataclass(frozen=True)
 class PlanRow:
-    """What a run would do for one task instance that creates.
+    """The forecast for one task instance that creates.
 
     :param map_index: None for a task that is not mapped, and if only a run knows how many instances there are
     :param name: the entity's name, None if it is unknown or the entity has none

@@ -1,4 +1,4 @@
-"""What the page reads: AEP, in the thread of the board, and Airflow's own database."""
+"""Read the data of the page: from AEP in the thread of the board, and from Airflow's own database."""
 
 from __future__ import annotations
 
