@@ -13,7 +13,13 @@ from functools import partial
 from typing import Any
 
 from airflow_provider_aep.flow_service.bodies import columns_of
-from airflow_provider_aep.flow_service.mappings import COLUMN_TYPES, EXPRESSION_TYPES
+from airflow_provider_aep.flow_service.mappings import (
+    COLUMN_TYPES,
+    EXPRESSION_TYPES,
+    kind_of,
+    plain_path,
+    source_of,
+)
 from airflow_provider_aep.flow_service.secret_rules import secrets_in
 
 Item = Mapping[str, Any]
@@ -45,24 +51,23 @@ def origins_of(mapping_set: Item, columns: Collection[str] = ()) -> dict[str, Or
     """
     found = {}
     for one in mapping_set.get("mappings") or ():
-        source = one.get("source", one.get("sourceAttribute"))
-        path = one.get("destination", one.get("destinationXdmPath"))
+        source, path = source_of(one), one.get("destination", one.get("destinationXdmPath"))
         if isinstance(path, str) and path and isinstance(source, str):
-            calculated = "(" in source  # the older body shows no type
-            kind = str(one.get("sourceType") or (EXPRESSION_TYPES if calculated else COLUMN_TYPES)[0]).lower()
-            found[path] = _origin(kind, source, columns)
+            found[path] = _origin(kind_of(one, source), source, columns)
     return found
 
 
 def _origin(kind: str, source: str, columns: Collection[str]) -> Origin:
     if kind in COLUMN_TYPES:
-        return Origin(_resolve(source, columns) or (source,))
+        return Origin(_resolve(source, columns) or (plain_path(source),))
     if kind not in EXPRESSION_TYPES:
         return Origin(expression=shown_expression(source), known=False)
     paths = columns_in(source)
     resolved = [_resolve(path, columns) for path in paths or ()]
     known = paths is not None and all(resolved)
     used = tuple(dict.fromkeys(name for names in resolved if names for name in names)) if known else ()
+    if known and paths == [source.strip()]:
+        return Origin(used)
     return Origin(used, shown_expression(source), known, masks=_HASHES.search(source) is not None)
 
 
@@ -71,7 +76,7 @@ def _resolve(path: str, columns: Collection[str]) -> tuple[str, ...]:
 
     :return: empty if there is no such column
     """
-    plain = _plain(path)
+    plain = plain_path(path)
     if path in columns:
         return (path,)
     if not columns:
@@ -83,6 +88,8 @@ def _resolve(path: str, columns: Collection[str]) -> tuple[str, ...]:
 
 _HASHES = re.compile(r"\b(\w*(crypt|hmac|sha\d|md5)\w*|crc32)\s*\(", re.IGNORECASE)
 _TEXT = re.compile(r""""(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'""")
+_HIDDEN = re.compile(rf"""(?P<field>\$\{{(?:[^{{}}\\]|\\.)+\}})|{_TEXT.pattern}|["'].*""", re.DOTALL)
+"""A field, whose name can have a quote; a text; or a text without an end."""
 _SEGMENT = r"(?:\$\{(?:[^{}\\]|\\.)+\}|[^\W\d][\w$]*|\$[\w$]+)"
 _INDEX = r"(?:\[(?:\d+|\*)\])*"
 _TOKEN = re.compile(
@@ -124,16 +131,10 @@ def columns_in(expression: str) -> list[str] | None:
     return paths if value_before else None
 
 
-def _plain(path: str) -> str:
-    r"""Return a path without indexes, ``${}`` and ``\``, as the columns of a source connection are named."""
-    without = re.sub(r"\[(\d+|\*)\]", "", path)
-    return re.sub(r"\\(.)", r"\1", re.sub(r"\$\{((?:[^{}\\]|\\.)+)\}", r"\1", without))
-
-
 def shown_expression(expression: str) -> str:
     """Return an expression without what may be a secret: the texts of a hash or an encryption."""
     if _HASHES.search(expression) or any(secrets_in(expression)):
-        return _TEXT.sub("'***'", expression)
+        return _HIDDEN.sub(lambda found: found["field"] or "'***'", expression)
     return expression
 
 
@@ -293,9 +294,10 @@ def _snowflake(address: _Address, read: str) -> SourceName | None:
 def _data_explorer(address: _Address, read: str) -> SourceName | None:
     host, _ = address.host("endpoint")
     cluster, suffix, rest = host.partition(".kusto.windows.net")
-    if not suffix or rest:
+    *above, table = _parts(read)
+    if not suffix or rest or above not in ([], [address["database"]]):
         return None
-    parts = {"host": cluster, "database": address["database"], "table": _parts(read)[-1]}
+    parts = {"host": cluster, "database": address["database"], "table": table}
     return SourceName("AzureDataExplorer", parts)
 
 

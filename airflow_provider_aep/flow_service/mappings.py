@@ -105,10 +105,27 @@ def fields_of(item: Mapping[str, Any]) -> dict[str, str]:
 def columns_of(item: Mapping[str, Any]) -> set[str]:
     """Return the columns that a mapping set copies. Those that only an expression uses are left out."""
     return {
-        str(one.get("source", one.get("sourceAttribute"))).replace("\\", "")  # it escapes dots in names
+        plain_path(source)
         for one in item.get("mappings") or []
-        if str(one.get("sourceType") or COLUMN_TYPES[0]).lower() in COLUMN_TYPES
+        if isinstance(source := source_of(one), str) and kind_of(one, source) in COLUMN_TYPES
     }
+
+
+def source_of(mapping: Mapping[str, Any]) -> Any:
+    """Return the column or the expression of one mapping, in either document's words."""
+    return mapping.get("source", mapping.get("sourceAttribute"))
+
+
+def kind_of(mapping: Mapping[str, Any], source: str) -> str:
+    """Return the type of one mapping, in lower case. The older body has none: a call is an expression."""
+    default = EXPRESSION_TYPES if "(" in source else COLUMN_TYPES
+    return str(mapping.get("sourceType") or default[0]).lower()
+
+
+def plain_path(path: str) -> str:
+    r"""Return a path without indexes, ``${}`` and ``\``, as the columns of a source connection are named."""
+    without = re.sub(r"\[(\d+|\*)\]", "", path)
+    return re.sub(r"\\(.)", r"\1", re.sub(r"\$\{((?:[^{}\\]|\\.)+)\}", r"\1", without))
 
 
 def same_content(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

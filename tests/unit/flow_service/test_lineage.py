@@ -141,14 +141,27 @@ def test_lineage_compares_expressions_with_the_columns_of_the_source() -> None:
         ("sha256(concat(email, 'pepper'))", "sha256(concat(email, '***'))"),
         ('aes_encrypt(email, "k\\"ey")', "aes_encrypt(email, '***')"),
         ("concat('jdbc:x;password=hunter22;', a)", "concat('***', a)"),
+        ("sha256(concat(email, ${it's}, 'pepper'))", "sha256(concat(email, ${it's}, '***'))"),
     ],
 )
 def test_lineage_shows_no_secret_of_an_expression(expression: str, shown: str) -> None:
     """The salt of a hash, a key, and what may be a password."""
     [origin] = origins([("EXPRESSION", expression, "f")]).values()
     assert origin.expression == shown
-    assert origin.columns in (("email",), ("a",))
+    assert origin.columns in (("email",), ("a",), ("email", "it's"))
     assert origin.masks is ("email" in expression)
+
+
+def test_lineage_hides_a_text_without_an_end() -> None:
+    """It is not understood, and it can be the salt of a hash."""
+    [origin] = origins([("EXPRESSION", "sha256(concat(email, 'pepper))", "f")]).values()
+    assert origin == Origin(expression="sha256(concat(email, '***'", known=False, masks=True)
+
+
+def test_lineage_of_a_column_written_as_an_expression_is_a_copy() -> None:
+    """The type of the mapping changes nothing."""
+    assert origins([("EXPRESSION", " id ", "f")]) == {"f": Origin(("id",))}
+    assert origins([("ATTRIBUTE", r"first\.name", "f")], "id") == {"f": Origin(("first.name",))}
 
 
 SERVER = {"server": "db.example.com", "database": "shop", "username": "******", "password": "******"}
@@ -235,6 +248,11 @@ def test_lineage_names_a_source_by_openlineages_rules(
         ("snowflake", {"account": "xy12345.eu-west-1", "database": "SHOP"}, "PUBLIC.ORDERS"),
         ("snowflake", {"account": "acme-eu"}, "ORDERS"),
         ("azure-data-explorer", {"endpoint": "https://c.example.com", "database": "shop"}, "orders"),
+        (
+            "azure-data-explorer",
+            {"endpoint": "https://c.kusto.windows.net", "database": "shop"},
+            "other.orders",
+        ),
         ("sftp", {"host": "files.example.com"}, "orders"),
     ],
 )

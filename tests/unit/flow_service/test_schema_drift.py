@@ -96,6 +96,13 @@ def test_drift_reads_both_forms_of_a_mapping() -> None:
         {"sourceType": "text/x.aep-xl", "source": "'constant'", "destination": "v"},
     ]
     assert columns_of({"mappings": rows}) == {"a", "b", "first.name"}
+    other = [
+        {"sourceAttribute": "concat(a, b)", "destinationXdmPath": "x"},  # shows no type
+        {"sourceType": "ATTRIBUTE", "source": "${First Name}", "destination": "y"},
+        {"sourceType": "ATTRIBUTE", "source": "tags[0].name", "destination": "z"},
+        {"sourceType": "ATTRIBUTE", "destination": "w"},
+    ]
+    assert columns_of({"mappings": other}) == {"First Name", "tags.name"}
     assert columns_of({}) == set()
 
 
