@@ -209,7 +209,7 @@ class _Reader:
         item = self._part("dataset", lambda: hook.to(CatalogHook).get_dataset(dataset_id)) or {}
         name, schema_id = item.get("name"), schema_of(item)
         aliases: tuple[str, ...] = ()
-        if isinstance(name, str):
+        if isinstance(name, str) and hook.scrub(name) == name:
             own = hook.sandbox == hook.settings.sandbox
             sandboxes = (hook.sandbox, "-") if own else (hook.sandbox,)
             aliases = tuple(f"{one}.{name}" for one in sandboxes)
@@ -228,8 +228,12 @@ class _Reader:
         }
 
     def _safe(self, named: Mapping[str, T]) -> dict[str, T]:
-        """Return the entries whose names hold no known secret."""
-        return {name: one for name, one in named.items() if self._hook.scrub(name) == name}
+        """Return the entries whose names and texts hold no known secret."""
+        return {
+            name: one
+            for name, one in named.items()
+            if all(self._hook.scrub(text) == text for text in (name, one) if isinstance(text, str))
+        }
 
 
 def to_openlineage(found: Lineage | None, run_id: str | None = None) -> OperatorLineage[Any, Any]:

@@ -18,6 +18,7 @@ import requests
 
 from airflow_provider_aep.flow_service.errors import AepError
 from airflow_provider_aep.operators.base import AepOperator
+from airflow_provider_aep.triggers.assets import FlowRunAssetTrigger
 from airflow_provider_aep.triggers.flow_runs import FlowRunTrigger
 from tests.harness import canary
 from tests.harness.connections import MakeHook
@@ -132,6 +133,10 @@ def leak_trigger_rows() -> None:
     FlowRunTrigger(aep_conn_id="a", deadline=0, flow_id=SECRET)
 
 
+def leak_rows_of_a_watcher() -> None:
+    FlowRunAssetTrigger(flow_name=f"Orders {SECRET}")
+
+
 def leak_exceptions() -> None:
     """Leak in the cause of a cause of an expected error."""
     deep = RuntimeError("harmless")
@@ -208,6 +213,7 @@ FOUND = {
     "leak_xcoms": {"XComs"},
     "leak_rendered_fields": {"rendered fields", "reprs"},
     "leak_trigger_rows": {"trigger rows", "reprs"},
+    "leak_rows_of_a_watcher": {"trigger rows", "reprs"},
     "leak_exceptions": {"exceptions"},
     "leak_reprs": {"reprs"},
     "leak_process_arguments": {"process arguments"},

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_aep.flow_service.errors import AepError
+from tests.harness import canary
 from tests.harness.dag_plans import aep_connection, run_plan
 from tests.harness.documented_sources import base_of, row_of
 from tests.harness.emulator import ORG_ID, PRODUCTS, Emulator, source_body
@@ -246,6 +247,39 @@ def test_lineage_of_a_failed_run_has_no_output(emulator: Emulator, flow: str) ->
     assert len(shown["inputs"]) == 1
     assert run["id"] in shown["run"]["facets"]["errorMessage"]["message"]
     assert shown["run"]["facets"]["externalQuery"]["externalQueryId"] == run["id"]
+
+
+def test_lineage_holds_no_secret_that_aep_repeats(emulator: Emulator, flow: str) -> None:
+    """In names, columns, types and expressions. The rest of the event is shown."""
+    wait(flow).execute(context(Store()))
+    paths = [one["path"] for one in emulator.requests()[-len(PARTS) :]]
+    source, mapping_set, dataset = (path.rpartition("/")[2] for path in paths[1:4])
+    secret, plain = canary.AEP_SECRET, "Product_Id"
+    columns = [{"name": secret}, {"name": "Odd", "type": secret}, {"name": plain, "type": "string"}]
+    rows = [
+        ("ATTRIBUTE", secret, "_emulator.Description"),
+        ("ATTRIBUTE", plain, f"_emulator.{secret}"),
+        ("EXPRESSION", f'concat("{secret}", {plain})', "_emulator.Product_Name"),
+    ]
+    keys = ("sourceType", "source", "destination")
+    mappings = [dict(zip(keys, row, strict=True)) for row in rows]
+    params = {"tableName": f"Table {secret}", "columns": columns}
+    replies = (
+        {"items": [{"id": source, "params": params}]},
+        {"id": mapping_set, "version": 0, "mappings": mappings},
+        {dataset: {"name": f"Products {secret}", "schemaRef": {"id": "https://ns.adobe.com/acme/schemas/1"}}},
+    )
+    for path, body in zip(paths[1:], replies, strict=False):
+        emulator.fault(path=path, status=200, body=body)
+    task = wait(flow)
+    task.execute(context(Store()))
+    shown = event(task)
+    assert canary.find_any(json.dumps(shown)) == []
+    [read], [filled] = shown["inputs"], shown["outputs"]
+    assert read["name"] == f"prod.{source}"
+    assert [one["name"] for one in read["facets"]["schema"]["fields"]] == [plain]
+    assert set(filled["facets"]["columnLineage"]["fields"]) == {"_emulator.Product_Name"}
+    assert "symlinks" not in filled["facets"]
 
 
 def test_lineage_never_fails_the_task(flow: str, monkeypatch: pytest.MonkeyPatch) -> None:

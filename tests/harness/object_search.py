@@ -44,6 +44,7 @@ SHOWN: dict[str, Callable[[Any], Texts]] = {
     "airflow_provider_aep.hooks.paypal.PayPalHook": _object,
     "airflow_provider_aep.hooks.aio.AsyncFlowService": _object,
     "airflow_provider_aep.operators.base.AepOperator": _operator,
+    "airflow_provider_aep.triggers.assets.FlowRunAssetTrigger": _trigger,
     "airflow_provider_aep.triggers.flow_runs.FlowRunTrigger": _trigger,
     "airflow.triggers.base.TriggerEvent": lambda event: [(TRIGGERS, repr(event.payload))],
 }
