@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import time
+from collections import deque
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 OUTCOMES = ("success", "partial", "failed")
 
 SHORTEST_INTERVAL = 5.0
+
+STORED_AFTER = 5.0
+"""Seconds after which Airflow has stored an event. The trigger only queues it."""
 
 _LONGEST_PAUSE = 300.0
 _OLD = 3600.0
@@ -56,8 +61,9 @@ class FlowRunAssetTrigger(BaseEventTrigger):
 
     This is what Airflow does not guarantee:
 
-    - **A run can be announced twice**, when the triggerer ends between an event and the next poll, or if AEP
-      changes a run that ended long ago. ``run_id`` is the key by which a consumer drops the second one.
+    - **A run can be announced twice**, when the triggerer ends between an event and the first poll that is at
+      least five seconds later, or if AEP changes a run that ended long ago. ``run_id`` is the key by which a
+      consumer drops the second one.
     - **Events that come together start one DAG run.** So a DAG run can have several events.
     - **A watcher runs only while an active DAG is scheduled on the asset.** Runs that end meanwhile are
       announced when the DAG is active again. Pausing the DAG changes nothing in AEP.
@@ -145,16 +151,20 @@ class FlowRunAssetTrigger(BaseEventTrigger):
             journal=self.journal,
             log=self.log,
         )
-        announced = self._stored
+        queued: deque[tuple[float, Cursor | None]] = deque()
+        stored = self._stored  # the position after the events that Airflow has stored
         try:
             while True:
                 await self._poll(watch)
-                runs, cursor = watch.take(), watch.cursor
-                # an event is only queued by the yield, so its runs count as announced one poll later
-                await self._save(announced if runs else cursor)
-                announced = cursor
+                runs = watch.take()
+                while queued and time.monotonic() - queued[0][0] >= STORED_AFTER:
+                    _, stored = queued.popleft()
+                if not (runs or queued):
+                    stored = watch.cursor
+                await self._save(stored)
                 if runs:
                     payload = {"runs": [event_of(run.result()) for run in runs]}
+                    queued.append((time.monotonic(), watch.cursor))
                     yield TriggerEvent(payload)  # type: ignore[no-untyped-call]
         finally:
             leave_others(self.aep_conn_id, self.sandbox, watch)

@@ -36,6 +36,7 @@ def platform(
     monkeypatch.setattr(schedule, "LONGEST", 0.2)
     monkeypatch.setattr(poller, "GATHER", 0.02)
     monkeypatch.setattr(assets, "SHORTEST_INTERVAL", 0.02)
+    monkeypatch.setattr(assets, "STORED_AFTER", 0.02)
     platform = Platform(emulator)
     platform.stop_clock()
     return platform

@@ -118,7 +118,7 @@ def test_a_restart_continues_after_the_runs_that_were_announced(platform: Platfo
 
 
 def test_a_kill_between_event_and_position_repeats_the_event_with_the_same_key(platform: Platform) -> None:
-    """The position moves one poll after the event, so a run comes twice rather than never."""
+    """The position moves some seconds after the event, so a run comes twice rather than never."""
     flow, store = foreign_flow(platform), AssetStore()
 
     async def main() -> Any:
@@ -135,6 +135,34 @@ def test_a_kill_between_event_and_position_repeats_the_event_with_the_same_key(p
 
     one, events = run(main())
     assert ids(events) == [one, one]
+
+
+def test_a_poll_right_after_an_event_does_not_move_the_position(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A poll can follow at once, as after an event of a journal. Airflow stores an event seconds later."""
+    from airflow_provider_aep.triggers import assets
+
+    flow, store = foreign_flow(platform), AssetStore()
+
+    async def main() -> Any:
+        async with running(watcher(store, flow_id=flow)) as events:
+            await started(store)
+            monkeypatch.setattr(assets, "STORED_AFTER", 3600.0)
+            runs = [await aside(run_once, platform, flow)]
+            await until(lambda: runs[0] in ids(events))
+            await polled(platform.emulator)
+            runs += [await aside(run_once, platform, flow)]
+            await until(lambda: runs[1] in ids(events))
+            await polled(platform.emulator)
+            before = set(store.value["seen"])
+            monkeypatch.setattr(assets, "STORED_AFTER", 0.0)
+            await until(lambda: set(runs) <= set(store.value["seen"]))
+            return runs, before, ids(events)
+
+    runs, before, announced = run(main())
+    assert announced == runs
+    assert not before & set(runs)
 
 
 def test_two_hundred_runs_and_five_kills(platform: Platform) -> None:
