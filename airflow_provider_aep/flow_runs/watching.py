@@ -16,7 +16,7 @@ import logging
 import math
 import random
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +53,9 @@ RARELY, SOON = 300.0, 300.0
 without a journal. A list may show the end of a run later than the journal."""
 
 _NAMES_A_CALL, _PAGES = 20, 500
+
+_USELESS = 3
+"""Lists that fail in a row before the others of a round are not sent."""
 
 log = logging.getLogger(__name__)
 
@@ -168,25 +171,24 @@ class Watching:
         """
         await self._read_journals(watches, now)
         due = [watch for watch in watches if schedule.is_due(watch.due, now, watch.last)]
+        failed: dict[str, AepError] = {}
+        error: AepError | None = None
         try:
             await self._find_dataflows(due, now)
-            await self._list(due)
+            await self._list(due, failed)
         except SERVICE_ERRORS:
             raise
         except Exception as failure:
             error = failure if isinstance(failure, AepError) else AepReplyError.with_advice("It is invalid.")
             if error is not failure:
                 log.exception("Flow runs could not be listed for watchers.")
-            for watch in due:
-                watch.failures += 1
-                self._postpone(watch, now, schedule.slowed(error, watch.failures, _jitter()))
-                watch.log_once("failure", f"Flow runs could not be listed, and this is tried again: {error}")
-        else:
-            for watch in due:
-                watch.failures = 0
-                self._postpone(watch, now)
-                watch.log_once("failure", None)
         for watch in due:
+            problem = error or next((failed[one] for one in watch.flow_ids if one in failed), None)
+            watch.failures = watch.failures + 1 if problem else 0
+            pause = schedule.slowed(problem, watch.failures, _jitter()) if problem else 0.0
+            self._postpone(watch, now, pause)
+            words = f"Flow runs could not be listed, and this is tried again: {problem}"
+            watch.log_once("failure", words if problem else None)
             watch.polled.set()
 
     def _postpone(self, watch: Watch, now: float, pause: float = 0.0) -> None:
@@ -209,30 +211,50 @@ class Watching:
             )
             for watch in own:
                 watch.log_once("journal", journal.problem)
+                if watch.failures:
+                    continue  # the journal must not make lists frequent while they fail
                 if mentioned is None:
                     watch.due = min(watch.due, max(watch.last + watch.poll_interval, now))
                 elif watch.flow_ids & mentioned:
                     watch.due, watch.soon = now, now + SOON
 
-    async def _list(self, watches: Sequence[Watch]) -> None:
-        """List the runs of the watched dataflows that changed since the cursors, and hand them out."""
-        since = {
-            one: min(
-                watch.cursor.since if watch.cursor else math.inf for watch in watches if one in watch.flow_ids
-            )
-            for one in {one for watch in watches for one in watch.flow_ids}
-        }
+    async def _list(self, watches: Sequence[Watch], failed: dict[str, AepError]) -> None:
+        """List the runs of the watched dataflows that changed since the cursors, and hand them out.
+
+        :param failed: gets the error of each dataflow whose runs could not be listed. Its watchers keep
+            their cursors
+        """
+        since: dict[str, float] = {}
+        failures: dict[str, int] = {}
+        for watch in watches:
+            for one in watch.flow_ids:
+                since[one] = min(since.get(one, math.inf), watch.cursor.since if watch.cursor else math.inf)
+                failures[one] = max(failures.get(one, 0), watch.failures)
         runs: list[Run] = []
-        for flow_ids in _parts(sorted(since), IDS_A_CALL):
-            runs += await self._changed(flow_ids, {one: since[one] for one in flow_ids})
+        parts = _lists(since, failures)
+        for number, flow_ids in enumerate(parts):
+            if number >= _USELESS and len(failed) == sum(map(len, parts[:number])):
+                failed |= {one: failed[parts[0][0]] for part in parts[number:] for one in part}
+                break  # the service fails, rather than single lists
+            try:
+                runs += await self._changed(flow_ids, {one: since[one] for one in flow_ids}, failed)
+            except SERVICE_ERRORS:
+                raise
+            except AepError as error:
+                failed |= dict.fromkeys(flow_ids, error)
         newest = max((run.changed_at for run in runs), default=0.0)
         runs = [replace(run, dataset_id=self._datasets.get(run.flow_id or "")) for run in runs]
         for watch in watches:
-            if watch.flow_ids:  # else its name is unknown for now
+            if watch.flow_ids and not watch.flow_ids & failed.keys():  # without ids its name is unknown
                 watch.add(runs, newest)
 
-    async def _changed(self, flow_ids: list[str], since: dict[str, float]) -> list[Run]:
-        """Return the runs of dataflows that changed since a time, and possibly more."""
+    async def _changed(
+        self, flow_ids: list[str], since: dict[str, float], failed: dict[str, AepError]
+    ) -> list[Run]:
+        """Return the runs of dataflows that changed since a time, and possibly more.
+
+        :param failed: gets the error of each dataflow whose runs could not be listed alone
+        """
         if self._in_order:
             try:
                 runs = await self._newest_first(flow_ids, min(since.values()))
@@ -244,10 +266,18 @@ class Watching:
             log.warning("Runs are listed by their start instead. Runs that take over a day are not found.")
             self._in_order = False
         fetched = Fetched()
-        bounds = {one: None if at == math.inf else at - DAY for one, at in since.items()}
+        bounds = {one: at - DAY if DAY < at < math.inf else None for one, at in since.items()}
         await self._fetcher.fetch_runs_of(bounds, (), fetched)
-        if failure := fetched.service_error or next(iter(fetched.errors.values()), None):
-            raise failure
+        if fetched.service_error:
+            raise fetched.service_error
+        first = next(iter(fetched.errors.values()), None)
+        failed |= {
+            one: fetched.errors.get(one)
+            or first
+            or AepReplyError.with_advice("The reply lacks the dataflow.")
+            for one in flow_ids
+            if one not in fetched.of_flows
+        }
         return [run for runs in fetched.of_flows.values() for run in runs]
 
     async def _newest_first(self, flow_ids: list[str], since: float) -> list[Run] | None:
@@ -338,6 +368,23 @@ class Watching:
         self._datasets |= {
             flow_id: datasets.get(targets[flow_id]) for flow_id in flow_ids if flow_id in targets
         }
+
+
+def _lists(since: Mapping[str, float], failures: Mapping[str, int]) -> list[list[str]]:
+    """Return which dataflows to list together: as a rule all of them, a hundred a list.
+
+    A list goes back to the oldest of its cursors, so a dataflow that is far behind has a list of its own.
+    Dataflows whose list failed get shorter lists each time, until the list of one of them fails alone.
+    """
+    newest = max((at for at in since.values() if at < math.inf), default=0.0)
+    behind = {one for one, at in since.items() if at < newest - DAY}
+    parts = list(_parts(sorted(one for one in since if not failures[one] and one not in behind), IDS_A_CALL))
+    parts += [[one] for one in sorted(behind) if not failures[one]]
+    for times in sorted(set(failures.values()) - {0}):
+        some = [one for one in since if failures[one] == times]
+        random.shuffle(some)  # if several fail, the next lists mix them anew
+        parts += _parts(some, max(1, min(len(some), IDS_A_CALL) >> times))
+    return parts
 
 
 def _parts(items: list[str], size: int) -> Iterator[list[str]]:

@@ -21,6 +21,7 @@ from airflow_provider_aep.flow_runs.watching import DAY, LONGEST_RUN, OVERLAP, C
 from airflow_provider_aep.flow_service.errors import (
     AepConfigError,
     AepConnectError,
+    AepNotFoundError,
     AepRequestError,
     AepServerError,
 )
@@ -223,6 +224,80 @@ def test_a_failing_list_is_repeated_ever_more_rarely(failure: Exception) -> None
     assert 10 < len(service.lists) < 25
 
 
+def flows_of(query: dict[str, Any]) -> set[str]:
+    """Return the dataflows of a list."""
+    return set(query["property"].removeprefix("flowId==").split(","))
+
+
+class Flows(Service):
+    """A service with dataflows, of which some cannot be listed. It has the newest first, or no order."""
+
+    def __init__(self, runs: dict[str, list[Any]], broken: Any = (), error: Any = None, order: bool = True):
+        super().__init__()
+        self.runs, self.broken, self.order = runs, set(broken), order
+        self.error = error or AepServerError("down", status=500)
+
+    async def pages(self, call: Any, **_options: Any) -> AsyncIterator[list[Any]]:
+        if call.path != "/runs":
+            return
+        self.lists.append(dict(call.query))
+        asked = set().union(*(flows_of({"property": value}) for name, value in call.query if "==" in value))
+        if "orderby" in dict(call.query) and not self.order:
+            raise AepRequestError("no order", status=400)
+        if asked & self.broken:
+            raise self.error
+        yield sorted((one for flow in asked for one in self.runs[flow]), key=lambda one: -one["updatedAt"])
+
+
+@pytest.mark.parametrize("order", [True, False])
+@pytest.mark.parametrize("error", [AepServerError("down", status=500), AepNotFoundError("no", status=404)])
+@pytest.mark.parametrize("broken", [["flow-3"], ["flow-3", "flow-7", "flow-8"]])
+def test_dataflows_that_cannot_be_listed_concern_their_watchers_alone(
+    broken: list[str], error: Exception, order: bool
+) -> None:
+    """The others are announced, and then by one list a round again. The position of the broken ones stays."""
+    names = [f"flow-{n}" for n in range(120)]
+    service = Flows({one: [item(f"run-{one}", NOW, flow_id=one)] for one in names}, broken, error, order)
+    own, cursor = watching(service), Cursor(NOW - 1000)
+    watches = {one: watch(cursor, one) for one in names}
+    for now in range(0, 3600, 180):
+        asyncio.run(own.poll(set(watches.values()), float(now)))
+    for name, one in watches.items():
+        assert [run.id for run in one.take()] == ([] if name in broken else [f"run-{name}"])
+        assert (one.cursor == cursor) is (name in broken)
+        assert (one.failures > 0) is (name in broken)
+    if order:
+        service.lists.clear()
+        asyncio.run(own.poll({one for name, one in watches.items() if name not in broken}, 9000.0))
+        assert len(service.lists) == 2  # of a hundred each
+
+
+def test_a_service_that_fails_gets_few_lists() -> None:
+    """Shorter lists help only if another list succeeds."""
+    names = [f"flow-{n}" for n in range(100)]
+    service = Flows({}, names)
+    own, watches = watching(service), {watch(Cursor(NOW), one) for one in names}
+    for now in range(0, 36000, 300):
+        before = len(service.lists)
+        asyncio.run(own.poll(watches, float(now)))
+        assert len(service.lists) <= before + 3
+    assert all(one.failures > 10 for one in watches)
+
+
+def test_a_watcher_that_is_far_behind_does_not_make_the_lists_of_others_long() -> None:
+    """A list has one end. A hundred dataflows of weeks ago have more runs than a list may show."""
+    service = Flows({one: [item(f"run-{one}", NOW, flow_id=one)] for one in ("new", "newer", "late")})
+    late = watch(Cursor(NOW - 30 * DAY), "late")
+    watches = {watch(Cursor(NOW - 900), "new"), watch(Cursor(NOW - 1000), "newer"), late}
+    own = watching(service)
+    asyncio.run(own.poll(watches, 0.0))
+    assert [flows_of(query) for query in service.lists] == [{"new", "newer"}, {"late"}]
+    assert [run.id for run in late.take()] == ["run-late"]
+    service.lists.clear()
+    asyncio.run(own.poll(watches, 60.0))
+    assert [flows_of(query) for query in service.lists] == [{"new", "newer", "late"}]
+
+
 def test_an_unreachable_service_is_asked_ever_more_rarely(monkeypatch: pytest.MonkeyPatch) -> None:
     """With a clock of its own: an hour without AEP costs about as many requests as five-minute polls."""
 
@@ -339,6 +414,26 @@ def test_a_journal_that_fails_is_asked_ever_more_rarely(answer: Any) -> None:
     assert asked < 25
     assert read(Page(reply(204, "1")), one) is None
     assert one.problem is None
+
+
+def test_a_journal_does_not_make_failing_lists_frequent() -> None:
+    """Events that come all the time must not become lists all the time while AEP is down."""
+
+    class Busy(Service):
+        async def read_journal(self, _url: str) -> Reply:
+            asked.append(len(asked))
+            status, body = (200, "flow-1") if len(asked) % 2 else (204, "")
+            return reply(status, str(len(asked)), body, **{"retry-after": "3"})
+
+    asked: list[int] = []
+    service = Busy(*([[AepServerError("down", status=500)]] * 1000))
+    one, own, now = watch(), watching(service), 0.0
+    one.journal, one.due = URL, 0.0
+    while now < 3600:
+        asyncio.run(own.poll({one}, now))
+        now = own.due({one})
+    assert len(asked) > 500
+    assert len(service.lists) < 40
 
 
 def test_nothing_is_due_without_a_watcher() -> None:
