@@ -6,7 +6,8 @@ that changed last, and is read back to the cursor. Three things make sure that n
 - Each list goes back ``OVERLAP`` seconds behind the newest change: a list may show a run late.
 - It also goes back to the oldest run that has not ended, at most ``LONGEST_RUN`` seconds. So a shorter run is
   found at its end even if AEP does not update ``updatedAt`` then.
-- All times are AEP's own, so a wrong clock of this machine has no effect.
+- All times are AEP's own, so a wrong clock of this machine has no effect. The only exception is the first
+  start of a watcher by name while no dataflow has the name.
 """
 
 from __future__ import annotations
@@ -308,7 +309,7 @@ class Watching:
         for watch in watches:
             if watch.flow_name in self._by_name:
                 watch.flow_ids = frozenset(self._by_name[watch.flow_name])
-                if not watch.flow_ids and (watch.cursor is None or not watch.cursor.seen):
+                if not watch.flow_ids and watch.cursor is None:
                     watch.cursor = Cursor(time.time() - OVERLAP)  # so the first run of a new dataflow counts
         own = sorted({one for watch in watches for one in watch.flow_ids} - self._datasets.keys())
         await self._read(

@@ -298,6 +298,28 @@ def test_a_watcher_that_is_far_behind_does_not_make_the_lists_of_others_long() -
     assert [flows_of(query) for query in service.lists] == [{"new", "newer", "late"}]
 
 
+def test_a_name_that_is_not_found_is_not_a_first_start() -> None:
+    """AEP may not show the dataflow for a while. The runs since the position are announced afterwards."""
+
+    dataflows: list[Any] = []
+
+    class Late(Service):
+        async def pages(self, call: Any, **options: Any) -> AsyncIterator[list[Any]]:
+            if call.path == "/flows" and "name==" in str(call.query):
+                yield dataflows
+            async for page in super().pages(call, **options):
+                yield page
+
+    service, cursor = Late([[item("missed", NOW - DAY)]]), Cursor(NOW - 2 * DAY)
+    one, own = watch(cursor), watching(service)
+    one.flow_name, one.flow_ids = "Orders", frozenset()
+    asyncio.run(own.poll({one}, 0.0))
+    assert one.cursor == cursor
+    dataflows.append({"id": "flow-1", "name": "Orders"})
+    asyncio.run(own.poll({one}, 1000.0))
+    assert [run.id for run in one.take()] == ["missed"]
+
+
 def test_an_unreachable_service_is_asked_ever_more_rarely(monkeypatch: pytest.MonkeyPatch) -> None:
     """With a clock of its own: an hour without AEP costs about as many requests as five-minute polls."""
 
