@@ -134,6 +134,42 @@ def test_lineage_names_an_asset_as_the_dataset_is_named(flow: str) -> None:
     assert (spaced.namespace, spaced.name) == ("aep://here/a", "b.All orders/1")
 
 
+ASSETS = """
+from airflow.sdk import DAG, Asset
+from airflow.providers.standard.operators.empty import EmptyOperator
+
+with DAG("assets", schedule=Asset("orders", "AEP://aep_default/dev/All orders")):
+    EmptyOperator(task_id="fill", outlets=Asset("profiles", "aep://aep%5Fdefault/%2d/Profiles/"))
+"""
+
+
+def test_airflow_itself_names_the_assets_of_a_dag(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its parser normalizes a URI and refuses an invalid one, and OpenLineage finds the converter."""
+    from airflow.providers.openlineage.utils.utils import translate_airflow_asset
+
+    from airflow_provider_aep._compat import load_dag
+
+    (tmp_path / "good.py").write_text(ASSETS)
+    (tmp_path / "bad.py").write_text(ASSETS.replace("/dev/", "/"))
+    kind = "airflow.dag_processing.bundles.local.LocalDagBundle"
+    bundles = [{"name": "here", "classpath": kind, "kwargs": {"path": str(tmp_path)}}]
+    monkeypatch.setenv("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
+    monkeypatch.setenv("AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST", json.dumps(bundles))
+
+    dag, _ = load_dag("assets")
+    absent, broken = load_dag("none")
+    assert absent is None
+    assert [Path(one).name for one in broken] == ["bad.py"]
+    assert dag is not None
+    [outlet], trigger = dag.get_task("fill").outlets, dag.schedule
+    assert [outlet.uri, trigger.uri] == ["aep://aep_default/-/Profiles", "aep://aep_default/dev/All%20orders"]
+    named = [translate_airflow_asset(one, None) for one in (outlet, trigger)]
+    assert [(one.namespace, one.name) for one in named if one] == [
+        ("aep://here/aep_default", "-.Profiles"),
+        ("aep://here/aep_default", "dev.All orders"),
+    ]
+
+
 def test_lineage_needs_few_requests(emulator: Emulator, flow: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Dataflow, source connection, mapping set, dataset and schema; none if no event is emitted."""
     emulator.forget_requests()
