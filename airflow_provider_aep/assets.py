@@ -172,7 +172,7 @@ def new_runs(triggering_asset_events: Mapping[Any, Iterable[Any]]) -> list[dict[
 
 def _runs_of(extra: Any) -> Iterable[Mapping[str, Any]]:
     """Yield the runs of an event: a wait has one, a watcher a list. Other events have none."""
-    if not isinstance(extra, Mapping):
+    if not isinstance(extra, Mapping) or extra.get("from_rest_api"):  # a user's event can claim any run
         return
     payload = extra.get("payload")
     runs = payload.get("runs") if isinstance(payload, Mapping) else [extra]

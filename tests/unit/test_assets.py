@@ -200,6 +200,8 @@ class TestNewRuns:
             ["run-1"],
             {"run_id": None},
             {"run_id": {"a": 1}},
+            {"from_rest_api": True, "run_id": "run-2"},
+            {"from_rest_api": True, "payload": {"runs": [{"run_id": "run-2"}]}},
             {"payload": "run-1"},
             {"payload": {"runs": None}},
             {"payload": {"runs": 3}},
@@ -208,7 +210,7 @@ class TestNewRuns:
         ],
     )
     def test_an_event_without_a_run_hides_no_other(self, extra: Any) -> None:
-        """Any user who may create events in Airflow can give them any content."""
+        """Any user who may create events in Airflow can give them any content. Airflow marks them."""
         assert new_runs({"Orders": [event(0, extra), event(1, run(1))]}) == [run(1)]
 
     def test_by_hand_there_are_none(self) -> None:
