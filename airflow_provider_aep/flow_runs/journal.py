@@ -71,11 +71,12 @@ class Journal:
                     )
                     self._position, complete = None, False
                     continue
+                before = self._position
                 self._position = self._next(reply.headers.get("link", ""), reply.status)
-                if reply.status == 204:
-                    break
                 text = reply.body.decode(errors="replace")
                 mentioned |= {one for one in flow_ids if one in text}
+                if reply.status == 204 or self._position == before:
+                    break
         except AepError as error:
             self._failures += 1
             self.due = now + schedule.slowed(error, self._failures, random.random())  # noqa: S311 - no secret

@@ -79,9 +79,10 @@ class Cursor:
     @classmethod
     def restore(cls, stored: Any) -> Cursor:
         """Return the cursor that :meth:`stored` returned. :raises ValueError: it is invalid"""
-        if not isinstance(stored, dict) or not isinstance(stored.get("since"), int | float):
-            raise ValueError("the stored cursor is invalid")  # noqa: TRY004 - not the type of an argument
-        return cls(float(stored["since"]), frozenset(map(str, stored.get("seen") or ())))
+        since = stored.get("since") if isinstance(stored, dict) else None
+        if not isinstance(since, int | float) or not math.isfinite(since):
+            raise ValueError("the stored cursor is invalid")
+        return cls(float(since), frozenset(map(str, stored.get("seen") or ())))
 
 
 @dataclass(eq=False)
@@ -153,7 +154,7 @@ class Watching:
         self._fetcher = fetcher
         self._in_order = True
         self._journals: dict[str, Journal] = {}
-        self._datasets: dict[str, str | None] = {}
+        self._datasets: dict[str, str] = {}
         self._by_name: dict[str, set[str]] = {}
         self._not_before: dict[str, float] = {}
         self._missing: set[str] = set()
@@ -366,9 +367,8 @@ class Watching:
                         datasets[str(item.get("id"))] = str(dataset)
         self._not_before |= dict.fromkeys(flow_ids, now + DATAFLOWS)
         self._missing = (self._missing | set(flow_ids)) - targets.keys()
-        self._datasets |= {
-            flow_id: datasets.get(targets[flow_id]) for flow_id in flow_ids if flow_id in targets
-        }
+        found = {one: datasets.get(target) for one, target in targets.items()}
+        self._datasets |= {one: dataset for one, dataset in found.items() if dataset is not None}
 
 
 def _lists(since: Mapping[str, float], failures: Mapping[str, int]) -> list[list[str]]:

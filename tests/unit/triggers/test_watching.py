@@ -160,6 +160,13 @@ def test_the_position_never_moves_back_and_forgets_old_runs() -> None:
     assert one.cursor.since == since
 
 
+@pytest.mark.parametrize("stored", [{}, [], {"since": None}, {"since": math.nan}, {"since": math.inf}])
+def test_a_position_that_is_invalid_is_an_error(stored: Any) -> None:
+    """JSON can hold NaN, and no run ends after that."""
+    with pytest.raises(ValueError, match="invalid"):
+        Cursor.restore(json.loads(json.dumps(stored)))
+
+
 def test_a_list_is_read_back_to_the_position() -> None:
     """Not further: further pages hold runs that changed before."""
     new, old = [item("b", NOW), item("a", NOW - 500)], [item("old", NOW - 9000)]
@@ -188,6 +195,26 @@ def test_without_the_order_by_change_runs_are_listed_by_their_start(refused: str
     assert one.take() == []
     assert [query["orderby"] for query in service.lists if "orderby" in query] == ["-updatedAt"]
     assert service.lists[-1]["property"] > "metrics.durationSummary.startedAtUTC>"
+
+
+def test_a_dataset_that_is_unknown_is_read_again() -> None:
+    """A list of target connections can show a new one late. The events of later runs need its dataset."""
+
+    class Targets(Service):
+        async def pages(self, call: Any, **options: Any) -> AsyncIterator[list[Any]]:
+            if call.path == "/flows":
+                yield [{"id": "flow-1", "targetConnectionIds": ["target-1"]}]
+            if call.path == "/targetConnections":
+                yield targets
+            async for page in super().pages(call, **options):
+                yield page
+
+    targets: list[Any] = []
+    own, one = watching(Targets([[item("a", NOW)]], [[item("b", NOW)]])), watch(Cursor(NOW - 1000))
+    asyncio.run(own.poll({one}, 0.0))
+    targets.append({"id": "target-1", "params": {"dataSetId": "dataset-1"}})
+    asyncio.run(own.poll({one}, 1000.0))
+    assert [(run.id, run.dataset_id) for run in one.take()] == [("a", None), ("b", "dataset-1")]
 
 
 def test_an_error_about_a_name_concerns_its_watcher_alone() -> None:
@@ -409,6 +436,16 @@ def test_an_expired_position_begins_anew() -> None:
     assert one.works
     assert read(service, one) == set()
     assert service.asked[2:] == [f"{URL}?latest=true", f"{URL}?since=5"]
+
+
+def test_a_journal_whose_position_does_not_move_is_not_read_in_a_row() -> None:
+    """Adobe documents 204 for no new events. A reply of 200 with the same link has none either."""
+    one = Journal(URL)
+    service = Page(reply(200, "1"), *[reply(200, "1", {"flowId": "flow-1"})] * 5)
+    assert read(service, one) is None
+    assert read(service, one, 10.0) == {"flow-1"}
+    assert len(service.asked) == 3
+    assert one.due == 20.0
 
 
 @pytest.mark.parametrize(
