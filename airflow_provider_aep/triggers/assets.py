@@ -72,6 +72,8 @@ class FlowRunAssetTrigger(BaseEventTrigger):
     - **A run that takes more than six hours** is found by ``updatedAt``, which AEP must set when it ends.
     - **Two assets with equal watchers share one trigger.** Then the position is kept in a Variable, also on
       Airflow 3.3. If you add the second asset later, the watcher starts as the first time.
+    - **Watchers that differ only in** ``poll_interval`` **or** ``journal`` share one position before Airflow
+      3.3, so one of them can miss runs after a restart. Give them the same values.
     - Several runs of one event come as one list. Airflow stores the event in plain text; it holds ids, counts
       and times only.
 
