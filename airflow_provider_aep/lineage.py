@@ -10,7 +10,7 @@ The modules of OpenLineage are imported inside the functions: the extra ``[openl
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
@@ -27,6 +27,7 @@ from airflow_provider_aep.flow_service.lineage import (
     source_columns,
     source_name,
 )
+from airflow_provider_aep.flow_service.mappings import target_of
 from airflow_provider_aep.flow_service.runs import Phase
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class Lineage:
     :param conn_id: the Airflow connection
     :param aliases: the names of the dataset as an asset of the Airflow connection
     :param fields: the dataset's fields with their types, by dotted path
-    :param origins: how each field gets its value, by dotted path
+    :param origins: how each mapping of a field fills it, by the field's dotted path
     """
 
     run_id: str
@@ -74,7 +75,7 @@ class Lineage:
     conn_id: str = ""
     aliases: tuple[str, ...] = ()
     fields: Mapping[str, str] = field(default_factory=dict)
-    origins: Mapping[str, Origin] = field(default_factory=dict)
+    origins: Mapping[str, tuple[Origin, ...]] = field(default_factory=dict)
 
 
 def is_enabled(task: Any) -> bool:
@@ -150,7 +151,7 @@ class _Reader:
             conn_id=hook.aep_conn_id,
             aliases=aliases,
             fields=self._safe(fields),
-            origins=self._origins(mapping_set, columns) if mapping_set else {},
+            origins=self._origins(mapping_set, columns, fields) if mapping_set else {},
         )
         if self._unread:
             hook.log.warning("The OpenLineage event of run %s lacks: %s", run.id, "; ".join(self._unread))
@@ -218,13 +219,20 @@ class _Reader:
         )
         return f"{hook.sandbox}.{dataset_id}", aliases, xdm.types_of(found or {})
 
-    def _origins(self, mapping_set: Mapping[str, Any], columns: Collection[str]) -> dict[str, Origin]:
+    def _origins(
+        self, mapping_set: Mapping[str, Any], columns: Collection[str], fields: Collection[str]
+    ) -> dict[str, tuple[Origin, ...]]:
         """Return the origins of the fields, without known secrets in their expressions."""
         scrub = self._hook.scrub
+        shown = [  # the name of a field can be a part of its target, and a part of a secret is not recognized
+            one
+            for one in mapping_set.get("mappings") or ()
+            if scrub(str(target_of(one))) == str(target_of(one))
+        ]
         return {
-            path: replace(origin, expression=scrub(origin.expression))
-            for path, origin in self._safe(origins_of(mapping_set, columns)).items()
-            if all(scrub(column) == column for column in origin.columns)
+            path: tuple(replace(one, expression=scrub(one.expression)) for one in origins)
+            for path, origins in self._safe(origins_of({"mappings": shown}, columns, fields)).items()
+            if all(scrub(column) == column for one in origins for column in one.columns)
         }
 
     def _safe(self, named: Mapping[str, T]) -> dict[str, T]:
@@ -281,7 +289,7 @@ def _output(found: Lineage, source: InputDataset | None) -> OutputDataset:
 
     facets = _schema(found.fields)
     if source and found.origins:
-        fields = {path: _origin(origin, source) for path, origin in found.origins.items()}
+        fields = {path: _lineage_of(origins, source) for path, origins in found.origins.items()}
         facets["columnLineage"] = column_lineage_dataset.ColumnLineageDatasetFacet(fields)
     if found.aliases:
         namespace = namespace_of_assets(found.conn_id)
@@ -294,21 +302,30 @@ def _output(found: Lineage, source: InputDataset | None) -> OutputDataset:
     return OutputDataset(found.namespace, found.dataset or "", outputFacets=statistics, facets=facets)
 
 
-def _origin(origin: Origin, source: InputDataset) -> Any:
-    """Return the lineage of one field."""
+def _lineage_of(origins: Iterable[Origin], source: InputDataset) -> Any:
+    """Return the lineage of one field: each input once, with its transformation in each mapping."""
     from openlineage.client.facet_v2 import column_lineage_dataset as facet
 
-    if not origin.columns:  # OpenLineage has no other place for it
-        why = "No column" if origin.known else "Unknown columns"
-        return facet.Fields([], transformationDescription=f"{why}: {origin.expression}")
-    how = facet.Transformation("DIRECT", "IDENTITY")
-    if origin.expression:
-        how = facet.Transformation(
-            "DIRECT", "TRANSFORMATION", origin.expression, masking=origin.masks or None
-        )
+    inputs: dict[str, list[Any]] = {}
+    without = []
+    for origin in origins:
+        for column in origin.columns:
+            inputs.setdefault(column, []).append(facet.Transformation(*_transformation(origin, column)))
+        if not origin.columns:  # OpenLineage has no other place for it
+            without.append(f"{'No column' if origin.known else 'Unknown columns'}: {origin.expression}")
     return facet.Fields(
-        [facet.InputField(source.namespace, source.name, one, [how]) for one in origin.columns]
+        [facet.InputField(source.namespace, source.name, *one) for one in inputs.items()],
+        transformationDescription="; ".join(without) or None,
     )
+
+
+def _transformation(origin: Origin, column: str) -> tuple[str, str, str | None, bool | None]:
+    """Return type, subtype, description and masking."""
+    if column in origin.deciding:
+        return "INDIRECT", "CONDITIONAL", origin.expression, None
+    if origin.expression:
+        return "DIRECT", "TRANSFORMATION", origin.expression, origin.masks or None
+    return "DIRECT", "IDENTITY", None, None
 
 
 def _schema(fields: Mapping[str, str | None]) -> dict[str, Any]:

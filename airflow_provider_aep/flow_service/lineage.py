@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -19,6 +19,7 @@ from airflow_provider_aep.flow_service.mappings import (
     kind_of,
     plain_path,
     source_of,
+    target_of,
 )
 from airflow_provider_aep.flow_service.secret_rules import secrets_in
 
@@ -30,31 +31,45 @@ Item = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Origin:
-    """How a field of the dataset gets its value.
+    """How one mapping fills a field of the dataset, or a part of the field.
 
     :param columns: the columns of the source that the value depends on
-    :param expression: how the value is calculated; empty if one column is copied unchanged
+    :param expression: how the value is calculated; empty if one column is copied unchanged. Of a part of a
+        field, its path and the source
     :param known: False if the columns of the expression are unknown, not merely absent
     :param masks: whether the expression hashes or encrypts
+    :param deciding: those of the columns that only decide which value is taken
     """
 
     columns: tuple[str, ...] = ()
     expression: str = ""
     known: bool = True
     masks: bool = False
+    deciding: tuple[str, ...] = ()
 
 
-def origins_of(mapping_set: Item, columns: Collection[str] = ()) -> dict[str, Origin]:
-    """Return the origin of each field that a mapping set fills, by the field's dotted path.
+def origins_of(
+    mapping_set: Item, columns: Collection[str] = (), fields: Collection[str] = ()
+) -> dict[str, tuple[Origin, ...]]:
+    """Return the origins of each field that a mapping set fills, by the field's dotted path.
+
+    A mapping to an item of an array or of a map fills a part of its field. A mapping to an object fills the
+    object's fields.
 
     :param columns: the columns of the source connection; empty if AEP does not show them
+    :param fields: the fields of the dataset's schema by dotted path; empty if they are unknown
     """
-    found = {}
+    found: dict[str, dict[Origin, None]] = {}
     for one in mapping_set.get("mappings") or ():
-        source, path = source_of(one), one.get("destination", one.get("destinationXdmPath"))
+        source, path = source_of(one), target_of(one)
         if isinstance(path, str) and path and isinstance(source, str):
-            found[path] = _origin(kind_of(one, source), source, columns)
-    return found
+            origin = _origin(kind_of(one, source), source, columns)
+            part = replace(origin, expression=f"{path}: {origin.expression or shown_expression(source)}")
+            before_index = path.partition("[")[0]  # an array is one field of the schema
+            for name in _resolve(before_index, fields) or (plain_path(before_index),):
+                whole = path == before_index and plain_path(path) == name
+                found.setdefault(name, {})[origin if whole else part] = None
+    return {name: tuple(origins) for name, origins in found.items()}
 
 
 def _origin(kind: str, source: str, columns: Collection[str]) -> Origin:
@@ -62,17 +77,24 @@ def _origin(kind: str, source: str, columns: Collection[str]) -> Origin:
         return Origin(_resolve(source, columns) or (plain_path(source),))
     if kind not in EXPRESSION_TYPES:
         return Origin(expression=shown_expression(source), known=False)
-    paths = columns_in(source)
-    resolved = [_resolve(path, columns) for path in paths or ()]
-    known = paths is not None and all(resolved)
-    used = tuple(dict.fromkeys(name for names in resolved if names for name in names)) if known else ()
-    if known and paths == [source.strip()]:
+    uses = columns_in(source)
+    resolved = [(_resolve(path, columns), decides) for path, decides in uses or ()]
+    known = uses is not None and all(names for names, _ in resolved)
+    used = tuple(dict.fromkeys(name for names, _ in resolved for name in names)) if known else ()
+    if known and uses == [(source.strip(), False)]:
         return Origin(used)
-    return Origin(used, shown_expression(source), known, masks=_HASHES.search(source) is not None)
+    taken = {name for names, decides in resolved if not decides for name in names}
+    return Origin(
+        used,
+        shown_expression(source),
+        known,
+        masks=_HASHES.search(source) is not None,
+        deciding=tuple(name for name in used if name not in taken),
+    )
 
 
 def _resolve(path: str, columns: Collection[str]) -> tuple[str, ...]:
-    """Return the columns that a path names: itself, the object that has it, or the parts of an object.
+    """Return the columns, or fields, that a path names: itself, what has it as a part, or its own parts.
 
     :return: empty if there is no such column
     """
@@ -96,7 +118,7 @@ _TOKEN = re.compile(
     rf"""\s*(?:(?P<text>{_TEXT.pattern})
     |(?P<number>\d+(?:\.\d+)?)
     |(?P<name>{_SEGMENT}{_INDEX}(?:\.{_SEGMENT}{_INDEX})*)
-    |(?P<sign>&&|\|\||[=!<>]=|-(?!>)|[+*/%<>!(),?:\[\]])
+    |(?P<sign>\?[?:]|&&|\|\||[=!<>]=|-(?!>)|[+*/%<>!(),?:\[\]])
     )\s*""",
     re.VERBOSE,
 )
@@ -107,9 +129,54 @@ _STATEMENTS = frozenset(
 )
 
 
-def columns_in(expression: str) -> list[str] | None:
-    """Return the paths of the columns that an expression uses, None if a part of it is not understood."""
-    at, value_before, paths = 0, False, []
+@dataclass
+class _Level:
+    """The argument that is read of a function, of other brackets, or of all of an expression.
+
+    :param argument: the number of columns before the argument
+    :param operand: the number of columns before what a ``?`` can follow
+    :param number: of the argument, from 0
+    """
+
+    function: str = ""
+    argument: int = 0
+    operand: int = 0
+    number: int = 0
+
+
+def _conditions(levels: list[_Level], sign: str, function: str, count: int) -> range:
+    """Read a sign. Return the positions of the columns that only decide which value is taken.
+
+    :param levels: the open brackets, changed by the sign
+    :param function: the function whose arguments the sign opens, else empty
+    :param count: the number of columns before the sign
+    """
+    level, first = levels[-1], count
+    if sign in ("(", "["):
+        levels.append(_Level(function, count, count))
+    elif sign in (")", "]") and len(levels) > 1:
+        levels.pop()
+    elif sign == "?":
+        first = level.operand
+    elif sign == ",":
+        # decode: the key, then pairs of a key and a value; a last argument without a pair is a value
+        keys = level.function == "decode" and level.number % 2 == 1
+        if keys or (level.function in ("decode", "iif") and level.number == 0):
+            first = level.argument
+        level.argument, level.number = count, level.number + 1
+    if sign in ("?", ":", ","):
+        level.operand = count
+    return range(first, count)
+
+
+def columns_in(expression: str) -> list[tuple[str, bool]] | None:
+    """Return the path of each column in an expression, and whether it only decides which value is taken.
+
+    :return: None if a part of the expression is not understood
+    """
+    at, value_before, function = 0, False, ""
+    paths: list[str] = []
+    levels, conditions = [_Level()], set[int]()
     while at < len(expression):
         token = _TOKEN.match(expression, at)
         if token is None:
@@ -118,17 +185,22 @@ def columns_in(expression: str) -> list[str] | None:
         if name is None or name in _OPERATORS:
             is_value = name is None and token["sign"] is None
             after_value = is_value or token["sign"] in (")", "]")
+            conditions.update(_conditions(levels, token["sign"] or "", function, len(paths)))
+            function = ""
         else:
             is_value = after_value = True
             call = expression[at : at + 1] == "("
             if name in _STATEMENTS or (call and not name.isidentifier()):
                 return None
-            if not call and name not in _VALUES:
+            if call:
+                function = name
+            elif name not in _VALUES:
                 paths.append(name)
         if is_value and value_before:  # two values without an operator
             return None
         value_before = after_value
-    return paths if value_before else None
+    uses = [(path, position in conditions) for position, path in enumerate(paths)]
+    return uses if value_before else None
 
 
 def shown_expression(expression: str) -> str:

@@ -98,7 +98,7 @@ def fields_of(item: Mapping[str, Any]) -> dict[str, str]:
         kind = str(one.get("sourceType") or COLUMN_TYPES[0]).lower()
         kind = EXPRESSION_TYPES[0] if kind in EXPRESSION_TYPES else kind
         text = str(source) if kind in COLUMN_TYPES else f"{source} ({kind})"
-        found[str(one.get("destination", one.get("destinationXdmPath")))] = text
+        found[str(target_of(one))] = text
     return found
 
 
@@ -114,6 +114,11 @@ def columns_of(item: Mapping[str, Any]) -> set[str]:
 def source_of(mapping: Mapping[str, Any]) -> Any:
     """Return the column or the expression of one mapping, in either document's words."""
     return mapping.get("source", mapping.get("sourceAttribute"))
+
+
+def target_of(mapping: Mapping[str, Any]) -> Any:
+    """Return the path of the field that one mapping fills, in either document's words."""
+    return mapping.get("destination", mapping.get("destinationXdmPath"))
 
 
 def kind_of(mapping: Mapping[str, Any], source: str) -> str:

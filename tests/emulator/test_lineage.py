@@ -100,6 +100,45 @@ def test_lineage_shows_where_each_field_comes_from(hook: Any, flow: str) -> None
     }
 
 
+def test_lineage_joins_the_mappings_of_one_field(emulator: Emulator, flow: str) -> None:
+    """The schema names it, each input is listed once, and a condition is indirect."""
+    wait(flow).execute(context(Store()))
+    paths = [one["path"] for one in emulator.requests()[-len(PARTS) :]]
+    rows = [
+        ("ATTRIBUTE", "Product_Id", "_emulator.items[*].sku"),
+        ("EXPRESSION", "iif(Description == 'x', Product_Id, 'none')", "_emulator.items[*].name"),
+        ("EXPRESSION", "'EUR'", "_emulator.items[*].currency"),
+        ("ATTRIBUTE", "Product_Name", "_emulator.labels.de"),
+    ]
+    keys = ("sourceType", "source", "destination")
+    mappings = [dict(zip(keys, row, strict=True)) for row in rows]
+    own_id = paths[2].rpartition("/")[2]
+    item = {"type": "object", "properties": {"sku": {"type": "string"}, "name": {"type": "string"}}}
+    own = {
+        "items": {"type": "array", "items": item},
+        "labels": {"type": "object", "additionalProperties": {"type": "string"}},
+    }
+    emulator.fault(path=paths[2], status=200, body={"id": own_id, "version": 0, "mappings": mappings})
+    emulator.fault(path=paths[4], status=200, body={"properties": {"_emulator": {"properties": own}}})
+    task = wait(flow)
+    task.execute(context(Store()))
+    facets = event(task)["outputs"][0]["facets"]
+    found = facets["columnLineage"]["fields"]
+    assert {one["name"] for one in facets["schema"]["fields"]} == found.keys()
+    items = found["_emulator.items"]
+    assert {one["field"]: one["transformations"] for one in items["inputFields"]} == {
+        "Product_Id": [
+            {"type": "DIRECT", "subtype": "TRANSFORMATION", "description": f"{rows[0][2]}: Product_Id"},
+            {"type": "DIRECT", "subtype": "TRANSFORMATION", "description": f"{rows[1][2]}: {rows[1][1]}"},
+        ],
+        "Description": [
+            {"type": "INDIRECT", "subtype": "CONDITIONAL", "description": f"{rows[1][2]}: {rows[1][1]}"}
+        ],
+    }
+    assert len(items["inputFields"]) == 2
+    assert items["transformationDescription"] == f"No column: {rows[2][2]}: 'EUR'"
+
+
 def test_lineage_shows_schema_statistics_and_run(flow: str) -> None:
     """Of both ends; the dataset also under the names of Airflow's assets."""
     task = wait(flow)

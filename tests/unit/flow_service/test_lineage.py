@@ -39,12 +39,45 @@ from airflow_provider_aep.flow_service.lineage import (
         ("'it\\'s (not) a.column'", []),
         ("größe", ["größe"]),
         ("[a, b]", ["a", "b"]),
+        ("iif(a, b, decode(c, d, e, f))", ["a", "b", "c", "d", "e", "f"]),
         ("nvl(true, a)", ["a"]),
     ],
 )
 def test_lineage_reads_the_columns_of_an_expression(expression: str, columns: list[str]) -> None:
     """Texts, numbers, functions and operators are no columns."""
-    assert columns_in(expression) == columns
+    assert [path for path, _ in columns_in(expression) or ()] == columns
+
+
+@pytest.mark.parametrize(
+    ("expression", "deciding"),
+    [
+        ("iif(a == 'x', b, c)", "a"),
+        ("concat(iif(upper(a) == b && c, d, e), f)", "a b c"),
+        ("iif(iif(a, b, c), d, e)", "a b c"),
+        ("iif(a ? b : c, d, e)", "a b c"),
+        ("iif(a, iif(b, c, d), e)", "a b"),
+        ("iif(a, b, a)", ""),
+        ("iif(a[b], c, d)", "a b"),
+        ("decode(a, 'x', b, c)", "a"),
+        ("decode(a, b, c, d, e)", "a b d"),
+        ("decode(a, b, c, d, e, f)", "a b d"),
+        ("a + b > 1 ? c : d", "a b"),
+        ("a ? b : c ? d : e", "a c"),
+        ("a ? b ? c : d : e", "a b"),
+        ("f(a, b ? c : d, e)", "b"),
+        ("a + (b ? c : d)", "b"),
+        ("a ?: b", ""),
+        ("a ?? b", ""),
+        ("coalesce(a, b)", ""),
+        ("a == b", ""),
+        ("f(iif(a, b, c), d ? e : f)", "a d"),
+    ],
+)
+def test_lineage_knows_the_columns_that_only_decide(expression: str, deciding: str) -> None:
+    """A condition gives no part of the value. A column that is also taken does."""
+    [[origin]] = origins([("EXPRESSION", expression, "f")]).values()
+    assert origin.known
+    assert " ".join(origin.deciding) == deciding
 
 
 @pytest.mark.parametrize(
@@ -58,7 +91,7 @@ def test_lineage_of_an_expression_that_is_not_understood_is_unknown(expression: 
     """A part that is not understood could hide a column, or be a variable."""
     assert columns_in(expression) is None
     shown = origins_of({"mappings": [{"sourceType": "EXPRESSION", "source": expression, "destination": "f"}]})
-    assert shown == {"f": Origin(expression=expression, known=False)}
+    assert shown == {"f": (Origin(expression=expression, known=False),)}
 
 
 NAMES = st.sampled_from(["a", "b.c", "Product_Id", "_x", "und"])
@@ -76,12 +109,14 @@ def test_lineage_agrees_with_the_evaluation_of_expressions(expression: str) -> N
         below = [name for part in node.parts for name in used(part)]
         return [node.value, *below] if node.kind == "column" else below
 
-    assert columns_in(expression) == used(parse_expression(expression))
+    assert columns_in(expression) == [(name, False) for name in used(parse_expression(expression))]
 
 
-def origins(rows: list[tuple[Any, Any, Any]], *columns: str) -> dict[str, Origin]:
+def origins(
+    rows: list[tuple[Any, Any, Any]], *columns: str, fields: tuple[str, ...] = ()
+) -> dict[str, tuple[Origin, ...]]:
     keys = ("sourceType", "source", "destination")
-    return origins_of({"mappings": [dict(zip(keys, row, strict=True)) for row in rows]}, columns)
+    return origins_of({"mappings": [dict(zip(keys, row, strict=True)) for row in rows]}, columns, fields)
 
 
 def test_lineage_knows_each_kind_of_mapping() -> None:
@@ -96,17 +131,17 @@ def test_lineage_knows_each_kind_of_mapping() -> None:
         ("LOOKUP", "other", "_acme.other"),
     ]
     assert origins(rows) == {
-        "_acme.id": Origin(("id",)),
-        "_acme.email": Origin(("mail",)),
-        "_acme.name": Origin(("first", "last"), "concat(first, last)"),
-        "_acme.currency": Origin((), "'EUR'"),
-        "_acme.plain": Origin(("plain",)),
-        "_acme.lower": Origin(("plain",), "lower(plain)"),
-        "_acme.other": Origin(expression="other", known=False),
+        "_acme.id": (Origin(("id",)),),
+        "_acme.email": (Origin(("mail",)),),
+        "_acme.name": (Origin(("first", "last"), "concat(first, last)"),),
+        "_acme.currency": (Origin((), "'EUR'"),),
+        "_acme.plain": (Origin(("plain",)),),
+        "_acme.lower": (Origin(("plain",), "lower(plain)"),),
+        "_acme.other": (Origin(expression="other", known=False),),
     }
     assert origins([("ATTRIBUTE", "id", None), ("ATTRIBUTE", None, "f"), ("ATTRIBUTE", "id", "")]) == {}
     older = {"mappings": [{"sourceAttribute": "id", "destinationXdmPath": "_acme.id"}, {"version": 0}]}
-    assert origins_of(older) == {"_acme.id": Origin(("id",))}
+    assert origins_of(older) == {"_acme.id": (Origin(("id",)),)}
     assert origins_of({}) == {}
 
 
@@ -123,7 +158,7 @@ def test_lineage_compares_expressions_with_the_columns_of_the_source() -> None:
         ("ATTRIBUTE", "later", "missing"),
     ]
     found = origins(rows, *columns)
-    assert {path: one.columns for path, one in found.items()} == {
+    assert {path: one.columns for path, [one] in found.items()} == {
         "object": ("name.first", "name.last"),
         "part": ("order.items",),
         "index": ("tags",),
@@ -132,7 +167,42 @@ def test_lineage_compares_expressions_with_the_columns_of_the_source() -> None:
         "direct": ("a.b",),
         "missing": ("later",),
     }
-    assert [path for path, one in found.items() if not one.known] == ["wrong"]
+    assert [path for path, [one] in found.items() if not one.known] == ["wrong"]
+
+
+def test_lineage_names_the_fields_of_the_schema() -> None:
+    """A target in an array or a map is a part of a field, an object is its fields. No schema: the same."""
+    rows = [
+        ("ATTRIBUTE", "sku", "_acme.items[*].sku"),
+        ("EXPRESSION", "concat(sku, name)", "_acme.items[*].name"),
+        ("ATTRIBUTE", "de", "_acme.labels.de"),
+        ("ATTRIBUTE", "tags", "_acme.tags"),
+        ("ATTRIBUTE", "first", "_acme.tags[0]"),
+        ("ATTRIBUTE", "address", "_acme.address"),
+        ("ATTRIBUTE", "other", "_acme.items2"),
+    ]
+    fields = ("_acme.items", "_acme.labels", "_acme.tags", "_acme.address.city", "_acme.address.street")
+    address = (Origin(("address",), "_acme.address: address"),)
+    expected = {
+        "_acme.items": (
+            Origin(("sku",), "_acme.items[*].sku: sku"),
+            Origin(("sku", "name"), "_acme.items[*].name: concat(sku, name)"),
+        ),
+        "_acme.labels": (Origin(("de",), "_acme.labels.de: de"),),
+        "_acme.tags": (Origin(("tags",)), Origin(("first",), "_acme.tags[0]: first")),
+        "_acme.address.city": address,
+        "_acme.address.street": address,
+        "_acme.items2": (Origin(("other",)),),
+    }
+    found = origins(rows, fields=fields)
+    assert found == expected
+    assert origins(rows)["_acme.items"] == expected["_acme.items"]
+
+
+def test_lineage_keeps_both_mappings_of_one_field() -> None:
+    """The last one does not win. The same mapping counts once."""
+    rows = [("ATTRIBUTE", "a", "f"), ("EXPRESSION", "upper(b)", "f"), ("ATTRIBUTE", "a", "f")]
+    assert origins(rows) == {"f": (Origin(("a",)), Origin(("b",), "upper(b)"))}
 
 
 @pytest.mark.parametrize(
@@ -146,7 +216,7 @@ def test_lineage_compares_expressions_with_the_columns_of_the_source() -> None:
 )
 def test_lineage_shows_no_secret_of_an_expression(expression: str, shown: str) -> None:
     """The salt of a hash, a key, and what may be a password."""
-    [origin] = origins([("EXPRESSION", expression, "f")]).values()
+    [[origin]] = origins([("EXPRESSION", expression, "f")]).values()
     assert origin.expression == shown
     assert origin.columns in (("email",), ("a",), ("email", "it's"))
     assert origin.masks is ("email" in expression)
@@ -154,14 +224,14 @@ def test_lineage_shows_no_secret_of_an_expression(expression: str, shown: str) -
 
 def test_lineage_hides_a_text_without_an_end() -> None:
     """It is not understood, and it can be the salt of a hash."""
-    [origin] = origins([("EXPRESSION", "sha256(concat(email, 'pepper))", "f")]).values()
+    [[origin]] = origins([("EXPRESSION", "sha256(concat(email, 'pepper))", "f")]).values()
     assert origin == Origin(expression="sha256(concat(email, '***'", known=False, masks=True)
 
 
 def test_lineage_of_a_column_written_as_an_expression_is_a_copy() -> None:
     """The type of the mapping changes nothing."""
-    assert origins([("EXPRESSION", " id ", "f")]) == {"f": Origin(("id",))}
-    assert origins([("ATTRIBUTE", r"first\.name", "f")], "id") == {"f": Origin(("first.name",))}
+    assert origins([("EXPRESSION", " id ", "f")]) == {"f": (Origin(("id",)),)}
+    assert origins([("ATTRIBUTE", r"first\.name", "f")], "id") == {"f": (Origin(("first.name",)),)}
 
 
 SERVER = {"server": "db.example.com", "database": "shop", "username": "******", "password": "******"}
