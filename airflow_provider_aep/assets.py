@@ -68,7 +68,15 @@ def aep_dataset(
                 f"`{parameter}` of `aep_dataset` is a template. Airflow needs the asset when it parses the "
                 "DAG, and renders no template then. Write the name, or use an `AssetAlias` as the outlet."
             )
-    uri = f"{SCHEME}://{'/'.join(_segments(DatasetAddress(aep_conn_id, sandbox, dataset)))}"
+    return asset_at(DatasetAddress(aep_conn_id, sandbox, dataset), **kwargs)
+
+
+def asset_at(address: DatasetAddress, **kwargs: Any) -> Asset:
+    """Return the asset of a dataset whose name was read from AEP. A name there can resemble a template.
+
+    :raises ValueError: a name is invalid, or too long for Airflow
+    """
+    uri = f"{SCHEME}://{'/'.join(_segments(address))}"
     return Asset(name=uri, uri=uri, **kwargs)
 
 

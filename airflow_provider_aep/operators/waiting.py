@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk import AssetAlias
 
-from airflow_provider_aep.assets import aep_dataset, event_of, is_aep_dataset
+from airflow_provider_aep.assets import DatasetAddress, asset_at, event_of, is_aep_dataset
 from airflow_provider_aep.flow_runs import schedule
 from airflow_provider_aep.flow_runs.conditions import Conditions
 from airflow_provider_aep.flow_runs.schedule import Deadline, interval
@@ -286,11 +286,14 @@ class WaitsForRun(AepOperator):
         for outlet in self.outlets:
             if is_aep_dataset(outlet):
                 context["outlet_events"][outlet].extra.update(event_of(result))
-            elif isinstance(outlet, AssetAlias):
-                context["outlet_events"][outlet].add(self._dataset_of(result), extra=event_of(result))
+            elif isinstance(outlet, AssetAlias) and (asset := self._dataset_of(result)) is not None:
+                context["outlet_events"][outlet].add(asset, extra=event_of(result))
 
-    def _dataset_of(self, result: dict[str, Any]) -> Asset:
-        """Return the asset of the dataset that the run filled. Read the dataset's name from AEP."""
+    def _dataset_of(self, result: dict[str, Any]) -> Asset | None:
+        """Return the asset of the dataset that the run filled. Read the dataset's name from AEP.
+
+        :return: None if the name cannot be in an asset: the run ended well, and a retry would not help
+        """
         from airflow_provider_aep.flow_service.errors import AepReplyError
         from airflow_provider_aep.hooks.catalog import CatalogHook
 
@@ -299,8 +302,14 @@ class WaitsForRun(AepOperator):
                 f"The dataset of run {result['run_id']} is unknown, so the alias in `outlets` gets no event. "
                 "Try again, or use `aep_dataset` instead of the alias."
             )
-        name = self.hook.to(CatalogHook).get_dataset(dataset_id)["name"]
-        return aep_dataset(name, aep_conn_id=self.aep_conn_id, sandbox=none_if_blank(self.sandbox))
+        name = str(self.hook.to(CatalogHook).get_dataset(dataset_id).get("name") or "").strip()
+        try:
+            return asset_at(DatasetAddress(self.aep_conn_id, none_if_blank(self.sandbox), name))
+        except ValueError as error:
+            self.log.warning(
+                "The alias in `outlets` gets no event: dataset %s cannot be an asset. %s", dataset_id, error
+            )
+            return None
 
     def _more_about(self, run: Run) -> str:
         """Return the command that shows the run's failed records, and the link to its page."""

@@ -211,6 +211,38 @@ def test_a_dataset_whose_name_cannot_be_read_fails_the_task(emulator: Emulator, 
         assert alias_events(ctx) == []
 
 
+@pytest.mark.parametrize(
+    ("name", "last"),
+    [
+        (" Orders ", "Orders"),
+        ("Orders {{ old }} {% x", "Orders%20%7B%7B%20old%20%7D%7D%20%7B%25%20x"),
+        (" ", None),
+        (None, None),
+        ("x" * 1500, None),
+    ],
+)
+def test_a_dataset_with_an_odd_name_does_not_fail_the_task(
+    emulator: Emulator, make_hook: MakeHook, logged: Any, name: Any, last: str | None
+) -> None:
+    """The run ended well. If its dataset's name cannot be in an asset, a warning says why."""
+    make_hook(emulator.url)
+    platform = Platform(emulator)
+    run = ended(platform, "success")
+    emulator.advance(10)
+    emulator.fault(
+        method="GET",
+        path=f"/dataSets/{platform.dataset_id}",
+        status=200,
+        body={platform.dataset_id: {"name": name}},
+    )
+    ctx = with_events()
+    result = FlowRunSensor(task_id="wait", outlets=[AssetAlias("tables")], **run).execute(ctx)
+    assert result["status"] == "success"
+    uris = [event.dest_asset_key.uri for event in alias_events(ctx)]
+    assert uris == ([] if last is None else [f"aep://aep_default/-/{last}"])
+    assert ("cannot be an asset" in logged()) is (last is None)
+
+
 def test_an_unknown_dataset(server: RunServer) -> None:
     """A named dataset has its event, in which the id is unknown. With an alias a retry reads again."""
     server.add("run-1", status="COMPLETED")
