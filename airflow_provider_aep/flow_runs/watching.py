@@ -6,8 +6,9 @@ that changed last, and is read back to the cursor. Three things make sure that n
 - Each list goes back ``OVERLAP`` seconds behind the newest change: a list may show a run late.
 - It also goes back to the oldest run that has not ended, at most ``LONGEST_RUN`` seconds. So a shorter run is
   found at its end even if AEP does not update ``updatedAt`` then.
-- All times are AEP's own, so a wrong clock of this machine has no effect. The only exception is the first
-  start of a watcher by name while no dataflow has the name.
+- All times are AEP's own, so a wrong clock of this machine has no effect. The only exceptions are the first
+  start of a watcher by name while no dataflow has the name, and replies without the header ``Date``. A time
+  ahead of the present moves no cursor: real runs would end behind it.
 """
 
 from __future__ import annotations
@@ -140,6 +141,12 @@ class Watch:
         seen = {run.id for run in ended.values() if run.changed_at >= since}
         self.cursor = Cursor(since, frozenset(seen))
 
+    def go_back(self, now: float) -> None:
+        """Move a position that is ahead of the present: no run would be announced until then."""
+        if self.cursor is not None and self.cursor.since > now + OVERLAP:
+            self.log.warning("The position of the watcher was ahead of the present. It continues now.")
+            self.cursor = replace(self.cursor, since=now - OVERLAP)
+
     def log_once(self, condition: str, text: str | None) -> None:
         """Warn when a condition begins. Pass None as ``text`` when it is over."""
         if self._conditions.update(condition, text):
@@ -244,10 +251,11 @@ class Watching:
                 raise
             except AepError as error:
                 failed |= dict.fromkeys(flow_ids, error)
-        newest = max((run.changed_at for run in runs), default=0.0)
+        newest = self._newest(runs)
         runs = [replace(run, dataset_id=self._datasets.get(run.flow_id or "")) for run in runs]
         for watch in watches:
             if watch.flow_ids and not watch.flow_ids & failed.keys():  # without ids its name is unknown
+                watch.go_back(self._service.now)
                 watch.add(runs, newest)
 
     async def _changed(
@@ -282,19 +290,26 @@ class Watching:
         }
         return [run for runs in fetched.of_flows.values() for run in runs]
 
+    def _newest(self, runs: Iterable[Run]) -> float:
+        """Return when a run changed last. A time ahead of the present is not evidence of a change."""
+        latest = self._service.now + OVERLAP
+        return max((run.changed_at for run in runs if run.changed_at <= latest), default=0.0)
+
     async def _newest_first(self, flow_ids: list[str], since: float) -> list[Run] | None:
         """Return the runs that changed since a time; None if the list is in another order.
 
         :param since: infinity for the runs within ``OVERLAP`` of the newest change
         """
         runs: list[Run] = []
+        newest = 0.0
         async for page in self._service.pages(list_changed_runs_of(flow_ids), most=_PAGES):
             own = [run for run in map(read_run, page) if run.flow_id in flow_ids]
             times = [run.updated_at for run in own]
             if None in times or times != sorted(times, reverse=True):  # type: ignore[type-var]
                 return None
             runs += own
-            if runs and runs[-1].changed_at < min(since, runs[0].changed_at - OVERLAP):
+            newest = max(newest, self._newest(own))
+            if runs and runs[-1].changed_at < min(since, newest - OVERLAP):
                 break
         return runs
 

@@ -6,6 +6,7 @@ This module imports nothing heavy: a triggerer imports triggers on its event loo
 from __future__ import annotations
 
 import asyncio
+import time
 import weakref
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -16,6 +17,7 @@ from airflow_provider_aep.flow_service.collections import LINKED, Collection, Pa
 from airflow_provider_aep.flow_service.errors import AepError
 from airflow_provider_aep.flow_service.pages import page_url
 from airflow_provider_aep.flow_service.requests import FLOW_SERVICE, Call
+from airflow_provider_aep.flow_service.retry import epoch_of_http_date
 from airflow_provider_aep.hooks import request_flow
 from airflow_provider_aep.hooks.connection import Settings, afind_connection, choose_sandbox
 from airflow_provider_aep.hooks.request_flow import Caller, Flow, Reply, Step
@@ -47,6 +49,7 @@ class AsyncFlowService:
         self._sandbox = sandbox
         self._secrets = Secrets()
         self._stack = AsyncExitStack()
+        self._ahead = 0.0
         self._caller: Caller
         self._transport: AioTransport
 
@@ -78,6 +81,11 @@ class AsyncFlowService:
     def settings(self) -> Settings:
         """The connection's settings, with the sandbox in use."""
         return self._caller.settings
+
+    @property
+    def now(self) -> float:
+        """The present in epoch seconds: by the ``Date`` of the last reply, or by this machine if later."""
+        return time.time() + max(0.0, self._ahead)
 
     def scrub(self, text: str) -> str:
         """Return a text with every known secret replaced by ``***``."""
@@ -141,7 +149,10 @@ class AsyncFlowService:
     async def _perform(self, step: Step) -> Any:
         match step:
             case request_flow.Request():
-                return await self._transport.send(step)
+                reply = await self._transport.send(step)
+                date = epoch_of_http_date(reply.headers.get("date"))
+                self._ahead = 0.0 if date is None else date - time.time()
+                return reply
             case request_flow.Mask(secret):
                 for text in self._secrets.register_locally([secret]):
                     await amask_secret(text)

@@ -227,4 +227,4 @@ class FlowRunAssetTrigger(BaseEventTrigger):
 
 def _differs(new: Cursor, stored: Cursor | None) -> bool:
     """Return whether to store a position: runs have ended since the stored one, or it is old."""
-    return stored is None or not new.seen <= stored.seen or new.since - stored.since > _OLD
+    return stored is None or not new.seen <= stored.seen or abs(new.since - stored.since) > _OLD

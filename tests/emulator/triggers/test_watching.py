@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from typing import Any
 
 import pytest
@@ -206,6 +207,20 @@ def test_a_run_that_started_long_ago_is_announced_when_it_ends(platform: Platfor
             return ids(events)
 
     assert run(main()).count(long) == 1
+
+
+def test_the_present_is_that_of_aep(platform: Platform) -> None:
+    """A run of today moves the position, also if this machine's clock is days behind."""
+    flow, store = foreign_flow(platform), AssetStore()
+    platform.advance(10 * 86400)
+    run_once(platform, flow)
+
+    async def main() -> None:
+        async with running(watcher(store, flow_id=flow)):
+            await started(store)
+
+    run(main())
+    assert store.value["since"] > time.time() + 9 * 86400
 
 
 def test_a_failed_run_without_an_end_time_is_announced(set_up: Any) -> None:

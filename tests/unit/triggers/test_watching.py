@@ -48,6 +48,8 @@ def watch(cursor: Cursor | None = None, flow_id: str = "flow-1") -> Watch:
 class Service:
     """A service that answers lists of runs with pages, and counts them. Dataflows are unknown."""
 
+    now = NOW
+
     def __init__(self, *pages: Any) -> None:
         self.answers = list(pages)
         self.lists: list[dict[str, Any]] = []
@@ -175,6 +177,38 @@ def test_a_list_is_read_back_to_the_position() -> None:
     asyncio.run(watching(service).poll({one}, 0.0))
     assert one.failures == 0
     assert [run.id for run in one.take()] == ["a", "b"]
+
+
+def test_a_time_far_in_the_future_moves_no_position() -> None:
+    """Else each real run would end behind the position, for years. The run itself is announced, once."""
+    absurd, old, new = item("absurd", NOW + 3650 * DAY), item("old", NOW - 5000), item("new", NOW - 100)
+    one = watch(Cursor(NOW - 9000))
+    own = watching(Service([[absurd, old]], [[absurd, new], [old]], [[absurd, new], [old]]))
+    for expected in (["old", "absurd"], ["new"], []):
+        one.due = 0.0
+        asyncio.run(own.poll({one}, 0.0))
+        assert [run.id for run in one.take()] == expected
+    assert one.cursor.since == NOW - 100 - OVERLAP
+
+
+def test_the_first_list_is_read_back_behind_a_time_in_the_future() -> None:
+    """The run under way is on the second page."""
+    absurd, busy = item("absurd", NOW + 3650 * DAY), item("busy", NOW - 60, "inProgress")
+    one, own = watch(), watching(Service([[absurd], [busy]], [[absurd, item("busy", NOW - 60)]]))
+    for expected in ([], ["busy"]):
+        one.due = 0.0
+        asyncio.run(own.poll({one}, 0.0))
+        assert [run.id for run in one.take()] == expected
+
+
+def test_a_position_in_the_future_returns_to_the_present() -> None:
+    """An earlier version stored it. The log says that the watcher continues now."""
+    one = watch(Cursor(NOW + 3650 * DAY))
+    one.log = Mock()
+    asyncio.run(watching(Service([[item("a", NOW - 10)]])).poll({one}, 0.0))
+    assert [run.id for run in one.take()] == ["a"]
+    assert one.cursor.since == NOW - OVERLAP
+    assert "ahead of the present" in str(one.log.warning.call_args)
 
 
 @pytest.mark.parametrize("refused", ["by an error", "silently", "without times"])
