@@ -54,6 +54,9 @@ RARELY, SOON = 300.0, 300.0
 """With a journal: seconds between two lists, and seconds after an event in which lists are as frequent as
 without a journal. A list may show the end of a run later than the journal."""
 
+ORDER = 3600.0
+"""Seconds until runs are listed by their last change again, after AEP refused that or its order was wrong."""
+
 _NAMES_A_CALL, _PAGES = 20, 500
 
 _USELESS = 3
@@ -159,7 +162,8 @@ class Watching:
     def __init__(self, service: AsyncFlowService, fetcher: RunFetcher) -> None:
         self._service = service
         self._fetcher = fetcher
-        self._in_order = True
+        self._in_order, self._order_due = True, 0.0
+        self._conditions = Conditions()
         self._journals: dict[str, Journal] = {}
         self._datasets: dict[str, str] = {}
         self._by_name: dict[str, set[str]] = {}
@@ -178,6 +182,8 @@ class Watching:
 
         :raises AepError: an error of the service as a whole
         """
+        if now >= self._order_due:  # one odd list must not decide for all later ones
+            self._in_order, self._order_due = True, now + ORDER
         await self._read_journals(watches, now)
         due = [watch for watch in watches if schedule.is_due(watch.due, now, watch.last)]
         failed: dict[str, AepError] = {}
@@ -266,15 +272,21 @@ class Watching:
         :param failed: gets the error of each dataflow whose runs could not be listed alone
         """
         if self._in_order:
+            why = "It is in another order, or a run has no `updatedAt`."
             try:
                 runs = await self._newest_first(flow_ids, min(since.values()))
             except AepRequestError as error:
-                log.warning("Flow Service refuses the list of runs by their last change: %s", error)
-                runs = None
+                why, runs = str(error), None
             if runs is not None:
+                self._conditions.update("order", None)
                 return runs
-            log.warning("Runs are listed by their start instead. Runs that take over a day are not found.")
             self._in_order = False
+            if self._conditions.update("order", why):
+                log.warning(
+                    "The list of runs by their last change cannot be used: %s "
+                    "Runs are listed by their start for an hour. Runs of over a day are not found then.",
+                    why,
+                )
         fetched = Fetched()
         bounds = {one: at - DAY if DAY < at < math.inf else None for one, at in since.items()}
         await self._fetcher.fetch_runs_of(bounds, (), fetched)

@@ -17,7 +17,7 @@ from airflow_provider_aep.flow_runs import poller as module
 from airflow_provider_aep.flow_runs.fetch import RunFetcher
 from airflow_provider_aep.flow_runs.journal import Journal
 from airflow_provider_aep.flow_runs.poller import Poller
-from airflow_provider_aep.flow_runs.watching import DAY, LONGEST_RUN, OVERLAP, Cursor, Watch, Watching
+from airflow_provider_aep.flow_runs.watching import DAY, LONGEST_RUN, ORDER, OVERLAP, Cursor, Watch, Watching
 from airflow_provider_aep.flow_service.errors import (
     AepConfigError,
     AepConnectError,
@@ -229,6 +229,24 @@ def test_without_the_order_by_change_runs_are_listed_by_their_start(refused: str
     assert one.take() == []
     assert [query["orderby"] for query in service.lists if "orderby" in query] == ["-updatedAt"]
     assert service.lists[-1]["property"] > "metrics.durationSummary.startedAtUTC>"
+
+
+@pytest.mark.parametrize(
+    "odd", [[[item("a", NOW - 500), item("b", NOW)]], [AepRequestError("no", status=400)]]
+)
+def test_one_odd_list_is_not_the_end_of_the_order_by_change(
+    odd: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An hour later the order is tried again. The log has a warning each time that the order is lost."""
+    good = [[item("b", NOW), item("a", NOW - 500)]]
+    service = Service(odd, good, good, good, odd, good)
+    one, own = watch(Cursor(NOW - 1000)), watching(service)
+    for now in (0.0, ORDER - 1, ORDER, ORDER + 60, 2 * ORDER, 2 * ORDER + 60):
+        one.due = now
+        asyncio.run(own.poll({one}, now))
+    assert "".join("-+"["orderby" in query] for query in service.lists) == "+--++-++"
+    assert sorted(run.id for run in one.take()) == ["a", "b"]
+    assert caplog.text.count("cannot be used") == 2
 
 
 def test_a_dataset_that_is_unknown_is_read_again() -> None:
