@@ -241,7 +241,9 @@ class Watching:
         """
         since: dict[str, float] = {}
         failures: dict[str, int] = {}
+        new: set[str] = set()
         for watch in watches:
+            new |= watch.flow_ids if watch.cursor is None else set()
             for one in watch.flow_ids:
                 since[one] = min(since.get(one, math.inf), watch.cursor.since if watch.cursor else math.inf)
                 failures[one] = max(failures.get(one, 0), watch.failures)
@@ -252,7 +254,7 @@ class Watching:
                 failed |= {one: failed[parts[0][0]] for part in parts[number:] for one in part}
                 break  # the service fails, rather than single lists
             try:
-                runs += await self._changed(flow_ids, {one: since[one] for one in flow_ids}, failed)
+                runs += await self._changed(flow_ids, {one: since[one] for one in flow_ids}, new, failed)
             except SERVICE_ERRORS:
                 raise
             except AepError as error:
@@ -265,16 +267,19 @@ class Watching:
                 watch.add(runs, newest)
 
     async def _changed(
-        self, flow_ids: list[str], since: dict[str, float], failed: dict[str, AepError]
+        self, flow_ids: list[str], since: dict[str, float], new: set[str], failed: dict[str, AepError]
     ) -> list[Run]:
         """Return the runs of dataflows that changed since a time, and possibly more.
 
+        :param new: the dataflows of watchers without a cursor. Their runs that are under way are also listed
         :param failed: gets the error of each dataflow whose runs could not be listed alone
         """
         if self._in_order:
             why = "It is in another order, or a run has no `updatedAt`."
             try:
-                runs = await self._newest_first(flow_ids, min(since.values()))
+                runs = await self._newest_first(
+                    flow_ids, min(since.values()), OVERLAP if new.isdisjoint(flow_ids) else LONGEST_RUN
+                )
             except AepRequestError as error:
                 why, runs = str(error), None
             if runs is not None:
@@ -307,10 +312,10 @@ class Watching:
         latest = self._service.now + OVERLAP
         return max((run.changed_at for run in runs if run.changed_at <= latest), default=0.0)
 
-    async def _newest_first(self, flow_ids: list[str], since: float) -> list[Run] | None:
+    async def _newest_first(self, flow_ids: list[str], since: float, least: float) -> list[Run] | None:
         """Return the runs that changed since a time; None if the list is in another order.
 
-        :param since: infinity for the runs within ``OVERLAP`` of the newest change
+        :param least: seconds behind the newest change that the list goes back at least
         """
         runs: list[Run] = []
         newest = 0.0
@@ -321,7 +326,7 @@ class Watching:
                 return None
             runs += own
             newest = max(newest, self._newest(own))
-            if runs and runs[-1].changed_at < min(since, newest - OVERLAP):
+            if runs and runs[-1].changed_at < min(since, newest - least):
                 break
         return runs
 

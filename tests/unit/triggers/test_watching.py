@@ -249,6 +249,22 @@ def test_one_odd_list_is_not_the_end_of_the_order_by_change(
     assert caplog.text.count("cannot be used") == 2
 
 
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_run_under_way_at_the_first_start_is_found_although_it_does_not_change(alone: bool) -> None:
+    """It changed hours ago, and AEP does not set `updatedAt` at its end. It is on a second page."""
+    other, busy = item("other", NOW, flow_id="flow-2"), item("busy", NOW - 5 * 3600, "inProgress")
+    recent, old = item("recent", NOW), [item("old", NOW - 7 * 3600)]
+    first = [[other, recent], [item("older", NOW - 1800)], [busy], old, [AssertionError("too far")]]
+    one, others, now = watch(), [] if alone else [watch(Cursor(NOW - OVERLAP), "flow-2")], 0.0
+    own = watching(Service(first, [[other, recent], [item("busy", NOW - 5 * 3600)], old]))
+    for expected in ([], ["busy"]):
+        one.due = now
+        asyncio.run(own.poll({one, *others}, now))
+        assert one.failures == 0
+        assert [run.id for run in one.take()] == expected
+        now += 60
+
+
 def test_a_dataset_that_is_unknown_is_read_again() -> None:
     """A list of target connections can show a new one late. The events of later runs need its dataset."""
 
