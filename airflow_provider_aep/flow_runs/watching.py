@@ -71,14 +71,32 @@ class Cursor:
 
     :param since: where the next list ends: a time of AEP in epoch seconds
     :param seen: the ids of the runs that have ended since then and were judged already
+    :param behind: cursors of single dataflows whose lists failed; None before the first list of a dataflow
     """
 
     since: float
     seen: frozenset[str] = frozenset()
+    behind: Mapping[str, Cursor | None] = field(default_factory=dict)
+
+    def of(self, flow_id: str | None) -> Cursor | None:
+        """Return the cursor of one dataflow."""
+        return self.behind.get(flow_id or "", replace(self, behind={}))
+
+    def announces(self, run: Run, on: Collection[str]) -> bool:
+        """Return whether a run has ended since, with one of these outcomes."""
+        return run.ended and run.changed_at >= self.since and run.id not in self.seen and outcome(run) in on
+
+    def after(self, runs: Collection[Run], newest: float) -> Cursor:
+        """Return the cursor after a list. It never moves back."""
+        running = min((run.changed_at for run in runs if not run.ended), default=math.inf)
+        since = max(newest - LONGEST_RUN, min(newest - OVERLAP, running), self.since)
+        return Cursor(since, frozenset(run.id for run in runs if run.ended and run.changed_at >= since))
 
     def stored(self) -> dict[str, Any]:
         """Return the cursor as JSON."""
-        return {"since": self.since, "seen": sorted(self.seen)}
+        own = {"since": self.since, "seen": sorted(self.seen)}
+        behind = {one: at and at.stored() for one, at in self.behind.items()}
+        return {**own, "behind": behind} if behind else own
 
     @classmethod
     def restore(cls, stored: Any) -> Cursor:
@@ -86,7 +104,13 @@ class Cursor:
         since = stored.get("since") if isinstance(stored, dict) else None
         if not isinstance(since, int | float) or not math.isfinite(since):
             raise ValueError("the stored cursor is invalid")
-        return cls(float(since), frozenset(map(str, stored.get("seen") or ())))
+        behind = {
+            one: None if at is None else cls.restore(at) for one, at in (stored.get("behind") or {}).items()
+        }
+        return cls(float(since), frozenset(map(str, stored.get("seen") or ())), behind)
+
+
+_START = Cursor(0.0)
 
 
 @dataclass(eq=False)
@@ -101,6 +125,7 @@ class Watch:
     :param found: the runs to announce
     :param due: when to list next, in seconds of the monotonic clock; ``last``: when the last list was
     :param soon: until when events of the journal make lists frequent
+    :param failures: polls in a row that failed, at least for the dataflows in ``failed``
     """
 
     flow_id: str | None
@@ -119,6 +144,7 @@ class Watch:
 
     def __post_init__(self) -> None:
         self.flow_ids = frozenset({self.flow_id} if self.flow_id else ())
+        self.failed: frozenset[str] = frozenset()
         self._conditions = Conditions()
 
     def take(self) -> list[Run]:
@@ -126,23 +152,27 @@ class Watch:
         runs, self.found = self.found, []
         return sorted(runs, key=lambda run: (run.completed_at or run.changed_at, run.id))
 
-    def add(self, runs: Iterable[Run], newest: float) -> None:
+    def add(self, runs: Iterable[Run], newest: float, failed: Collection[str] = ()) -> None:
         """Find the ends among the runs of a list, and move the cursor.
 
         :param newest: when a run of the list changed last, in AEP's epoch seconds
+        :param failed: the dataflows that could not be listed. Their cursors stay
         """
-        own = [run for run in runs if run.flow_id in self.flow_ids]
-        ended = {run.id: run for run in own if run.ended}
-        known = self.cursor
-        if known is not None:
-            new = (
-                run for run in ended.values() if run.id not in known.seen and run.changed_at >= known.since
-            )
-            self.found += [run for run in new if outcome(run) in self.on]
-        running = min((run.changed_at for run in own if not run.ended), default=math.inf)
-        since = max(newest - LONGEST_RUN, min(newest - OVERLAP, running), known.since if known else 0.0)
-        seen = {run.id for run in ended.values() if run.changed_at >= since}
-        self.cursor = Cursor(since, frozenset(seen))
+        known, failed = self.cursor, self.flow_ids.intersection(failed)
+        listed: dict[str, list[Run]] = {one: [] for one in self.flow_ids - failed}
+        by_end = sorted(runs, key=lambda run: run.ended)  # two pages can show a run before and after its end
+        for run in {run.id: run for run in by_end if run.flow_id in listed}.values():
+            listed[str(run.flow_id)].append(run)
+        moved = (known or _START).after([run for some in listed.values() for run in some], newest)
+        behind = {one: known.of(one) if known else None for one in failed}
+        for one, own in listed.items():
+            at = known and known.of(one)
+            if at is not None:
+                self.found += [run for run in own if at.announces(run, self.on)]
+            cursor = (at or _START).after(own, newest)
+            if known and one in known.behind and cursor.since < moved.since:
+                behind[one] = cursor  # one of its runs is under way since then
+        self.cursor = replace(moved, behind=behind)
 
     def go_back(self, now: float) -> None:
         """Move a position that is ahead of the present: no run would be announced until then."""
@@ -200,10 +230,15 @@ class Watching:
         for watch in due:
             problem = error or next((failed[one] for one in watch.flow_ids if one in failed), None)
             watch.failures = watch.failures + 1 if problem else 0
+            watch.failed = watch.flow_ids if error else watch.flow_ids & failed.keys()
             pause = schedule.slowed(problem, watch.failures, _jitter()) if problem else 0.0
             self._postpone(watch, now, pause)
-            words = f"Flow runs could not be listed, and this is tried again: {problem}"
-            watch.log_once("failure", words if problem else None)
+            some = ", ".join(sorted(watch.failed)) if watch.failed < watch.flow_ids else ""
+            words = (
+                f"Flow runs {some and f'of {some} '}could not be listed, and this is tried again: {problem}"
+            )
+            watch.log_once("failure", words if problem and not some else None)
+            watch.log_once("some failures", words if some else None)
             watch.polled.set()
 
     def _postpone(self, watch: Watch, now: float, pause: float = 0.0) -> None:
@@ -237,16 +272,17 @@ class Watching:
         """List the runs of the watched dataflows that changed since the cursors, and hand them out.
 
         :param failed: gets the error of each dataflow whose runs could not be listed. Its watchers keep
-            their cursors
+            their cursors of it
         """
         since: dict[str, float] = {}
         failures: dict[str, int] = {}
         new: set[str] = set()
         for watch in watches:
-            new |= watch.flow_ids if watch.cursor is None else set()
             for one in watch.flow_ids:
-                since[one] = min(since.get(one, math.inf), watch.cursor.since if watch.cursor else math.inf)
-                failures[one] = max(failures.get(one, 0), watch.failures)
+                at = watch.cursor and watch.cursor.of(one)
+                new |= set() if at else {one}
+                since[one] = min(since.get(one, math.inf), at.since if at else math.inf)
+                failures[one] = max(failures.get(one, 0), watch.failures if one in watch.failed else 0)
         runs: list[Run] = []
         parts = _lists(since, failures)
         for number, flow_ids in enumerate(parts):
@@ -262,9 +298,9 @@ class Watching:
         newest = self._newest(runs)
         runs = [replace(run, dataset_id=self._datasets.get(run.flow_id or "")) for run in runs]
         for watch in watches:
-            if watch.flow_ids and not watch.flow_ids & failed.keys():  # without ids its name is unknown
+            if watch.flow_ids - failed.keys():  # without ids its name is unknown
                 watch.go_back(self._service.now)
-                watch.add(runs, newest)
+                watch.add(runs, newest, failed)
 
     async def _changed(
         self, flow_ids: list[str], since: dict[str, float], new: set[str], failed: dict[str, AepError]

@@ -227,4 +227,6 @@ class FlowRunAssetTrigger(BaseEventTrigger):
 
 def _differs(new: Cursor, stored: Cursor | None) -> bool:
     """Return whether to store a position: runs have ended since the stored one, or it is old."""
-    return stored is None or not new.seen <= stored.seen or abs(new.since - stored.since) > _OLD
+    if stored is None or new.behind != stored.behind:
+        return True
+    return not new.seen <= stored.seen or abs(new.since - stored.since) > _OLD

@@ -367,6 +367,50 @@ def test_dataflows_that_cannot_be_listed_concern_their_watchers_alone(
         assert len(service.lists) == 2  # of a hundred each
 
 
+def rounds(own: Watching, one: Watch, times: int = 4) -> list[str]:
+    """Poll some times, as after a restart before each poll. Return the ids of the announced runs."""
+    found: list[str] = []
+    for _ in range(times):
+        one.due = 0.0
+        asyncio.run(own.poll({one}, 0.0))
+        found += [run.id for run in one.take()]
+        one.cursor = one.cursor and Cursor.restore(json.loads(json.dumps(one.cursor.stored())))
+    return found
+
+
+@pytest.mark.parametrize("order", [True, False])
+def test_a_watcher_by_name_announces_others_while_a_dataflow_cannot_be_listed(order: bool) -> None:
+    """That one's runs are announced when it can be listed again, each once, also if they ended hours ago."""
+    ended, busy = item("b", NOW - 9000, flow_id="2"), item("busy", NOW - 8000, "inProgress", "2")
+    service = Flows({"1": [item("a", NOW - 9000, flow_id="1")], "2": [ended, busy]}, "2", None, order)
+    own, one = watching(service), watch(Cursor(NOW - 9500))
+    one.flow_ids, one.log = frozenset("12"), Mock()
+    assert rounds(own, one) == ["a"]
+    service.runs["1"] += [item("c", NOW, flow_id="1")]
+    assert rounds(own, one) == ["c"]
+    assert one.cursor.since == NOW - OVERLAP
+    assert one.log.warning.call_args_list[-1].args[1].startswith("Flow runs of 2 could not be listed")
+    service.broken.clear()
+    assert rounds(own, one) == ["b"]
+    service.runs["2"][1] = item("busy", NOW - 8000, flow_id="2")  # AEP does not set `updatedAt` at the end
+    assert rounds(own, one) == ["busy"]
+    assert one.cursor == Cursor(NOW - OVERLAP, frozenset("c"))
+
+
+def test_a_dataflow_that_cannot_be_listed_at_the_first_start_has_its_own_first_list() -> None:
+    """The runs that ended before that list are not announced."""
+    service = Flows({"1": [item("a", NOW, flow_id="1")], "2": [item("b", NOW, flow_id="2")]}, "2")
+    own, one = watching(service), watch()
+    one.flow_ids = frozenset("12")
+    assert rounds(own, one) == []
+    service.runs["1"] += [item("c", NOW, flow_id="1")]
+    assert rounds(own, one) == ["c"]
+    service.broken.clear()
+    assert rounds(own, one) == []
+    service.runs["2"] += [item("d", NOW, flow_id="2")]
+    assert rounds(own, one) == ["d"]
+
+
 def test_a_service_that_fails_gets_few_lists() -> None:
     """Shorter lists help only if another list succeeds."""
     names = [f"flow-{n}" for n in range(100)]
