@@ -101,12 +101,12 @@ class Cursor:
     @classmethod
     def restore(cls, stored: Any) -> Cursor:
         """Return the cursor that :meth:`stored` returned. :raises ValueError: it is invalid"""
-        since = stored.get("since") if isinstance(stored, dict) else None
-        if not isinstance(since, int | float) or not math.isfinite(since):
+        since, behind = (
+            (stored.get("since"), stored.get("behind", {})) if isinstance(stored, dict) else (0, 0)
+        )
+        if not isinstance(since, int | float) or not math.isfinite(since) or not isinstance(behind, dict):
             raise ValueError("the stored cursor is invalid")
-        behind = {
-            one: None if at is None else cls.restore(at) for one, at in (stored.get("behind") or {}).items()
-        }
+        behind = {one: None if at is None else cls.restore(at) for one, at in behind.items()}
         return cls(float(since), frozenset(map(str, stored.get("seen") or ())), behind)
 
 

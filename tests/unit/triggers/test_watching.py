@@ -162,7 +162,18 @@ def test_the_position_never_moves_back_and_forgets_old_runs() -> None:
     assert one.cursor.since == since
 
 
-@pytest.mark.parametrize("stored", [{}, [], {"since": None}, {"since": math.nan}, {"since": math.inf}])
+@pytest.mark.parametrize(
+    "stored",
+    [
+        {},
+        [],
+        {"since": None},
+        {"since": math.nan},
+        {"since": math.inf},
+        {"since": 1, "behind": [1]},
+        {"since": 1, "behind": {"a": 1}},
+    ],
+)
 def test_a_position_that_is_invalid_is_an_error(stored: Any) -> None:
     """JSON can hold NaN, and no run ends after that."""
     with pytest.raises(ValueError, match="invalid"):
@@ -193,8 +204,8 @@ def test_a_time_far_in_the_future_moves_no_position() -> None:
 
 def test_the_first_list_is_read_back_behind_a_time_in_the_future() -> None:
     """The run under way is on the second page."""
-    absurd, busy = item("absurd", NOW + 3650 * DAY), item("busy", NOW - 60, "inProgress")
-    one, own = watch(), watching(Service([[absurd], [busy]], [[absurd, item("busy", NOW - 60)]]))
+    first, busy = [item("absurd", NOW + 3650 * DAY), item("new", NOW)], item("busy", NOW - 7200, "inProgress")
+    one, own = watch(), watching(Service([first, [busy]], [first, [item("busy", NOW - 7200)]]))
     for expected in ([], ["busy"]):
         one.due = 0.0
         asyncio.run(own.poll({one}, 0.0))
