@@ -10,14 +10,15 @@ from airflow.sdk import BaseOperatorLink
 class AepLink(BaseOperatorLink):
     """Base of the links.
 
-    The operator pushes the URL itself as soon as it knows the id, so the link works while the task runs.
-    Airflow would push it only at the end.
+    The operator keeps the URL as soon as it knows the id. Airflow pushes it as an XCom when a try ends, fails
+    or is deferred. Only a task that continues for long, such as a wait, pushes it earlier: each push is a
+    request to Airflow's API server.
     """
 
     xcom_key = ""
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
-        """Return the URL that this task has pushed, or an empty text."""
+        """Return the URL that this try has kept, else the XCom of the process before a deferral, else ""."""
         from airflow.sdk.execution_time.xcom import XCom
 
         own = getattr(operator, "link_urls", {}).get(self.xcom_key)

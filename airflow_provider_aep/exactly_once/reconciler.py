@@ -1,10 +1,13 @@
 """Create an entity exactly once, in five steps.
 
-1. *Recall*: on Airflow 3.3 the task state store may hold the id that an earlier try created.
+1. *Recall*, in a retry: on Airflow 3.3 the task state store may hold the id that an earlier try created.
 2. *List*: an existing entity is reused, updated or refused; leftovers of this provider are cleaned up.
 3. *Post*. After a failed POST, list. POST again only if no entity appears, at most 3 times.
 4. *List again*: two tasks may have raced. All agree on the oldest; a task deletes its own if it is younger.
-5. *Keep* the id, only now that the survivor is chosen.
+5. *Keep* the id if this try created the entity, only now that the survivor is chosen.
+
+Each read and write of the store is a request to Airflow's API server. So a first try does not read it, and a
+try that reuses an entity does not write it: a retry finds this entity in the list again.
 
 Flow Service has no idempotency key, so its lists decide, and the promise has a bound. Tasks that create the
 same entity at the same time end with one if AEP lists each new entity within ``settle`` + 8 seconds after its
@@ -74,10 +77,11 @@ own entity is missing: 8 in all."""
 
 def create_once(desired: DesiredEntity) -> Reconciliation:
     """Carry out steps 1 to 5. If the survivor is deleted meanwhile, go back to step 2, once."""
-    outcome = yield from _remember(desired)
+    outcome = None if desired.first_try else (yield from _remember(desired))
     if outcome is None:
         outcome = yield from _list_and_post_again(desired)
-    yield Keep(outcome.id)
+    if outcome.created:
+        yield Keep(outcome.id)
     return outcome
 
 

@@ -77,6 +77,10 @@ class AepOperator(BaseOperator):
         """Do the operator's own work."""
         raise NotImplementedError
 
+    def keep_link(self, key: str, url: str) -> None:
+        """Keep a link's URL. Airflow asks for it when the try ends, and pushes it then."""
+        self.link_urls = {**self.link_urls, key: url}
+
     def read(self, context: Any) -> Any:
         """Return the result of an operator that only reads. Only the parameters in ``reads`` are needed."""
         return self.act(context)
@@ -144,19 +148,22 @@ class CreateOperator(AepOperator):
         self.wait_timeout = wait_timeout
 
     def act(self, context: Any) -> str:
-        """Create the entity or find it, and push its link while the task still runs."""
+        """Create the entity or find it."""
         desired, service = self.plan(context)
         outcome = self.ensure(context, desired, service)
-        push_link(self, context, self.link_key, service.link(outcome.id))
+        self.keep_link(self.link_key, service.link(outcome.id))
         return outcome.id
 
-    def ensure(self, context: Any, desired: DesiredEntity, service: Service) -> Outcome:
-        """Reconcile one entity, with the id that an earlier try stored."""
+    def ensure(self, context: Any, desired: DesiredEntity, service: Service, *, keep: bool = True) -> Outcome:
+        """Reconcile one entity, with the id that an earlier try stored.
+
+        :param keep: False if a retry recognizes the entity without the task state store
+        """
         from airflow_provider_aep.exactly_once import carry_out, create_once
         from airflow_provider_aep.operators._services import TaskMemory
 
         key = "aep_" + re.sub(r"[^A-Za-z0-9]+", "_", desired.kind)  # the key becomes part of a path
-        memory = TaskMemory(context, key, desired.identity, self.log)
+        memory = TaskMemory(context if keep else {}, key, desired.identity, self.log)
         return carry_out(create_once(desired), service, memory, self.log, self.hook.sleep_budget.sleep)
 
     def plan(self, context: Any) -> tuple[DesiredEntity, EntityService[Any]]:
@@ -229,7 +236,7 @@ class CreateOperator(AepOperator):
             any_state=any_state,
             wait_timeout=check_seconds(self.wait_timeout, "wait_timeout"),
             settle=check_seconds(config_seconds("settle", 1.0), "[aep] settle"),
-            first_try=getattr(context.get("ti"), "try_number", None) in (None, 1),
+            first_try=getattr(context.get("ti"), "try_number", None) == 1,
         )
 
     def own_mark(self, context: Any) -> str | None:
@@ -267,8 +274,8 @@ def because(missing: Mapping[str, MissingInput], *, pending: bool = True) -> str
 
 
 def push_link(operator: AepOperator, context: Any, key: str, url: str) -> None:
-    """Push a link now. Airflow itself would push it only when the task has ended."""
-    operator.link_urls = {**operator.link_urls, key: url}
+    """Push a link now, for a task that continues for long. It costs a request to Airflow's API server."""
+    operator.keep_link(key, url)
     if (ti := context.get("ti")) is not None:
         ti.xcom_push(key=key, value=url)
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aep.links import AepConnectionLink
-from airflow_provider_aep.operators.base import AepOperator, CreateOperator, none_if_blank, push_link
+from airflow_provider_aep.operators.base import AepOperator, CreateOperator, none_if_blank
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -277,7 +277,7 @@ class RotateCredentialsOperator(AepOperator):
 
         item = self.hook.get_base_connection(self.connection_id)
         rotation = Rotation(self.hook, item, self.source_conn_id, self.auth_params)
-        push_link(self, context, AepConnectionLink.xcom_key, rotation.link(self.connection_id))
+        self.keep_link(AepConnectionLink.xcom_key, rotation.link(self.connection_id))
         if moved := rotation.moved():
             self.log.warning(
                 "Not only the credentials change. These parameters change, too: %s.", ", ".join(moved)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aep.links import AepDataflowLink
-from airflow_provider_aep.operators.base import AepOperator, CreateOperator, none_if_blank, push_link
+from airflow_provider_aep.operators.base import AepOperator, CreateOperator, none_if_blank
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -290,7 +290,7 @@ class _FlowActionOperator(AepOperator):
         """Enable or disable the dataflow, unless it is so already. So a retry is safe."""
         from airflow_provider_aep.exactly_once import switch_once
 
-        push_link(self, context, AepDataflowLink.xcom_key, self.hook.link("dataflow", self.flow_id))
+        self.keep_link(AepDataflowLink.xcom_key, self.hook.link("dataflow", self.flow_id))
         flow: dict[str, Any] = {}
 
         def check() -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aep.links import AepDataflowLink
-from airflow_provider_aep.operators.base import AepOperator, push_link
+from airflow_provider_aep.operators.base import AepOperator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +33,7 @@ class GetInletOperator(AepOperator):
     def act(self, context: Any) -> str | None:
         """Read the endpoint from the dataflow, else from the base connection."""
         endpoint = self.hook.find_streaming_endpoint(self.flow_id)
-        push_link(self, context, AepDataflowLink.xcom_key, self.hook.link("dataflow", self.flow_id))
+        self.keep_link(AepDataflowLink.xcom_key, self.hook.link("dataflow", self.flow_id))
         if endpoint is None:
             self.log.info("Dataflow %s has no streaming endpoint: AEP reads the stream itself.", self.flow_id)
         return endpoint

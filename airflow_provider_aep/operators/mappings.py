@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aep.links import AepDatasetsLink
-from airflow_provider_aep.operators.base import CreateOperator, because, none_if_blank, push_link
+from airflow_provider_aep.operators.base import CreateOperator, because, none_if_blank
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -79,7 +79,7 @@ class CreateMappingSetOperator(CreateOperator):
         desired, service = self._planned(context, schema_id, mapped)
         outcome = self.ensure(context, desired, service)
         self._warn_of_left_out(mapped, service.fields(outcome.id))
-        push_link(self, context, self.link_key, service.link(outcome.id))
+        self.keep_link(self.link_key, service.link(outcome.id))
         return service.result(outcome.id)
 
     def foresee(self, context: Any, missing: Mapping[str, MissingInput]) -> Forecast:

@@ -57,7 +57,8 @@ class _StartsRun(WaitsForRun):
         spec = self._make_spec(flow_id, run_id, window)
         self.waits_for = spec
         if not self.wait:
-            self._push_links(context, spec)
+            for key, url in self.links_of(spec).items():
+                self.keep_link(key, url)
             return run_id
         return self.wait_for_run(context, spec)
 

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aep.links import AepDatasetsLink
-from airflow_provider_aep.operators.base import CreateOperator, DeleteOperator, none_if_blank, push_link
+from airflow_provider_aep.operators.base import CreateOperator, DeleteOperator, none_if_blank
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -82,10 +82,11 @@ class CreateSchemaOperator(CreateOperator):
         self._refuse(desired, existing)
         if fields and (not existing or self.if_exists == "update"):
             group, group_service = self._group(context, desired, class_id, fields)
-            groups.append(self.ensure(context, group, group_service).id)
+            by_mark = group.mark is not None  # titles are unique, so a retry finds no other field group
+            groups.append(self.ensure(context, group, group_service, keep=not by_mark).id)
             service = self._schema(desired, class_id, groups, fields)
         outcome = self.ensure(context, desired, service)
-        push_link(self, context, self.link_key, service.link(outcome.id))
+        self.keep_link(self.link_key, service.link(outcome.id))
         return outcome.id
 
     def foresee(self, context: Any, missing: Mapping[str, MissingInput]) -> Forecast:

@@ -438,9 +438,15 @@ class WaitsForRun(AepOperator):
         return self.link_urls.get(AepRunLink.xcom_key) or self.link_urls.get(AepDataflowLink.xcom_key) or ""
 
     def _push_links(self, context: Any, spec: WaitSpec) -> None:
-        """Push the links to dataflow, run and dataset, each once, as soon as its id is known."""
+        """Push the links, each once, as soon as its id is known: a wait can take hours."""
+        for key, url in self.links_of(spec).items():
+            if self.link_urls.get(key) != url:
+                push_link(self, context, key, url)
+
+    def links_of(self, spec: WaitSpec) -> dict[str, str]:
+        """Return the known links of a wait, to dataflow, run and dataset, by their keys."""
         if not spec.flow_id:
-            return
+            return {}
         if self._dataflow is None or self._dataflow.id != spec.flow_id:
             self._read_dataflow(spec, again=False)
         urls = {AepDataflowLink.xcom_key: self.hook.link("dataflow", spec.flow_id)}
@@ -448,9 +454,7 @@ class WaitsForRun(AepOperator):
             urls[AepRunLink.xcom_key] = self.hook.link("run", spec.run_id, spec.flow_id)
         if self._dataflow is not None and self._dataflow.dataset_id:
             urls[AepDatasetLink.xcom_key] = self.hook.link("dataset", self._dataflow.dataset_id)
-        for key, url in urls.items():
-            if self.link_urls.get(key) != url:
-                push_link(self, context, key, url)
+        return urls
 
 
 def read_seconds(given: Any, parameter: str) -> float:

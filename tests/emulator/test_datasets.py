@@ -11,7 +11,7 @@ from airflow_provider_aep.flow_service import errors
 from airflow_provider_aep.operators.datasets import CreateDatasetOperator
 from tests.harness.connections import MakeHook
 from tests.harness.emulator import Emulator
-from tests.harness.operators import Store, context, unwrapped
+from tests.harness.operators import Store, context, link_of, unwrapped
 from tests.harness.platform import Platform, made, target_body
 
 FOREIGN = "Somebody's [airflow:other_dag.create 0123abcd]"
@@ -35,9 +35,12 @@ def schema(platform: Platform) -> str:
     return platform.schema()
 
 
+def operator(schema: str, **arguments: Any) -> CreateDatasetOperator:
+    return CreateDatasetOperator(task_id="dataset", **{"name": "Products", "schema_id": schema, **arguments})
+
+
 def create(schema: str, run: dict[str, Any] | None = None, **arguments: Any) -> str:
-    task = CreateDatasetOperator(task_id="dataset", **{"name": "Products", "schema_id": schema, **arguments})
-    return str(task.execute(run or context()))
+    return str(operator(schema, **arguments).execute(run or context()))
 
 
 def listed(platform: Platform) -> dict[str, Any]:
@@ -53,12 +56,12 @@ def post(platform: Platform, schema: str, description: str, name: str = "Product
 
 def test_a_dataset_of_a_schema(platform: Platform, schema: str) -> None:
     """With its mark, and a link to its page."""
-    run = context()
-    own = create(schema, run, description="From PayPal")
+    task = operator(schema, description="From PayPal")
+    own = task.execute(context())
     ((found, item),) = listed(platform).items()
     assert (found, item["name"], item["schemaRef"]["id"]) == (own, "Products", schema)
     assert item["description"].startswith("From PayPal [airflow:")
-    (link,) = run["ti"].pushed.values()
+    link = link_of(task)
     assert link.startswith("https://experience.adobe.com/#/")
     assert link.endswith(f"/sname:prod/platform/dataset/browse/{own}")
 

@@ -10,7 +10,7 @@ from airflow_provider_aep.flow_service import errors
 from airflow_provider_aep.operators.mappings import CreateMappingSetOperator
 from tests.harness.connections import MakeHook
 from tests.harness.emulator import Emulator
-from tests.harness.operators import Store, context, unwrapped
+from tests.harness.operators import Store, context, link_of, unwrapped
 from tests.harness.platform import COLUMNS as PRODUCT_COLUMNS
 from tests.harness.platform import Platform, made
 
@@ -36,9 +36,12 @@ def schema(platform: Platform) -> str:
     return platform.schema()
 
 
+def operator(schema: str, **arguments: Any) -> CreateMappingSetOperator:
+    return CreateMappingSetOperator(task_id="mapping", schema_id=schema, **arguments)
+
+
 def create(schema: str, run: dict[str, Any] | None = None, **arguments: Any) -> dict[str, Any]:
-    task = CreateMappingSetOperator(task_id="mapping", schema_id=schema, **arguments)
-    return dict(task.execute(run or context()))
+    return dict(operator(schema, **arguments).execute(run or context()))
 
 
 def pairs(platform: Platform, mapping_set: dict[str, Any]) -> dict[str, str]:
@@ -48,8 +51,8 @@ def pairs(platform: Platform, mapping_set: dict[str, Any]) -> dict[str, str]:
 
 def test_made_by_name(platform: Platform, schema: str, logged: Any) -> None:
     """A warning lists the columns that are not mapped."""
-    run = context()
-    own = create(schema, run, columns=COLUMNS)
+    task = operator(schema, columns=COLUMNS)
+    own = task.execute(context())
     assert own["version"] == 0
     assert pairs(platform, own) == {
         "product_id": "_emulator.Product_Id",
@@ -58,7 +61,7 @@ def test_made_by_name(platform: Platform, schema: str, logged: Any) -> None:
     text = logged()
     assert "'Colour'" in text
     assert "warning" in text.lower()
-    (link,) = run["ti"].pushed.values()
+    link = link_of(task)
     assert link.startswith("https://experience.adobe.com/#/")
     assert own["id"] in link
     assert "sname:prod/" in link

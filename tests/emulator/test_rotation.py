@@ -13,7 +13,7 @@ from airflow_provider_aep.operators.connections import RotateCredentialsOperator
 from tests.harness import canary
 from tests.harness.connections import MakeHook, SetConnection
 from tests.harness.emulator import PAYPAL_ID, PAYPAL_SECRET, Emulator
-from tests.harness.operators import context, unwrapped
+from tests.harness.operators import context, link_of, unwrapped
 from tests.harness.pipeline import Pipeline
 
 Meanwhile = Callable[..., None]
@@ -59,9 +59,13 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Meanwhile:
     return plan
 
 
-def rotate(connection_id: str, run: dict[str, Any] | None = None, **options: Any) -> Any:
+def operator(connection_id: str, **options: Any) -> RotateCredentialsOperator:
     order = {"connection_id": connection_id, "source_conn_id": "paypal_default", **options}
-    return RotateCredentialsOperator(task_id="rotate", **order).execute(run or context())
+    return RotateCredentialsOperator(task_id="rotate", **order)
+
+
+def rotate(connection_id: str, run: dict[str, Any] | None = None, **options: Any) -> Any:
+    return operator(connection_id, **options).execute(run or context())
 
 
 def read(emulator: Emulator, connection_id: str) -> dict[str, Any]:
@@ -87,8 +91,8 @@ def patches(emulator: Emulator) -> list[int]:
 
 def test_it_returns_the_id_and_the_connection_works(emulator: Emulator, expired: str) -> None:
     """Nothing but the credentials changes; the link is live."""
-    before, run = read(emulator, expired), context()
-    assert rotate(expired, run) == expired
+    before, task = read(emulator, expired), operator(expired)
+    assert task.execute(context()) == expired
     assert works(emulator, expired)
     after = read(emulator, expired)
     same = ("id", "name", "description", "state", "connectionSpec", "auth", "createdAt")
@@ -97,7 +101,7 @@ def test_it_returns_the_id_and_the_connection_works(emulator: Emulator, expired:
     assert patch["headers"]["if-match"] == before["etag"]
     assert [operation["path"] for operation in patch["body"]] == ["/auth/params"]
     assert set(patch["body"][0]["value"]) == set(RIGHT)
-    (url,) = run["ti"].pushed.values()
+    url = link_of(task)
     assert url.startswith("https://experience.adobe.com/")
     assert expired in url
 

@@ -55,13 +55,14 @@ def test_the_result_counts_the_rows(emulator: Emulator, flow: str) -> None:
 
 
 def test_without_waiting_the_id_is_handed_on(hook: Any, flow: str) -> None:
-    """For a sensor downstream; the links to dataflow, run and dataset are there already."""
-    run = context(Store())
-    run_id = operator(flow, wait=False).execute(run)
+    """For a sensor downstream; Airflow pushes the links to dataflow, run and dataset as the task ends."""
+    run, task = context(Store()), operator(flow, wait=False)
+    run_id = task.execute(run)
     (target_id,) = hook.get_flow(flow)["targetConnectionIds"]
     dataset_id = hook.get_target_connection(target_id)["params"]["dataSetId"]
     place = f"https://experience.adobe.com/#/@{ORG_ID}/sname:prod/platform"
-    assert run["ti"].pushed == {
+    assert run["ti"].pushed == {}
+    assert task.link_urls == {
         "aep_dataflow_link": f"{place}/source/dataflows/{flow}/activity",
         "aep_run_link": f"{place}/source/dataflows/{flow}/activity/{run_id}",
         "aep_dataset_link": f"{place}/dataset/browse/{dataset_id}",

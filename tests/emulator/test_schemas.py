@@ -10,7 +10,7 @@ from airflow_provider_aep.flow_service import errors
 from airflow_provider_aep.operators.schemas import CreateSchemaOperator
 from tests.harness.connections import MakeHook
 from tests.harness.emulator import Emulator
-from tests.harness.operators import Logged, Store, context, unwrapped
+from tests.harness.operators import Logged, Store, context, link_of, unwrapped
 from tests.harness.platform import FULL, PROFILE, Platform
 
 COLUMNS: list[dict[str, Any]] = [
@@ -34,9 +34,12 @@ def platform(emulator: Emulator) -> Platform:
     return Platform(emulator)
 
 
+def operator(**arguments: Any) -> CreateSchemaOperator:
+    return CreateSchemaOperator(task_id="schema", **{"name": "Products", "columns": COLUMNS, **arguments})
+
+
 def create(run: dict[str, Any] | None = None, **arguments: Any) -> str:
-    task = CreateSchemaOperator(task_id="schema", **{"name": "Products", "columns": COLUMNS, **arguments})
-    return str(task.execute(run or context()))
+    return str(operator(**arguments).execute(run or context()))
 
 
 def listed(platform: Platform, kind: str) -> list[dict[str, Any]]:
@@ -53,8 +56,8 @@ def fields(platform: Platform, schema: str) -> dict[str, Any]:
 
 def test_a_schema_of_columns(platform: Platform, emulator: Emulator) -> None:
     """Each column is a field of its type under the tenant's namespace; group and schema carry the mark."""
-    run = context()
-    made = create(run, description="From PayPal", field_groups=[f"{PROFILE}-person-details"])
+    task = operator(description="From PayPal", field_groups=[f"{PROFILE}-person-details"])
+    made = task.execute(context())
     (schema,), (group,) = listed(platform, "schemas"), listed(platform, "fieldgroups")
     assert (schema["$id"], schema["title"], schema["meta:class"]) == (made, "Products", PROFILE)
     assert [part["$ref"] for part in schema["allOf"]] == [PROFILE, f"{PROFILE}-person-details", group["$id"]]
@@ -66,7 +69,7 @@ def test_a_schema_of_columns(platform: Platform, emulator: Emulator) -> None:
     }
     assert schema["description"].startswith("From PayPal [airflow:")
     assert group["description"].startswith("[airflow:")
-    (link,) = run["ti"].pushed.values()
+    link = link_of(task)
     assert link.startswith("https://experience.adobe.com/#/")
     assert "sname:prod/" in link
     assert made in link

@@ -30,23 +30,43 @@ from tests.harness.platform import COLUMNS
 HAS_STORE = importlib.util.find_spec("airflow.models.task_state_store") is not None
 needs_a_store = pytest.mark.skipif(not HAS_STORE, reason="Airflow before 3.3 has no task state store")
 DAG = """
+import json
 from datetime import timedelta
+import httpx
 from airflow.sdk import DAG
+from airflow.sdk.api.client import Client
 from airflow_provider_aep.operators import connections, dataflows
 
-def fail_once(context, result=None):
-    if context["ti"].try_number == 1:
+calls = []
+send = httpx.Client.send
+
+def counting_send(self, request, **options):
+    if isinstance(self, Client):
+        calls.append(f"{{request.method}} {{request.url.path}}")
+    return send(self, request, **options)
+
+httpx.Client.send = counting_send
+
+def begin(context):
+    calls.clear()
+
+def end(context, result=None):
+    ti = context["ti"]
+    print("--- calls", json.dumps([ti.dag_id, ti.task_id, ti.try_number, calls]), flush=True)
+    if {fails!r} and ti.try_number == 1:
         raise RuntimeError("the first try ends here")
 
 retries = {{"retries": 1, "retry_delay": timedelta(0)}}
 with DAG({name!r}, schedule=None, default_args=retries):
     for task_id, module, kind, arguments in {orders!r}:
-        hooks = {{"post_execute": fail_once}} if {fails!r} else {{}}
         getattr({{"connections": connections, "dataflows": dataflows}}[module], kind)(
-            task_id=task_id, **arguments, **hooks
+            task_id=task_id, **arguments, pre_execute=begin, post_execute=end
         )
 """
-"""Tasks side by side. With `fails` the first try of each does everything, and is lost all the same."""
+"""Tasks side by side. With `fails` the first try of each does everything, and is lost all the same.
+
+Each try prints its calls of Airflow's API within `execute`.
+"""
 DATE = "2026-01-01T00:00:00+00:00"
 REFUSED = "Airflow's task state store ("
 NO_WRITES = [
@@ -160,6 +180,7 @@ class Outcome:
     :param kept: what is in the store at the end, by DAG and task
     :param posts: how often each path got a POST
     :param states: how the tasks of each DAG ended
+    :param calls: the calls of Airflow's API within `execute`, by DAG, task and try
     """
 
     flows: dict[str, dict[str, Any]]
@@ -169,6 +190,7 @@ class Outcome:
     kept: dict[tuple[str, str], list[dict[str, Any]]]
     posts: Counter[str]
     states: dict[str, list[str]]
+    calls: dict[tuple[str, str, int], list[str]]
 
 
 def refused(end: str, status: int, times: int) -> dict[str, Any]:
@@ -183,8 +205,9 @@ def planned(plan: Plan, platform: PreparedPlatform) -> None:
     plan.add("left", delete(left["id"]), faults=[refused(left["sourceConnectionIds"][0], 500, 4)])
     plan.add("denied", delete(denied["id"]), faults=[refused(denied["sourceConnectionIds"][0], 403, 1)])
     plan.clear("cleared", "denied", "DeleteDataflowOperator")
+    plan.add("kept", orders, fails=HAS_STORE)
+    plan.add("reused", [one for one in orders if "Create" in one[0]])
     if HAS_STORE:
-        plan.add("kept", orders, fails=True)
         creates = [
             order(connections.CreatePayPalConnectionOperator, {"name": f"PayPal {words}"})
             for words in ("unwritten", "unread")
@@ -221,7 +244,20 @@ def outcome(emulator_process: Emulator, tmp_path_factory: pytest.TempPathFactory
             sent["path"].rpartition("/foundation")[2] for sent in emulator_process.requests("POST")
         ),
         states=states(database),
+        calls=calls_in(log),
     )
+
+
+def calls_in(log: str) -> dict[tuple[str, str, int], list[str]]:
+    """By DAG, task and try: the calls of Airflow's API within `execute`, without ids and keys."""
+    found = [json.loads(line[10:]) for line in log.splitlines() if line.startswith("--- calls ")]
+    return {(dag, task, number): [short(call) for call in calls] for dag, task, number, calls in found}
+
+
+def short(call: str) -> str:
+    """`GET connections` for `GET /execution/connections/aep_default`."""
+    method, _, path = call.partition(" ")
+    return f"{method} {path.strip('/').removeprefix('execution/').partition('/')[0]}"
 
 
 def left_of(platform: PreparedPlatform, flow: dict[str, Any]) -> list[str]:
@@ -273,6 +309,44 @@ def test_what_is_kept_comes_back(outcome: Outcome, emulator: Emulator) -> None:
     assert bases == 2 + 2  # here, and where the store fails
     assert set(outcome.posts.values()) == {1}
     assert len(outcome.posts) == 10, outcome.posts
+
+
+READ = "GET connections"
+"""Airflow's own call: it reads a connection, once for each connection. `HttpOperator` does it as well."""
+
+
+def asked_in(outcome: Outcome, dag: str, number: int) -> dict[str, tuple[str, ...]]:
+    """By task: the calls of Airflow's API in a try of a DAG, beyond Airflow's own."""
+    return {
+        task: tuple(call for call in calls if call != READ)
+        for (one, task, tried), calls in outcome.calls.items()
+        if (one, tried) == (dag, number)
+    }
+
+
+def test_a_reuse_asks_airflow_nothing(outcome: Outcome, emulator: Emulator) -> None:
+    """Nothing can be remembered before the first try, and Airflow pushes id and link itself."""
+    asked = asked_in(outcome, "reused", 1)
+    assert asked == {kind: () for _, _, kind, _ in keepers(Shared(emulator)) if "Create" in kind}
+    assert all(READ in calls for (dag, _, _), calls in outcome.calls.items() if dag == "reused")
+
+
+def test_a_create_asks_airflow_once(outcome: Outcome, emulator: Emulator) -> None:
+    """It stores the id for a retry. A retry reads the id, and stores nothing again."""
+    stored = ("PUT store",) if HAS_STORE else ()
+    first = {task: calls for task, calls in asked_in(outcome, "kept", 1).items() if "Create" in task}
+    assert first == {kind: stored for _, _, kind, _ in keepers(Shared(emulator)) if "Create" in kind}
+    again = {task: calls for task, calls in asked_in(outcome, "kept", 2).items() if "Create" in task}
+    assert again == (dict.fromkeys(first, ("GET store",)) if HAS_STORE else {})
+
+
+@needs_a_store
+def test_a_start_of_a_run_stores_its_intent(outcome: Outcome) -> None:
+    """A run has no name, so the store decides: each try reads it, and writes it before the POST and after."""
+    first, again = (asked_in(outcome, "kept", number) for number in (1, 2))
+    for task in ("RunDataflowOperator", "RetryFlowRunOperator"):
+        assert first[task] == ("GET store", "PUT store", "PUT store")
+        assert again[task] == ("GET store",)
 
 
 def test_a_retry_deletes_what_is_left(outcome: Outcome) -> None:

@@ -174,7 +174,8 @@ def run(job: Job) -> dict[str, Any]:
         finally:
             result["sent"][step] = sent[0]
         xcoms.set(task.task_id, value)
-        result |= {"id": value, "xcom": ti.pushed}
+        xcom = {**ti.pushed, **task.link_urls}  # Airflow pushes the links at the end
+        result |= {"id": value, "xcom": xcom}
         resumed = None
     return result
 

@@ -138,7 +138,7 @@ class Model:
         return changed
 
     def remembered(self, task: Task, desired: Desired, max_tries: int) -> str | None:
-        """What an earlier try of the same returned, unless the task was cleared since."""
+        """What an earlier try of the same created, unless the task was cleared since."""
         about, tries, known = self.memory.get(task, (desired, -1, ""))
         same = (about.sandbox, about.name, tries) == (desired.sandbox, desired.name, max_tries)
         return known if same else None
@@ -160,7 +160,10 @@ class Model:
             if known and known.enabled and not hidden:
                 return known.id
         made = self._listed(task, desired, disturbance)
-        self.memory[task] = (desired, max_tries, made)
+        fault = at_place(disturbance, FailedRequest, POST)
+        anybodys = fault is not None and fault.has_effect and not desired.marked
+        if made == NEW and not anybodys:
+            self.memory[task] = (desired, max_tries, made)
         return made
 
     def _listed(self, task: Task, desired: Desired, disturbance: Disturbance) -> str:

@@ -241,7 +241,8 @@ class Model:
             if known and known.state == "enabled":
                 return known.id
         made = self._listed(task, desired, disturbance)
-        self.memory[task] = (desired.name, tries, made)
+        if made == NEW:
+            self.memory[task] = (desired.name, tries, made)
         return made
 
     def remembered(self, task: Task, desired: Desired, tries: int) -> str | None:

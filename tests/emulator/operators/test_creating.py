@@ -15,7 +15,7 @@ from airflow_provider_aep.operators.connections import (
 )
 from tests.harness.connections import MakeHook
 from tests.harness.emulator import ORG_ID, PAYPAL_SECRET, PAYPAL_SPEC, Emulator
-from tests.harness.operators import Logged, Store, context, unwrapped
+from tests.harness.operators import Logged, Store, context, link_of, unwrapped
 
 MARK = re.compile(r"\[airflow:(?P<dag>[^\[\]\s]+)\.(?P<task>\S+) (?P<h>[0-9a-f]{8})\]\Z")
 
@@ -46,39 +46,30 @@ def existing(emulator: Emulator, sandbox: str = "prod") -> list[dict[str, Any]]:
     return found
 
 
-def test_it_returns_the_id_and_pushes_the_link(emulator: Emulator) -> None:
-    """The id is the XCom. The link works as soon as the id is chosen."""
-    run = context()
-    made = operator().execute(run)
+def test_it_returns_the_id_and_keeps_the_link(emulator: Emulator) -> None:
+    """The id is the XCom. Airflow asks for the link when the task ends, and pushes it."""
+    task, run = operator(), context()
+    made = task.execute(run)
     (item,) = existing(emulator)
     assert (item["id"], item["name"], item["connectionSpec"]["id"]) == (
         made,
         "PayPal connection",
         PAYPAL_SPEC,
     )
-    (link,) = run["ti"].pushed.values()
+    assert run["ti"].pushed == {}
+    link = link_of(task)
     assert link.startswith("https://experience.adobe.com/")
     assert made in link
     assert "prod" in link
     assert ORG_ID in link
 
 
-def test_the_link_is_found_again(emulator: Emulator) -> None:
-    """Airflow's UI finds the link through the operator or its XCom."""
-    task, run = operator(), context()
-    task.execute(run)
-    (link,) = task.operator_extra_links
-    assert link.get_link(task, ti_key=None) == next(iter(run["ti"].pushed.values()))
-    assert link.xcom_key in run["ti"].pushed
-
-
 def test_the_link_names_the_tenant_where_one_is_set(make_hook: MakeHook, emulator: Emulator) -> None:
     """AEP's own addresses do."""
     make_hook(emulator.url, extra={"tenant": "acme", "sandbox": "dev"})
-    run = context()
-    operator().execute(run)
-    (link,) = run["ti"].pushed.values()
-    assert "/#/@acme/sname:dev/" in link
+    task = operator()
+    task.execute(context())
+    assert "/#/@acme/sname:dev/" in link_of(task)
 
 
 @pytest.mark.parametrize("description", [None, "Payments of the shop", "", "None"])
@@ -244,10 +235,30 @@ def test_a_retry_answers_from_memory(emulator: Emulator) -> None:
     made = operator().execute(context(store))
     assert list(store.kept.values()) == [identity(made)]
     emulator.forget_requests()
-    run = context(store)
-    assert operator().execute(run) == made
+    task = operator()
+    assert task.execute(context(store)) == made
     assert [(one["method"], one["path"].rsplit("/", 1)[1]) for one in emulator.requests()] == [("GET", made)]
-    assert run["ti"].pushed  # XComs are cleared at every try
+    assert made in link_of(task)  # XComs are cleared at every try
+    assert store.asked == ["set", "get"]
+
+
+def test_a_reuse_asks_the_store_nothing(emulator: Emulator) -> None:
+    """There is nothing to remember before the first try, and a retry finds the connection in the list."""
+    made, store = operator().execute(context()), Store()
+    assert operator().execute(context(store)) == made
+    assert store.asked == []
+    assert operator().execute(context(store)) == made
+    assert store.asked == ["get"]
+
+
+def test_an_unknown_try_reads_the_store(emulator: Emulator) -> None:
+    """Only try 1 has certainly no earlier try."""
+    store = Store()
+    made, run = operator().execute(context(store)), context(store)
+    del run["ti"].try_number
+    emulator.forget_requests()
+    assert operator().execute(run) == made
+    assert emulator.requests("GET", "/connections") == []
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,24 @@ def test_what_an_earlier_try_made_is_remembered(state: str) -> None:
     assert not driver.asked(s.ListExisting)
     assert set(driver.asked(s.Get)) == {s.Get("a")}
     assert driver.told[-1] == ("Reused the flow 'n', whose id an earlier try of this task stored", "a", False)
-    assert driver.steps[-1] == s.Keep("a")
+    assert not driver.asked(s.Keep)
+
+
+def test_a_first_try_has_nothing_to_recall() -> None:
+    """Reading the store is a request to Airflow's API server. What the try creates is kept for a retry."""
+    outcome, driver = create(desired(first_try=True), listed=[[], [entity("own")]], post=["own"])
+    assert outcome == Outcome("own", created=True)
+    assert not driver.asked(s.Recall)
+    assert driver.asked(s.Keep) == [s.Keep("own")]
+
+
+@pytest.mark.parametrize("first_try", [True, False])
+@pytest.mark.parametrize("if_exists", ["reuse", "update"])
+def test_an_entity_that_exists_is_not_kept(if_exists: str, first_try: bool) -> None:
+    """A retry finds it in the list again, so storing its id would be a request for nothing."""
+    outcome, driver = create(desired(if_exists=if_exists, first_try=first_try), listed=[[entity("a")]])
+    assert outcome == Outcome("a", created=False)
+    assert not driver.asked(s.Keep)
 
 
 @pytest.mark.parametrize(
