@@ -3,6 +3,8 @@
 The reconciler is a generator. It decides, and yields the next step: list, post, sleep, delete.
 :func:`carry_out` carries the step out with a hook and sends the result back. So every decision is pure, and
 tests can drive it through every interleaving of two tasks and their deaths without a network.
+:mod:`airflow_provider_aep.exactly_once.forecast` foresees the end by reading alone. A task needs no forecast,
+so this package does not import that module.
 :mod:`airflow_provider_aep.exactly_once.reconciler` states the bound: how soon AEP must list a new entity.
 """
 
@@ -10,7 +12,6 @@ from __future__ import annotations
 
 from airflow_provider_aep.exactly_once.adoption import replace_credentials, switch_once
 from airflow_provider_aep.exactly_once.driver import Memory, Service, carry_out
-from airflow_provider_aep.exactly_once.forecast import Action, Forecast, MissingInput, foresee
 from airflow_provider_aep.exactly_once.reconciler import create_once
 from airflow_provider_aep.exactly_once.steps import DesiredEntity, Entity, Outcome
 from airflow_provider_aep.flow_service.marks import find_mark, make_mark, with_mark, without_mark
@@ -23,18 +24,14 @@ __all__ = [
     "IF_EXISTS",
     "IF_MISSING",
     "ON_DIFFERENCE",
-    "Action",
     "DesiredEntity",
     "Entity",
-    "Forecast",
     "Memory",
-    "MissingInput",
     "Outcome",
     "Service",
     "carry_out",
     "create_once",
     "find_mark",
-    "foresee",
     "make_mark",
     "replace_credentials",
     "switch_once",

@@ -1,11 +1,15 @@
-"""The steps that the reconciler yields, and the data that it works on."""
+"""The steps that the reconciler yields, and the data that it works on.
+
+A step is a named tuple: to define a dataclass takes seven times as long, and each task process defines the
+steps anew. So two steps of different classes can be equal: tell them apart by their class.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from airflow_provider_aep.flow_service.marks import created_by, find_mark, task_of
 from airflow_provider_aep.flow_service.replies import Readiness, readiness
@@ -97,88 +101,75 @@ class Entity:
         return (self.created_at, self.id)
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """The entity to use, and whether this try created it."""
 
     id: str
     created: bool
 
 
-@dataclass(frozen=True)
-class Recall:
+class Recall(NamedTuple):
     """Return the id that an earlier try of this task stored, or None."""
 
 
-@dataclass(frozen=True)
-class Keep:
+class Keep(NamedTuple):
     """Remember the id."""
 
     id: str
 
 
-@dataclass(frozen=True)
-class ListExisting:
+class ListExisting(NamedTuple):
     """List every entity of the identity."""
 
 
-@dataclass(frozen=True)
-class Get:
+class Get(NamedTuple):
     """Read one entity."""
 
     id: str
 
 
-@dataclass(frozen=True)
-class Post:
+class Post(NamedTuple):
     """Create the entity with one POST. The service may read specs first."""
 
 
-@dataclass(frozen=True)
-class Publish:
+class Publish(NamedTuple):
     """Publish a draft."""
 
     id: str
 
 
-@dataclass(frozen=True)
-class Compare:
+class Compare(NamedTuple):
     """Return the fields in which an entity differs from the desired entity."""
 
     entity: Entity
 
 
-@dataclass(frozen=True)
-class Update:
+class Update(NamedTuple):
     """PATCH an entity to the desired one, with ``If-Match``; return whether anything was to change."""
 
     entity: Entity
 
 
-@dataclass(frozen=True)
-class Delete:
+class Delete(NamedTuple):
     """Delete one entity."""
 
     id: str
 
 
-@dataclass(frozen=True)
-class Dependants:
+class Dependants(NamedTuple):
     """Return the ids of what depends on an entity."""
 
     id: str
 
 
-@dataclass(frozen=True)
-class Sleep:
+class Sleep(NamedTuple):
     """Sleep; with ``jitter`` for a random time between half of it and all of it."""
 
     seconds: float
     jitter: bool = False
 
 
-@dataclass(frozen=True)
-class Decided:
+class Decided(NamedTuple):
     """Log a decision, with the id of the entity that it is about."""
 
     text: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from airflow_provider_aep.flow_service import bodies, replies, requests
+from airflow_provider_aep.flow_service import replies, requests
 from airflow_provider_aep.flow_service.collections import (
     CONNECTION_SPECS,
     CONNECTIONS,
@@ -35,7 +35,6 @@ from airflow_provider_aep.flow_service.validation import (
 )
 from airflow_provider_aep.hooks.collections import CollectionHook
 from airflow_provider_aep.hooks.connection import form_behaviour, form_widgets
-from airflow_provider_aep.hooks.diagnosis import diagnose
 from airflow_provider_aep.hooks.scrub import Secrets
 
 _ENDPOINT_KEYS = ("inletUrl", "inletId")
@@ -79,6 +78,8 @@ class FlowServiceHook(CollectionHook):
 
         :raises AepError: if ``may_have_happened`` is set on it, the connection can exist all the same
         """
+        from airflow_provider_aep.flow_service import bodies  # most tasks create nothing
+
         self._mask_auth(check_object(auth_params, "auth_params"))
         body = bodies.base_connection(
             name=check_name(name),
@@ -210,6 +211,8 @@ class FlowServiceHook(CollectionHook):
 
     def test_connection(self) -> tuple[bool, str]:
         """Test this Airflow connection, and name the setting that is wrong. Raise nothing."""
+        from airflow_provider_aep.hooks.diagnosis import diagnose
+
         return diagnose(self)
 
     @property

@@ -27,7 +27,7 @@ from airflow.sdk.definitions.xcom_arg import PlainXComArg
 from airflow.sdk.execution_time.context import ConnectionAccessor, MacrosAccessor, VariableAccessor
 
 from airflow_provider_aep._compat import manual_data_interval, redact
-from airflow_provider_aep.exactly_once import Action, Forecast, MissingInput
+from airflow_provider_aep.exactly_once.forecast import Action, Forecast, MissingInput
 from airflow_provider_aep.flow_service.errors import AepAuthError, AepConfigError, AepConnectError, AepError
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from airflow_provider_aep.retry import AepRetryPolicy
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from airflow_provider_aep.exactly_once import DesiredEntity, Forecast, MissingInput, Outcome, Service
+    from airflow_provider_aep.exactly_once import DesiredEntity, Outcome, Service
+    from airflow_provider_aep.exactly_once.forecast import Forecast, MissingInput
     from airflow_provider_aep.flow_service.errors import AepError
     from airflow_provider_aep.hooks.flow_service import FlowServiceHook
     from airflow_provider_aep.operators._services import EntityService
@@ -176,7 +177,8 @@ class CreateOperator(AepOperator):
         :param missing: the parameters that only a run knows. The other parameters are rendered
         :raises AepError: AEP could not be read, or a parameter is invalid
         """
-        from airflow_provider_aep.exactly_once import Action, Forecast, create_once, foresee
+        from airflow_provider_aep.exactly_once import create_once
+        from airflow_provider_aep.exactly_once.forecast import Action, Forecast, foresee
 
         doubt = because(missing, pending=False)
         if new := [str(missing[name]) for name in self.parents if name in missing and missing[name].new]:

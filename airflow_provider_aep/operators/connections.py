@@ -11,7 +11,8 @@ from airflow_provider_aep.operators.base import AepOperator, CreateOperator, non
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from airflow_provider_aep.exactly_once import DesiredEntity, Forecast, MissingInput
+    from airflow_provider_aep.exactly_once import DesiredEntity
+    from airflow_provider_aep.exactly_once.forecast import Forecast, MissingInput
     from airflow_provider_aep.flow_service.sources import Source
     from airflow_provider_aep.operators._services import EntityService
 

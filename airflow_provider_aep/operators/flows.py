@@ -10,7 +10,8 @@ from airflow_provider_aep.operators.base import AepOperator, CreateOperator, non
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from airflow_provider_aep.exactly_once import DesiredEntity, MissingInput
+    from airflow_provider_aep.exactly_once import DesiredEntity
+    from airflow_provider_aep.exactly_once.forecast import MissingInput
     from airflow_provider_aep.flow_service.schedules import Schedule
     from airflow_provider_aep.operators._services import EntityDefinition, EntityService, TaskMemory
 

@@ -11,9 +11,10 @@ from airflow_provider_aep.operators.base import CreateOperator, because, none_if
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from airflow_provider_aep.exactly_once import DesiredEntity, Forecast, MissingInput
+    from airflow_provider_aep.exactly_once import DesiredEntity
+    from airflow_provider_aep.exactly_once.forecast import Forecast, MissingInput
     from airflow_provider_aep.flow_service.mappings import Mapped
-    from airflow_provider_aep.operators._services import MappingSetService
+    from airflow_provider_aep.operators._registry_services import MappingSetService
 
 
 class CreateMappingSetOperator(CreateOperator):
@@ -84,7 +85,8 @@ class CreateMappingSetOperator(CreateOperator):
 
     def foresee(self, context: Any, missing: Mapping[str, MissingInput]) -> Forecast:
         """Foresee the mapping set. Its result has the mapping, to which a dataflow can be compared."""
-        from airflow_provider_aep.exactly_once import Action, Forecast, create_once, foresee
+        from airflow_provider_aep.exactly_once import create_once
+        from airflow_provider_aep.exactly_once.forecast import Action, Forecast, foresee
         from airflow_provider_aep.flow_service.mappings import Mapped
         from airflow_provider_aep.flow_service.validation import check_schema_id
 
@@ -107,7 +109,7 @@ class CreateMappingSetOperator(CreateOperator):
         from airflow_provider_aep.flow_service.mappings import mapping_set_body
         from airflow_provider_aep.flow_service.validation import check_name
         from airflow_provider_aep.hooks.data_prep import DataPrepHook
-        from airflow_provider_aep.operators._services import MappingSetService
+        from airflow_provider_aep.operators._registry_services import MappingSetService
 
         dataflow = none_if_blank(self.dataflow)
         if dataflow is not None:

@@ -12,9 +12,11 @@ from airflow_provider_aep.operators.base import CreateOperator, DeleteOperator, 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from airflow_provider_aep.exactly_once import DesiredEntity, Entity, Forecast, MissingInput
+    from airflow_provider_aep.exactly_once import DesiredEntity, Entity
+    from airflow_provider_aep.exactly_once.forecast import Forecast, MissingInput
     from airflow_provider_aep.hooks.schema_registry import SchemaRegistryHook
-    from airflow_provider_aep.operators._services import EntityService, RegistryService
+    from airflow_provider_aep.operators._registry_services import RegistryService
+    from airflow_provider_aep.operators._services import EntityService
 
 PROFILE = "https://ns.adobe.com/xdm/context/profile"
 
@@ -91,7 +93,8 @@ class CreateSchemaOperator(CreateOperator):
 
     def foresee(self, context: Any, missing: Mapping[str, MissingInput]) -> Forecast:
         """Foresee the schema. A change of its field group is a change of the schema."""
-        from airflow_provider_aep.exactly_once import Action, create_once, foresee
+        from airflow_provider_aep.exactly_once import create_once
+        from airflow_provider_aep.exactly_once.forecast import Action, foresee
 
         if missing:
             return super().foresee(context, missing)
@@ -156,7 +159,8 @@ class CreateSchemaOperator(CreateOperator):
     ) -> RegistryService:
         """Return the service that creates the schema and compares it with an existing one."""
         from airflow_provider_aep.flow_service import xdm
-        from airflow_provider_aep.operators._services import EntityDefinition, RegistryService
+        from airflow_provider_aep.operators._registry_services import RegistryService
+        from airflow_provider_aep.operators._services import EntityDefinition
 
         collection = xdm.resources(xdm.SCHEMAS)
         definition = EntityDefinition(
@@ -195,7 +199,8 @@ class CreateSchemaOperator(CreateOperator):
     ) -> tuple[DesiredEntity, RegistryService]:
         """Return the desired field group of the columns, and its service."""
         from airflow_provider_aep.flow_service import xdm
-        from airflow_provider_aep.operators._services import EntityDefinition, RegistryService
+        from airflow_provider_aep.operators._registry_services import RegistryService
+        from airflow_provider_aep.operators._services import EntityDefinition
 
         title, tenant = _group_title(desired.name), self._registry.tenant_id
         collection = xdm.resources(xdm.FIELD_GROUPS)

@@ -10,7 +10,8 @@ from airflow_provider_aep.operators.base import CreateOperator, none_if_blank
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from airflow_provider_aep.exactly_once import DesiredEntity, MissingInput
+    from airflow_provider_aep.exactly_once import DesiredEntity
+    from airflow_provider_aep.exactly_once.forecast import MissingInput
     from airflow_provider_aep.operators._services import EntityService
 
 

@@ -49,6 +49,14 @@ get_provider_info()
 print(json.dumps(sorted(set(sys.modules) - before)))
 """
 
+TASK = """
+import json, sys
+import airflow.sdk, airflow.sdk.execution_time.task_runner
+before = set(sys.modules)
+from airflow_provider_aep.operators import _base_connections, connections
+print(json.dumps(sorted(set(sys.modules) - before)))
+"""
+
 PARSE = """
 import importlib, json, pkgutil, runpy, sys
 from airflow.sdk import DAG, Asset, BaseHook, BaseOperator, Param, XComArg, task, task_group
@@ -161,6 +169,22 @@ def test_an_asset_pays_for_no_operator() -> None:
     names = ("", ".assets", ".get_provider_info")
     assert set(ours) == {f"airflow_provider_aep{name}" for name in names}
     assert not [name for name in imported if name.startswith(HEAVY)]
+
+
+def test_a_task_pays_only_for_its_own_entity() -> None:
+    """Each task is a process. A create of a base connection needs no forecast, registry or async hook."""
+    added = run(TASK)
+    assert "airflow_provider_aep.hooks.flow_service" in added
+    others = (
+        "exactly_once.forecast",
+        "hooks.aio",
+        "hooks.data_prep",
+        "hooks.diagnosis",
+        "hooks.schema_registry",
+    )
+    others += ("flow_service.bodies", "flow_service.mappings", "flow_service.xdm", "flow_runs", "operations")
+    ours = tuple(f"airflow_provider_aep.{name}" for name in others)
+    assert not [name for name in added if name.startswith(("jsonschema", "rich", "openlineage", *ours))]
 
 
 def test_a_watcher_pays_for_no_hook_and_no_poller(figure: KeepFigure, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import Any, TypeVar
 
 from airflow_provider_aep.exactly_once import DesiredEntity, Entity, Outcome, create_once, make_mark
@@ -66,6 +66,11 @@ class ScriptedDriver:
     def told(self) -> list[tuple[str, str, bool]]:
         """The decisions: text, id, and whether each is a warning."""
         return [(step.text, step.id, step.warning) for step in self.asked(s.Decided)]
+
+
+def typed(steps: Sequence[s.Step]) -> list[tuple[type, s.Step]]:
+    """Return steps with their classes: steps of two classes with the same fields are equal."""
+    return [(type(step), step) for step in steps]
 
 
 def desired(**changes: Any) -> DesiredEntity:

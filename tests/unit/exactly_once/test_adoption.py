@@ -29,7 +29,7 @@ from airflow_provider_aep.flow_service.errors import (
     EntityStateError,
     WorkerSlotError,
 )
-from tests.harness.exactly_once import GONE, LOST, MARK, OTHER, ScriptedDriver
+from tests.harness.exactly_once import GONE, LOST, MARK, OTHER, ScriptedDriver, typed
 
 TAKEN = AepVersionError("taken", status=412)
 
@@ -55,7 +55,7 @@ def test_an_existing_entity_is_reused(mark: str | None, warned: bool) -> None:
     assert outcome == Outcome("a", created=False)
     maker = "made by Airflow's dag.other" if mark else "not made by Airflow"
     assert driver.told == [(f"Found an existing one: reused the flow 'Payments', {maker}", "a", warned)]
-    assert driver.steps[:-1] == [s.Compare(entity(mark=mark))]
+    assert typed(driver.steps[:-1]) == typed([s.Compare(entity(mark=mark))])
 
 
 def test_an_existing_entity_is_updated() -> None:
@@ -140,7 +140,7 @@ def test_only_a_draft_of_ours_is_published() -> None:
     draft, ready = entity("draft"), entity()
     driver = ScriptedDriver(get=[ready])
     assert driver.play(published(desired(drafts=True), draft)) == ready
-    assert driver.steps == [s.Publish("a"), s.Get("a")]
+    assert typed(driver.steps) == typed([s.Publish("a"), s.Get("a")])
     for order, one in (
         (desired(drafts=True), entity("draft", None)),
         (desired(), draft),
@@ -180,14 +180,16 @@ def test_an_update_is_sent_again_as_of_the_new_etag(error: Exception) -> None:
     now = entity(etag="2")
     driver = ScriptedDriver(update=[error, None], get=[now])
     driver.play(update(entity()))
-    assert driver.steps == [s.Update(entity()), s.Sleep(0.1, jitter=True), s.Get("a"), s.Update(now)]
+    assert typed(driver.steps) == typed(
+        [s.Update(entity()), s.Sleep(0.1, jitter=True), s.Get("a"), s.Update(now)]
+    )
 
 
 def test_an_update_without_an_etag_reads_first() -> None:
     """A list may leave it out."""
     driver = ScriptedDriver(get=[entity(etag="2")])
     driver.play(update(entity(etag=None)))
-    assert driver.steps == [s.Get("a"), s.Update(entity(etag="2"))]
+    assert typed(driver.steps) == typed([s.Get("a"), s.Update(entity(etag="2"))])
 
 
 @pytest.mark.parametrize("error", [TAKEN, LOST], ids=["412", "503"])
@@ -304,7 +306,7 @@ def test_any_state_is_used_as_it_is(state: str) -> None:
     outcome, driver = adopted(order, entity(state))
     assert outcome == Outcome("a", created=False)
     assert driver.told[0] == (f"The flow 'Payments' is {state!r}, and stays so", "a", True)
-    assert driver.steps[:-2] == [s.Compare(entity(state))]
+    assert typed(driver.steps[:-2]) == typed([s.Compare(entity(state))])
 
 
 def test_any_state_does_not_keep_a_draft_of_the_same_task() -> None:
@@ -314,7 +316,7 @@ def test_any_state_does_not_keep_a_draft_of_the_same_task() -> None:
     ready = entity(mark=mine)
     outcome, driver = adopted(order, entity("draft", mark=mine), publish=[None], get=[ready])
     assert outcome == Outcome("a", created=False)
-    assert s.Publish("a") in driver.steps
+    assert s.Publish("a") in driver.asked(s.Publish)
 
 
 def test_any_state_still_waits_for_an_entity_that_is_set_up() -> None:

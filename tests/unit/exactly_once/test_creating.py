@@ -32,6 +32,7 @@ from tests.harness.exactly_once import (
     create,
     desired,
     entity,
+    typed,
     words,
 )
 
@@ -41,10 +42,10 @@ def test_nothing_exists() -> None:
     outcome, driver = create(desired(settle=1.5), listed=[[], [entity("own")]], post=["own"])
     assert outcome == Outcome("own", created=True)
     text = "Created the flow 'n'"
-    assert driver.steps == [
+    assert typed(driver.steps) == typed([
         s.Recall(), s.ListExisting(), s.Post(), s.Sleep(1.5), s.ListExisting(),
         s.Decided(text, "own"), s.Keep("own"),
-    ]  # fmt: skip
+    ])  # fmt: skip
 
 
 @pytest.mark.parametrize("state", ["enabled", "initializing"])

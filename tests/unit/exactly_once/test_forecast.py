@@ -7,15 +7,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from airflow_provider_aep.exactly_once import (
-    Action,
-    DesiredEntity,
-    Entity,
-    Forecast,
-    create_once,
-    foresee,
-    make_mark,
-)
+from airflow_provider_aep.exactly_once import DesiredEntity, Entity, create_once, make_mark
+from airflow_provider_aep.exactly_once.forecast import Action, Forecast, foresee
 from airflow_provider_aep.flow_service.differences import Difference
 from airflow_provider_aep.flow_service.errors import (
     AepConfigError,

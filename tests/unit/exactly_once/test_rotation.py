@@ -16,7 +16,7 @@ from airflow_provider_aep.flow_service.errors import (
     EntityChangedError,
     EntityStateError,
 )
-from tests.harness.exactly_once import ScriptedDriver
+from tests.harness.exactly_once import ScriptedDriver, typed
 
 DESIRED = DesiredEntity("base connection", "PayPal", {}, "update", None)
 TAKEN = AepVersionError("taken", status=412)
@@ -43,7 +43,7 @@ def test_one_patch_as_of_what_was_read(state: str) -> None:
     """A disabled one too: wrong credentials may be why."""
     outcome, steps = run(shown(state=state), [None], [])
     assert outcome == Outcome("a", created=False)
-    assert steps[0] == s.Update(shown(state=state))
+    assert typed(steps[:1]) == typed([s.Update(shown(state=state))])
     assert isinstance(steps[1], s.Decided)
     assert (steps[1].id, len(steps)) == ("a", 2)
     assert "the base connection 'PayPal'" in steps[1].text

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_aep.exactly_once import Action, Forecast
+from airflow_provider_aep.exactly_once.forecast import Action, Forecast
 from airflow_provider_aep.flow_service.differences import Difference
 from airflow_provider_aep.operations.plan import PlanRow
 from airflow_provider_aep.operators.base import CreateOperator
