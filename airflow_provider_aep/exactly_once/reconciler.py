@@ -4,10 +4,11 @@
 2. *List*: an existing entity is reused, updated or refused; leftovers of this provider are cleaned up.
 3. *Post*. After a failed POST, list. POST again only if no entity appears, at most 3 times.
 4. *List again*: two tasks may have raced. All agree on the oldest; a task deletes its own if it is younger.
-5. *Keep* the id if this try created the entity, only now that the survivor is chosen.
+5. *Keep* the id if this try created the entity and a retry may follow, only now that the survivor is chosen.
 
 Each read and write of the store is a request to Airflow's API server. So a first try does not read it, and a
-try that reuses an entity does not write it: a retry finds this entity in the list again.
+try that reuses an entity does not write it: a retry finds this entity in the list again. After the last try,
+only a clear can run the task again, and a cleared task ignores the record.
 
 Flow Service has no idempotency key, so its lists decide, and the promise has a bound. Tasks that create the
 same entity at the same time end with one if AEP lists each new entity within ``settle`` + 8 seconds after its
@@ -80,7 +81,7 @@ def create_once(desired: DesiredEntity) -> Reconciliation:
     outcome = None if desired.first_try else (yield from _remember(desired))
     if outcome is None:
         outcome = yield from _list_and_post_again(desired)
-    if outcome.created:
+    if outcome.created and not desired.last_try:
         yield Keep(outcome.id)
     return outcome
 

@@ -31,6 +31,7 @@ class DesiredEntity:
     :param settle: seconds between an own POST and the list that shows a race; see the reconciler's bound
     :param any_state: whether an existing entity that is disabled or a draft is used as it is
     :param first_try: whether no earlier try of the task can have created the entity
+    :param last_try: whether Airflow retries the task no more, unless somebody clears it
     """
 
     kind: str
@@ -44,6 +45,7 @@ class DesiredEntity:
     wait_timeout: float = 120.0
     settle: float = 1.0
     first_try: bool = False
+    last_try: bool = False
     any_state: bool = False
     if_missing: str = "create"
 

@@ -220,6 +220,7 @@ class CreateOperator(AepOperator):
         from airflow_provider_aep.flow_service.validation import check_choice, check_seconds
 
         name_instance(context, name)
+        number, most = (getattr(context.get("ti"), fact, None) for fact in ("try_number", "max_tries"))
         return DesiredEntity(
             kind=kind,
             name=name,
@@ -238,7 +239,8 @@ class CreateOperator(AepOperator):
             any_state=any_state,
             wait_timeout=check_seconds(self.wait_timeout, "wait_timeout"),
             settle=check_seconds(config_seconds("settle", 1.0), "[aep] settle"),
-            first_try=getattr(context.get("ti"), "try_number", None) == 1,
+            first_try=number == 1,
+            last_try=isinstance(number, int) and isinstance(most, int) and number > most,
         )
 
     def own_mark(self, context: Any) -> str | None:

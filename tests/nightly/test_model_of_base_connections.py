@@ -515,7 +515,8 @@ class BaseConnections(RuleBasedStateMachine):
 
     def context(self, task: Task) -> dict[str, Any]:
         one = context(self.stores[task], run_id=task.run_id, map_index=task.map_index)
-        one["ti"].max_tries = self.max_tries[task]
+        most = one["ti"].max_tries = self.max_tries[task]
+        one["ti"].try_number = min(one["ti"].try_number, most)  # Airflow can retry each of them
         return one
 
     def made_by_hand(self, sandbox: str, name: str, description: str, right: bool) -> Connection:

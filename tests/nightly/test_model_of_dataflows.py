@@ -638,7 +638,7 @@ class Dataflows(RuleBasedStateMachine):
     def context(self, task: Task, kind: str, *, first: bool = True) -> dict[str, Any]:
         one = context(self.stores[task, kind], run_id=task.run_id, map_index=task.map_index)
         tries = one["ti"].max_tries = self.max_tries[task, kind]
-        one["ti"].try_number, one["ti"].task = tries + 2 - first, SimpleNamespace(retries=0)
+        one["ti"].try_number, one["ti"].task = tries + 1 - first, SimpleNamespace(retries=1)
         return one
 
     def schedule(self, desired: Desired, start: str) -> dict[str, Any]:

@@ -251,6 +251,21 @@ def test_a_reuse_asks_the_store_nothing(emulator: Emulator) -> None:
     assert store.asked == ["get"]
 
 
+@pytest.mark.parametrize(
+    ("number", "most", "asked"),
+    [(1, 1, ["set"]), (1, 0, []), (2, 2, ["get", "set"]), (3, 2, ["get"]), (1, None, ["set"])],
+)
+def test_only_a_retry_needs_the_store(
+    emulator: Emulator, number: int, most: int | None, asked: list[str]
+) -> None:
+    """Airflow retries a try whose number is at most `max_tries`. If that is unknown, the id is stored."""
+    store = Store()
+    run = context(store)
+    run["ti"].try_number, run["ti"].max_tries = number, most
+    operator().execute(run)
+    assert store.asked == asked
+
+
 def test_an_unknown_try_reads_the_store(emulator: Emulator) -> None:
     """Only try 1 has certainly no earlier try."""
     store = Store()

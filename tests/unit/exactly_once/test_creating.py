@@ -67,6 +67,13 @@ def test_a_first_try_has_nothing_to_recall() -> None:
     assert driver.asked(s.Keep) == [s.Keep("own")]
 
 
+def test_a_last_try_keeps_nothing() -> None:
+    """No retry follows that could recall it."""
+    outcome, driver = create(desired(last_try=True), listed=[[], [entity("own")]], post=["own"])
+    assert outcome == Outcome("own", created=True)
+    assert not driver.asked(s.Keep)
+
+
 @pytest.mark.parametrize("first_try", [True, False])
 @pytest.mark.parametrize("if_exists", ["reuse", "update"])
 def test_an_entity_that_exists_is_not_kept(if_exists: str, first_try: bool) -> None:
