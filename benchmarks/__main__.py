@@ -1,4 +1,4 @@
-"""`python -m benchmarks [counts] [imports] [calls] [executes] [waits]`: all five without an argument.
+"""`python -m benchmarks [counts] [imports] [calls] [executes] [tasks] [waits]`: all six without an argument.
 
 Ends with 0 whatever the figures are; a target that is missed is marked in the table.
 """
@@ -12,10 +12,17 @@ import sys
 import time
 from importlib.metadata import PackageNotFoundError, version
 
-from benchmarks import calls, counts, executes, imports, waits
+from benchmarks import calls, counts, executes, imports, tasks, waits
 from benchmarks.report import print_report
 
-BLOCKS = {"counts": counts, "imports": imports, "calls": calls, "executes": executes, "waits": waits}
+BLOCKS = {
+    "counts": counts,
+    "imports": imports,
+    "calls": calls,
+    "executes": executes,
+    "tasks": tasks,
+    "waits": waits,
+}
 _PROVIDERS = "apache-airflow-providers-"
 _PACKAGES = (
     "apache-airflow",
