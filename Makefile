@@ -48,9 +48,8 @@ test-emulator: venv ## Run the tests against the emulator
 test-e2e: venv ## Run the tests with a real Airflow or a new interpreter
 	@$(QUICK) tests/e2e $(ARGS)
 
-test-nightly: ## Run all tests, with every kill and fault and many random examples
-	@scripts/venv .venv-nightly -e '.[dev]' -r tests/e2e/requirements.txt
-	@.venv-nightly/bin/python -m pytest $(PARALLEL) --hypothesis-profile=many $(ARGS)
+test-nightly: venv ## Run all tests, with every kill and fault and many random examples
+	@.venv/bin/python -m pytest $(PARALLEL) --hypothesis-profile=many $(ARGS)
 
 test-matrix: venv ## Run the tests on every supported Airflow and Python (ARGS="-s lowest", ARGS=-l)
 	@.venv/bin/nox $(ARGS)
@@ -104,7 +103,7 @@ constraints: venv ## Update the pinned versions for each Python
 	done
 
 venv: ## Make or update the development environment, .venv
-	@scripts/venv .venv -e '.[dev]'
+	@scripts/venv .venv -e '.[dev]' -r tests/e2e/requirements.txt
 
 clean: ## Delete the demos' state, caches and build results
 	rm -rf .demo .demo-ingest .demo-events .demo-operate .ui .nox mutants .coverage* build dist
