@@ -29,6 +29,7 @@ FILES = {
     "Makefile",
     "README.md",
     "SECURITY.md",
+    "compose.yaml",
     "noxfile.py",
     "pyproject.toml",
 }

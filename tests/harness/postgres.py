@@ -32,19 +32,19 @@ class Postgres:
         self._home = Path(tempfile.mkdtemp(prefix="metadata-database-"))
         if self._user:
             shutil.chown(self._home, self._user)
-        [self._port] = free_ports(1)
+        [self.port] = free_ports(1)
         self._log = self._home / "server.log"
         self._server: Service | None = None
 
     @property
     def settings(self) -> dict[str, str]:
         """Airflow's settings."""
-        place = f"://airflow@127.0.0.1:{self._port}/postgres"
+        place = f"://airflow@127.0.0.1:{self.port}/postgres"
         return {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"postgresql+psycopg2{place}"}
 
     def start(self) -> None:
         """Start, and wait until it answers; after a crash that is once it has recovered."""
-        options = ("listen_addresses=127.0.0.1", f"port={self._port}", "unix_socket_directories=")
+        options = ("listen_addresses=127.0.0.1", f"port={self.port}", "unix_socket_directories=")
         command = [str(found("postgres")), "-D", str(self._home / "data")]
         command += [part for option in options for part in ("-c", option)]
         env = {**os.environ, "LC_ALL": "C"}
@@ -60,7 +60,7 @@ class Postgres:
     def _answers(self) -> bool:
         assert self._server
         self._server.check()
-        place = {"host": "127.0.0.1", "port": self._port, "user": "airflow", "dbname": "postgres"}
+        place = {"host": "127.0.0.1", "port": self.port, "user": "airflow", "dbname": "postgres"}
         try:
             self._driver.connect(**place).close()
         except self._driver.OperationalError:

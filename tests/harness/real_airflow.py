@@ -16,11 +16,17 @@ from scripts.processes import Service, stop
 
 def tasks_talking_to(airflow: LocalAirflow, url: str) -> Iterator[psutil.Process]:
     """Yield the task processes that hold a connection to a server on localhost."""
-    port = int(url.rsplit(":", 1)[1])
     for service in airflow.services:
-        for process in service.members() if service.name == "scheduler" else ():
-            if _talks_to(process, port):
-                yield process
+        if service.name == "scheduler":
+            yield from talking_to(service, url)
+
+
+def talking_to(service: Service, url: str) -> Iterator[psutil.Process]:
+    """Yield the processes of a service that hold a connection to a server on localhost."""
+    port = int(url.rsplit(":", 1)[1])
+    for process in service.members():
+        if _talks_to(process, port):
+            yield process
 
 
 def _talks_to(process: psutil.Process, port: int) -> bool:

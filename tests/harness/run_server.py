@@ -59,6 +59,8 @@ class RunServer:
         self.runs: dict[str, dict[str, Any]] = {}
         self.log: list[str] = []
         """The targets of all requests."""
+        self.agents = set[str]()
+        """The clients of all requests, as they call themselves."""
         self.connections = 0
         self.latency = 0.0
         """Seconds before each answer."""
@@ -127,6 +129,7 @@ class RunServer:
         if request.protocol not in self._peers:
             self._peers.add(request.protocol)
             self.connections += 1
+        self.agents.add(request.headers.get("user-agent", ""))
         body = await request.read()
         if self.latency:
             with suppress(asyncio.TimeoutError):
