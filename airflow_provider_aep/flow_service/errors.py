@@ -201,8 +201,12 @@ class ConnectionMissingError(AepConfigError):
 
     stable_code = "AEP-E102"
     what = "An Airflow connection was not found."
-    why = "No connection has this id, or Airflow's database or secrets backend did not answer."
+    why = (
+        "No connection has this id, or Airflow's database or secrets backend did not answer. Airflow reports "
+        "both in the same way, so the task is retried."
+    )
     todo = "Add the connection, or set the parameter that the message names to the id of an existing one."
+    default_retryable = True
 
 
 class SourceCredentialsError(AepConfigError):

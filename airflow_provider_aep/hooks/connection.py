@@ -370,11 +370,16 @@ def find_connection(conn_id: str, parameter: str, title: str) -> Any:
 
 
 async def afind_connection(conn_id: str, parameter: str, title: str) -> Any:
-    """Do as :func:`find_connection`, without blocking the event loop."""
+    """Do as :func:`find_connection`, without blocking the event loop.
+
+    A missing connection is a permanent error here: the poller itself reads it again before it ends a wait.
+    """
     try:
         return await aget_connection(conn_id)
     except (ValueError, TypeError, AirflowException) as error:
         problem = _problem(error, conn_id, parameter, title)
+        if isinstance(problem, ConnectionMissingError):
+            problem.retryable = False
     raise problem
 
 
@@ -403,6 +408,7 @@ def _unreadable(conn_id: str, parameter: str) -> ConnectionMissingError:
         f"The Airflow connection {conn_id!r} cannot be parsed: it is neither valid JSON nor a valid URI.",
         parameter=parameter,
         correct=f"the connection, or set another `{parameter}`,",
+        retryable=False,
     )
 
 

@@ -183,7 +183,11 @@ class WaitsForRun(AepOperator):
         :raises DataflowStoppedError: there is no run, and the dataflow is disabled or deleted
         """
         from airflow_provider_aep.flow_runs.fetch import find_run
-        from airflow_provider_aep.flow_service.errors import AepError, AepNotFoundError
+        from airflow_provider_aep.flow_service.errors import (
+            AepError,
+            AepNotFoundError,
+            ConnectionMissingError,
+        )
 
         self._retry_after = 0.0
         self._prepare_for_kill(spec)
@@ -193,7 +197,7 @@ class WaitsForRun(AepOperator):
         except AepNotFoundError as error:
             missing = error
         except AepError as error:
-            if not error.retryable:
+            if not error.retryable or isinstance(error, ConnectionMissingError):
                 raise
             self._warn_once("failure", f"{error} The wait continues.")
             self._retry_after = min(error.retry_after or 0.0, schedule.LONGEST)

@@ -13,6 +13,7 @@ from airflow_provider_aep.operators.connections import (
     CreateBaseConnectionOperator,
     CreatePayPalConnectionOperator,
 )
+from airflow_provider_aep.sensors.flow_runs import FlowRunSensor
 from tests.harness.connections import MakeHook
 from tests.harness.emulator import ORG_ID, PAYPAL_SECRET, PAYPAL_SPEC, Emulator
 from tests.harness.operators import Logged, Store, context, link_of, unwrapped
@@ -314,6 +315,19 @@ def test_a_broken_memory_is_a_help_missing_not_an_error(emulator: Emulator, brok
 def test_it_works_without_a_task_instance(emulator: Emulator) -> None:
     """An operator also works in a notebook or a test, without a task instance."""
     assert operator().execute({}) == existing(emulator)[0]["id"]
+
+
+@pytest.mark.parametrize("parameter", ["aep_conn_id", "paypal_conn_id"])
+def test_a_missing_airflow_connection_is_retried(emulator: Emulator, parameter: str) -> None:
+    """Airflow says that a connection is missing also while its database is away. A wait is not deferred."""
+    tasks: list[Any] = [operator(**{parameter: "nowhere"})]
+    if parameter == "aep_conn_id":
+        tasks.append(FlowRunSensor(task_id="wait", flow_id="flow-1", aep_conn_id="nowhere"))
+    for task in tasks:
+        with pytest.raises(errors.ConnectionMissingError, match="nowhere") as caught:
+            task.execute(context())
+        assert caught.value.retryable
+    assert emulator.requests("POST", "/connections") == []
 
 
 def test_require_credentials_false_reuses_without_an_airflow_connection(

@@ -258,6 +258,7 @@ def test_an_invalid_uri_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None
         ) as caught:
             find("aep_default", "aep_conn_id", "AEP")
         assert CANARY not in all_of(caught.value)
+        assert not caught.value.retryable
 
 
 def test_a_missing_connection_is_named(set_connection: SetConnection) -> None:
