@@ -9,7 +9,7 @@ PARALLEL ?= -n 3 --dist loadfile --no-loadscope-reorder
 QUICK = .venv/bin/python -m pytest -m "not nightly" $(PARALLEL)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-ingest demo-events demo-operate ui test test-unit test-emulator test-e2e test-nightly \
+.PHONY: help demo demo-ingest demo-events demo-operate ui test test-unit test-emulator test-e2e test-cluster test-nightly \
 	test-matrix test-mutation coverage lint words format docs bench constraints venv clean distclean
 
 help: ## Show this list
@@ -47,6 +47,9 @@ test-emulator: venv ## Run the tests against the emulator
 
 test-e2e: venv ## Run the tests with a real Airflow or a new interpreter
 	@$(QUICK) tests/e2e $(ARGS)
+
+test-cluster: venv ## Break the cluster of compose.yaml, started here as processes, in every way
+	@.venv/bin/python -m pytest tests/nightly/test_cluster.py $(ARGS)
 
 test-nightly: venv ## Run all tests, with every kill and fault and many random examples
 	@.venv/bin/python -m pytest $(PARALLEL) --hypothesis-profile=many $(ARGS)

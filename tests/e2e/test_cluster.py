@@ -1,4 +1,4 @@
-"""The cluster of `compose.yaml`: creates and waits on two machines each, of which some fail."""
+"""A small form of `make test-cluster`: a worker is killed and Redis restarted while tasks create and wait."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.harness import canary
 from tests.harness.cluster import COMPOSE, ROOT, Cluster, assert_one_each, compose
 from tests.harness.emulator import Emulator
 from tests.harness.figures import KeepFigure
@@ -27,7 +28,7 @@ def test_a_worker_is_killed_and_redis_restarted(
         for run in runs:
             server.add(run)
         waits = cluster.run("waits", runs=runs)
-        cluster.until(lambda: waits.states("wait")["deferred"] == WAITS, "all waits to be deferred")
+        waits.all_deferred("wait", WAITS)
         split = cluster.until(cluster.waits_by_triggerer, "triggerers to have all waits")
         emulator.fault(method="POST", path="/connections", when="after", delay=10, times=2)
         creates = cluster.run("creates", names=names)
@@ -44,6 +45,7 @@ def test_a_worker_is_killed_and_redis_restarted(
         assert_one_each(creates, emulator, names)
         assert max(creates.tries("create")) > 1, "nobody was killed"
         assert waits.tries("wait") == {1: WAITS}
+        assert canary.leaks(cluster.directory) == {}
         figure(
             "two machines: a worker killed, Redis restarted",
             f"{TASKS} creates, {len(set(names))} connections; {WAITS} waits in two triggerers "

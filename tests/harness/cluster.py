@@ -35,7 +35,7 @@ COMPOSE = ROOT / "compose.yaml"
 AIRFLOW = str(Path(sys.executable).with_name("airflow"))
 """The script, rather than `python -m airflow`: that one would import the checkout before PYTHONPATH."""
 DAGS = Path(__file__).with_name("data") / "cluster_dags"
-LONG = 900.0
+LONG = 3600.0
 SERVERS = {"postgresql": "initdb", "redis-server": "redis-server"}
 """A program of each package."""
 LOG_SERVERS = ("scheduler", "triggerer", "worker")
@@ -204,6 +204,10 @@ class Cluster(LocalAirflow):
         [service] = [one for one in self.services if one.name == component]
         return service
 
+    def said(self, kind: str) -> str:
+        """Return the logs of all components of a kind."""
+        return "".join(log.read_text("utf-8", "replace") for log in self.logs.glob(f"{kind}-*.log"))
+
     def send(self, component: str, number: signal.Signals) -> None:
         """Send a signal to a component and to all that it started."""
         for process in self.service(component).members():
@@ -224,8 +228,8 @@ class Cluster(LocalAirflow):
     def waits_by_triggerer(self) -> dict[int, int]:
         """Return how many waits each triggerer has, by its id; nothing while one has no triggerer."""
         query = "SELECT triggerer_id, count(*) FROM trigger GROUP BY triggerer_id"
-        found = dict(select(self, query))
-        return {} if None in found else found
+        waits = dict(select(self, query))
+        return {} if None in waits else waits
 
     def restart(self, component: str) -> None:
         """End a component as an upgrade does: a worker ends its tasks first. Then start it."""
@@ -295,6 +299,16 @@ class DagRun:
             logs = self._cluster.machine(worker) / "logs" / f"dag_id={self._dag_id}" / f"run_id={self.run_id}"
             for log in logs.glob(f"task_id={task_id}/**/attempt=*.log"):
                 yield worker, log
+
+    def all_deferred(self, task_id: str, count: int) -> None:
+        """Wait until that many instances of a task are deferred."""
+
+        def deferred() -> bool:
+            states = self.states(task_id)
+            assert not states["failed"], states
+            return states["deferred"] == count
+
+        self._cluster.until(deferred, f"{count} waits to be deferred")
 
     def state(self) -> str:
         """Return the state of the run."""
