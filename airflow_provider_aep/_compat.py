@@ -65,15 +65,22 @@ CANCELLED_BY_A_USER = "__airflow_user_action__"
 """The message with which a triggerer cancels a trigger whose task a user has ended (3.3)."""
 
 
-def config_seconds(key: str, default: float, section: str = "aep") -> float:
-    """Return a number of Airflow's configuration, NaN if it is invalid. Read at the call, not at import."""
+def config_text(key: str, section: str = "aep") -> str | None:
+    """Return a setting of Airflow's configuration, None if it is not set. Read at the call, not at import."""
     try:
         from airflow.sdk.configuration import conf
     except ImportError:  # 3.1
         from airflow.configuration import conf
+    value = conf.get(section, key, fallback=None)
+    return None if value is None else str(value)
+
+
+def config_number(key: str, default: float, section: str = "aep") -> float:
+    """Return a number of Airflow's configuration, NaN if it is invalid."""
+    value = config_text(key, section)
     try:
-        return float(conf.get(section, key, fallback=str(default)))
-    except (TypeError, ValueError):
+        return default if value is None else float(value)
+    except ValueError:
         return float("nan")  # the caller names the setting
 
 
@@ -351,7 +358,8 @@ __all__ = [
     "apush_xcom",
     "asave_cursor",
     "atask_state",
-    "config_seconds",
+    "config_number",
+    "config_text",
     "get_connection",
     "import_lookups",
     "load_dag",

@@ -91,6 +91,24 @@ CONFIG: dict = {  # type: ignore[type-arg]
                 "example": None,
                 "default": "1",
             },
+            "token_cache": {
+                "description": "Whether the processes of one user on one machine share an access token "
+                "in a file in `shared_dir`. The file is encrypted with `[core] fernet_key`. Without that "
+                "key there is no file, and each process requests a token of its own.",
+                "version_added": "0.1.0",
+                "type": "boolean",
+                "example": None,
+                "default": "True",
+            },
+            "shared_dir": {
+                "description": "The directory for the files that the processes of one user on one machine "
+                "share. It is not used if other users have access to it. By default it is "
+                "airflow-provider-aep-UID in the directory for temporary files.",
+                "version_added": "0.1.0",
+                "type": "string",
+                "example": "/var/cache/airflow-aep",
+                "default": "",
+            },
         },
     }
 }

@@ -338,6 +338,7 @@ def airflow_settings(home: Path, dags: Path, api_port: int) -> dict[str, str]:
         "AIRFLOW__API__BASE_URL": url,
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+        "AIRFLOW__AEP__SHARED_DIR": str(home / "shared"),
     }
 
 

@@ -163,6 +163,8 @@ class AsyncFlowService:
             case request_flow.FetchToken(key, flow):
                 async with self._transport.token_locks.setdefault(key, asyncio.Lock()):
                     return await self.carry_out(flow)
+            case request_flow.UseFiles(function):
+                return await asyncio.to_thread(function)
             case request_flow.FindConnection(conn_id, parameter, title):  # pragma: no branch - the last step
                 return await afind_connection(conn_id, parameter, title)
 

@@ -186,7 +186,14 @@ class AepHook(HttpHook):
     @cached_property
     def _caller(self) -> Caller:
         scrub = self._aep_session.secrets.scrub
-        return Caller(self.aep_conn_id, self.settings, self.sandbox, scrub, self.permissions)
+        return Caller(
+            self.aep_conn_id,
+            self.settings,
+            self.sandbox,
+            scrub,
+            self.permissions,
+            urgent=self._aep_session.urgent,
+        )
 
     def _url(self, endpoint: str | None) -> str:
         """Return the URL of an endpoint. :raises AepConfigError: it is at another host"""

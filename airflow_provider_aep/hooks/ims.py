@@ -1,5 +1,7 @@
 """Access tokens of Adobe's IMS, OAuth server-to-server: one for each credential, shared by all threads.
 
+The processes of one user on one machine share it too, in an encrypted file: see :class:`SharedToken`.
+
 Follows Adobe's "OAuth Server-to-Server" guide: ``POST {ims}/ims/token/v3`` with all parameters in a form
 body, none in the URL. A token lasts about a day. Adobe issues no refresh token: the same request fetches a
 new access token.
@@ -8,14 +10,20 @@ new access token.
 from __future__ import annotations
 
 import hashlib
+import hmac
+import json
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
+from typing import IO, Any, TypeGuard
 from urllib.parse import urlencode
 
+from airflow_provider_aep._compat import AirflowException, config_text
 from airflow_provider_aep.flow_service.errors import AepReplyError
+from airflow_provider_aep.hooks import shared_files
 from airflow_provider_aep.hooks.connection import Settings
 
 TOKEN_PATH = "/ims/token/v3"  # noqa: S105 - a path
@@ -51,13 +59,17 @@ def read_token(document: Mapping[str, Any], now: float) -> Token:
     :raises AepReplyError: the reply holds no token
     """
     value = document.get("access_token")
-    if not isinstance(value, str) or not value or not value.isascii() or not value.isprintable():
+    if not _is_token(value):
         raise AepReplyError(
             "IMS answered without an access token: something else may answer in its place. "
             "Check `ims_host` of the AEP connection and the proxy settings."
         )
     seconds = _life(document.get("expires_in"))
     return Token(value, now + seconds - min(_EARLY, seconds / 10))
+
+
+def _is_token(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and value != "" and value.isascii() and value.isprintable()
 
 
 def _life(value: object) -> float:
@@ -115,3 +127,99 @@ def cache_key(settings: Settings) -> str:
         hashlib.sha256(settings.client_secret.encode("utf-8", "surrogatepass")).hexdigest(),
     )
     return "\n".join(parts)
+
+
+@dataclass
+class Turn:
+    """The turn of this process to fetch a token. It ends when the process ends it, or ends itself."""
+
+    lock: IO[bytes] | None = None
+
+    def end(self) -> None:
+        """Let the next process have its turn."""
+        if self.lock is not None:
+            self.lock.close()
+
+
+class SharedToken:
+    """The token of one credential in a file, for all processes of this user on this machine.
+
+    Airflow's Fernet key encrypts the file. The file's name is made with the key too: without the key, nobody
+    can test whether a guess of the client secret is right. If there are several keys, the first one counts.
+    Without a key, and with ``[aep] token_cache = False``, there is no file. A file that cannot be used counts
+    as missing. No method raises an error, or logs a secret.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._credential = cache_key(settings)
+
+    def load_or_turn(self) -> Token | Turn | None:
+        """Return the token; or the turn to fetch it; None while another process has the turn."""
+        if self._file is None:
+            return Turn()
+        try:
+            with shared_files.opened_directory() as at:
+                if (token := self._load(at)) is not None:
+                    return token
+                lock = shared_files.try_lock(at, f"{self._file[0]}.lock")
+                if lock is None:
+                    return None
+                if (token := self._load(at)) is None:
+                    return Turn(lock)
+                lock.close()  # another process saved the token between the two reads
+                return token
+        except OSError:
+            return Turn()
+
+    def save(self, token: Token) -> None:
+        """Replace the file."""
+        if self._file is None:
+            return
+        name, fernet = self._file
+        now = time.time()
+        renew_at = now + token.renew_at - time.monotonic()
+        facts = {"of": name, "token": token.value, "saved_at": now, "renew_at": renew_at}
+        with suppress(OSError), shared_files.opened_directory() as at:
+            shared_files.write(at, name, fernet.encrypt(json.dumps(facts).encode()))
+
+    def drop(self, value: str) -> None:
+        """Remove the file if it holds this token, which AEP refused."""
+        if self._file is None:
+            return
+        with suppress(OSError), shared_files.opened_directory() as at:
+            token = self._load(at)
+            if token is not None and token.value == value:
+                shared_files.remove(at, self._file[0])
+
+    def _load(self, at: int) -> Token | None:
+        """Return the token; None if it is missing, invalid, due for renewal, or saved in the future."""
+        from cryptography.fernet import InvalidToken
+
+        assert self._file is not None
+        name, fernet = self._file
+        try:
+            facts = json.loads(fernet.decrypt(shared_files.read(at, name)))
+            value, saved_at, renew_at = facts["token"], float(facts["saved_at"]), float(facts["renew_at"])
+            is_own = facts["of"] == name
+        except (OSError, InvalidToken, LookupError, TypeError, ValueError, OverflowError):
+            return None
+        now = time.time()
+        is_fresh = saved_at <= now < renew_at <= saved_at + _LONGEST_LIFE
+        if not is_own or not is_fresh or not _is_token(value):
+            return None
+        return Token(value, time.monotonic() + renew_at - now)
+
+    @cached_property
+    def _file(self) -> tuple[str, Any] | None:
+        """The file's name, and the Fernet that encrypts it; None if the token is not to be shared."""
+        try:
+            if (config_text("token_cache") or "true").strip().lower() not in {"true", "t", "1"}:
+                return None
+            key = (config_text("fernet_key", "core") or "").split(",")[0].strip()
+            from cryptography.fernet import Fernet  # Airflow has imported it already, as a rule
+
+            fernet = Fernet(key)
+        except (ValueError, TypeError, AirflowException):  # no key, or an invalid one
+            return None
+        text = f"airflow-provider-aep token\n{self._credential}".encode("utf-8", "surrogatepass")
+        return f"token-{hmac.digest(key.encode(), text, 'sha256').hex()}", fernet

@@ -1,8 +1,9 @@
 """One request to Adobe, from its token to its reply or typed error, as a generator that does no I/O.
 
-A flow yields steps: send a request, sleep, mask a secret, fetch a token, read a connection. A driver carries
-out each step and sends its result, or the :class:`AepError` it met, back in. There are two drivers:
-:meth:`.session.AepSession.carry_out` blocks, :meth:`.aio.AsyncFlowService.carry_out` runs on an event loop.
+A flow yields steps: send a request, sleep, mask a secret, fetch a token, use files, read a connection. A
+driver carries out each step and sends its result, or the :class:`AepError` it met, back in. There are two
+drivers: :meth:`.session.AepSession.carry_out` blocks, :meth:`.aio.AsyncFlowService.carry_out` runs on an
+event loop.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import random
 import time
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
@@ -40,6 +41,9 @@ from airflow_provider_aep.hooks.connection import (
 
 T = TypeVar("T")
 Flow = Generator["Step", Any, T]
+
+PATIENCE, PAUSE = 5.0, 0.1
+"""Seconds to wait at most while another process fetches the token, and between two reads of its file."""
 
 TOKEN_WORDS = "The token request to IMS"  # noqa: S105 - words of a message
 
@@ -94,13 +98,13 @@ class Reply:
 
 @dataclass(frozen=True)
 class Sleep:
-    """Sleep before a request is sent again. Return False, without sleeping, if there is no time left for it.
+    """Sleep before a request is sent. Return False, without sleeping, if there is no time left for it.
 
-    :param why: the failure and the next request, for the log
+    :param why: the failure and the next request, for the log; empty logs nothing
     """
 
     seconds: float
-    why: str
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -119,6 +123,13 @@ class FetchToken:
 
 
 @dataclass(frozen=True)
+class UseFiles:
+    """Call a function that reads or writes small files, off the event loop, and return its result."""
+
+    function: Callable[[], Any]
+
+
+@dataclass(frozen=True)
 class FindConnection:
     """Return the Airflow connection to AEP. :raises ConnectionMissingError: it does not exist"""
 
@@ -127,7 +138,7 @@ class FindConnection:
     title: str = "Adobe Experience Platform"
 
 
-Step = Request | Sleep | Mask | FetchToken | FindConnection
+Step = Request | Sleep | Mask | FetchToken | UseFiles | FindConnection
 
 
 @dataclass(frozen=True)
@@ -137,6 +148,7 @@ class Caller:
     :param scrub: replaces the known secrets in a text
     :param permissions: the permissions that the error of a 403 advises
     :param max_requests: 1 repeats no request, except once with a new token after a refused one
+    :param urgent: share nothing with other processes, and wait for none: a signal handler calls
     """
 
     conn_id: str
@@ -145,6 +157,7 @@ class Caller:
     scrub: Callable[[str], str]
     permissions: str = FOR_SOURCES
     max_requests: int = MAX_REQUESTS
+    urgent: bool = False
 
     @cached_property
     def host(self) -> Address:
@@ -160,6 +173,11 @@ class Caller:
     def token_key(self) -> str:
         """The key of this credential in the cache of tokens."""
         return ims.cache_key(self.settings)
+
+    @cached_property
+    def shared_token(self) -> ims.SharedToken:
+        """The token of this credential that the processes of this machine share."""
+        return ims.SharedToken(self.settings)
 
     def refusal(self, reply: Reply, words: str) -> AepError | None:
         """Return the typed error of an error reply, None for any other reply."""
@@ -253,6 +271,8 @@ def send(
         assert failure is not None
         if isinstance(failure, AepAuthError):
             ims.TOKENS.drop(caller.token_key, token)
+            if not caller.urgent:
+                yield UseFiles(partial(caller.shared_token.drop, token))
         if not (yield from repeats.allow(failure)):
             break
     # If the reply to a DELETE was lost and the next DELETE finds nothing, the first one has succeeded.
@@ -265,7 +285,7 @@ def send(
 
 
 def access_token(caller: Caller) -> Flow[str]:
-    """Return the process's access token for this credential, fetched if it is missing or due for renewal.
+    """Return the access token of this credential: the process's, the machine's, or else a new one from IMS.
 
     :raises AepError: IMS refuses the credential or cannot be reached
     """
@@ -281,6 +301,8 @@ def renew_token(caller: Caller) -> Flow[ims.Token]:
     token = yield from _fetch_token(caller)
     yield Mask(token.value)
     ims.TOKENS.put(caller.token_key, token)
+    if not caller.urgent:
+        yield UseFiles(partial(caller.shared_token.save, token))
     return token
 
 
@@ -344,9 +366,34 @@ def not_writable(method: str) -> AepConfigError:
 
 
 def _fetch_missing_token(caller: Caller) -> Flow[ims.Token]:
-    """Fetch a token unless another flow has fetched it while this one waited for its turn."""
+    """Fetch a token unless another flow or process has fetched it while this one waited for its turn."""
     token = ims.TOKENS.peek(caller.token_key)
-    return token if token is not None else (yield from renew_token(caller))
+    if token is not None:
+        return token
+    found = ims.Turn() if caller.urgent else (yield from _await_turn(caller))
+    if isinstance(found, ims.Token):
+        yield Mask(found.value)
+        ims.TOKENS.put(caller.token_key, found)
+        return found
+    try:
+        return (yield from renew_token(caller))
+    finally:
+        found.end()
+
+
+def _await_turn(caller: Caller) -> Flow[ims.Token | ims.Turn]:
+    """Return the token of another process of this machine, or the turn to fetch it.
+
+    A process that has its turn for too long may be stopped, or IMS may be slow: then fetch without a turn.
+    """
+    waited = 0.0
+    while True:
+        found: ims.Token | ims.Turn | None = yield UseFiles(caller.shared_token.load_or_turn)
+        if found is not None:
+            return found
+        if waited >= PATIENCE or not (yield Sleep(PAUSE)):
+            return ims.Turn()
+        waited += PAUSE
 
 
 def _fetch_token(caller: Caller) -> Flow[ims.Token]:

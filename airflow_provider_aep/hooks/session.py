@@ -37,7 +37,9 @@ class AepSession:
     """Hold what requests to one organization share. The connection is read when it is first needed."""
 
     _transport: Transport | None = None
-    _logs = True
+    urgent = False
+    """Whether this session is for a signal handler."""
+
     _longest_call = math.inf
     _deadline = math.inf
 
@@ -73,7 +75,7 @@ class AepSession:
         session.secrets = _UnmaskedSecrets()
         session.secrets.register([settings.client_secret])
         session.sleep_budget = SleepBudget(ASIDE)
-        session._logs = False
+        session.urgent = True
         return session
 
     def give_up_after(self, *, call: float, total: float) -> None:
@@ -115,13 +117,15 @@ class AepSession:
             case request_flow.Sleep(seconds, why):
                 if seconds > min(self.sleep_budget.left, left):
                     return False
-                if log is not None and self._logs:
+                if why and log is not None and not self.urgent:
                     log.info("%s", why)
                 self.sleep_budget.sleep(seconds)
                 return True
             case request_flow.FetchToken(key, flow):
                 with ims.TOKENS.lock(key):
                     return self.carry_out(flow, log)
+            case request_flow.UseFiles(function):
+                return function()
             case request_flow.FindConnection(conn_id, parameter, title):  # pragma: no branch - the last step
                 return find_connection(conn_id, parameter, title)
 

@@ -215,7 +215,7 @@ class CreateOperator(AepOperator):
         any_state: bool = False,
     ) -> DesiredEntity:
         """Return the desired entity. Add organization, sandbox and name to its ``identity``."""
-        from airflow_provider_aep._compat import config_seconds
+        from airflow_provider_aep._compat import config_number
         from airflow_provider_aep.exactly_once import IF_EXISTS, IF_MISSING, ON_DIFFERENCE, DesiredEntity
         from airflow_provider_aep.flow_service.validation import check_choice, check_seconds
 
@@ -238,7 +238,7 @@ class CreateOperator(AepOperator):
             interchangeable=interchangeable,
             any_state=any_state,
             wait_timeout=check_seconds(self.wait_timeout, "wait_timeout"),
-            settle=check_seconds(config_seconds("settle", 1.0), "[aep] settle"),
+            settle=check_seconds(config_number("settle", 1.0), "[aep] settle"),
             first_try=number == 1,
             last_try=isinstance(number, int) and isinstance(most, int) and number > most,
         )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_aep._compat import CANCELLED_BY_A_USER, apush_xcom, atask_state, config_seconds
+from airflow_provider_aep._compat import CANCELLED_BY_A_USER, apush_xcom, atask_state, config_number
 from airflow_provider_aep.flow_runs.poller import PolledWait, wait_with_others
 from airflow_provider_aep.flow_runs.schedule import slowed
 from airflow_provider_aep.flow_runs.spec import WaitSpec
@@ -132,7 +132,7 @@ async def disable_for(
 
     After a temporary error, try again until ``[triggerer] on_kill_timeout`` seconds have passed.
     """
-    limit = config_seconds("on_kill_timeout", ON_KILL_TIMEOUT, section="triggerer")
+    limit = config_number("on_kill_timeout", ON_KILL_TIMEOUT, section="triggerer")
     if not 0 < limit < float("inf"):
         limit = ON_KILL_TIMEOUT
     try:

@@ -48,6 +48,7 @@ def run_plan(
         "AIRFLOW__CORE__FERNET_KEY": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
         "AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG",
         "AIRFLOW__AEP__SETTLE": "0.1",
+        "AIRFLOW__AEP__TOKEN_CACHE": "False",  # each run meets IMS
         "NO_PROXY": "127.0.0.1",
     }
     done = subprocess.run(

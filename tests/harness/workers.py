@@ -144,14 +144,16 @@ class Workers:
         secret: str = CLIENT_SECRET,
         kind: str = "connections.CreatePayPalConnectionOperator",
         source_conn: dict[str, Any] | None = None,
+        settings: dict[str, str] | None = None,
         **options: Any,
     ) -> Worker:
         """Start a try of an operator, which dies at `kill` and waits at `pause`.
 
-        `source_conn` is the Airflow connection of that id. The options are fields of a :class:`Job` and the
-        operator's arguments; one that is None is left out.
+        `source_conn` is the Airflow connection of that id, `settings` more of the environment. The options
+        are fields of a :class:`Job` and the operator's arguments; one that is None is left out.
         """
         env = {**connections(url, ims_url or url, timeout, secret), "AIRFLOW__AEP__SETTLE": str(settle)}
+        env |= settings or {}
         if source_conn:
             env["AIRFLOW_CONN_SOURCE_CONN"] = json.dumps(source_conn)
         given = {key: value for key, value in {"name": NAME, **options}.items() if value is not None}
@@ -204,7 +206,8 @@ def plain_environment(directory: Path) -> Iterator[None]:
     for name in before:
         if name.startswith("AIRFLOW"):
             del os.environ[name]
-    os.environ.update({"AIRFLOW_HOME": str(directory / "home"), "NO_PROXY": "127.0.0.1"})
+    own = {"AIRFLOW_HOME": str(directory / "home"), "AIRFLOW__AEP__TOKEN_CACHE": "False"}
+    os.environ.update({**own, "NO_PROXY": "127.0.0.1"})
     try:
         yield
     finally:

@@ -21,6 +21,7 @@ COMES_WITH = {
     "aiohttp": "apache-airflow-providers-http",
     "asgiref": "apache-airflow-providers-http",
     "certifi": "requests",
+    "cryptography": "apache-airflow-core",
     "fastapi": "apache-airflow-core",
     "h11": "uvicorn",
     "jinja2": "apache-airflow-core",

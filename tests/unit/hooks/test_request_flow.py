@@ -24,6 +24,7 @@ from airflow_provider_aep.hooks.request_flow import (
     Reply,
     Request,
     Sleep,
+    UseFiles,
 )
 
 SETTINGS = Settings(
@@ -87,6 +88,8 @@ class Driver:
             token = ims.Token("new", 1e12)
             ims.TOKENS.put(step.key, token)
             return token
+        if isinstance(step, UseFiles):
+            return step.function()
         if isinstance(step, FindConnection):
             raise AssertionError("no flow of these tests reads a connection")
         assert isinstance(step, Mask)
