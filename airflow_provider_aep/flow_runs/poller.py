@@ -24,7 +24,7 @@ from airflow_provider_aep.flow_runs.fetch import Fetched, RunFetcher
 from airflow_provider_aep.flow_runs.schedule import Deadline
 from airflow_provider_aep.flow_runs.spec import ENDED, ERROR, MISSING, TIMEOUT, WaitSpec
 from airflow_provider_aep.flow_runs.watching import Watch, Watching
-from airflow_provider_aep.flow_service.errors import AepError
+from airflow_provider_aep.flow_service.errors import AepError, AepThrottledError
 from airflow_provider_aep.flow_service.run_selection import choose
 from airflow_provider_aep.flow_service.runs import Dataflow, Run, RunSnapshot, unknown_status
 from airflow_provider_aep.flow_service.validation import is_id
@@ -201,6 +201,9 @@ class Poller:
         self.watches.discard(watch)
         self._wake.set()
 
+    def _pause_until(self, at: float) -> None:
+        self._not_before = max(self._not_before, at)
+
     def problem(self) -> str | None:
         """Return in words for the log that the poller died or hangs; None while it works."""
         if self.task is not None and self.task.done():
@@ -226,9 +229,10 @@ class Poller:
     def take_over(self, dead: Poller) -> None:
         """Continue for a dead poller, with a longer pause after each death in a row."""
         self._durations, self._deaths = dead._durations, dead._deaths + 1
+        self._not_before = dead._not_before
         if self._deaths > 1:
             failure = AepError.with_advice("The poller of the triggerer died.")
-            self._not_before = time.monotonic() + schedule.slowed(failure, self._deaths, _jitter())
+            self._pause_until(time.monotonic() + schedule.slowed(failure, self._deaths, _jitter()))
 
     # Rounds
 
@@ -328,7 +332,11 @@ class Poller:
             return
         self._failures += 1
         pause = schedule.slowed(service_error, self._failures, _jitter())
-        self._not_before = time.monotonic() + pause
+        self._pause_until(time.monotonic() + pause)
+        if isinstance(service_error, AepThrottledError):  # the limit is the organization's, not the sandbox's
+            for (conn_id, _), poller in POLLERS.get(asyncio.get_running_loop(), {}).items():
+                if conn_id == self._conn_id:
+                    poller._pause_until(self._not_before)
         many = f"All {len(self.waits)} waits and {len(self.watches)} watchers"
         log.warning("%s: %s %s pause for %.0f s.", self.name, service_error, many, pause)
         if service_error.retryable:

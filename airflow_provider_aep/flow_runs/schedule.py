@@ -20,6 +20,9 @@ SHORTEST = 5.0
 LONGEST = 300.0
 """The maximum of seconds between two polls of a run."""
 
+LONGEST_REQUESTED = 3600.0
+"""The maximum of seconds to pause because AEP asked for it with a 429."""
+
 _SHARE_OF_AGE = 0.1
 _NEAR = 0.15
 _TOGETHER = 0.25
@@ -43,8 +46,15 @@ def interval(age: float, usual: float | None, jitter: float) -> float:
 def slowed(error: AepError, failures: int, jitter: float) -> float:
     """Return the seconds to pause after ``failures`` errors of the service in a row."""
     backoff = min(LONGEST, SHORTEST * 2.0 ** min(failures - 1, 10)) * (0.9 + jitter * 0.2)
-    requested = min(error.retry_after, LONGEST) if error.retry_after is not None else 0.0
-    return max(requested, min(LONGEST, backoff))
+    return max(requested(error), min(LONGEST, backoff))
+
+
+def requested(error: AepError) -> float:
+    """Return the seconds to pause because AEP asked for it; 0 if it did not."""
+    from airflow_provider_aep.flow_service.errors import AepThrottledError
+
+    longest = LONGEST_REQUESTED if isinstance(error, AepThrottledError) else LONGEST
+    return min(error.retry_after or 0.0, longest)
 
 
 def is_due(due: float, now: float, last: float) -> bool:

@@ -200,7 +200,7 @@ class WaitsForRun(AepOperator):
             if not error.retryable or isinstance(error, ConnectionMissingError):
                 raise
             self._warn_once("failure", f"{error} The wait continues.")
-            self._retry_after = min(error.retry_after or 0.0, schedule.LONGEST)
+            self._retry_after = schedule.requested(error)
             self._push_links(context, spec)
             self._last = self._last or self._unknown_run(spec)
             return spec, None

@@ -70,6 +70,8 @@ class RunServer:
         """Whether the server takes `id==a,b`, and the start's bound."""
         self.page = 100
         """The most runs on a page."""
+        self.retry_after = "1"
+        """What a 429 asks for."""
         self.refuse: Answer | None = None
         """The answer to every request."""
         self.refuse_flows: Answer | None = None
@@ -137,7 +139,7 @@ class RunServer:
         status, document = self._answer(request.raw_path, body)
         if status == 0 and request.transport:
             request.transport.abort()
-        headers = {"retry-after": "1"} if status == 429 else None
+        headers = {"retry-after": self.retry_after} if status == 429 else None
         return web.json_response(document, status=status or 500, headers=headers)
 
     def _answer(self, target: str, body: bytes) -> Answer:

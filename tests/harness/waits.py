@@ -58,8 +58,13 @@ def trigger(run_id: str | None = "run-1", **kwargs: Any) -> Any:
     """A trigger that would wait a minute; through its own serialization, as it reaches a triggerer."""
     from airflow_provider_aep.triggers.flow_runs import FlowRunTrigger
 
-    kwargs = {"deadline": time.time() + 60, "flow_id": "flow-1", "sandbox": "prod", **kwargs}
-    _, again = FlowRunTrigger(aep_conn_id="aep_default", run_id=run_id, **kwargs).serialize()
+    usual = {
+        "deadline": time.time() + 60,
+        "flow_id": "flow-1",
+        "sandbox": "prod",
+        "aep_conn_id": "aep_default",
+    }
+    _, again = FlowRunTrigger(run_id=run_id, **{**usual, **kwargs}).serialize()
     return FlowRunTrigger(**again)
 
 

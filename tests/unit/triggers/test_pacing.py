@@ -39,7 +39,9 @@ def test_trouble_slows_down_step_by_step() -> None:
     """Doubling from 5 s to 5 min; what the service wishes counts where it is longer, within the bound."""
     assert [slowed(AepServerError("x"), n, 0.5) for n in (1, 2, 3, 9, 99)] == [5, 10, 20, 300, 300]
     assert slowed(AepThrottledError("x", retry_after=60), 1, 0.5) == 60
-    assert slowed(AepThrottledError("x", retry_after=9999), 1, 0.5) == 300
+    assert slowed(AepThrottledError("x", retry_after=900), 1, 0.5) == 900
+    assert slowed(AepThrottledError("x", retry_after=9999), 1, 0.5) == 3600
+    assert slowed(AepServerError("x", retry_after=900), 1, 0.5) == 300
 
 
 def test_what_is_due_soon_goes_along() -> None:
