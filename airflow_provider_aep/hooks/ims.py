@@ -138,7 +138,7 @@ class Turn:
     def end(self) -> None:
         """Let the next process have its turn."""
         if self.lock is not None:
-            self.lock.close()
+            shared_files.unlock(self.lock)
 
 
 class SharedToken:
@@ -166,7 +166,7 @@ class SharedToken:
                     return None
                 if (token := self._load(at)) is None:
                     return Turn(lock)
-                lock.close()  # another process saved the token between the two reads
+                shared_files.unlock(lock)  # another process saved the token between the two reads
                 return token
         except OSError:
             return Turn()

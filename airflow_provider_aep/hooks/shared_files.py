@@ -92,7 +92,7 @@ def remove(at: int, name: str) -> None:
 
 
 def try_lock(at: int, name: str) -> IO[bytes] | None:
-    """Return a file that is locked until it is closed; None if another process has locked it.
+    """Return a file that is locked until :func:`unlock`; None if another process has locked it.
 
     The kernel unlocks the files of a process that dies.
 
@@ -108,6 +108,13 @@ def try_lock(at: int, name: str) -> IO[bytes] | None:
         file.close()
         raise
     return file
+
+
+def unlock(file: IO[bytes]) -> None:
+    """Unlock a file and close it. To close it is not enough: a forked process has it open too."""
+    with contextlib.suppress(OSError):
+        fcntl.flock(file, fcntl.LOCK_UN)
+    file.close()
 
 
 def _opened(at: int, name: str, flags: int, mode: str) -> IO[bytes]:
@@ -143,8 +150,8 @@ def _remove_old(at: int) -> None:
 @functools.cache
 def _warn_once(path: Path, problem: str) -> None:
     log.warning(
-        "The directory %s is not used: %s. So this process shares no access token with others. Correct the "
-        "directory, or set another one in `[aep] shared_dir`.",
+        "The directory %s is not used: %s. So this process shares no access token and no request budget with "
+        "others. Correct the directory, or set another one in `[aep] shared_dir`.",
         path,
         problem,
     )

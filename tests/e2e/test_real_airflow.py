@@ -132,6 +132,14 @@ def test_killed_twice_and_cleared(real: Installation) -> None:
     assert len(real.posts()) == 2
 
 
+def test_all_tasks_share_one_token(real: Installation) -> None:
+    """Killed and cleared ones too: Airflow made a Fernet key at its first start."""
+    assert real.finish(DAG, real.run(DAG)) == "success"
+    sent = real.airflow.emulator("requests")["items"]
+    assert [one["status"] for one in sent if one["path"] == "/ims/token/v3"] == [200]
+    assert list((real.airflow.home / "shared").glob("token-*"))
+
+
 def test_the_link_while_the_task_runs(real: Installation) -> None:
     """Airflow itself pushes a link's XCom when the task is over; a user wants to follow it before."""
     run_id = real.run("lingering")

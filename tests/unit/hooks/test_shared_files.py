@@ -11,7 +11,15 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_aep.hooks import shared_files
-from airflow_provider_aep.hooks.shared_files import KEPT, LARGEST, opened_directory, read, try_lock, write
+from airflow_provider_aep.hooks.shared_files import (
+    KEPT,
+    LARGEST,
+    opened_directory,
+    read,
+    try_lock,
+    unlock,
+    write,
+)
 
 
 @pytest.fixture
@@ -187,6 +195,26 @@ def test_a_lock_is_one_process_s(shared: Path) -> None:
         again = try_lock(at, "lock")
         assert again is not None
         again.close()
+
+
+def test_a_forked_process_keeps_no_lock(shared: Path) -> None:
+    """It inherits the open file, and lives on when its parent has unlocked it."""
+    with opened_directory() as at:
+        lock = try_lock(at, "lock")
+        assert lock is not None
+        read_end, write_end = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            os.close(write_end)
+            os.read(read_end, 1)
+            os._exit(0)
+        unlock(lock)
+        again = try_lock(at, "lock")
+        os.close(write_end)
+        os.close(read_end)
+        os.waitpid(pid, 0)
+        assert again is not None
+        unlock(again)
 
 
 def test_the_lock_of_a_killed_process_is_free(shared: Path) -> None:
