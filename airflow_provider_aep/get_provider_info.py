@@ -91,6 +91,15 @@ CONFIG: dict = {  # type: ignore[type-arg]
                 "example": None,
                 "default": "1",
             },
+            "requests_per_second": {
+                "description": "The request budget: how many requests a second the processes of one user on "
+                "one machine send to one organization at most. The requests are spaced evenly. 0 means no "
+                "budget.",
+                "version_added": "0.1.0",
+                "type": "float",
+                "example": "5",
+                "default": "0",
+            },
             "token_cache": {
                 "description": "Whether the processes of one user on one machine share an access token "
                 "in a file in `shared_dir`. The file is encrypted with `[core] fernet_key`. Without that "

@@ -238,6 +238,7 @@ class Poller:
 
     async def _run(self, pollers: Pollers, key: tuple[str, str]) -> None:
         self._service, self._fetcher = await asyncio.to_thread(_tools, self._conn_id, self._sandbox)
+        self._service.on_progress = self._beat
         self._watching = Watching(self._service, self._fetcher)
         try:
             await asyncio.sleep(GATHER)
@@ -250,6 +251,9 @@ class Poller:
                 del pollers[key]
         finally:
             await self._service.__aexit__()
+
+    def _beat(self) -> None:
+        self._heartbeat = time.monotonic()
 
     async def _until_due(self) -> None:
         while self._prune():

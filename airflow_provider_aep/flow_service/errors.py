@@ -22,6 +22,7 @@
     │   ├── AepNotFoundError                  E305  404: deleted, or not visible to the credential
     │   ├── AepVersionError                   E306  412: somebody else changed the entity
     │   ├── AepThrottledError                 E307  429
+    │   │   └── RequestBudgetError            E309  not sent: the machine's request budget has no room
     │   └── AepServerError                    E308  5xx
     ├── AepRunError                           E400  a flow run did not end as the task requires
     │   ├── RunFailedError                    E401  the run failed
@@ -389,6 +390,23 @@ class AepThrottledError(AepStatusError):
     may_have_happened = True
 
 
+class RequestBudgetError(AepThrottledError):
+    """The request was not sent: the request budget of the machine had no room for it."""
+
+    stable_code = "AEP-E309"
+    what = "A request was not sent: the request budget of this machine had no room for it within a minute."
+    why = (
+        "`[aep] requests_per_second` limits the requests of all tasks on this machine, and they also pause "
+        "together for as long as AEP asked one of them to wait."
+    )
+    todo = (
+        "Let Airflow retry. If it happens often, set `[aep] requests_per_second` to a larger number, or put "
+        "tasks that run at once into a pool."
+    )
+
+    may_have_happened = False
+
+
 class AepServerError(AepStatusError):
     """Adobe's service failed (5xx)."""
 
@@ -676,6 +694,7 @@ __all__ = [
     "EntityInUseError",
     "EntityMissingError",
     "EntityStateError",
+    "RequestBudgetError",
     "RunFailedError",
     "RunPartialError",
     "RunTimeoutError",

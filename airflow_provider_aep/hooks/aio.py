@@ -24,7 +24,7 @@ from airflow_provider_aep.hooks.request_flow import Caller, Flow, Reply, Step
 from airflow_provider_aep.hooks.scrub import Secrets
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from airflow_provider_aep.hooks.aio_transport import AioTransport
 
@@ -50,6 +50,8 @@ class AsyncFlowService:
         self._secrets = Secrets()
         self._stack = AsyncExitStack()
         self._ahead = 0.0
+        self.on_progress: Callable[[], None] = lambda: None
+        """Called after each step. With a request budget, a round of polls can take long and not hang."""
         self._caller: Caller
         self._transport: AioTransport
 
@@ -143,6 +145,7 @@ class AsyncFlowService:
             result, failure = None, None
             try:
                 result = await self._perform(step)
+                self.on_progress()
             except AepError as error:
                 failure = error
 

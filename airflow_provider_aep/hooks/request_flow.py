@@ -24,11 +24,13 @@ from airflow_provider_aep.flow_service.errors import (
     AepError,
     AepNotFoundError,
     AepPermissionError,
+    AepThrottledError,
     AepTransportError,
+    RequestBudgetError,
 )
 from airflow_provider_aep.flow_service.explanations import FOR_SOURCES
 from airflow_provider_aep.flow_service.requests import Call
-from airflow_provider_aep.flow_service.retry import MAX_REQUESTS, decide
+from airflow_provider_aep.flow_service.retry import LONGEST_WAIT, MAX_REQUESTS, decide
 from airflow_provider_aep.hooks import ims
 from airflow_provider_aep.hooks.connection import (
     FIXED_HEADERS,
@@ -38,12 +40,17 @@ from airflow_provider_aep.hooks.connection import (
     read_settings,
     request_headers,
 )
+from airflow_provider_aep.hooks.request_budget import RequestBudget, find_budget
 
 T = TypeVar("T")
 Flow = Generator["Step", Any, T]
 
-PATIENCE, PAUSE = 5.0, 0.1
+TURN_PATIENCE, TURN_PAUSE = 5.0, 0.1
 """Seconds to wait at most while another process fetches the token, and between two reads of its file."""
+
+LOCK_PATIENCE, LOCK_PAUSE = 1.0, 0.003
+"""Seconds to wait at most for the file of the request budget, and between two tries. A process locks it for
+far less than a millisecond, unless it is stopped."""
 
 TOKEN_WORDS = "The token request to IMS"  # noqa: S105 - words of a message
 
@@ -101,10 +108,12 @@ class Sleep:
     """Sleep before a request is sent. Return False, without sleeping, if there is no time left for it.
 
     :param why: the failure and the next request, for the log; empty logs nothing
+    :param counted: whether it uses the sleep budget of a try
     """
 
     seconds: float
     why: str = ""
+    counted: bool = True
 
 
 @dataclass(frozen=True)
@@ -173,6 +182,14 @@ class Caller:
     def token_key(self) -> str:
         """The key of this credential in the cache of tokens."""
         return ims.cache_key(self.settings)
+
+    @cached_property
+    def request_budget(self) -> RequestBudget | None:
+        """The request budget of this machine; None without one, and in a signal handler.
+
+        :raises AepConfigError: its setting is invalid
+        """
+        return None if self.urgent else find_budget(self.settings.org_id)
 
     @cached_property
     def shared_token(self) -> ims.SharedToken:
@@ -250,6 +267,7 @@ def send(
     while True:
         try:
             token = yield from access_token(caller)
+            yield from _await_budget(caller, words)
         except AepError as error:  # this request was not sent
             error.may_have_happened = repeats.uncertain
             raise
@@ -273,6 +291,9 @@ def send(
             ims.TOKENS.drop(caller.token_key, token)
             if not caller.urgent:
                 yield UseFiles(partial(caller.shared_token.drop, token))
+        if isinstance(failure, AepThrottledError) and failure.retry_after and caller.request_budget:
+            pause = partial(caller.request_budget.pause, failure.retry_after)
+            yield from _call_until_free(pause, LOCK_PATIENCE, LOCK_PAUSE)
         if not (yield from repeats.allow(failure)):
             break
     # If the reply to a DELETE was lost and the next DELETE finds nothing, the first one has succeeded.
@@ -386,14 +407,40 @@ def _await_turn(caller: Caller) -> Flow[ims.Token | ims.Turn]:
 
     A process that has its turn for too long may be stopped, or IMS may be slow: then fetch without a turn.
     """
+    found = yield from _call_until_free(caller.shared_token.load_or_turn, TURN_PATIENCE, TURN_PAUSE)
+    return ims.Turn() if found is None else found
+
+
+def _await_budget(caller: Caller, words: str) -> Flow[None]:
+    """Sleep until the budget of this machine has room for a request.
+
+    :raises RequestBudgetError: it has none within a minute, or within the time that is left
+    """
+    budget = caller.request_budget
+    if budget is None:
+        return
+    seconds = yield from _call_until_free(budget.reserve, LOCK_PATIENCE, LOCK_PAUSE)
+    if seconds is None:
+        seconds = budget.reserve_alone()
+    if seconds > LONGEST_WAIT or not (yield Sleep(seconds, counted=False)):
+        raise RequestBudgetError.with_advice(
+            f"{words} was not sent: the request budget of this machine has no room for {seconds:.0f} s.",
+            retry_after=seconds,
+        )
+
+
+def _call_until_free(function: Callable[[], Any], patience: float, pause: float) -> Flow[Any]:
+    """Call a function of files until no other process is in its way, and return its result.
+
+    :param function: returns None if another process is in its way
+    :param patience: seconds to wait at most; then return None
+    """
     waited = 0.0
     while True:
-        found: ims.Token | ims.Turn | None = yield UseFiles(caller.shared_token.load_or_turn)
-        if found is not None:
+        found = yield UseFiles(function)
+        if found is not None or waited >= patience or not (yield Sleep(pause, counted=False)):
             return found
-        if waited >= PATIENCE or not (yield Sleep(PAUSE)):
-            return ims.Turn()
-        waited += PAUSE
+        waited += pause
 
 
 def _fetch_token(caller: Caller) -> Flow[ims.Token]:

@@ -114,12 +114,12 @@ class AepSession:
                 return self.transport.send(step)
             case request_flow.Mask(secret):
                 return self.secrets.register([secret])
-            case request_flow.Sleep(seconds, why):
-                if seconds > min(self.sleep_budget.left, left):
+            case request_flow.Sleep(seconds, why, counted):
+                if seconds > (min(self.sleep_budget.left, left) if counted else left):
                     return False
                 if why and log is not None and not self.urgent:
                     log.info("%s", why)
-                self.sleep_budget.sleep(seconds)
+                (self.sleep_budget.sleep if counted else sleep)(seconds)
                 return True
             case request_flow.FetchToken(key, flow):
                 with ims.TOKENS.lock(key):
@@ -133,7 +133,8 @@ class AepSession:
 class SleepBudget:
     """Count the seconds that one try may still sleep in a worker slot, all its waits together.
 
-    Every wait on a worker uses the budget, except a wait for a run with ``deferrable=False``.
+    Every wait on a worker uses the budget, except a wait for a run with ``deferrable=False`` and a wait for
+    other processes of the machine.
 
     :param seconds: unlimited if no operator works, such as in your own script
     """

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
+from pathlib import Path
 
+import pytest
+
+from airflow_provider_aep.flow_runs import poller as module
 from airflow_provider_aep.flow_runs.poller import Poller
 from tests.harness.connections import MakeHook
 from tests.harness.run_server import RunServer
@@ -65,3 +69,32 @@ def test_a_new_poller_keeps_the_pause_of_a_dead_one() -> None:
     dead._not_before = 1e9
     new.take_over(dead)
     assert new._not_before == 1e9
+
+
+def test_a_poller_that_waits_for_the_budget_does_not_hang(
+    server: RunServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """With many waits and a small budget a round takes long. Each request is a sign of life."""
+    monkeypatch.setenv("AIRFLOW__AEP__REQUESTS_PER_SECOND", "2.5")
+    monkeypatch.setenv("AIRFLOW__AEP__SHARED_DIR", str(tmp_path / "shared"))
+    monkeypatch.setattr(module, "HUNG", 4.0)
+    monkeypatch.setattr(module, "WATCH", 0.2)
+    server.in_lists = False
+    run_ids = [f"run-{number}" for number in range(16)]
+    for run_id in run_ids:
+        server.add(run_id)
+        server.finish(run_id)
+
+    async def main() -> None:
+        waiting = [asyncio.create_task(events(trigger(run_id))) for run_id in run_ids]
+        await until(lambda: pollers())
+        poller = pollers()["aep_default", "prod"]
+        for one in waiting:
+            assert [event["status"] for event in await one] == ["ended"]
+        assert poller._deaths == 0
+        assert poller.task is not None
+        assert not poller.task.cancelled()
+
+    begun = time.monotonic()
+    asyncio.run(main())
+    assert time.monotonic() - begun > 15 / 2.5

@@ -24,6 +24,7 @@ LEDGER = {
     "AepStatusError": "E300", "AepRequestError": "E301", "ChangeUnsupportedError": "E302",
     "AepAuthError": "E303", "AepPermissionError": "E304", "AepNotFoundError": "E305",
     "AepVersionError": "E306", "AepThrottledError": "E307", "AepServerError": "E308",
+    "RequestBudgetError": "E309",
     "AepRunError": "E400", "RunFailedError": "E401", "RunPartialError": "E402", "RunTimeoutError": "E403",
     "DataflowStoppedError": "E404",
     "AepConflictError": "E500", "EntityExistsError": "E501", "TitleTakenError": "E502",
