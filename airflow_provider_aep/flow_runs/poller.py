@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import functools
+import gc
 import logging
 import math
 import random
 import time
 import weakref
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -64,10 +67,14 @@ def _future() -> asyncio.Future[str]:
 class PolledWait:
     """One wait in the poller: its spec, its answer, and when to poll it.
 
+    A wait makes few objects, and most of them only when it needs them: the time of a full garbage collection,
+    which blocks the event loop, grows with all objects of the triggerer.
+
     :param log: the trigger's logger. :meth:`log_to_task` calls it in the context in which the wait was made,
         because Airflow assigns a trigger's lines to a task by that context
+    :param on_found: is called with the URL of the run once the run is found, in the same context
     :param answer: gets how the wait ends
-    :param link: gets the URL of the run once the run is found
+    :param dataflow: the dataflow once it was read
     :param started: when the trigger started, in epoch seconds
     :param due: when to poll next, in seconds of the monotonic clock; ``last``: when it was polled
     :param misses: polls in a row that did not find the run
@@ -75,9 +82,10 @@ class PolledWait:
     """
 
     spec: WaitSpec
-    log: Any = field(default_factory=lambda: logging.getLogger(__name__))
+    log: Any = log
+    on_found: Callable[[str], None] | None = None
     answer: asyncio.Future[str] = field(default_factory=_future)
-    link: asyncio.Future[str] = field(default_factory=_future)
+    dataflow: Dataflow | None = None
     started: float = field(default_factory=time.time)
     due: float = field(default_factory=time.monotonic)
     last: float = field(default_factory=time.monotonic)
@@ -88,8 +96,7 @@ class PolledWait:
     def __post_init__(self) -> None:
         self._until = Deadline(self.spec.deadline)
         self._context = contextvars.copy_context()
-        self._conditions = Conditions()
-        self.dataflow = Dataflow(self.flow_id) if self.flow_id else None
+        self._conditions: Conditions | None = None
         # without a run, each poll also checks whether the dataflow is stopped
         self.dataflow_due = 0.0 if self.run_id is None else time.monotonic() + DATAFLOWS
 
@@ -97,6 +104,11 @@ class PolledWait:
     def flow_id(self) -> str | None:
         """Return the dataflow's id."""
         return self.spec.flow_id
+
+    @property
+    def of(self) -> Dataflow | None:
+        """Return the dataflow for messages, read or not."""
+        return self.dataflow or (Dataflow(self.flow_id) if self.flow_id else None)
 
     @property
     def run_id(self) -> str | None:
@@ -121,8 +133,8 @@ class PolledWait:
         """Set the run that this wait is for."""
         self.spec = replace(self.spec, run_id=run_id)
         self.dataflow_due = time.monotonic() + DATAFLOWS
-        if not self.link.done():
-            self.link.set_result(link)
+        if self.on_found is not None:
+            self._context.run(self.on_found, link)
 
     def log_to_task(self, text: str, level: int = logging.WARNING) -> None:
         """Write a line to the task's log."""
@@ -130,6 +142,10 @@ class PolledWait:
 
     def log_once(self, condition: str, text: str | None) -> None:
         """Warn when a condition begins. Pass None as ``text`` when it is over."""
+        if self._conditions is None:
+            if text is None:
+                return
+            self._conditions = Conditions()
         if self._conditions.update(condition, text):
             self.log_to_task(str(text))
 
@@ -139,7 +155,8 @@ class PolledWait:
         if left <= 0:
             self.end(TIMEOUT)
         else:
-            self.timer = asyncio.get_running_loop().call_later(min(left, 3600.0), self.watch_the_deadline)
+            loop, pause = asyncio.get_running_loop(), min(left, 3600.0)
+            self.timer = loop.call_later(pause, self.watch_the_deadline, context=self._context)
 
 
 Pollers = dict[tuple[str, str], "Poller"]
@@ -357,7 +374,7 @@ class Poller:
         try:
             self._answer_or_raise(wait, fetched)
         except Exception:
-            log.exception("Polling run %s of %s failed.", wait.run_id, wait.dataflow)
+            log.exception("Polling run %s of %s failed.", wait.run_id, wait.of)
             wait.end(ERROR)
 
     def _answer_or_raise(self, wait: PolledWait, fetched: Fetched) -> None:
@@ -395,7 +412,7 @@ class Poller:
         choice = choose(runs, wait.spec)
         if choice is not None:
             run = choice.run
-            wait.log_to_task(f"Run {run.id} of {wait.dataflow} is selected: {choice.by}.", logging.INFO)
+            wait.log_to_task(f"Run {run.id} of {wait.of} is selected: {choice.by}.", logging.INFO)
             wait.found(run.id, self._service.link("run", run.id, wait.flow_id))
             self._evaluate(wait, RunSnapshot(run.ended, run.started_at, run.seconds, run.unknown))
         elif wait.dataflow is not None and wait.dataflow.stopped:
@@ -420,8 +437,18 @@ class Poller:
         wait.due = wait.last + (wait.spec.poll_interval or schedule.interval(age, usual, _jitter()))
 
 
+@functools.cache
+def _freeze() -> None:
+    """Take what Airflow has loaded out of the garbage collection, once a process, as its executors do.
+
+    None of it becomes garbage. A full collection blocks the event loop, and most of its time would go there.
+    """
+    gc.freeze()
+
+
 def _tools(aep_conn_id: str, sandbox: str | None) -> tuple[AsyncFlowService, RunFetcher]:
     """Make the service and the fetcher, in a thread: the imports take some tenths of a second."""
+    _freeze()
     import_lookups()
     from airflow_provider_aep.hooks.aio import AsyncFlowService
 

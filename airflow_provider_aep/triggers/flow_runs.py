@@ -57,6 +57,7 @@ class FlowRunTrigger(BaseTrigger):
         self.spec = WaitSpec.restore({**(wait or {}), **fields})
         self.disable_on_kill = disable_on_kill
         self._wait: PolledWait | None = None
+        self._pushing: asyncio.Task[None] | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path, and the arguments that make an equal trigger."""
@@ -67,18 +68,21 @@ class FlowRunTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait for the run. All waits on the same connection and sandbox share one poller."""
-        self._wait = wait = PolledWait(self.spec, self.log)
-        pushing = asyncio.create_task(self._push_link(wait))
+        on_found = self._push if self.spec.run_id is None else None
+        self._wait = wait = PolledWait(self.spec, self.log, on_found)
         try:
             status = await wait_with_others(self.aep_conn_id, self.spec.sandbox, wait)
         finally:
-            pushing.cancel()
+            if self._pushing is not None:
+                self._pushing.cancel()
         event = {"status": status, "flow_id": self.spec.flow_id, "run_id": wait.run_id}
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]
 
-    async def _push_link(self, wait: PolledWait) -> None:
-        """Push the link to the run once its id is known. The task pushes it again when it resumes."""
-        link = await wait.link
+    def _push(self, link: str) -> None:
+        self._pushing = asyncio.create_task(self._push_link(link))
+
+    async def _push_link(self, link: str) -> None:
+        """Push the link to the run, whose id is known now. The task pushes it again when it resumes."""
         if self.task_instance is None:
             return
         try:
@@ -98,7 +102,7 @@ class FlowRunTrigger(BaseTrigger):
         run_id = self.spec.run_id if wait is None else wait.run_id
         self.log.warning(
             "The run %s continues in Adobe Experience Platform: Flow Service cannot cancel a run.",
-            run_id or f"of {(wait and wait.dataflow) or f'dataflow {self.spec.flow_id}'}",
+            run_id or f"of {(wait and wait.of) or f'dataflow {self.spec.flow_id}'}",
         )
         if self.disable_on_kill and self.spec.flow_id:
             await to_its_end(self._disable_and_log(self.spec.flow_id, run_id))

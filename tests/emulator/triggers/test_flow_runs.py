@@ -70,6 +70,20 @@ def test_many_waits_are_a_few_requests(server: RunServer) -> None:
     assert server.connections <= 8
 
 
+def test_ten_thousand_waits_are_a_hundred_requests(server: RunServer) -> None:
+    """Each run is in one list, whatever the order in which the waits join."""
+    waits = 10_000
+    for number in range(waits):
+        server.add(f"run-{number}", status="success")
+
+    async def main() -> list[Any]:
+        return await asyncio.gather(*(events(trigger(f"run-{number}")) for number in range(waits)))
+
+    assert [one["status"] for fired in run(main()) for one in fired] == ["ended"] * waits
+    assert len(server.seen("/runs")) <= 110
+    assert server.connections <= 8
+
+
 def test_every_page_is_followed(server: RunServer) -> None:
     """A service with small pages gets more requests, and no wait is lost."""
     server.page = 30

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import sys
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -14,7 +16,8 @@ from airflow_provider_aep.flow_runs.fetch import Fetched, RunFetcher
 from airflow_provider_aep.flow_runs.poller import PolledWait, Poller
 from airflow_provider_aep.flow_runs.spec import WaitSpec
 from airflow_provider_aep.flow_service.errors import AepRequestError, AepServerError
-from tests.harness.waits import until
+from airflow_provider_aep.flow_service.runs import RunSnapshot
+from tests.harness.waits import events, trigger, until
 
 
 def polled_wait(**fields: Any) -> PolledWait:
@@ -71,3 +74,68 @@ def test_a_list_that_is_refused_is_not_a_read_that_succeeded() -> None:
     fetched.settle(())
     assert fetched.succeeded == 0
     assert isinstance(fetched.service_error, AepServerError)
+
+
+def test_a_round_of_ten_thousand_waits_lets_the_loop_run_between_each_hundred() -> None:
+    """Other triggers share the event loop, so no part of a round treats all waits in one go."""
+    waits = 10_000
+
+    async def main() -> int:
+        turns = 0
+
+        async def count() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        poller: Any = Poller("aep_default", None)
+
+        async def fetch(due: list[PolledWait], _failing: Any, fetched: Fetched, _now: float) -> None:
+            assert len(due) == waits
+            fetched.runs.update({wait.key: RunSnapshot(False, None, None) for wait in due})
+
+        poller._fetch = fetch
+        for number in range(waits):
+            poller.join(polled_wait(run_id=f"run-{number}"))
+        counting = asyncio.create_task(count())
+        await poller._round()
+        counting.cancel()
+        return turns
+
+    assert asyncio.run(main()) >= 2 * waits / 100  # for the answers, and for what the logs say
+
+
+def test_a_wait_makes_few_objects(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full garbage collection blocks the loop and visits every object, so each object counts."""
+
+    async def sleep(*_: Any) -> None:
+        await asyncio.sleep(3600)
+
+    monkeypatch.setattr(Poller, "_run", sleep)
+
+    async def main(waits: int) -> float:
+        gc.collect()
+        before = len(gc.get_objects())
+        waiting = [asyncio.create_task(events(trigger(f"run-{number}"))) for number in range(waits)]
+        await asyncio.sleep(0)
+        gc.collect()
+        objects = len(gc.get_objects()) - before
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        return objects / waits
+
+    limit = 24 if sys.version_info >= (3, 11) else 29  # Python 3.10 has a dict for each instance
+    assert asyncio.run(main(500)) <= limit
+
+
+def test_what_airflow_has_loaded_is_frozen_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second poller freezes nothing: the waits of the first have come, and can become garbage."""
+    frozen = []
+    monkeypatch.setattr(module.gc, "freeze", lambda: frozen.append(1))
+    module._freeze.cache_clear()
+    for sandbox in ("prod", "dev"):
+        module._tools("aep_default", sandbox)
+    assert frozen == [1]
+    module._freeze.cache_clear()
