@@ -30,7 +30,13 @@ from airflow_provider_aep.emulator.store import Entity
 from airflow_provider_aep.emulator.xdm import XdmResources
 
 HEALTH = ("failed", "partial", "late", "never_ran", "running", "disabled", "drafts")
-DEFAULTS = {"flows": 60, "runs": 24, "hours": 24, "destinations": 0, **dict.fromkeys(HEALTH, 0)}
+NUMBERS = ("flows", "runs", "hours", "destinations", "connections")
+DEFAULTS = {
+    "flows": 60,
+    "runs": 24,
+    "hours": 24,
+    **dict.fromkeys(("destinations", "connections", *HEALTH), 0),
+}
 OTHERS = ("sandbox", "dags")
 MAX_NUMBER = 10_000
 MAX_RUNS = 250_000
@@ -58,6 +64,7 @@ class Fleet:
     runs: int
     hours: int
     destinations: int
+    connections: int
     sandbox: str
     dags: tuple[str, ...]
     health: dict[str, int]
@@ -127,7 +134,7 @@ def read_fleet(body: Item) -> Fleet:
         raise InvalidInputError("a failed, partial or late dataflow has 'runs'")
     if numbers["runs"] * (numbers["flows"] + numbers["destinations"]) > MAX_RUNS:
         raise InvalidInputError(f"a fleet has at most {MAX_RUNS} runs")
-    given = {name: numbers[name] for name in ("flows", "runs", "hours", "destinations")}
+    given = {name: numbers[name] for name in NUMBERS}
     return Fleet(**given, sandbox=sandbox, dags=tuple(map(str, dags)), health=health)
 
 
@@ -177,6 +184,9 @@ class Seeding:
             self._dataflow(n, self._rng.choice(personal) if partial else objects[n % len(objects)], health)
         for n in range(self._fleet.destinations):
             self._destination(n, objects[n % len(objects)])
+        for n in range(self._fleet.connections):
+            thing, origin = objects[n % len(objects)], Origin(n, "", self._now - 3600.0)
+            self._new_connection(thing, origin, f"{thing.source.name} {n + 1}", right=True)
         return sorted(self._made, key=lambda entity: entity.item["createdAt"])
 
     def _time(self, seconds: float) -> int:
@@ -216,22 +226,25 @@ class Seeding:
     def _connection(self, thing: SourceObject, origin: Origin, *, right: bool) -> Entity:
         """Return a base connection; the source refuses its credentials unless they are `right`."""
         key = thing.source.id, bool(origin.dag), origin.n // FLOWS_OF_CONNECTIONS, right
-        if key in self._connections:
-            return self._connections[key]
+        if key not in self._connections:
+            name = f"{thing.source.name} {TEAMS[key[2] % len(TEAMS)]}"
+            name = name if right else f"{name} (old account)"
+            self._connections[key] = self._new_connection(thing, origin, name, right=right)
+        return self._connections[key]
+
+    def _new_connection(self, thing: SourceObject, origin: Origin, name: str, *, right: bool) -> Entity:
         auth_spec = thing.source.spec["authSpec"][0]
         names = auth_spec["spec"]["properties"]
         params = credentials.plain({name: f"{name}.example.com" for name in names})
-        name = f"{thing.source.name} {TEAMS[key[2] % len(TEAMS)]}"
         fields = {
-            "name": name if right else f"{name} (old account)",
+            "name": name,
             **origin.described("", "create_connection"),
             "auth": {"specName": auth_spec["name"], "params": params},
             "connectionSpec": _reference(thing.source.spec),
             "state": "enabled",
         }
         hidden = {"right": dict.fromkeys(names, right)}
-        self._connections[key] = self._keep("connections", self._item(fields, origin), hidden)
-        return self._connections[key]
+        return self._keep("connections", self._item(fields, origin), hidden)
 
     def _schema(self, thing: SourceObject) -> Entity:
         if thing.title not in self._schemas:

@@ -232,10 +232,19 @@ class Condition:
             hit = any(str(value).lower() in expected for value in found)
             return hit == (self.operator == "==")
         if self.operator == "==":
-            return any(_same(value, text) for value in found for text in self.values)
+            return any(self._equals(value) for value in found)
         if self.operator == "!=":
             return not any(_same(value, self.values[0]) for value in found)
         return any(_in_range(value, self.operator, float(self.values[0])) for value in found)
+
+    @functools.cached_property
+    def _texts(self) -> frozenset[str]:
+        return frozenset(self.values)
+
+    def _equals(self, value: object) -> bool:
+        if isinstance(value, str):  # such as one of a hundred ids
+            return value in self._texts
+        return any(_same(value, text) for text in self.values)
 
 
 def matches(item: dict[str, Any], conditions: Iterable[Condition]) -> bool:

@@ -23,6 +23,22 @@ def test_a_cold_create_sends_four_requests(
     assert existing(emulator) == [made]
 
 
+def test_ten_thousand_other_connections_add_no_request(emulator: Emulator, workers: Workers) -> None:
+    """AEP filters the list by source and name: a create and a reuse read one page, as in an empty sandbox."""
+    counts = []
+    for others in (0, 10_000):
+        emulator.reset()
+        for _ in range(4):
+            emulator.control("POST", "fleet", {"flows": 0, "runs": 0, "connections": others // 4})
+        assert emulator.state()["connections"] == others
+        for run_id in ("first", "another"):
+            emulator.forget_requests()
+            workers.start(emulator.url, run_id=run_id).returned()
+            counts.append([(entry["method"], entry["path"]) for entry in emulator.requests()])
+    assert counts[:2] == counts[2:]
+    assert [len(count) for count in counts] == [5, 2, 5, 2]
+
+
 def test_a_reuse_sends_two_requests(emulator: Emulator, workers: Workers) -> None:
     """Token and list: most runs of a scheduled DAG find an existing entity."""
     made = workers.start(emulator.url).returned()

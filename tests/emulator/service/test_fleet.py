@@ -61,6 +61,14 @@ def test_numbers(path: Platform) -> None:
     assert partial >= 5
 
 
+def test_connections(path: Platform) -> None:
+    """Each has a name of its own, and sources take turns."""
+    assert seed(path.emulator, flows=0, connections=200) == {"flows": 0, "runs": 0, "connections": 200}
+    found = list(every(path, "connections"))
+    assert len({one["name"] for one in found}) == len({one["createdAt"] for one in found}) == 200
+    assert len({one["connectionSpec"]["id"] for one in found}) > 10
+
+
 def test_health(path: Platform) -> None:
     """Each health has its sign: state, schedule, runs or none."""
     seed(path.emulator, **MIXED)
