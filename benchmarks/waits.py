@@ -62,7 +62,7 @@ def _rows(what: str, found: dict[str, Figures]) -> list[Row]:
 
 
 def _measure(side: str, waits: int, latency: float) -> Figures:
-    with tempfile.TemporaryDirectory() as folder, _serving(*make_certificate(Path(folder))) as (url, ca):
+    with tempfile.TemporaryDirectory() as folder, serving(*make_certificate(Path(folder))) as (url, ca):
         parts = urlsplit(url)
         peers = {
             "databricks_default": {
@@ -81,7 +81,7 @@ def _measure(side: str, waits: int, latency: float) -> Figures:
 
 
 @contextmanager
-def _serving(ca: str, certificate: str, key: str) -> Iterator[tuple[str, str]]:
+def serving(ca: str, certificate: str, key: str) -> Iterator[tuple[str, str]]:
     command = [sys.executable, "-m", "benchmarks.waits_server", certificate, key]
     with subprocess.Popen(
         command, cwd=process.ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -107,18 +107,18 @@ async def _side(side: str, waits: int, latency: float, url: str) -> Figures:
     import airflow.triggers.base  # noqa: F401 - a triggerer has them
 
     runs = [[f"run-{number:032d}", f"flow-{number}"] for number in range(waits)]
-    await _control(url, add=runs, set={"latency": latency})
+    await control(url, add=runs, set={"latency": latency})
     late: list[float] = []
-    beat = asyncio.create_task(_beat(late))
-    idle = await _cpu(3.0)
+    beat = asyncio.create_task(heartbeat(late))
+    idle = await cpu_during(3.0)
     late.clear()
-    await _control(url, forget=True)
-    tasks = [asyncio.create_task(_drain(trigger)) for trigger in _triggers(side, waits)]
+    await control(url, forget=True)
+    tasks = [asyncio.create_task(drain(trigger)) for trigger in _triggers(side, waits)]
     # Airbyte's trigger asks for one after the other: it has started when all have been asked for once
     await asyncio.sleep(max(waits / 50, waits * latency * 1.2 if side == "airbyte" else 0, 6.0))
-    connections = (await _control(url, forget=True))["connections"]
-    cpu = await _cpu(2 * ROUND)
-    counted = await _control(url)
+    connections = (await control(url, forget=True))["connections"]
+    cpu = await cpu_during(2 * ROUND)
+    counted = await control(url)
     beat.cancel()
     for task in tasks:
         task.cancel()
@@ -152,25 +152,25 @@ def _triggers(side: str, waits: int) -> Iterator[Any]:
             yield AirbyteSyncTrigger(number, "airbyte_default", end_time=limit, poll_interval=ROUND)
 
 
-async def _drain(trigger: Any) -> None:
+async def drain(trigger: Any) -> None:
     async for event in trigger.run():
         raise RuntimeError(f"fired too early: {event}")
 
 
-async def _beat(late: list[float], every: float = 0.005) -> None:
+async def heartbeat(late: list[float], every: float = 0.005) -> None:
     while True:
         start = time.perf_counter()
         await asyncio.sleep(every)
         late.append(time.perf_counter() - start - every)
 
 
-async def _cpu(seconds: float) -> float:
+async def cpu_during(seconds: float) -> float:
     start = time.process_time()
     await asyncio.sleep(seconds)
     return time.process_time() - start
 
 
-async def _control(url: str, **order: Any) -> dict[str, Any]:
+async def control(url: str, **order: Any) -> dict[str, Any]:
     def send() -> Any:
         context = ssl.create_default_context()  # SSL_CERT_FILE names the server's authority
         request = urllib.request.Request(f"{url}/_control", json.dumps(order).encode(), method="POST")

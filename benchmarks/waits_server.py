@@ -1,4 +1,4 @@
-"""The tests' server of runs, which also answers what two peers' triggers ask: a job that goes on."""
+"""The tests' server of runs, which also answers what peers' triggers ask: a job that goes on."""
 
 from __future__ import annotations
 
@@ -17,18 +17,23 @@ _AIRBYTE = {
 }
 _DATABRICKS = {"run_id": 1, "state": {"life_cycle_state": "RUNNING", "state_message": "", "result_state": ""}}
 
+_PEERS = {
+    "/jobs/runs/get": (200, _DATABRICKS),  # /api/2.2/jobs/runs/get
+    "/jobs/": (200, _AIRBYTE),  # /jobs/{id}
+    "/accounts/": (200, {"data": {"id": 1, "status": 3}}),  # dbt Cloud: /api/v2/accounts/{id}/runs/{id}/
+    "/http/": (404, {}),  # HttpSensor's trigger waits while it is not found
+}
+
 
 class WaitsServer(run_server.RunServer):
-    """`/jobs/{id}` is Airbyte's, `/api/2.2/jobs/runs/get` Databricks's."""
+    """A part of the path tells whose job it is."""
 
     def _answer(self, target: str, body: bytes) -> tuple[int, Any]:
         path = urlsplit(target).path
-        if path.endswith("/jobs/runs/get"):
-            self.log.append(target)
-            return 200, _DATABRICKS
-        if "/jobs/" in path:
-            self.log.append(target)
-            return 200, _AIRBYTE
+        for part, answer in _PEERS.items():
+            if part in path:
+                self.log.append(target)
+                return answer
         return super()._answer(target, body)
 
 

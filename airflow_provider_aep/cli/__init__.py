@@ -130,6 +130,50 @@ COMMANDS: dict[str, tuple[str, tuple[Argument, ...]]] = {
             OUTPUT,
         ),
     ),
+    "cost": (
+        "show what a number of dataflows costs AEP and Airflow, and which limit it meets first",
+        (
+            (
+                ("--dataflows",),
+                {"type": int, "default": 50, "metavar": "N", "help": "number of dataflows (50)"},
+            ),
+            (
+                ("--interval",),
+                {"default": "1h", "metavar": "TIME", "help": "time between two runs of a dataflow (1h)"},
+            ),
+            (("--run-length",), {"default": "10m", "metavar": "TIME", "help": "time that a run takes (10m)"}),
+            (
+                ("--poll-interval",),
+                {"default": None, "metavar": "TIME", "help": "`poll_interval` of the waits; 5 s to 5 min, by "
+                 "the run's age, if left out"},
+            ),
+            (
+                ("--retries",),
+                {"type": float, "default": 0.0, "metavar": "X", "help": "further tries of a wait, on "
+                 "average (0)"},
+            ),
+            (
+                ("--reuses",),
+                {"type": float, "default": 0.0, "metavar": "X", "help": "create tasks in each DAG run, which "
+                 "find what exists (0)"},
+            ),
+            (
+                ("--triggerers",),
+                {"type": int, "default": 1, "metavar": "N", "help": "processes of `airflow triggerer` (1)"},
+            ),
+            (
+                ("--capacity",),
+                {"type": int, "default": 1000, "metavar": "N", "help": "`[triggerer] capacity` (1000)"},
+            ),
+            (("--slots",), {"type": int, "default": 32, "metavar": "N", "help": "worker slots (32)"}),
+            (
+                ("--latency",),
+                {"type": float, "default": 300.0, "metavar": "MS", "help": "milliseconds until AEP has "
+                 "answered a request (300)"},
+            ),
+            OUTPUT,
+        ),
+    ),
     "sources": (
         "list the sources this provider knows, or show one with a DAG for it",
         (

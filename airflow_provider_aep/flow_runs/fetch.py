@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 SERVICE_ERRORS = (AepAuthError, AepThrottledError, AepConnectError, AepConnectionLostError)
 """Errors of the service as a whole: they do not depend on the run that is read."""
 
-_LISTS_AT_A_TIME, _SINGLES_AT_A_TIME = 3, 8
+LISTS_AT_A_TIME, _SINGLES_AT_A_TIME = 3, 8
 """Requests at the same time: few, because all waits of a connection share Adobe's rate limit."""
 
 _USELESS_ROUNDS = 3
@@ -209,7 +209,7 @@ class RunFetcher:
         lists = what not in self._lists_refused and len(left) > 1
         if lists:
             chunks = [left[at : at + IDS_A_CALL] for at in range(0, len(left), IDS_A_CALL)]
-            failed = await _all(chunks, list_unless_refused, fetched, _LISTS_AT_A_TIME)
+            failed = await _all(chunks, list_unless_refused, fetched, LISTS_AT_A_TIME)
             in_lists = len(found)
             left = [one for one in left if one not in found]
         singles = [*left, *(one for one in ids if one in failing)]

@@ -24,7 +24,7 @@ from airflow_provider_aep._compat import import_lookups
 from airflow_provider_aep.flow_runs import schedule
 from airflow_provider_aep.flow_runs.conditions import Conditions
 from airflow_provider_aep.flow_runs.fetch import Fetched, RunFetcher
-from airflow_provider_aep.flow_runs.schedule import Deadline
+from airflow_provider_aep.flow_runs.schedule import DATAFLOWS, Deadline
 from airflow_provider_aep.flow_runs.spec import ENDED, ERROR, MISSING, TIMEOUT, WaitSpec
 from airflow_provider_aep.flow_runs.watching import Watch, Watching
 from airflow_provider_aep.flow_service.errors import AepError, AepThrottledError
@@ -54,9 +54,6 @@ log = logging.getLogger(__name__)
 
 DIED = "died"
 """The poller died. This is not an end: the wait continues with a new poller."""
-
-DATAFLOWS = 300.0
-"""Seconds between two reads of the dataflow once its run is known."""
 
 
 def _future() -> asyncio.Future[str]:

@@ -23,9 +23,14 @@ LONGEST = 300.0
 LONGEST_REQUESTED = 3600.0
 """The maximum of seconds to pause because AEP asked for it with a 429."""
 
+DATAFLOWS = 300.0
+"""Seconds between two reads of the dataflow once its run is known."""
+
+TOGETHER = 0.25
+"""A poll also takes the waits that are due within this share of their interval."""
+
 _SHARE_OF_AGE = 0.1
 _NEAR = 0.15
-_TOGETHER = 0.25
 
 
 def interval(age: float, usual: float | None, jitter: float) -> float:
@@ -59,7 +64,7 @@ def requested(error: AepError) -> float:
 
 def is_due(due: float, now: float, last: float) -> bool:
     """Return whether to poll now although the poll is due a little later, to poll many waits together."""
-    return due <= now + _TOGETHER * max(due - last, 0.0)
+    return due <= now + TOGETHER * max(due - last, 0.0)
 
 
 class Durations:

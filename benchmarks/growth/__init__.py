@@ -1,0 +1,1 @@
+"""`make bench ARGS=growth`: how costs grow with the number of waits, entities, dataflows and runs."""
