@@ -77,6 +77,7 @@ def show(load: Load, cost: Cost, walls: list[Wall], words: str, console: Console
             for wall in walls
         ),
     )
+    console.print()
     first = walls[0]
     for text in (f"The first limit is {first.name}.", first.what, first.fix, words):
         console.print(text, markup=False, soft_wrap=True)
@@ -105,4 +106,3 @@ def _table(console: Console, head: Iterable[str], rows: Iterable[Iterable[str]])
         table.add_row(*row)
     console.print()
     console.print(table)
-    console.print()

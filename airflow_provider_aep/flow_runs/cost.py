@@ -20,6 +20,7 @@ from airflow_provider_aep.flow_service.errors import AepConfigError
 from airflow_provider_aep.flow_service.requests import IDS_A_CALL, PAGE_SIZE
 
 DAY = 86_400.0
+_LONGEST_RUN = 7 * DAY
 
 _LEAST = {"dataflows": 1, "triggerers": 1, "capacity": 1, "slots": 1, "retries": 0, "reuses": 0, "latency": 0}
 
@@ -86,6 +87,8 @@ class Load:
             value = getattr(self, name)
             if not least <= value < inf:
                 raise AepConfigError(f"`--{name}` is {value!r}. It must be at least {least}.", parameter=name)
+        if self.run > _LONGEST_RUN:
+            raise AepConfigError("`--run-length` must be at most 7d.", parameter="run-length")
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,7 @@ def measure(progress: Callable[[str], None]) -> dict[str, Any]:
             progress(f"emulator with {runs:,} runs")
             emulator.control("POST", "fleet", {**A_CALL, "flows": min(50, -int((runs - desired) // 240))})
         many = _load(emulator)
+        emulator.kill()  # to end by itself would take long
     return {"status": status, "emulator": [few, many]}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from dataclasses import fields, replace
+from importlib.resources import files
 from typing import Any
 
 import pytest
@@ -149,7 +150,7 @@ def test_a_number_below_one_is_refused(name: str) -> None:
 
 def test_every_coefficient_has_a_row_of_the_bench() -> None:
     """The file has no number that the bench does not measure, and says how it was measured."""
-    stored = json.loads(coefficients.FILE.read_text("utf-8"))
+    stored = json.loads((files("airflow_provider_aep.flow_runs") / "cost.json").read_text("utf-8"))
     assert set(stored["coefficients"]) == set(coefficients.COEFFICIENTS)
     assert set(stored["coefficients"]) == {one.name for one in fields(Coefficients)}
     for name, (unit, row, _) in coefficients.COEFFICIENTS.items():
@@ -190,7 +191,10 @@ def test_the_command_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert data["measured"]["coefficients"].keys() == {one.name for one in fields(Coefficients)}
 
 
-@pytest.mark.parametrize("words", [["--dataflows", "0"], ["--dataflows", "9", "--interval", "often"]])
+@pytest.mark.parametrize(
+    "words",
+    [["--dataflows", "0"], ["--interval", "often"], ["--run-length", "9d"], ["--retries", "nan"]],
+)
 def test_wrong_options_are_usage_errors(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """One sentence with the option and the code."""
     with pytest.raises(SystemExit) as ended:
