@@ -12,17 +12,17 @@ TITLE = "Growth"
 METHOD = f"""
 Waits: one process a side with one event loop, against an https server in another process. Triggers are
 started one after the other, as Airflow's triggerer does, until there are 10, 100, 1,000 and 10,000, and
-polled every {waits.ROUND:.0f} s. Requests and CPU are those of a round. The longest block is the latest
-beat of a 5 ms heartbeat from the first new trigger on, in brackets with the CPU of the loop's thread. A
-side that would need more than a CPU for the next size is not measured there. Split: two processes with
-half of the waits each, and the sum of their figures. The coefficient of memory is that of
-{waits.GREENLETS[-1]:,} waits with a greenlet each, as Airflow's triggerer gives them. Creates:
-{tasks.CREATES} warm ones in a process, CPU of the median. CPU of a worker: whole, with the start of
-Python, medians of {tasks.PROCESSES}, without Airflow's supervisor. Rows: around `airflow dags test` on
-SQLite. `status`: one process each, {scale.RUNS} runs of each dataflow in its window. Emulator:
-{scale.RATE:,} GETs a second for {scale.SECONDS} s over {scale.CLIENTS} connections. The coefficients are
-in airflow_provider_aep/flow_runs/cost.json, the drawing is docs/images/growth.svg, and the page
-docs/cost.md.
+polled every {waits.ROUND:.0f} s. The longest block is the latest beat of a 5 ms heartbeat from the first
+new trigger on, until a second or a third poll, in brackets with the CPU of the loop's thread. Requests
+and CPU are those of a round after that, without heartbeat. A side that would need more than a CPU for the
+next size is not measured there. Split: two processes with half of the waits each, and the sum of their
+figures. The coefficient of memory is that of {waits.GREENLETS[-1]:,} waits with a greenlet each, as
+Airflow's triggerer gives them. Creates: {tasks.CREATES} warm ones in a process, CPU of the median. CPU of
+a worker: whole, with the start of Python, medians of {tasks.PROCESSES}, without Airflow's supervisor.
+Rows: around `airflow dags test` on SQLite. `status`: one process each, {scale.RUNS} runs of each dataflow
+in its window. Emulator: {scale.RATE:,} GETs a second for {scale.SECONDS} s over {scale.CLIENTS}
+connections. The coefficients are in airflow_provider_aep/flow_runs/cost.json, the drawing is
+docs/images/growth.svg, and the page docs/cost.md.
 """
 _FORMS = {
     "requests": "{:,.0f}",

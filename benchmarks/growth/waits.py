@@ -93,23 +93,21 @@ async def _grow(
 
     triggers, found = _triggers(side, importlib.import_module(MODULES[side])), list[Figures]()
     tasks: list[asyncio.Task[None]] = []
-    late: list[tuple[float, float]] = []
-    beating = asyncio.create_task(_heartbeat(late))
-    idle, begun = await cpu_during(2.0) / 2.0, time.monotonic()
+    begun = time.monotonic()
     for size in sizes:
-        if side != "own" and time.monotonic() - begun > LONGEST:
+        if side != "own" and (time.monotonic() - begun > LONGEST or _too_many(size, found)):
             break
-        if found and found[-1]["cpu"] * size / found[-1]["waits"] > ROUND:
-            break  # it cannot poll so many in time
         new = range(len(tasks), size)
         runs = [[f"run-{number:032d}", f"flow-{number}"] for number in new]
         await control(url, add=runs if side == "own" else [], forget=True)
-        late.clear()
+        late: list[tuple[float, float]] = []
+        beating = asyncio.create_task(_heartbeat(late))
         for trigger in itertools.islice(triggers, len(new)):
             await asyncio.sleep(0)  # as Airflow's triggerer starts them
             tasks.append(asyncio.create_task(run(trigger)))
-        await asyncio.sleep(2.0 if size < sizes[-1] else ROUND)
+        await asyncio.sleep(2.0 if size < sizes[-1] else 2 * ROUND)
         await _until_all_were_polled(url, len(new) if side != "own" else 1)
+        beating.cancel()
         await control(url, forget=True)
         start = time.monotonic()
         used = await cpu_during(ROUND if size < sizes[-1] else 2 * ROUND)
@@ -118,17 +116,21 @@ async def _grow(
             {
                 "waits": size - sum(task.done() for task in tasks),
                 "requests": counted["runs"] / rounds,
-                "cpu": max(0.0, used / rounds - idle * ROUND),
+                "cpu": used / rounds,
                 "block": max(wall for wall, _ in late),
                 "busy": max(busy for _, busy in late),
                 "memory": _memory(),
             }
         )
-    beating.cancel()
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     return found
+
+
+def _too_many(size: int, found: list[Figures]) -> bool:
+    """Return whether a side with a request for each wait needs more than a CPU for so many waits."""
+    return bool(found) and found[-1]["cpu"] / max(found[-1]["requests"], 1.0) * size > ROUND
 
 
 async def _heartbeat(late: list[tuple[float, float]], every: float = 0.005) -> None:
