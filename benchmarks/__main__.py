@@ -1,4 +1,6 @@
-"""`python -m benchmarks [counts] [imports] [calls] [executes] [tasks] [waits] [growth]`: all but growth by default.
+"""`python -m benchmarks [counts] [imports] [calls] [executes] [tasks] [waits] [growth]`.
+
+Without an argument, all but growth are measured.
 
 Ends with 0 whatever the figures are; a target that is missed is marked in the table.
 """
