@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from openlineage.client.event_v2 import Dataset
 
+__all__ = ["DatasetAddress", "aep_dataset", "new_runs", "read_uri"]
+
 SCHEME = "aep"
 
 OWN_SANDBOX = "-"
@@ -83,6 +85,7 @@ def asset_at(address: DatasetAddress, **kwargs: Any) -> Asset:
 def read_uri(uri: str) -> DatasetAddress:
     """Return the names that the URI of an AEP dataset holds.
 
+    :param uri: the URI of an asset, as ``aep_dataset`` makes it
     :raises ValueError: it is not such a URI
     """
     parts = urlsplit(uri)

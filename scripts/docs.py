@@ -1,6 +1,7 @@
 """Make the generated pages in docs/: `make docs`.
 
 The errors come from their classes, the sources from the catalogue and the credential map.
+`docs/reference_pages.py` makes the pages of the reference.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from airflow_provider_aep.flow_service.errors import AepError, every_kind
 from airflow_provider_aep.flow_service.sources import AuthSpec, Source, catalogue, sources_of_spec
 from airflow_provider_aep.hooks.connection_line import connection_line
 from airflow_provider_aep.hooks.credential_map import connection_types, templates_of
+from docs import reference_pages
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -75,6 +77,7 @@ def pages() -> dict[str, str]:
     return {
         "errors.md": below("errors.md", errors()),
         "sources/README.md": below("sources/README.md", source_index(catalogue().values())),
+        **{name: below(name, text) for name, text in reference_pages.pages(table).items()},
         **sources,
     }
 
@@ -153,7 +156,7 @@ def source_index(sources: Iterable[Source]) -> str:
         for source in sources
         for row in [(auth.name, state(auth)) for auth in source.auth] or [("no base connection", "ok")]
     ]
-    return table(("Source", "Category", "Authentication", "State"), rows)
+    return table(("Source", "Category", "Authentication", "State"), rows) + reference_pages.NAVIGATION
 
 
 def source_page(source: Source) -> str:

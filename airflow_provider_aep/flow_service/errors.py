@@ -123,7 +123,7 @@ class AepError(Exception):
 
     @property
     def happened(self) -> str:
-        """Return the message without :attr:`advice`."""
+        """Return the message without ``advice``."""
         return self.message.replace(f" {self.advice}", "", 1) if self.advice else self.message
 
     @property

@@ -126,7 +126,7 @@ class AsyncFlowService:
         return await self.carry_out(request_flow.read_journal(self._caller, url))
 
     def link(self, kind: str, id: str, of: str | None = None) -> str:
-        """Return the address of an entity's page in AEP's UI; see :func:`page_url`."""
+        """Return the address of an entity's page in AEP's UI; see ``flow_service.pages``."""
         at = self.settings
         return page_url(kind, id, of, org_id=at.org_id, tenant=at.tenant, sandbox=at.sandbox)
 

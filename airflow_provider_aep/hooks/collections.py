@@ -93,6 +93,6 @@ class CollectionHook(AepHook):
         return collection.paging.read_items(self.call(call), str(call))
 
     def link(self, kind: str, id: str, of: str | None = None) -> str:
-        """Return the address of an entity's page in AEP's UI; see :func:`page_url`."""
+        """Return the address of an entity's page in AEP's UI; see ``flow_service.pages``."""
         settings = self.settings
         return page_url(kind, id, of, org_id=settings.org_id, tenant=settings.tenant, sandbox=self.sandbox)

@@ -25,7 +25,7 @@ LONGEST_NAME = 250
 
 
 class AepOperator(BaseOperator):
-    """Base of the operators. Subclasses write :meth:`act`.
+    """Base of the operators. Subclasses write ``act``.
 
     :param aep_conn_id: the Airflow connection of type ``aep``
     :param sandbox: the sandbox's name; None or empty for the connection's own
@@ -101,7 +101,7 @@ class AepOperator(BaseOperator):
 
 
 class CreateOperator(AepOperator):
-    """Base of the operators that create exactly one entity. Subclasses write :meth:`plan`.
+    """Base of the operators that create exactly one entity. Subclasses write ``plan``.
 
     Tasks that run at the same time end with one entity under two conditions: AEP lists a new entity within
     ``[aep] settle`` + 8 seconds (9 by default), and lists entities in the order of their creation. See

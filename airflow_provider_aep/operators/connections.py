@@ -22,7 +22,7 @@ class CreateBaseConnectionOperator(CreateOperator):
 
     Its identity is organization, sandbox, source and exact name. If the task is retried, killed, cleared or
     run twice at the same time, there is still one base connection, within the bound of
-    ``docs/reliability.md``. The reconciler of :mod:`airflow_provider_aep.exactly_once` creates it.
+    ``docs/reliability.md``. The reconciler of ``airflow_provider_aep.exactly_once`` creates it.
 
     The platform defines the parameters of a source. They are read from AEP once per process, before the first
     create.

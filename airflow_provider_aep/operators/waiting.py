@@ -44,7 +44,7 @@ DEFAULT_TIMEOUT = 150 * 60.0
 
 
 class WaitsForRun(AepOperator):
-    """Base of the operators that wait for a run. Call :meth:`wait_for_run` in ``act``.
+    """Base of the operators that wait for a run. Call ``wait_for_run`` in ``act``.
 
     :param deferrable: wait in the triggerer, not in a worker slot
     :param poll_interval: seconds between two polls; None for 5 s to 5 min, depending on the run's age

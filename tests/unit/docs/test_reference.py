@@ -1,0 +1,158 @@
+"""The reference has an entry for everything that a user can name, and its examples work."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.sdk import DAG
+from markdown_it import MarkdownIt
+
+from airflow_provider_aep.cli import COMMANDS
+from airflow_provider_aep.flow_service.errors import every_kind
+from airflow_provider_aep.get_provider_info import CONFIG, CONNECTION_TYPES
+from airflow_provider_aep.hooks.connection import read_settings
+from airflow_provider_aep.hooks.paypal import read_paypal
+from airflow_provider_aep.task_groups import source_ingestion
+from docs import reference_pages
+from docs.reference_pages import PACKAGE, REFERENCE, documented, public_names
+
+NAMES = public_names()
+PAGES = sorted([*REFERENCE.glob("*.md"), *(REFERENCE.parent / "explanation").glob("*.md")])
+PYTHON = [
+    pytest.param(token.content, id=f"{page.name}:{token.map[0] + 1}")
+    for page in PAGES
+    for token in MarkdownIt().parse(page.read_text("utf-8"))
+    if token.type == "fence" and token.info == "python" and token.map
+]
+
+
+def page(name: str) -> str:
+    """Return the text of a page of the reference."""
+    return (REFERENCE / name).read_text("utf-8")
+
+
+def test_each_public_name_has_an_entry() -> None:
+    """Each operator, sensor, trigger, task group, hook, link, asset and retry policy."""
+    assert len(NAMES) > 40
+    assert sorted(NAMES.keys() - documented().keys()) == []
+
+
+def test_a_private_name_has_no_entry() -> None:
+    """A user may not depend on it."""
+    assert [name for name in documented() if "._" in name] == []
+
+
+def is_own(value: Any) -> bool:
+    """Return whether a class or function is one of this package."""
+    return str(value.__module__).startswith(PACKAGE)
+
+
+def parameters(value: Any) -> set[str]:
+    """Return the parameters of a function, or of a class and its bases in this package."""
+    if not inspect.isclass(value):
+        return set(inspect.signature(value).parameters)
+    own = [base.__init__ for base in value.__mro__ if is_own(base) and "__init__" in vars(base)]
+    found = {name for one in own for name in inspect.signature(one).parameters}
+    return found - {"self", "kwargs", "args"}
+
+
+def descriptions(value: Any) -> str:
+    """Return the docstrings that describe the parameters."""
+    classes = value.__mro__ if inspect.isclass(value) else (value,)
+    return "\n".join(inspect.getdoc(one) or "" for one in classes if is_own(one))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_parameter_has_a_description(name: str) -> None:
+    """The reference shows the docstring, and adds those of the base classes."""
+    value = getattr(NAMES[name], "function", NAMES[name])  # of a task group
+    docs = descriptions(source_ingestion.function if name.endswith(".paypal_ingestion") else value)
+    described = set(re.findall(r"^\s*:param (\w+):", docs, re.MULTILINE))
+    assert sorted(parameters(value) - described - {"kwargs"}) == []
+
+
+def test_each_setting_has_an_entry() -> None:
+    """A setting that the code reads is in the provider info, and on the page."""
+    code = "\n".join(one.read_text("utf-8") for one in Path(str(files(PACKAGE))).rglob("*.py"))
+    read = set(re.findall(r'config_seconds\(\s*"(\w+)", [^()]*\)', re.sub(r".*section=.*", "", code)))
+    assert read == set(CONFIG["aep"]["options"])
+    assert all(f"## `[aep] {key}`" in page("settings.md") for key in read)
+    assert all(f"`AIRFLOW__AEP__{key.upper()}`" in page("settings.md") for key in read)
+
+
+def test_each_field_of_a_connection_has_an_entry() -> None:
+    """Airflow's own fields too, unless the form hides them."""
+    sections = page("connections.md").split("\n## ")[1:]
+    for kind, section in zip(CONNECTION_TYPES, sections, strict=True):
+        assert section.startswith(f"Connection type `{kind['connection-type']}`")
+        form = kind["ui-field-behaviour"]
+        shown = {"login", "password", "host", "port", "schema"} - set(form["hidden-fields"])
+        assert set(re.findall(r"^\| `(\w+)`", section, re.MULTILINE)) == shown
+        extra = set(re.findall(r"^\| extra `(\w+)`", section, re.MULTILINE))
+        assert extra == set(kind.get("conn-fields", {}))
+
+
+@pytest.mark.parametrize("kind", ["aep", "paypal"])
+def test_a_connection_is_the_same_in_all_forms(kind: str) -> None:
+    """URI, JSON and command give the same connection."""
+    from airflow.models.connection import Connection
+
+    section = page("connections.md").partition(f"## Connection type `{kind}`")[2].partition("\n## ")[0]
+    uri, document, command = re.findall(r"^```\w+\n(.*?)\n```$", section, re.MULTILINE | re.DOTALL)
+    made = [Connection(conn_id="one", uri=uri), Connection.from_json(document, conn_id="one")]
+    options = dict(re.findall(r"--conn-([a-z]+) ('.*?'|\S+)", command))
+    extra = options.get("extra", "").strip("'") or None
+    fields = {key: value for key, value in options.items() if key not in ("type", "extra", "port")}
+    made.append(Connection(conn_id="one", conn_type=options["type"], extra=extra, **fields))
+    read = read_settings if kind == "aep" else read_paypal
+    first, *others = [read(one) for one in made]
+    assert all(one == first for one in others)
+
+
+def test_each_error_has_an_entry() -> None:
+    """With its code and its class."""
+    text = (REFERENCE.parent / "errors.md").read_text("utf-8")
+    assert [one for one in every_kind() if f"### {one.stable_code} {one.__name__}\n" not in text] == []
+
+
+def test_each_command_has_an_entry() -> None:
+    """With all its options."""
+    sections = {one.partition("`\n")[0]: one for one in page("commands.md").split("\n## `")[1:]}
+    assert list(sections) == list(COMMANDS)
+    for name, (_, arguments) in COMMANDS.items():
+        flags = [flag for flags, _ in arguments for flag in flags]
+        assert [flag for flag in flags if f"`{flag}" not in sections[name]] == []
+
+
+@pytest.mark.parametrize("code", PYTHON)
+def test_an_example_is_a_dag_file(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Airflow can parse it, and it has a task."""
+    dags: list[DAG] = []
+    enter = DAG.__enter__
+    monkeypatch.setattr(DAG, "__enter__", lambda dag: dags.append(dag) or enter(dag))
+    exec(compile(code, "example", "exec"), {})
+    assert dags
+    assert all(dag.tasks for dag in dags)
+
+
+def test_each_json_document_can_be_read() -> None:
+    """A reader copies it."""
+    for one in PAGES:
+        for token in MarkdownIt().parse(one.read_text("utf-8")):
+            if token.type == "fence" and token.info == "json":
+                json.loads(token.content)
+
+
+def test_a_first_sentence_is_markdown() -> None:
+    """A role and a literal of a docstring become code."""
+
+    def example() -> None:
+        """Return ``x`` as :class:`~package.Name` does. Not this."""
+
+    assert reference_pages._first_sentence(example) == "Return `x` as `Name` does"
