@@ -73,22 +73,32 @@ coverage: venv ## Measure the lines and branches that the tests run (ARGS=tests/
 	@.venv/bin/coverage report --include='*/exactly_once/*' --fail-under=99.5 --precision=1 >/dev/null || \
 		{ echo "exactly_once/ must be covered completely."; exit 1; }
 
-lint: words ## Check style, format, types, spelling, and the imports between packages
+lint: words ## Check style, format, types, spelling, short sentences, and the imports between packages
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
 	@.venv/bin/codespell
 	@.venv/bin/lint-imports --no-logo
+	@.venv/bin/python -m pytest -q tests/unit/docs/test_prose.py
 
 # A name in camelCase is one word, a name in snake_case several. The second expression is names that others gave.
 words: venv ## Find the words that docs/glossary.txt replaces
-	@.venv/bin/codespell -D docs/glossary.txt -S './.*,./constraints,*.json,*.png,./mutants,./docs/glossary.txt' \
+	@.venv/bin/codespell -D docs/glossary.txt -S './.*,./constraints,*.json,*.png,*.svg,./build,./mutants,./docs/glossary.txt' \
 		-r '\b(?:at[ ]work|mapped[ ]over|away[ ]with[ ]it|is[ ]none|cannot[ ]be[ ]told)\b|[A-Za-z]+' \
 		--ignore-regex 'operators.inlets|get_inlet|name: inlet|[Ii]nlet Url|Inlet does|service/inlet|attempt=|look_for_keys|["`][w]anted["`]' $(ARGS)
 
-docs: venv ## Make the generated pages in docs/
+docs: venv ## Make the generated pages in docs/, then the site in build/site
 	@scripts/venv .venv-demo -e '.[emulator]'
 	@.venv/bin/python -m scripts.docs
+	@AIRFLOW_HOME=$(CURDIR)/build/airflow .venv/bin/python -m sphinx -q -W --keep-going -j auto -c docs -d build/doctrees . build/site
+	@echo "The site: build/site/index.html"
+
+.PHONY: docs-serve docs-drawings
+docs-serve: docs ## Serve the site on http://127.0.0.1:8000; Ctrl-C stops it
+	@.venv/bin/python -m http.server --bind 127.0.0.1 --directory build/site 8000
+
+docs-drawings: venv ## Render the drawings of the pages, after a change; needs npm and Chromium
+	@.venv/bin/python -m docs.drawings
 
 format: venv ## Format the code, and fix what ruff can fix
 	@.venv/bin/ruff check --fix .

@@ -31,7 +31,7 @@ def test_every_dependency_is_listed() -> None:
     """With the version that is asked for; a new one is not forgotten."""
     page = (docs.DOCS / "dependencies.md").read_text("utf-8")
     named = [one for extra in ("", *docs.EXTRAS) for one in declared(PACKAGE, extra)]
-    tools = ("extra == 'dev'", "extra == 'test'")
+    tools = ("extra == 'dev'", "extra == 'docs'", "extra == 'test'")
     assert len(named) == sum(not line.endswith(tools) for line in requires(PACKAGE) or [])
     rows = [f"| `{one.name}` | {one.specifier or 'any'} |" for one in named]
     assert all(row in page for row in rows)
