@@ -51,7 +51,7 @@ myst_fence_as_directive = ["mermaid"]
 
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
-python_maximum_signature_line_length = 80
+python_maximum_signature_line_length = 110
 add_module_names = False
 toc_object_entries_show_parents = "hide"
 
@@ -102,7 +102,9 @@ def own_classes(cls: type) -> Iterator[type]:
 def show_options(
     _app: Sphinx, what: str, _name: str, cls: Any, _options: Any, _signature: str, _returns: str
 ) -> tuple[str, str] | None:
-    """Show in the signature of an operator also the parameters that it inherits."""
+    """Show the parameters of a task group, and of an operator also those that it inherits."""
+    if what == "function" and hasattr(cls, "function"):
+        return stringify_signature(inspect.signature(cls.function), unqualified_typehints=True), ""
     if what != "class" or not issubclass(cls, AepOperator):
         return None
     found: dict[str, inspect.Parameter] = {}
@@ -116,10 +118,12 @@ def show_options(
 def complete_docstring(
     _app: Sphinx, what: str, _name: str, cls: Any, _options: Any, lines: list[str]
 ) -> None:
-    """Describe in the docstring of an operator also the parameters and errors that it inherits.
+    """Describe a task group by its function, and an operator also by the docstrings of its bases.
 
     In all docstrings, link the pages that they name.
     """
+    if what == "function" and hasattr(cls, "function"):
+        lines[:] = inspect.cleandoc(cls.function.__doc__).splitlines()
     lines[:] = [re.sub(r"``(docs/[\w-]+)\.md``", r":doc:`/\1`", line) for line in lines]
     if what != "class" or not issubclass(cls, AepOperator):
         return

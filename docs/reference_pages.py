@@ -175,7 +175,10 @@ def public_modules() -> Iterator[str]:
 
 
 def public_names() -> dict[str, Any]:
-    """Return each public class by its full name, and the names that a module lists in `__all__`."""
+    """Return each public class by its full name, and the names that a module lists in `__all__`.
+
+    A task group is its function.
+    """
     found = {}
     for name in public_modules():
         module = import_module(name)
@@ -184,7 +187,9 @@ def public_names() -> dict[str, Any]:
             for key, value in vars(module).items()
             if not key.startswith("_") and inspect.isclass(value) and value.__module__ == name
         ]
-        found |= {f"{name}.{key}": getattr(module, key) for key in names}
+        for key in names:
+            value = getattr(module, key)
+            found[f"{name}.{key}"] = getattr(value, "function", value)
     return found
 
 

@@ -54,6 +54,13 @@ def test_a_page_shows_its_drawing(site: Path) -> None:
     assert len(re.findall(r'<img alt="\w[^"]+" class="drawing" src="[./]*/_images/\w+\.svg"', page)) == 2
 
 
+def test_a_task_group_shows_its_parameters(site: Path) -> None:
+    """Not those of the decorator that makes it."""
+    page = re.sub(r"<[^>]+>", "", (site / "docs" / "reference" / "task-groups.html").read_text("utf-8"))
+    assert page.count("partial_ingestion_percent") == 3
+    assert "MappableGroup" not in page
+
+
 def test_an_operator_shows_the_parameters_that_it_inherits(site: Path) -> None:
     """And from where to import it."""
     page = re.sub(r"<[^>]+>", "", (site / "docs" / "reference" / "dataflows.html").read_text("utf-8"))

@@ -71,7 +71,7 @@ def descriptions(value: Any) -> str:
 @pytest.mark.parametrize("name", NAMES)
 def test_each_parameter_has_a_description(name: str) -> None:
     """The reference shows the docstring, and adds those of the base classes."""
-    value = getattr(NAMES[name], "function", NAMES[name])  # of a task group
+    value = NAMES[name]
     docs = descriptions(source_ingestion.function if name.endswith(".paypal_ingestion") else value)
     described = set(re.findall(r"^\s*:param (\w+):", docs, re.MULTILINE))
     assert sorted(parameters(value) - described - {"kwargs"}) == []
