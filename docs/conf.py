@@ -18,6 +18,7 @@ from sphinx.util.logging import getLogger
 from sphinx.util.nodes import make_refnode
 
 from airflow_provider_aep import __version__
+from airflow_provider_aep.flow_service.errors import AepError
 from airflow_provider_aep.operators.base import AepOperator
 from docs.drawings import alt_of, drawing_of
 
@@ -105,6 +106,8 @@ def show_options(
     """Show the parameters of a task group, and of an operator also those that it inherits."""
     if what == "function" and hasattr(cls, "function"):
         return stringify_signature(inspect.signature(cls.function), unqualified_typehints=True), ""
+    if what == "exception" and cls is not AepError:
+        return "", ""  # all errors have the parameters of AepError
     if what != "class" or not issubclass(cls, AepOperator):
         return None
     found: dict[str, inspect.Parameter] = {}
