@@ -61,14 +61,6 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     },
 }
 
-EXIT_CODES = """\
-| Exit code | Meaning |
-|---|---|
-| 0 | The command did what was asked |
-| 1 | The thing that was asked about is wrong, see [all commands](../operate.md#all-commands) |
-| 2 | The usage or a setting is wrong |
-| 3 | AEP cannot be reached, or refuses |"""
-
 
 def pages(table: Callable[[Iterable[str], Iterable[Iterable[str]]], str]) -> dict[str, str]:
     """Return what is generated of each page, by its path in docs/."""
@@ -77,7 +69,7 @@ def pages(table: Callable[[Iterable[str], Iterable[Iterable[str]]], str]) -> dic
             part for one in CONNECTION_TYPES for part in _connection_type(one, table)
         ),
         "reference/settings.md": "\n\n".join(part for name in CONFIG for part in _section(name, table)),
-        "reference/commands.md": "\n\n".join([*_commands(table), "## Exit codes", EXIT_CODES]),
+        "reference/commands.md": "\n\n".join(_commands(table)),
         "reference/README.md": "\n\n".join(_entries(table)),
     }
 
@@ -208,8 +200,9 @@ def _entries(table: Callable[..., str]) -> Iterator[str]:
     places = documented()
     sections: dict[Path, list[tuple[str, str]]] = {}
     for name, value in public_names().items():
-        row = (f"`{name.rpartition('.')[2]}`", _first_sentence(value))
-        sections.setdefault(places[name], []).append(row)
+        if name in places:  # a test names those that are missing
+            row = (f"`{name.rpartition('.')[2]}`", _first_sentence(value))
+            sections.setdefault(places[name], []).append(row)
     for page, rows in sections.items():
         title = page.read_text("utf-8").partition("\n")[0].removeprefix("# ")
         yield f"## [{title}]({page.name})"
