@@ -49,6 +49,7 @@ nitpick_ignore_regex = [
 ]
 
 myst_heading_anchors = 4
+myst_heading_slug_func = "docs.reference_pages.anchor_of"
 myst_fence_as_directive = ["mermaid"]
 
 autodoc_member_order = "bysource"
@@ -89,11 +90,6 @@ class Mermaid(SphinxDirective):
         image = nodes.image(uri=f"/docs/drawings/{path.name}", alt=alt_of(source), classes=["drawing"])
         self.set_source_info(image)
         return [image]
-
-
-def read_source(_app: Sphinx, _name: str, text: list[str]) -> None:
-    """Turn HTML anchors, which GitHub needs, into MyST's targets."""
-    text[0] = re.sub(r'^<a id="([\w-]+)"></a>$', r"(\1)=", text[0], flags=re.MULTILINE)
 
 
 def own_classes(cls: type) -> Iterator[type]:
@@ -166,7 +162,6 @@ def setup(app: Sphinx) -> None:
         lambda record: "glob pattern" not in record.msg
     )
     app.add_directive("mermaid", Mermaid)
-    app.connect("source-read", read_source)
     app.connect("autodoc-process-signature", show_options)
     app.connect("autodoc-process-docstring", complete_docstring)
     app.connect("missing-reference", find_by_last_name)

@@ -62,6 +62,12 @@ EXAMPLES: dict[str, dict[str, Any]] = {
 }
 
 
+def anchor_of(heading: str) -> str:
+    """Return the anchor of a heading as GitHub makes it. That of an error is its code, too."""
+    code = re.match(r"AEP-E\d{3}\b", heading)
+    return code[0].lower() if code else re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
 def pages(table: Callable[[Iterable[str], Iterable[Iterable[str]]], str]) -> dict[str, str]:
     """Return what is generated of each page, by its path in docs/."""
     return {
