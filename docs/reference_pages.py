@@ -134,7 +134,7 @@ def _section(name: str, table: Callable[..., str]) -> Iterator[str]:
 
 def _commands(table: Callable[..., str]) -> Iterator[str]:
     for name, (text, arguments) in COMMANDS.items():
-        parser = ArgumentParser(prog=f"airflow aep {name}", add_help=False)
+        parser = ArgumentParser(prog=name, add_help=False)
         for flags, keywords in arguments:
             add_argument(parser, flags, keywords)
         yield f"## `{name}`"
