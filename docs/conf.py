@@ -156,12 +156,20 @@ def find_by_last_name(
     return make_refnode(app.builder, node["refdoc"], one.docname, one.node_id, content, name)
 
 
+def drop_remote_images(_app: Sphinx, doctree: nodes.document) -> None:
+    """Drop the badges of README: they would come from another host."""
+    for image in list(doctree.findall(nodes.image)):
+        if "://" in image["uri"]:
+            image.parent.remove(image)
+
+
 def setup(app: Sphinx) -> None:
     """Register what this file adds. A pattern in a toctree without a page is no defect."""
     logging.getLogger("sphinx.sphinx.directives.other").addFilter(
         lambda record: "glob pattern" not in record.msg
     )
     app.add_directive("mermaid", Mermaid)
+    app.connect("doctree-read", drop_remote_images)
     app.connect("autodoc-process-signature", show_options)
     app.connect("autodoc-process-docstring", complete_docstring)
     app.connect("missing-reference", find_by_last_name)
