@@ -3,8 +3,8 @@
 Importing Airflow takes seconds, a run takes a fraction of one. The plan comes as JSON on standard input:
 the connections to store in the metadata database, the emulator's URL, and a list of runs. Each run names
 its DAG and may have `conf`, `faults`, `sql` (statements for the database that come first), a `command`
-of Airflow's own, or the words `aep` of a command of this provider. Each run ends with a line of its requests
-that are no GET.
+of Airflow's own, or the words `aep` of a command of this provider. `files` replace all DAG files first, and
+`environ` is added to the environment. Each run ends with a line of its requests that are no GET.
 """
 
 from __future__ import annotations
@@ -103,6 +103,9 @@ def main(plan: dict[str, Any]) -> None:
         emulator.delete(faults, timeout=30).raise_for_status()
         for fault in run.get("faults", ()):
             emulator.post(faults, json=fault, timeout=30).raise_for_status()
+        os.environ.update(run.get("environ", {}))
+        if "files" in run:
+            replace_files(Path(os.environ["AIRFLOW__CORE__DAGS_FOLDER"]), run["files"])
         with create_session() as session:
             for statement in run.get("sql", ()):
                 session.execute(text(statement))
@@ -121,6 +124,14 @@ def main(plan: dict[str, Any]) -> None:
         changing = [f"{one['method']} {one['path']}" for one in sent[seen:] if one["method"] != "GET"]
         print(f"=== sent: {json.dumps(changing)}")
         seen = len(sent)
+
+
+def replace_files(folder: Path, files: dict[str, str]) -> None:
+    """Replace all DAG files of a folder."""
+    for old in folder.glob("*.py"):
+        old.unlink()
+    for name, text in files.items():
+        (folder / f"{name}.py").write_text(text)
 
 
 if __name__ == "__main__":
