@@ -10,7 +10,7 @@ QUICK = .venv/bin/python -m pytest -m "not nightly" $(PARALLEL)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-ingest demo-events demo-operate ui test test-unit test-emulator test-e2e test-cluster test-nightly \
-	test-matrix test-mutation coverage lint words format docs bench constraints venv clean distclean
+	test-matrix release-check test-mutation coverage lint words format docs bench constraints venv clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -56,6 +56,9 @@ test-nightly: venv ## Run all tests, with every kill and fault and many random e
 
 test-matrix: venv ## Run the tests on every supported Airflow and Python (ARGS="-s lowest", ARGS=-l)
 	@.venv/bin/nox $(ARGS)
+
+release-check: venv ## Build wheel and source distribution in dist/, and check and install them
+	@.venv/bin/nox -s release
 
 test-mutation: venv ## Change the pure packages in every small way; the tests must fail
 	@$(if $(ARGS),,rm -rf mutants)

@@ -1,5 +1,7 @@
 """Test the provider on every supported Airflow and Python: `make test-matrix`, or `nox -l` for the list.
 
+The session `release` checks what a release would publish: `make release-check`.
+
 Each session installs the built wheel, then runs the tests of the unpacked source distribution. The package is
 removed from that tree, so the tests import only the package that a user would install.
 """
@@ -28,6 +30,7 @@ os.environ |= {"UV_PYTHON_DOWNLOADS": "never", "UV_SYSTEM_CERTS": "true"}
 ROOT = Path(__file__).parent
 _temporary = tempfile.TemporaryDirectory(prefix="nox-built-")
 BUILT = Path(_temporary.name)
+DIST = ROOT / "dist"
 TREE = BUILT / "tree"
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 RELEASES = {
@@ -71,6 +74,25 @@ def lowest(session: nox.Session) -> None:
 def newest(session: nox.Session) -> None:
     """Test with the newest versions of everything."""
     run_tests(session)
+
+
+@nox.session(default=False)
+def release(session: nox.Session) -> None:
+    """Build into `dist/`, check the metadata, and use the wheel in a bare Airflow."""
+    shutil.rmtree(DIST, ignore_errors=True)
+    session.run("uv", "build", "--quiet", "--out-dir", DIST, external=True)
+    [wheel], [archive] = DIST.glob("*.whl"), DIST.glob("*.tar.gz")
+    # twine renders the long description, as a package index does.
+    session.run("uv", "tool", "run", "twine", "check", "--strict", wheel, archive, external=True)
+    constraints = ROOT / "constraints" / "{}.{}.txt".format(*sys.version_info)
+    session.install("-c", constraints, wheel)
+    session.run("uv", "pip", "check")
+    # Away from the checkout, and from another Airflow's home and settings.
+    session.chdir(BUILT)
+    caller = {name: None for name in os.environ if name.startswith(CALLERS_SETTINGS)}
+    own = {**caller, "AIRFLOW_HOME": str(BUILT / "airflow")}
+    session.run("airflow", "providers", "get", "airflow-provider-aep", env=own)
+    session.run("python", "-m", "airflow_provider_aep", "sources", "paypal", env=own)
 
 
 def run_tests(session: nox.Session, *options: str) -> None:
