@@ -65,7 +65,7 @@ def test_what_is_installed_from_where() -> None:
         found for page in pages for found in re.findall(r"\bpip install [^\n`]+", page.read_text("utf-8"))
     ]
     assert commands
-    local = re.compile(r""" (\.|'\.(/[\w-]+)?\[\w+\]'|dist/\*\.whl|/tmp/\*\.whl)$""")
+    local = re.compile(r""" (\.|'\.{1,2}(/[\w-]+)?\[\w+\]'|dist/\*\.whl|/tmp/\*\.whl)$""")
     assert [command for command in commands if not local.search(command)] == []
     where = " ".join((ROOT / "README.md").read_text("utf-8").split())
     assert "Airflow's scheduler, DAG processor, workers, triggerer and API server run" in where
