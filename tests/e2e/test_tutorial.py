@@ -7,18 +7,18 @@ import re
 import shlex
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from scripts.local_airflow import AirflowApi, clean_environment, until
+from scripts.local_airflow import AirflowApi, clean_environment
 from scripts.processes import Service, free_ports, stop
 from tests.harness.documents import Block, blocks
+from tests.harness.workers import wait_until
 
 BLOCKS = blocks("docs/tutorial/*.md")
-LONG = 300.0
+LONG = 600.0
 
 NOT_RUN = {
     "mkdir aep-tutorial": "this environment has everything; `make release-check` makes a new one",
@@ -29,8 +29,8 @@ NOT_RUN = {
 SERVERS = {"airflow aep emulator": "emulator", "airflow standalone": "airflow"}
 """Blocks that start a server, by a line. They run in a terminal of their own."""
 
-REPEATED = "airflow tasks states-for-dag-run"
-"""The reader repeats this command until it shows the output."""
+STATES = r"airflow tasks states-for-dag-run (\w+) (\w+)"
+"""The reader repeats this command until the DAG run has ended."""
 
 VARIES = {
     r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d[\d:.+]*(?: UTC)?": "TIME",
@@ -93,30 +93,32 @@ class Reader:
         service = Service(name, command, env=self.environment, log=log)
         self.services.append(service)
         if name == "airflow":
-            until(self.api.answers, service, "Airflow does not answer")
+            wait_until(self.api.answers, "Airflow's API server", LONG, pause=0.5)
         else:
-            until(lambda: "listening on" in log.read_text(), service, "The emulator has not started")
+            wait_until(lambda: "listening on" in log.read_text(), "the emulator", LONG, pause=0.1)
 
     def run(self, block: Block, expected: list[str]) -> None:
         """Run the commands. Each line of the output on the page must appear."""
+        if asked := re.match(STATES, block.code):
+            self.api.wait_for_run(*asked.groups(), seconds=LONG, watch=self.check)
         script = f"[ ! -e settings.sh ] || . ./settings.sh\n{self.on_other_ports(block.code)}"
-        deadline = time.monotonic() + LONG
-        while True:
-            done = subprocess.run(
-                ["bash", "-ec", script],
-                cwd=self.folder,
-                env=self.environment,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                check=False,
-            )
-            missing = [line for line in expected if line not in lines_of(done.stdout)]
-            if not missing or not block.code.startswith(REPEATED) or time.monotonic() > deadline:
-                break
-            time.sleep(2)
+        done = subprocess.run(
+            ["bash", "-ec", script],
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
         assert done.returncode == 0, f"{block.name}\n{done.stdout}"
-        assert missing == [], f"{block.name}\n{done.stdout}"
+        printed = lines_of(done.stdout)
+        assert [line for line in expected if line not in printed] == [], f"{block.name}\n{done.stdout}"
+
+    def check(self) -> None:
+        """Raise `LocalError` if a server has ended by itself."""
+        for service in self.services:
+            service.check()
 
 
 @pytest.fixture

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
-from itertools import groupby
+import re
+import shlex
+from itertools import groupby, takewhile
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +15,7 @@ import pytest
 from airflow.sdk import DAG
 
 from airflow_provider_aep import task_groups
+from airflow_provider_aep.__main__ import parser
 from airflow_provider_aep.operators import connections, dataflows
 from airflow_provider_aep.sensors import flow_runs
 from tests.harness.documents import Block, blocks
@@ -52,3 +55,20 @@ def test_the_blocks_of_a_page_can_be_parsed(page: str) -> None:
         module |= vars(known)
     for block in PAGES[page]:
         module = run(block, module)
+
+
+ALL = blocks("*.md", "docs/**/*.md")
+OURS = re.compile(r"^(?:\$ )?(?:airflow aep|python -m airflow_provider_aep) (.+)$", re.MULTILINE)
+COMMANDS = [
+    pytest.param(words, id=f"{block.name} {words}")
+    for block in ALL
+    for words in OURS.findall(block.code.replace("\\\n", " "))
+]
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_every_command_on_a_page_has_valid_arguments(words: str) -> None:
+    """In all pages: a wrong option would end with exit code 2."""
+    tokens = shlex.shlex(words, posix=True, punctuation_chars="|>&")
+    tokens.whitespace_split = True
+    parser().parse_args(list(takewhile(lambda one: not re.fullmatch(r"[|>&]+", one), tokens)))
