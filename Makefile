@@ -10,7 +10,8 @@ QUICK = .venv/bin/python -m pytest -m "not nightly" $(PARALLEL)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-ingest demo-events demo-operate ui test test-unit test-emulator test-e2e test-cluster test-nightly \
-	test-matrix release-check test-mutation coverage lint words format docs bench constraints venv clean distclean
+	test-matrix release-check test-mutation coverage lint words format docs docs-serve docs-drawings bench constraints venv \
+	clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -96,7 +97,6 @@ docs: venv ## Make the generated pages in docs/, then the site in build/site
 	@AIRFLOW_HOME=$(CURDIR)/build/airflow .venv/bin/python -m sphinx -q -W --keep-going -j auto -c docs -d build/doctrees . build/site
 	@echo "The site: build/site/index.html"
 
-.PHONY: docs-serve docs-drawings
 docs-serve: docs ## Serve the site on http://127.0.0.1:8000; Ctrl-C stops it
 	@.venv/bin/python -m http.server --bind 127.0.0.1 --directory build/site 8000
 
