@@ -143,6 +143,10 @@ def _drawing(found: dict[str, Any]) -> str:
         ("block", "Longest block of the event loop (s)"),
         ("memory", "Memory (MB)"),
     ):
-        lines = {side: [(one["waits"], one[key]) for one in found["waits"][side]] for side in chart.COLOURS}
+        lines = {
+            side: [(one["waits"], one[key]) for one in found["waits"][side]]
+            for side in chart.COLOURS
+            if side in found["waits"]
+        }
         charts.append((title, lines, _LIMITS.get(key)))
     return chart.draw(charts, f"Waits in a triggerer, by their number. {coefficients.COMMAND}")
