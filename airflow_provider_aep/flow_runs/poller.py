@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import functools
-import gc
 import logging
 import math
 import random
@@ -434,18 +432,8 @@ class Poller:
         wait.due = wait.last + (wait.spec.poll_interval or schedule.interval(age, usual, _jitter()))
 
 
-@functools.cache
-def _freeze() -> None:
-    """Take what Airflow has loaded out of the garbage collection, once a process, as its executors do.
-
-    None of it becomes garbage. A full collection blocks the event loop, and most of its time would go there.
-    """
-    gc.freeze()
-
-
 def _tools(aep_conn_id: str, sandbox: str | None) -> tuple[AsyncFlowService, RunFetcher]:
     """Make the service and the fetcher, in a thread: the imports take some tenths of a second."""
-    _freeze()
     import_lookups()
     from airflow_provider_aep.hooks.aio import AsyncFlowService
 

@@ -128,14 +128,3 @@ def test_a_wait_makes_few_objects(monkeypatch: pytest.MonkeyPatch) -> None:
 
     limit = 24 if sys.version_info >= (3, 11) else 29  # Python 3.10 has a dict for each instance
     assert asyncio.run(main(500)) <= limit
-
-
-def test_what_airflow_has_loaded_is_frozen_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second poller freezes nothing: the waits of the first have come, and can become garbage."""
-    frozen = []
-    monkeypatch.setattr(module.gc, "freeze", lambda: frozen.append(1))
-    module._freeze.cache_clear()
-    for sandbox in ("prod", "dev"):
-        module._tools("aep_default", sandbox)
-    assert frozen == [1]
-    module._freeze.cache_clear()
