@@ -48,7 +48,7 @@ def test_a_worker_is_killed_and_redis_restarted(
         assert canary.leaks(cluster.directory) == {}
         figure(
             "two machines: a worker killed, Redis restarted",
-            f"{TASKS} creates, {len(set(names))} connections; {WAITS} waits in two triggerers "
+            f"{TASKS} creates, {len(set(names))} connections; {WAITS} waits, by triggerer "
             f"({' + '.join(map(str, split.values()))}), each ended in its first try",
         )
 

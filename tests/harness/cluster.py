@@ -227,8 +227,8 @@ class Cluster(LocalAirflow):
 
     def waits_by_triggerer(self) -> dict[int, int]:
         """Return how many waits each triggerer has, by its id; nothing while one has no triggerer."""
-        query = "SELECT triggerer_id, count(*) FROM trigger GROUP BY triggerer_id"
-        waits = dict(select(self, query))
+        query = "SELECT triggerer_id, count(*) FROM trigger WHERE classpath LIKE :kind GROUP BY triggerer_id"
+        waits = dict(select(self, query, kind="%.FlowRunTrigger"))
         return {} if None in waits else waits
 
     def restart(self, component: str) -> None:
