@@ -7,7 +7,6 @@ the same on the site as in the repository.
 from __future__ import annotations
 
 import inspect
-import logging
 import re
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -164,10 +163,7 @@ def drop_remote_images(_app: Sphinx, doctree: nodes.document) -> None:
 
 
 def setup(app: Sphinx) -> None:
-    """Register what this file adds. A pattern in a toctree without a page is no defect."""
-    logging.getLogger("sphinx.sphinx.directives.other").addFilter(
-        lambda record: "glob pattern" not in record.msg
-    )
+    """Register what this file adds."""
     app.add_directive("mermaid", Mermaid)
     app.connect("doctree-read", drop_remote_images)
     app.connect("autodoc-process-signature", show_options)
