@@ -465,9 +465,15 @@ def test_a_keyboard_is_enough(visit: Any) -> None:
     page.keyboard.press("Enter")
     tab_to("Boolean(e.dataset.flow)")
     name = page.evaluate("document.activeElement.textContent")
+    held: list[Any] = []
+    page.route("**/runs/**", lambda route: held.append(route), times=1)
     page.keyboard.press("Enter")
     page.get_by_role("heading", name=name).wait_for()
     tab_to("e.className === 'back'")
+    for route in held:
+        route.continue_()
+    page.locator("figure").wait_for()
+    assert page.evaluate("document.activeElement.className") == "back"
     page.keyboard.press("Enter")
     viewer.rows(page)
     assert page.evaluate("document.activeElement.textContent") == name

@@ -23,32 +23,14 @@ DAG = "paypal_connection"
 TASK = "create_connection"
 LINK = "aep_connection_link"
 LONG = 240.0
-HELD_DAG = '''
-"""A create that stays running after it has done its work, until a file says go."""
-import time
-from pathlib import Path
-from airflow.sdk import DAG
-from airflow_provider_aep.operators.connections import CreatePayPalConnectionOperator
-
-class Lingering(CreatePayPalConnectionOperator):
-    def execute(self, context):
-        made = super().execute(context)
-        while not Path(GATE).exists():
-            time.sleep(0.1)
-        return made
-
-with DAG("lingering", schedule=None):
-    Lingering(task_id="create_connection", name="Lingering")
-'''
 
 
 class Installation:
     """A real Airflow, with what these tests ask of it."""
 
-    def __init__(self, airflow: LocalAirflow, gate: Path) -> None:
+    def __init__(self, airflow: LocalAirflow) -> None:
         self.airflow = airflow
         self.api = airflow.api
-        self.gate = gate
 
     def run(self, dag_id: str, **conf: Any) -> str:
         """Start a run of a DAG as soon as Airflow knows it."""
@@ -92,18 +74,17 @@ class Installation:
 def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """API server, scheduler and DAG processor at DEBUG, with the DAG of the README on a brisk retry."""
     directory = tmp_path_factory.mktemp("real")
-    dags, gate = directory / "dags", directory / "gate"
+    dags = directory / "dags"
     dags.mkdir()
     text = (ROOT / "dags" / f"{DAG}.py").read_text()
     brisk = text.replace("timedelta(seconds=30)", "timedelta(seconds=1)")
     assert brisk != text
     (dags / f"{DAG}.py").write_text(brisk)
-    (dags / "lingering.py").write_text(HELD_DAG.replace("GATE", repr(str(gate))))
     settings = {"AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG", "AIRFLOW__AEP__SETTLE": "0.2"}
     parts = ("api-server", "scheduler", "dag-processor")
     with LocalAirflow(directory, dags=dags, components=parts, environment=settings) as airflow:
         airflow.start()
-        yield Installation(airflow, gate)
+        yield Installation(airflow)
 
 
 def test_killed_twice_and_cleared(real: Installation) -> None:
@@ -138,17 +119,6 @@ def test_all_tasks_share_one_token(real: Installation) -> None:
     sent = real.airflow.emulator("requests")["items"]
     assert [one["status"] for one in sent if one["path"] == "/ims/token/v3"] == [200]
     assert list((real.airflow.home / "shared").glob("token-*"))
-
-
-def test_the_link_while_the_task_runs(real: Installation) -> None:
-    """Airflow itself pushes a link's XCom when the task is over; a user wants to follow it before."""
-    run_id = real.run("lingering")
-    link = wait_until(lambda: real.link("lingering", run_id), "the link", LONG)
-    assert real.task("lingering", run_id)["state"] == "running"
-    assert link.startswith("https://experience.adobe.com/")
-    real.gate.touch()
-    assert real.finish("lingering", run_id) == "success"
-    assert real.api.xcom("lingering", run_id, TASK) in link
 
 
 def test_mapped_tables_are_shown_by_their_paths(real: Installation) -> None:

@@ -219,11 +219,22 @@ function drawFlow() {
   const place = $("dataflow");
   if (!row) {
     const words = fleet?.data ? "This sandbox has no such dataflow." : "Reading the dataflow …";
-    place.replaceChildren(back, element("p", {}, words));
+    fill(place, [back, element("p", {}, words)]);
     return;
   }
   if (row.made_by && detail && detail.task === undefined) findTask(row.made_by);
-  place.replaceChildren(...heading(row, back), links(row, fleet.data), facts(row, detail?.task), ...drawRuns());
+  fill(place, [...heading(row, back), links(row, fleet.data), facts(row, detail?.task), ...drawRuns()]);
+}
+
+// What has not changed stays where it is, because a link that is replaced loses the keyboard's focus.
+function fill(place, parts) {
+  parts.forEach((part, index) => {
+    const old = place.childNodes[index];
+    const node = typeof part === "string" ? document.createTextNode(part) : part;
+    if (!old) place.append(node);
+    else if (!old.isEqualNode(node)) old.replaceWith(node);
+  });
+  while (place.childNodes.length > parts.length) place.lastChild.remove();
 }
 
 function drawRuns() {
