@@ -21,6 +21,7 @@ from airflow_provider_aep import __version__
 from airflow_provider_aep.flow_service.errors import AepError
 from airflow_provider_aep.operators.base import AepOperator
 from docs.drawings import alt_of, drawing_of
+from docs.reference_pages import REFUSED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -111,6 +112,8 @@ def show_options(
         for name, one in inspect.signature(base.__init__).parameters.items():
             if name != "self" and one.kind is not one.VAR_KEYWORD:
                 found.setdefault(name, one.replace(kind=one.KEYWORD_ONLY))
+    for name in REFUSED.get(cls.__name__, ()):
+        del found[name]
     return stringify_signature(inspect.Signature([*found.values()]), unqualified_typehints=True), ""
 
 
@@ -128,6 +131,7 @@ def complete_docstring(
         return
     lines[:] = PASSED_ON.sub("", "\n".join(lines)).splitlines()
     known = {match["name"] for match in FIELD.finditer("\n".join(lines))}
+    known |= {f"param {name}" for name in REFUSED.get(cls.__name__, ())}
     for base in own_classes(cls):
         for match in FIELD.finditer(inspect.cleandoc(base.__doc__ or "")):
             if match["name"] not in known and match["name"] != "return":

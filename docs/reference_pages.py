@@ -21,6 +21,9 @@ from airflow_provider_aep.get_provider_info import CONFIG, CONNECTION_TYPES, get
 REFERENCE = Path(__file__).parent / "reference"
 PACKAGE = "airflow_provider_aep"
 
+REFUSED = {"CreatePayPalConnectionOperator": ("source", "source_conn_id")}
+"""Parameters of a base class that a class refuses, because it sets them itself."""
+
 NAVIGATION = """
 
 ```{toctree}

@@ -14,13 +14,13 @@ from airflow.sdk import DAG
 from markdown_it import MarkdownIt
 
 from airflow_provider_aep.cli import COMMANDS
-from airflow_provider_aep.flow_service.errors import every_kind
+from airflow_provider_aep.flow_service.errors import AepConfigError, every_kind
 from airflow_provider_aep.get_provider_info import CONFIG, CONNECTION_TYPES
 from airflow_provider_aep.hooks.connection import read_settings
 from airflow_provider_aep.hooks.paypal import read_paypal
 from airflow_provider_aep.task_groups import source_ingestion
 from docs import reference_pages
-from docs.reference_pages import PACKAGE, REFERENCE, documented, public_names
+from docs.reference_pages import PACKAGE, REFERENCE, REFUSED, documented, public_names
 
 NAMES = public_names()
 PAGES = sorted([*REFERENCE.glob("*.md"), *(REFERENCE.parent / "explanation").glob("*.md")])
@@ -75,6 +75,14 @@ def test_each_parameter_has_a_description(name: str) -> None:
     docs = descriptions(source_ingestion.function if name.endswith(".paypal_ingestion") else value)
     described = set(re.findall(r"^\s*:param (\w+):", docs, re.MULTILINE))
     assert sorted(parameters(value) - described - {"kwargs"}) == []
+
+
+@pytest.mark.parametrize(("name", "parameter"), [(name, one) for name in REFUSED for one in REFUSED[name]])
+def test_a_parameter_that_the_reference_leaves_out_is_refused(name: str, parameter: str) -> None:
+    """A class can set a parameter of its base itself. The site shows only what a user can set."""
+    [cls] = [value for full, value in NAMES.items() if full.endswith(f".{name}")]
+    with pytest.raises(AepConfigError, match=f"has no `{parameter}`"):
+        cls(task_id="task", **{parameter: "x"})
 
 
 def test_each_setting_has_an_entry() -> None:
