@@ -21,7 +21,7 @@ from functools import cached_property
 from typing import IO, Any, TypeGuard
 from urllib.parse import urlencode
 
-from airflow_provider_aep._compat import AirflowException, config_text
+from airflow_provider_aep._compat import config_text
 from airflow_provider_aep.flow_service.errors import AepReplyError
 from airflow_provider_aep.hooks import shared_files
 from airflow_provider_aep.hooks.connection import Settings
@@ -219,7 +219,7 @@ class SharedToken:
             from cryptography.fernet import Fernet  # Airflow has imported it already, as a rule
 
             fernet = Fernet(key)
-        except (ValueError, TypeError, AirflowException):  # no key, or an invalid one
+        except Exception:  # noqa: BLE001 - no key, an invalid one, or its command or secrets backend failed
             return None
         text = f"airflow-provider-aep token\n{self._credential}".encode("utf-8", "surrogatepass")
         return f"token-{hmac.digest(key.encode(), text, 'sha256').hex()}", fernet

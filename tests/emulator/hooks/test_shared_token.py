@@ -83,6 +83,23 @@ def test_without_a_key_there_is_no_file(
     assert not shared_tokens.directory.exists()
 
 
+@pytest.mark.parametrize("command", ["false", "/missing/command"])
+def test_a_key_that_cannot_be_read_breaks_no_task(
+    listing: Callable[[], Any],
+    emulator: Emulator,
+    shared_tokens: SharedTokens,
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+) -> None:
+    """Airflow can get the key from a command or a secrets backend, and either can fail at any time."""
+    monkeypatch.delenv(KEY)
+    monkeypatch.setenv(f"{KEY}_CMD", command)
+    listing()
+    listing()
+    assert requested(emulator) == 2
+    assert not shared_tokens.directory.exists()
+
+
 @pytest.mark.parametrize("value", ["False", "0", "off", "maybe"])
 def test_it_can_be_switched_off(
     listing: Callable[[], Any], emulator: Emulator, shared_tokens: SharedTokens, value: str
