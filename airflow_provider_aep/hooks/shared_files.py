@@ -11,6 +11,7 @@ import fcntl
 import functools
 import logging
 import os
+import re
 import secrets
 import stat
 import tempfile
@@ -25,6 +26,9 @@ LARGEST = 64 * 1024
 
 KEPT = 64
 """The newest files are kept. Old credentials, old keys and killed processes leave files."""
+
+_OWN = re.compile(r"(token|requests|new)-[0-9a-f]{16,64}(\.lock)?")
+"""The names of these files. Others in the directory are not removed: an admin may have set a used one."""
 
 log = logging.getLogger(__name__)
 
@@ -142,7 +146,8 @@ def _checked(opened: int, is_kind: Callable[[int], bool]) -> int:
 def _remove_old(at: int) -> None:
     """Remove all but the newest files. To remove a lock that is in use costs a token request, no more."""
     with contextlib.suppress(OSError), os.scandir(at) as entries:
-        newest = sorted(entries, key=lambda one: one.stat(follow_symlinks=False).st_mtime, reverse=True)
+        own = [one for one in entries if _OWN.fullmatch(one.name)]
+        newest = sorted(own, key=lambda one: one.stat(follow_symlinks=False).st_mtime, reverse=True)
         for one in newest[KEPT:]:
             remove(at, one.name)
 

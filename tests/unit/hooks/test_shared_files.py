@@ -34,6 +34,11 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.lstat().st_mode)
 
 
+def token_file(number: int) -> str:
+    """Return a name as that of a token's file."""
+    return f"token-{number:064x}"
+
+
 def in_a_child(act: Callable[[], None]) -> int:
     """Return the signal that ended a process that did this, or minus its exit code."""
     pid = os.fork()
@@ -167,7 +172,7 @@ def test_a_kill_in_the_middle_of_a_write_leaves_the_old_file(
         assert {mode(one) for one in shared.iterdir()} == {0o600}
         assert len(list(shared.iterdir())) == 2
         for number in range(KEPT):
-            write(at, f"file-{number}", b"")
+            write(at, token_file(number), b"")
         assert not list(shared.glob("new-*"))
 
 
@@ -175,14 +180,27 @@ def test_old_files_are_removed(shared: Path) -> None:
     """The newest remain, so files of old credentials and keys do not add up."""
     with opened_directory() as at:
         for number in range(KEPT):
-            write(at, f"old-{number}", b"")
-            os.utime(shared / f"old-{number}", (number, number))
-        for number in range(2):
-            write(at, f"new-one-{number}", b"")
+            write(at, token_file(number), b"")
+            os.utime(shared / token_file(number), (number, number))
+        for number in range(KEPT, KEPT + 2):
+            write(at, token_file(number), b"")
         left = {one.name for one in shared.iterdir()}
-    assert len(left) == KEPT
-    assert not {"old-0", "old-1"} & left
-    assert {"new-one-0", "new-one-1"} <= left
+    assert left == {token_file(number) for number in range(2, KEPT + 2)}
+
+
+def test_no_file_of_others_is_removed(shared: Path) -> None:
+    """An admin may set a directory that something else uses, such as a home."""
+    shared.mkdir(0o700)
+    others = {"airflow.cfg", "token-service.json", "new-", ".bashrc"}
+    for name in others:
+        (shared / name).write_text("")
+        os.utime(shared / name, (0, 0))
+    with opened_directory() as at:
+        for number in range(KEPT + 1):
+            write(at, token_file(number), b"")
+    left = {one.name for one in shared.iterdir()}
+    assert others <= left
+    assert len(left - others) == KEPT
 
 
 def test_a_lock_is_one_process_s(shared: Path) -> None:
