@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 from airflow_provider_aep._compat import config_number
@@ -45,7 +46,7 @@ T = TypeVar("T")
 
 @dataclass
 class Times:
-    """Times in monotonic seconds, which all processes of a machine share.
+    """Times in monotonic seconds, which all processes of a machine share until it is started again.
 
     :param free_at: when the next request may be sent
     :param paused_until: when AEP wants requests again
@@ -68,7 +69,8 @@ class RequestBudget:
     _told = False
 
     def __init__(self, org_id: str, rate: float) -> None:
-        self._name = f"requests-{hashlib.sha256(org_id.encode()).hexdigest()[:32]}"
+        of = f"{_boot_id()}\n{org_id}"
+        self._name = f"requests-{hashlib.sha256(of.encode()).hexdigest()[:32]}"
         self._rate = rate
 
     def reserve(self) -> float | None:
@@ -156,6 +158,18 @@ def find_budget(org_id: str) -> RequestBudget | None:
             parameter="requests_per_second",
         )
     return RequestBudget(org_id, rate)
+
+
+@functools.cache
+def _boot_id() -> str:
+    """Return the kernel's id of this start of this machine, "" without one.
+
+    A file can outlive a restart, and machines can share a directory. Their monotonic times differ.
+    """
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+    except (OSError, ValueError):
+        return ""
 
 
 def _read(content: bytes) -> Times:

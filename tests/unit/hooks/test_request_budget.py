@@ -109,6 +109,18 @@ def test_impossible_content_counts_as_missing(shared: Path, clock: SimpleNamespa
     assert reserved(2) == [0, 0.25]
 
 
+def test_times_of_another_start_of_a_machine_do_not_count(
+    shared: Path, clock: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file outlives a restart, and pods on several machines may share the directory."""
+    RequestBudget(ORG, 4).pause(60)
+    assert reserved(1) == [60]
+    monkeypatch.setattr(request_budget, "_boot_id", lambda: "another")
+    clock.now -= 990
+    assert reserved(2) == [0, 0.25]
+    assert len(list(shared.iterdir())) == 2
+
+
 @pytest.mark.usefixtures("clock")
 def test_without_the_file_the_budget_is_the_process_s_own(
     shared: Path, caplog: pytest.LogCaptureFixture
