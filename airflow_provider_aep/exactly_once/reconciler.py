@@ -8,7 +8,7 @@
 
 Each read and write of the store is a request to Airflow's API server. So a first try does not read it, and a
 try that reuses an entity does not write it: a retry finds this entity in the list again. After the last try,
-only a clear can run the task again, and a cleared task ignores the record.
+Airflow runs the task again only if it is cleared or its scheduler is lost. That try lists what exists, too.
 
 Flow Service has no idempotency key, so its lists decide, and the promise has a bound. Tasks that create the
 same entity at the same time end with one if AEP lists each new entity within ``settle`` + 8 seconds after its

@@ -31,7 +31,8 @@ class DesiredEntity:
     :param settle: seconds between an own POST and the list that shows a race; see the reconciler's bound
     :param any_state: whether an existing entity that is disabled or a draft is used as it is
     :param first_try: whether no earlier try of the task can have created the entity
-    :param last_try: whether Airflow retries the task no more, unless somebody clears it
+    :param last_try: whether Airflow retries the task no more. Another try follows only if somebody clears the
+        task, or if Airflow loses the scheduler of a running one
     """
 
     kind: str

@@ -267,6 +267,16 @@ def test_only_a_retry_needs_the_store(
     assert store.asked == asked
 
 
+def test_a_try_after_the_last_one_creates_nothing(emulator: Emulator) -> None:
+    """Airflow resets the running tasks of a lost scheduler. Their number grows, and `max_tries` does not."""
+    store, made = Store(), set()
+    for number in (1, 2, 3):
+        run = context(store)
+        run["ti"].try_number, run["ti"].max_tries = number, 0
+        made.add(operator().execute(run))
+    assert len(made) == len(emulator.requests("POST", "/connections")) == 1
+
+
 def test_an_unknown_try_reads_the_store(emulator: Emulator) -> None:
     """Only try 1 has certainly no earlier try."""
     store = Store()
