@@ -42,11 +42,15 @@ class AsyncFlowService:
 
     :param aep_conn_id: an Airflow connection of type ``aep``
     :param sandbox: the sandbox's name; None or empty for the connection's own
+    :param urgent: share nothing with other processes, and wait for none
     """
 
-    def __init__(self, aep_conn_id: str = "aep_default", sandbox: str | None = None) -> None:
+    def __init__(
+        self, aep_conn_id: str = "aep_default", sandbox: str | None = None, *, urgent: bool = False
+    ) -> None:
         self._conn_id = aep_conn_id
         self._sandbox = sandbox
+        self._urgent = urgent
         self._secrets = Secrets()
         self._stack = AsyncExitStack()
         self._ahead = 0.0
@@ -76,7 +80,10 @@ class AsyncFlowService:
         old, self._stack = self._stack, stack
         self._transport = transport
         self._sandbox = settings.sandbox  # keep it, even if the connection names another one next time
-        self._caller = Caller(self._conn_id, settings, settings.sandbox, self._secrets.scrub, max_requests=1)
+        scrub = self._secrets.scrub
+        self._caller = Caller(
+            self._conn_id, settings, settings.sandbox, scrub, max_requests=1, urgent=self._urgent
+        )
         await old.aclose()
 
     @property

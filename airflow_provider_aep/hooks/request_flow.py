@@ -157,7 +157,7 @@ class Caller:
     :param scrub: replaces the known secrets in a text
     :param permissions: the permissions that the error of a 403 advises
     :param max_requests: 1 repeats no request, except once with a new token after a refused one
-    :param urgent: share nothing with other processes, and wait for none: a signal handler calls
+    :param urgent: share nothing with other processes, and wait for none: a task or a wait is killed
     """
 
     conn_id: str
@@ -185,7 +185,7 @@ class Caller:
 
     @cached_property
     def request_budget(self) -> RequestBudget | None:
-        """The request budget of this machine; None without one, and in a signal handler.
+        """The request budget of this machine; None without one, and when a task or a wait is killed.
 
         :raises AepConfigError: its setting is invalid
         """

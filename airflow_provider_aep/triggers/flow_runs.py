@@ -110,7 +110,7 @@ class FlowRunTrigger(BaseTrigger):
     async def _disable_and_log(self, flow_id: str, run_id: str | None) -> None:
         from airflow_provider_aep.hooks.aio import AsyncFlowService
 
-        service = AsyncFlowService(self.aep_conn_id, self.spec.sandbox)
+        service = AsyncFlowService(self.aep_conn_id, self.spec.sandbox, urgent=True)
         done = await disable_for(self.task_instance, service, flow_id, run_id, self.spec.deadline)
         self.log.warning("%s", done)
 

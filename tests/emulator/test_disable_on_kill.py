@@ -6,6 +6,7 @@ import asyncio
 import signal
 import time
 from contextlib import suppress
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 from airflow_provider_aep import _compat
 from airflow_provider_aep.hooks import connection, ims
 from airflow_provider_aep.hooks.flow_service import FlowServiceHook
+from airflow_provider_aep.hooks.request_budget import find_budget
 from airflow_provider_aep.operators.dataflows import RetryFlowRunOperator, RunDataflowOperator
 from airflow_provider_aep.sensors.flow_runs import FlowRunSensor
 from airflow_provider_aep.triggers import flow_runs
@@ -156,6 +158,21 @@ def test_a_service_in_trouble_is_asked_again(
     kill(monkeypatch, "failed", flow)
     assert off(platform, flow)
     assert len(platform.emulator.requests("POST", "/action")) == 1
+
+
+def test_it_waits_for_no_request_budget(
+    platform: Platform, flow: str, monkeypatch: pytest.MonkeyPatch, hook: Any, tmp_path: Path
+) -> None:
+    """A triggerer gives it some seconds, and other tasks may have taken the budget of the next minute."""
+    monkeypatch.setenv("AIRFLOW__AEP__SHARED_DIR", str(tmp_path / "shared"))
+    monkeypatch.setenv("AIRFLOW__AEP__REQUESTS_PER_SECOND", "0.1")
+    monkeypatch.setenv("AIRFLOW__TRIGGERER__ON_KILL_TIMEOUT", "5")
+    budget = find_budget(hook.settings.org_id)
+    assert budget is not None
+    budget.pause(600)
+    kill(monkeypatch, "failed", flow)
+    monkeypatch.delenv("AIRFLOW__AEP__REQUESTS_PER_SECOND")
+    assert off(platform, flow)
 
 
 def test_a_slow_service_has_its_time(
