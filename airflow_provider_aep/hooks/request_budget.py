@@ -36,6 +36,9 @@ _IDLE = 10.0
 If many machines start their tasks at the same second, their requests do not arrive together.
 """
 
+_SIZE = 80
+"""Bytes of the file."""
+
 _TELL = 5.0
 """A longer wait is logged, once for each hook or poller."""
 
@@ -116,9 +119,9 @@ class RequestBudget:
                 if file is None:
                     return None
                 try:
-                    times = _read(file.read(200))
+                    times = _read(file.read(_SIZE))  # what is behind it is never overwritten
                     result = change(times)
-                    content = f"{times.free_at!r} {times.paused_until!r}".ljust(80)
+                    content = f"{times.free_at!r} {times.paused_until!r}".ljust(_SIZE)
                     os.pwrite(file.fileno(), content.encode(), 0)
                     return result
                 finally:

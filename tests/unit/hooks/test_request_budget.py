@@ -99,7 +99,7 @@ def test_all_pause_when_aep_asks_one_to_wait(clock: SimpleNamespace, monkeypatch
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"x", b"1", b"1 2 3", b"nan nan", b"inf inf", b"1e9 1e9", b"\xff\x00 1"]
+    "content", [b"", b"x", b"1", b"1 2 3", b"nan nan", b"inf inf", b"1e9 1e9", b"\xff\x00 1", b"x " * 100]
 )
 def test_impossible_content_counts_as_missing(shared: Path, clock: SimpleNamespace, content: bytes) -> None:
     """A write that was cut off, or times of the machine before it was started again."""
