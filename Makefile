@@ -10,7 +10,7 @@ QUICK = .venv/bin/python -m pytest -m "not nightly" $(PARALLEL)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-ingest demo-events demo-operate ui test test-unit test-emulator test-e2e test-cluster test-nightly \
-	test-matrix release-check test-mutation coverage lint words format docs docs-serve docs-drawings bench constraints venv \
+	test-matrix release-check test-mutation coverage lint words format docs docs-serve docs-drawings docs-pictures bench constraints venv \
 	clean distclean
 
 help: ## Show this list
@@ -102,6 +102,9 @@ docs-serve: docs ## Serve the site on http://127.0.0.1:8000; Ctrl-C stops it
 
 docs-drawings: venv ## Render the drawings of the pages, after a change; needs npm and Chromium
 	@.venv/bin/python -m docs.drawings
+
+docs-pictures: venv ## Take the pictures of the pages from a real Airflow (ARGS="status doctor" takes some)
+	@.venv/bin/python -m docs.pictures $(ARGS)
 
 format: venv ## Format the code, and fix what ruff can fix
 	@.venv/bin/ruff check --fix .

@@ -44,6 +44,12 @@ def test_each_link_leads_somewhere(page: Path) -> None:
     assert [link for link in links if broken(page, link)] == []
 
 
+def test_each_picture_is_on_a_page() -> None:
+    """A picture without a reader would not be taken again."""
+    shown = {(page.parent / link).resolve() for page in PAGES for link in LINK.findall(text_of(page))}
+    assert set((ROOT / "docs" / "images").iterdir()) - shown == set()
+
+
 def test_each_page_that_the_code_names_exists() -> None:
     """Docstrings and messages name pages by their path in the repository."""
     pattern = re.compile(r"\bdocs/[\w./-]+\.(?:md|txt)(?:#[\w-]+)?")
