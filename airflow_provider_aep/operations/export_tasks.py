@@ -507,10 +507,8 @@ class DataflowTasks:
         pairs: dict[str, str] = {}
         expressions: dict[str, str] = {}
         for one in map(_mapping, _list(item.get("mappings"))):
-            source = one.get("source", one.get("sourceAttribute"))
-            field = one.get("destination", one.get("destinationXdmPath"))
-            calculated = "(" in str(source)  # the older body shows no type
-            kind = str(one.get("sourceType") or ("expression" if calculated else "attribute")).lower()
+            source, field = mappings.source_of(one), mappings.target_of(one)
+            kind = mappings.kind_of(one, str(source))
             if not isinstance(source, str) or not isinstance(field, str) or not self._is_safe(source):
                 self._not_imported(f"mapping.{field}", "it has no source, or may hold a secret")
                 return None
