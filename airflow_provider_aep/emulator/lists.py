@@ -27,6 +27,8 @@ TOKEN_KEY = b"airflow-provider-aep emulator"  # keeps made-up tokens out; it gua
 
 Item = dict[str, Any]
 Position = list[list[Any]]
+Candidates = Callable[[Sequence["Condition"]], Sequence[Item]]
+"""Returns all items that can match the conditions, and perhaps others."""
 SHAPE = re.compile(r"(?P<field>[A-Za-z_@][\w.\-:@\[\]]*?)\s*(?P<op>==|!=|[=!<>~]+)(?P<value>.*)", re.DOTALL)
 RANGES = ("<", ">", "<=", ">=")
 NUMERIC = frozenset(("createdAt", "updatedAt"))
@@ -66,7 +68,7 @@ class Rankings:
         self._known: dict[Any, list[Item]] = {}
 
     def ranked(
-        self, state: object, query: ListQuery, items: Callable[[], Sequence[Item]], fields: frozenset[str]
+        self, state: object, query: ListQuery, items: Candidates, fields: frozenset[str]
     ) -> list[Item]:
         """Return the matching items in their order; `state` differs after every change of the items."""
         if state != self._state:
@@ -75,7 +77,7 @@ class Rankings:
         if key not in self._known:
             if len(self._known) >= self.MAX_QUERIES:
                 self._known.pop(next(iter(self._known)))
-            self._known[key] = _ranked(query, items(), fields)
+            self._known[key] = _ranked(query, items, fields)
         return self._known[key]
 
 
@@ -83,7 +85,7 @@ def list_reply(
     call: Call,
     kind: str,
     fields: frozenset[str],
-    items: Sequence[Item] | Callable[[], Sequence[Item]],
+    items: Sequence[Item] | Candidates,
     *,
     rankings: Rankings | None = None,
     state: object = None,
@@ -94,9 +96,9 @@ def list_reply(
     `rankings` remembers the order of long lists while `state` is the same. `view` is applied to the page.
     """
     query = _read(call.request.query_params, kind, call.sandbox, fields)
-    read = items if callable(items) else lambda: items
+    read = items if callable(items) else lambda _: items
     if rankings is None:
-        ranked = _ranked(query, read(), fields)
+        ranked = _ranked(query, read, fields)
     else:
         ranked = rankings.ranked((call.sandbox, state), query, read, fields)
     if query.count:
@@ -110,10 +112,9 @@ def list_reply(
     return payloads.reply({"items": [view(item) for item in page], "_links": links})
 
 
-def _ranked(query: ListQuery, items: Sequence[Item], fields: frozenset[str]) -> list[Item]:
-    found = list(items)
-    for condition in [parse_condition(text, fields) for text in query.properties]:
-        found = [item for item in found if condition.holds(item)]
+def _ranked(query: ListQuery, items: Candidates, fields: frozenset[str]) -> list[Item]:
+    conditions = [parse_condition(text, fields) for text in query.properties]
+    found = [item for item in items(conditions) if matches(item, conditions)]
     found.sort(key=lambda item: item.get("createdAt", 0))
     for field in reversed(query.orderby):
         key = functools.partial(payloads.sort_key, path=field.lstrip("-"))

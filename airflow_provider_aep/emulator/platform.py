@@ -87,7 +87,10 @@ class Platform:
 
     def listed(self, kind: str, sandbox: str) -> list[Entity]:
         """Return the entities that a list shows, without those younger than `--list-lag`."""
-        entities = self.store.all(kind, sandbox)
+        return self.visible(self.store.all(kind, sandbox))
+
+    def visible(self, entities: list[Entity]) -> list[Entity]:
+        """Return those of the entities that a list shows."""
         if not self.settings.list_lag:  # without a lag: `createdAt` can be a little ahead of the clock
             return entities
         newest = self.clock.now_ms() - self.settings.list_lag * 1000

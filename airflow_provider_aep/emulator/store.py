@@ -21,6 +21,10 @@ ON CONFLICT (kind, sandbox, id) DO UPDATE SET item = excluded.item, hidden = exc
 """
 
 
+OWNERS = {"runs": "flowId"}
+"""The field by which `owned` finds the entities of a kind: there can be a million runs."""
+
+
 class StateFileError(Exception):
     """The state file cannot be read or written; the text is shown to the user."""
 
@@ -41,6 +45,7 @@ class Store:
 
     def __init__(self, path: str | None = None) -> None:
         self._entities: dict[tuple[str, str], dict[str, Entity]] = {}
+        self._owned: dict[tuple[str, str, str], dict[str, Entity]] = {}
         self._notes: dict[str, str] = {}
         self._latest: dict[str, int] = {}
         self._changes: dict[tuple[str, str], int] = {}
@@ -67,6 +72,8 @@ class Store:
 
     def _index(self, entity: Entity) -> None:
         self._collection(entity.kind, entity.sandbox)[entity.id] = entity
+        if entity.kind in OWNERS:
+            self._owned.setdefault(_owner(entity), {})[entity.id] = entity
         self._latest[entity.sandbox] = max(self.newest(entity.sandbox), entity.item.get("createdAt", 0))
         self._note_change(entity.kind, entity.sandbox)
 
@@ -105,6 +112,10 @@ class Store:
         """Return all entities of a kind, in order of creation."""
         return list(self._collection(kind, sandbox).values())
 
+    def owned(self, kind: str, sandbox: str, owner_id: str) -> list[Entity]:
+        """Return the entities of a kind that belong to another one, in order of creation."""
+        return list(self._owned.get((kind, sandbox, owner_id), {}).values())
+
     def put(self, entity: Entity) -> None:
         """Create or replace an entity."""
         self.put_all(entity)
@@ -123,6 +134,8 @@ class Store:
         where = (entity.kind, entity.sandbox, entity.id)
         self._commit([("DELETE FROM entities WHERE kind = ? AND sandbox = ? AND id = ?", where)])
         self._collection(entity.kind, entity.sandbox).pop(entity.id, None)
+        if entity.kind in OWNERS:
+            self._owned[_owner(entity)].pop(entity.id, None)
         self._note_change(entity.kind, entity.sandbox)
 
     def times(self, sandbox: str) -> set[int]:
@@ -159,12 +172,17 @@ class Store:
         for kind, sandbox in self._entities:
             self._note_change(kind, sandbox)
         self._entities.clear()
+        self._owned.clear()
         self._notes.clear()
         self._latest.clear()
 
     def close(self) -> None:
         """Close the state file."""
         self._db.close()
+
+
+def _owner(entity: Entity) -> tuple[str, str, str]:
+    return entity.kind, entity.sandbox, entity.item[OWNERS[entity.kind]]
 
 
 class MemoryStore(Store):

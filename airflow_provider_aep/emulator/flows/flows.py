@@ -94,9 +94,9 @@ class Flows:
     async def runs(self, request: Request) -> Response:
         """Return the flow's runs, as the collect tutorials' `"runs": "/flows/{id}/runs"` does."""
         flow = self._find(await read_call(request))
-        runs = self._platform.store.all("runs", flow.sandbox)
+        runs = self._platform.store.owned("runs", flow.sandbox, flow.id)
         origin = self._platform.file_origin(request)
-        own = [metrics.shown(run.item, origin) for run in runs if run.item["flowId"] == flow.id]
+        own = [metrics.shown(run.item, origin) for run in runs]
         return payloads.reply({"items": own})
 
     async def patch(self, request: Request) -> Response:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from starlette.requests import Request
@@ -16,6 +16,7 @@ from airflow_provider_aep.emulator.errors import flow_error
 from airflow_provider_aep.emulator.flows import ingest, metrics, schedule
 from airflow_provider_aep.emulator.flows.bodies import transformation
 from airflow_provider_aep.emulator.flows.engine import Engine
+from airflow_provider_aep.emulator.lists import Condition
 from airflow_provider_aep.emulator.platform import Platform
 from airflow_provider_aep.emulator.specs import Specs
 from airflow_provider_aep.emulator.store import Entity
@@ -52,11 +53,24 @@ class Runs:
             call,
             KIND,
             FIELDS,
-            lambda: [entity.item for entity in self._platform.listed(KIND, call.sandbox)],
+            functools.partial(self._candidates, call.sandbox),
             rankings=None if lag else self._rankings,
             state=self._platform.store.changes(KIND, call.sandbox),
             view=self._view(request),
         )
+
+    def _candidates(self, sandbox: str, conditions: Sequence[Condition]) -> list[Item]:
+        """Return all runs that can match: those of the ids or of the dataflows if a condition names them."""
+        store = self._platform.store
+        runs: list[Entity] | None = None
+        for condition in conditions:
+            values = dict.fromkeys(condition.values if condition.operator == "==" else ())
+            if condition.path == ("id",) and values:
+                runs = [run for value in values if (run := store.get(KIND, sandbox, value))]
+            elif condition.path == ("flowId",) and values and runs is None:
+                runs = [run for value in values for run in store.owned(KIND, sandbox, value)]
+        found = store.all(KIND, sandbox) if runs is None else runs
+        return [run.item for run in self._platform.visible(found)]
 
     async def get(self, request: Request) -> Response:
         """Return one run, in an array."""

@@ -181,6 +181,11 @@ def test_many_at_once(path: Platform) -> None:
     assert [run["flowId"] for run in runs] == flows[:3]
     expected = ",".join(run["id"] for run in runs[1:])
     assert [run["id"] for run in found(f"id=={expected}")["items"]] == expected.split(",")
+    first, second, _ = (f"id=={run['id']},{run['id']},none" for run in runs)
+    assert found(first)["items"] == found(first, f"flowId=={flows[0]}")["items"] == runs[:1]
+    assert found(f"flowId=={flows[1]}", second)["items"] == runs[1:2]
+    assert found(f"flowId=={flows[1]}", first)["items"] == found(first, second)["items"] == []
+    assert found(f"flowId!={flows[0]}", count="true") == {"count": 4}
     decide(path, runs[0]["id"], status="failed")
     for condition in ("metrics.statusSummary.status==Failed", "state==failed"):
         assert [run["id"] for run in found(condition)["items"]] == [runs[0]["id"]]
