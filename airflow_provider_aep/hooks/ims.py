@@ -209,6 +209,16 @@ class SharedToken:
             return None
         return Token(value, time.monotonic() + renew_at - now)
 
+    def obstacle(self) -> str:
+        """Return why processes of this machine share no token; empty if they do. Makes the directory."""
+        if self._file is None:
+            return "`[aep] token_cache` is off, or `[core] fernet_key` is missing or invalid"
+        try:
+            with shared_files.opened_directory():
+                return ""
+        except OSError as error:
+            return f"the directory of `[aep] shared_dir` cannot be used: {error.strerror or error}"
+
     @cached_property
     def _file(self) -> tuple[str, Any] | None:
         """The file's name, and the Fernet that encrypts it; None if the token is not to be shared."""

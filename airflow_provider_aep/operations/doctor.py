@@ -36,6 +36,7 @@ from airflow_provider_aep.hooks.data_access import DataAccessHook
 from airflow_provider_aep.hooks.data_prep import DataPrepHook
 from airflow_provider_aep.hooks.diagnosis import CREDENTIAL, ORGANIZATION, PERMISSIONS, SANDBOX, Fault
 from airflow_provider_aep.hooks.flow_service import FlowServiceHook
+from airflow_provider_aep.hooks.ims import SharedToken
 from airflow_provider_aep.hooks.schema_registry import SchemaRegistryHook
 from airflow_provider_aep.operations import installation
 
@@ -252,7 +253,9 @@ def check_credential(patient: Examination) -> Finding:
         except AepError as error:
             if (fault := patient.fault(error, "Sandbox Management")).at == CREDENTIAL:
                 return broken(fault)
-    return Finding(True, f"{settings.ims_url} gave a token to client ID {settings.client_id}.")
+    obstacle = SharedToken(settings).obstacle()
+    sharing = f"Each task requests its own: {obstacle}." if obstacle else "Tasks of this machine share one."
+    return Finding(True, f"{settings.ims_url} gave a token to client ID {settings.client_id}. {sharing}")
 
 
 def check_organization(patient: Examination) -> Finding:

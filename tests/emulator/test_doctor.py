@@ -21,6 +21,7 @@ from tests.harness import raw_server as raw
 from tests.harness.connections import MakeHook
 from tests.harness.emulator import ORG_ID, PAYPAL_SPEC, Emulator
 from tests.harness.raw_server import Authority, RawServer, reply, unused_port
+from tests.harness.shared_token import SharedTokens
 
 Capture = pytest.CaptureFixture[str]
 Doctor = Callable[..., tuple[int, dict[str, dict[str, Any]]]]
@@ -568,3 +569,20 @@ def test_doctor_refuses_an_unknown_source(
     out, err = capsys.readouterr()
     assert out == ""
     assert "Did you mean 'paypal'" in err
+
+
+def test_doctor_says_whether_tasks_share_a_token(
+    hook: Any, run_doctor: Doctor, shared_tokens: SharedTokens
+) -> None:
+    """A setting that prevents it does not break the credential."""
+
+    def detail() -> Any:
+        result = run_doctor()[1]["credential"]
+        assert result["ok"] is True
+        return result["detail"]
+
+    assert detail().endswith("Tasks of this machine share one.")
+    shared_tokens.directory.chmod(0o755)
+    assert "`[aep] shared_dir` cannot be used: other users have access to it." in detail()
+    shared_tokens.set("AIRFLOW__CORE__FERNET_KEY", "")
+    assert "Each task requests its own: `[aep] token_cache` is off, or `[core] fernet_key`" in detail()
