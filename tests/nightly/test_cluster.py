@@ -258,7 +258,6 @@ def version_before(tmp_path: Path) -> Path:
 
 
 def test_rolling_upgrade(version_before: Path, tmp_path: Path, figure: KeepFigure) -> None:
-    """Triggerers first, then workers and all others: waits that the version before deferred end."""
     """Triggerers first, then workers, then all others: no wait of the version before is lost."""
     first, second = ([f"run-{number}" for number in range(at, at + 30)] for at in (0, 30))
     with RunServer() as server, Cluster(tmp_path / "cluster", installed=version_before) as cluster:
