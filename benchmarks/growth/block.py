@@ -75,8 +75,8 @@ def _waits(found: dict[str, list[waits.Figures]]) -> list[Row]:
                     None if limit is None else own[key] <= limit,
                 )
             )
-    ratio = _cpu_of_a_wait(found["own"][-1]) / _cpu_of_a_wait(found["own"][-2])
-    what = "CPU of a wait at 10,000 / at 1,000"
+    ratio = _cpu_of_a_poll(found["own"][-1]) / _cpu_of_a_poll(found["own"][-2])
+    what = "CPU of a wait's poll at 10,000 / at 1,000"
     return [*shown, Row(what, f"{ratio:.2f}", "at most 1.5", "", ratio <= 1.5)]
 
 
@@ -84,8 +84,8 @@ def _form(form: str, figures: waits.Figures, key: str) -> str:
     return form.format(figures[key], **figures)
 
 
-def _cpu_of_a_wait(figures: waits.Figures) -> float:
-    return figures["cpu"] / figures["waits"]
+def _cpu_of_a_poll(figures: waits.Figures) -> float:
+    return figures["cpu"] / figures["polls"]
 
 
 def _creates(found: dict[str, dict[str, float]]) -> list[Row]:

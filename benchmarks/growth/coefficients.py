@@ -33,7 +33,7 @@ COEFFICIENTS: dict[str, tuple[str, str, Callable[[Figures], float]]] = {
     "poll_cpu": (
         "s",
         "CPU of a triggerer for a wait and poll",
-        lambda found: found["waits"]["own"][-1]["cpu"] / found["waits"]["own"][-1]["waits"],
+        lambda found: found["waits"]["own"][-1]["cpu"] / found["waits"]["own"][-1]["polls"],
     ),
     "defer_cpu": ("s", "CPU of a worker until a wait is deferred", lambda found: found["defer"]["cpu"]),
     "resume_cpu": ("s", "CPU of a worker when it resumes", lambda found: found["resume"]["cpu"]),

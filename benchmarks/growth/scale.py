@@ -48,7 +48,8 @@ def measure(progress: Callable[[str], None]) -> dict[str, Any]:
         few = _load(emulator)
         desired = min(MILLION, _free_megabytes() / MEGABYTES_A_RUN)
         while (runs := emulator.state()["runs"]) < desired - 1:
-            progress(f"emulator with {runs:,} runs")
+            if runs % 120_000 == 0:
+                progress(f"emulator with {runs:,} runs")
             emulator.control("POST", "fleet", {**A_CALL, "flows": min(50, -int((runs - desired) // 240))})
         many = _load(emulator)
         emulator.kill()  # to end by itself would take long

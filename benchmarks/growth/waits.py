@@ -33,8 +33,8 @@ MODULES = {
     "http": "airflow.providers.http.triggers.http",
 }
 Figures = dict[str, float]
-"""`waits`, and in each round of 5 s `requests` and `cpu` (seconds); `block` and its CPU `busy` (seconds);
-`memory` (MB)."""
+"""`waits`, and in each round of 5 s `requests`, `polls` of this provider's waits and `cpu` (seconds); `block` and
+its CPU `busy` (seconds); `memory` (MB)."""
 
 
 def measure(progress: Callable[[str], None]) -> dict[str, list[Figures]]:
@@ -116,6 +116,7 @@ async def _grow(
             {
                 "waits": size - sum(task.done() for task in tasks),
                 "requests": counted["runs"] / rounds,
+                "polls": counted["ids"] / rounds,
                 "cpu": used / rounds,
                 "block": max(wall for wall, _ in late),
                 "busy": max(busy for _, busy in late),

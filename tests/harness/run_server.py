@@ -217,6 +217,7 @@ class RunServer:
             setattr(self, name, value)
         runs = [target for target in self.log if "/runs" in target or "/jobs/" in target]
         counted = {"runs": len(runs), "all": len(self.log), "connections": self.connections}
+        counted["ids"] = sum(target.count("run-") for target in runs)
         if order.get("forget"):
             self.log.clear()
             self.connections = 0
