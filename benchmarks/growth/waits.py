@@ -33,7 +33,7 @@ MODULES = {
     "http": "airflow.providers.http.triggers.http",
 }
 Figures = dict[str, float]
-"""`waits`, and in each round of 5 s `requests`, `polls` of this provider's waits and `cpu` (seconds); `block` and
+"""`waits`; in each round of 5 s `requests`, `polls` of this provider's waits, and `cpu` (seconds); `block` and
 its CPU `busy` (seconds); `memory` (MB)."""
 
 
