@@ -33,8 +33,8 @@ MODULES = {
     "http": "airflow.providers.http.triggers.http",
 }
 Figures = dict[str, float]
-"""`waits`; in each round of 5 s `requests`, `polls` of this provider's waits, and `cpu` (seconds); `block` and
-its CPU `busy` (seconds); `memory` (MB)."""
+"""`waits`; in each round of 5 s `requests`, `polls` of this provider's waits, and `cpu` (seconds); `block`
+and its CPU `busy` (seconds); `memory` (MB)."""
 
 
 def measure(progress: Callable[[str], None]) -> dict[str, list[Figures]]:
