@@ -93,8 +93,8 @@ CONFIG: dict = {  # type: ignore[type-arg]
             },
             "requests_per_second": {
                 "description": "The request budget: how many requests a second the processes of one user on "
-                "one machine send to one organization at most. The requests are spaced evenly. 0 means no "
-                "budget.",
+                "one machine send to one organization at most. The requests are spaced evenly. At least 0.1, "
+                "or 0 for no budget.",
                 "version_added": "0.1.0",
                 "type": "float",
                 "example": "5",
@@ -111,8 +111,9 @@ CONFIG: dict = {  # type: ignore[type-arg]
             },
             "shared_dir": {
                 "description": "The directory for the files that the processes of one user on one machine "
-                "share. It is not used if other users have access to it. By default it is "
-                "airflow-provider-aep-UID in the directory for temporary files.",
+                "share. It is made if it is missing. It is not used if other users have access to it. By "
+                "default it is airflow-provider-aep-UID in the directory for temporary files, where UID is "
+                "the number of the user.",
                 "version_added": "0.1.0",
                 "type": "string",
                 "example": "/var/cache/airflow-aep",

@@ -17,9 +17,13 @@ from urllib.parse import quote, urlencode
 
 from airflow_provider_aep.cli import COMMANDS, add_argument
 from airflow_provider_aep.get_provider_info import CONFIG, CONNECTION_TYPES, get_provider_info
+from airflow_provider_aep.hooks.connection import DEFAULT_HOST, DEFAULT_SCOPES
+from airflow_provider_aep.hooks.paypal import DEFAULT_HOST as PAYPAL_HOST
 
 REFERENCE = Path(__file__).parent / "reference"
 PACKAGE = "airflow_provider_aep"
+
+REQUIRED = "required"
 
 REFUSED = {"CreatePayPalConnectionOperator": ("source", "source_conn_id")}
 """Parameters of a base class that a class refuses, because it sets them itself."""
@@ -36,19 +40,40 @@ NAVIGATION = """
 
 OWN_FIELDS = {
     "aep": {
-        "login": "The client ID of the OAuth Server-to-Server credential. It is also the API key. Required",
-        "password": "The client secret. Required",
-        "host": "The API's address, without a path. `http://` is allowed only for localhost. By default "
-        "`https://platform.adobe.io`",
-        "port": "The API's port. The *Test* button of Airflow 3.3.2 needs it: set 443",
+        "login": (
+            "text",
+            REQUIRED,
+            "The client ID of the OAuth Server-to-Server credential. It is also the API key",
+        ),
+        "password": ("text", REQUIRED, "The client secret"),
+        "host": (
+            "text",
+            f"`{DEFAULT_HOST}`",
+            "The API's address, without a path. By default https. `http://` is allowed only for localhost",
+        ),
+        "port": (
+            "whole number, 1 to 65535",
+            "the port of `host`, else 443",
+            "The API's port. The *Test* button of Airflow 3.3.2 needs it: set 443",
+        ),
     },
     "paypal": {
-        "login": "The client ID of the PayPal application. Required",
-        "password": "The client secret of the PayPal application. Required",
-        "host": "`api.sandbox.paypal.com` (the default) or `api.paypal.com`",
+        "login": ("text", REQUIRED, "The client ID of the PayPal application"),
+        "password": ("text", REQUIRED, "The client secret of the PayPal application"),
+        "host": ("text", f"`{PAYPAL_HOST}`", "PayPal's API: the default, or `api.paypal.com`"),
     },
 }
-"""What the fields hold that every Airflow connection has. The provider info only labels them."""
+"""Type, default and meaning of the fields that every Airflow connection has.
+
+The provider info only labels them.
+"""
+
+OTHER_DEFAULTS = {
+    "scopes": f"`{DEFAULT_SCOPES}`",
+    "verify": "the [environment's bundle](settings.md#environment-variables), else that of `certifi`",
+    "tenant": "`org_id`",
+}
+"""The defaults of fields of the extra that the form does not show."""
 
 EXAMPLES: dict[str, dict[str, Any]] = {
     "aep": {
@@ -87,10 +112,11 @@ def _connection_type(kind: Mapping[str, Any], table: Callable[..., str]) -> Iter
     name, form = kind["connection-type"], kind["ui-field-behaviour"]
     yield f"## Connection type `{name}`"
     labels = form["relabeling"]
-    rows = [(f"`{key}`", labels.get(key, key.capitalize()), text) for key, text in OWN_FIELDS[name].items()]
+    rows = [(f"`{key}`", labels.get(key, key.capitalize()), *own) for key, own in OWN_FIELDS[name].items()]
     for key, one in kind.get("conn-fields", {}).items():
-        rows.append((f"extra `{key}`", one["label"], f"{one['description']} {_rule(one['schema'])}"))
-    yield table(("Field", "Label in the form", "Meaning"), rows)
+        facts = _type(one["schema"]), _default(key, one["schema"]), one["description"].rstrip(".")
+        rows.append((f"extra `{key}`", one["label"], *facts))
+    yield table(("Field", "Label in the form", "Type", "Default", "Meaning"), rows)
     conn_id, example = f"{name}_default", EXAMPLES[name]
     yield f"As a URI, in the environment variable `AIRFLOW_CONN_{conn_id.upper()}`:"
     yield f"```text\n{uri_of(name, example)}\n```"
@@ -104,12 +130,18 @@ def _connection_type(kind: Mapping[str, Any], table: Callable[..., str]) -> Iter
     yield "```bash\n" + " \\\n    ".join(lines) + "\n```"
 
 
-def _rule(schema: Mapping[str, Any]) -> str:
-    """Return what a field may hold and its default."""
-    kinds = [schema["type"]] if isinstance(schema["type"], str) else schema["type"]
-    if "null" not in kinds:
-        return "Required"
-    return f"By default `{schema['default']}`" if "default" in schema else "Optional"
+def _type(schema: Mapping[str, Any]) -> str:
+    """Return the type of a field of the extra, with its largest value."""
+    if "number" not in schema["type"]:
+        return "text"
+    return f"number, more than {schema['exclusiveMinimum']}, at most {schema['maximum']}"
+
+
+def _default(key: str, schema: Mapping[str, Any]) -> str:
+    """Return the default of a field of the extra. A field that cannot be empty is required."""
+    if "null" not in schema["type"]:
+        return REQUIRED
+    return f"`{schema['default']}`" if "default" in schema else OTHER_DEFAULTS[key]
 
 
 def uri_of(conn_type: str, fields: Mapping[str, Any]) -> str:
@@ -124,15 +156,14 @@ def _section(name: str, table: Callable[..., str]) -> Iterator[str]:
     for key, option in CONFIG[name]["options"].items():
         yield f"## `[{name}] {key}`"
         yield option["description"]
-        yield table(
-            ("", ""),
-            [
-                ("Type", option["type"]),
-                ("Default", f"`{option['default']}`"),
-                ("Environment variable", f"`AIRFLOW__{name.upper()}__{key.upper()}`"),
-                ("Since version", option["version_added"]),
-            ],
-        )
+        rows = [
+            ("Type", option["type"]),
+            ("Default", f"`{option['default']}`" if option["default"] else "empty"),
+            ("Example", f"`{option['example']}`" if option["example"] else ""),
+            ("Environment variable", f"`AIRFLOW__{name.upper()}__{key.upper()}`"),
+            ("Since version", option["version_added"]),
+        ]
+        yield table(("", ""), [row for row in rows if row[1]])
 
 
 def _commands(table: Callable[..., str]) -> Iterator[str]:

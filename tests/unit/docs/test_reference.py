@@ -18,6 +18,7 @@ from airflow_provider_aep.flow_service.errors import AepConfigError, every_kind
 from airflow_provider_aep.get_provider_info import CONFIG, CONNECTION_TYPES
 from airflow_provider_aep.hooks.connection import read_settings
 from airflow_provider_aep.hooks.paypal import read_paypal
+from airflow_provider_aep.operators.waiting import RESULT_KEY
 from airflow_provider_aep.task_groups import source_ingestion
 from docs import reference_pages
 from docs.reference_pages import PACKAGE, REFERENCE, REFUSED, documented, public_names
@@ -122,6 +123,13 @@ def test_a_connection_is_the_same_in_all_forms(kind: str) -> None:
     read = read_settings if kind == "aep" else read_paypal
     first, *others = [read(one) for one in made]
     assert all(one == first for one in others)
+
+
+def test_each_key_of_an_xcom_has_an_entry() -> None:
+    """Other tasks read an XCom by its key."""
+    keys = {value.xcom_key for name, value in NAMES.items() if ".links." in name} - {""}
+    assert len(keys) == 5
+    assert [key for key in (*keys, RESULT_KEY) if f"\n| `{key}` |" not in page("names.md")] == []
 
 
 def test_each_error_has_an_entry() -> None:
