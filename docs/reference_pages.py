@@ -167,6 +167,7 @@ def _section(name: str, table: Callable[..., str]) -> Iterator[str]:
 
 
 def _commands(table: Callable[..., str]) -> Iterator[str]:
+    results = (REFERENCE / "command-results.md").read_text("utf-8")
     for name, (text, arguments) in COMMANDS.items():
         parser = ArgumentParser(prog=name, add_help=False)
         for flags, keywords in arguments:
@@ -178,6 +179,8 @@ def _commands(table: Callable[..., str]) -> Iterator[str]:
             ("Argument", "Meaning"),
             ((_flags(flags, keywords), keywords["help"]) for flags, keywords in arguments),
         )
+        if f"\n## `{name}`\n" in results:
+            yield f"[What `{name}` prints](command-results.md#{name})."
 
 
 def _usage(parser: ArgumentParser) -> str:
