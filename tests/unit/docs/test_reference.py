@@ -14,6 +14,7 @@ from airflow.sdk import DAG
 from markdown_it import MarkdownIt
 
 from airflow_provider_aep.cli import COMMANDS
+from airflow_provider_aep.emulator.cli import SWITCHES, parser
 from airflow_provider_aep.flow_service.errors import AepConfigError, every_kind
 from airflow_provider_aep.get_provider_info import CONFIG, CONNECTION_TYPES
 from airflow_provider_aep.hooks.connection import read_settings
@@ -145,6 +146,16 @@ def test_each_command_has_an_entry() -> None:
     for name, (_, arguments) in COMMANDS.items():
         flags = [flag for flags, _ in arguments for flag in flags]
         assert [flag for flag in flags if f"`{flag}" not in sections[name]] == []
+
+
+def test_each_option_of_the_emulator_has_an_entry() -> None:
+    """With its default. A switch also has its values."""
+    text = (REFERENCE.parent / "emulator.md").read_text("utf-8")
+    options = [flag for action in parser()._actions for flag in action.option_strings]
+    assert [flag for flag in options if flag != "-h" and f"`{flag}" not in text] == []
+    for name, (values, _) in SWITCHES.items():
+        option, shown = name.replace("_", "-"), "\\|".join(values)
+        assert f"`--{option} {shown}` | `{parser().get_default(name)}`" in text
 
 
 @pytest.mark.parametrize("code", PYTHON)
