@@ -59,23 +59,11 @@ class FlowRunAssetTrigger(BaseEventTrigger):
     All watchers and all waits of a connection and sandbox share one poller. If AEP cannot be reached, the
     polls become rare, up to five minutes apart, and the runs are announced later.
 
-    This is what Airflow does not guarantee:
+    A run can be announced twice: ``run_id`` is the key by which a consumer drops the second one. A watcher
+    runs only while an active DAG is scheduled on the asset, and Airflow can start one DAG run for several
+    events. ``docs/assets.md`` lists all that is not guaranteed.
 
-    - **A run can be announced twice**, when the triggerer ends between an event and the first poll that is at
-      least five seconds later, or if AEP changes a run that ended long ago. ``run_id`` is the key by which a
-      consumer drops the second one.
-    - **Events that come together start one DAG run.** So a DAG run can have several events.
-    - **A watcher runs only while an active DAG is scheduled on the asset.** Runs that end meanwhile are
-      announced when the DAG is active again. Pausing the DAG changes nothing in AEP.
-    - **The order of runs is not guaranteed** across events: a list of AEP may show a run late. A run that AEP
-      lists more than 15 minutes late is not announced.
-    - **A run that takes more than six hours** is found by ``updatedAt``, which AEP must set when it ends.
-    - **Two assets with equal watchers share one trigger.** Then the position is kept in a Variable, also on
-      Airflow 3.3. If you add the second asset later, the watcher starts as the first time.
-    - **Watchers that differ only in** ``poll_interval`` **or** ``journal`` share one position before Airflow
-      3.3, so one of them can miss runs after a restart. Give them the same values.
-    - Several runs of one event come as one list. Airflow stores the event in plain text; it holds ids, counts
-      and times only.
+    Airflow stores the event in plain text. It holds ids, counts and times only.
 
     :param flow_id: the dataflow's id
     :param flow_name: the dataflow's name instead, for each dataflow of this name, also a later one. AEP is
