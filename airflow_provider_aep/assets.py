@@ -42,7 +42,12 @@ _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 class DatasetAddress(NamedTuple):
-    """A dataset by the names that an asset's URI holds. ``sandbox`` is None for the connection's own."""
+    """A dataset by the names that an asset's URI holds.
+
+    :param aep_conn_id: the Airflow connection
+    :param sandbox: the sandbox's name; None for the connection's own
+    :param dataset: the dataset's name
+    """
 
     aep_conn_id: str
     sandbox: str | None
@@ -170,8 +175,9 @@ def new_runs(triggering_asset_events: Mapping[Any, Iterable[Any]]) -> list[dict[
     run once also keeps the ``run_id`` of those that it has processed: two DAG runs can show the same run.
 
     :param triggering_asset_events: the value of this name in the task's context
-    :return: the keys of :data:`EVENT_KEYS` of each run, in the order of the events. Empty if a user
-        triggered the DAG run, or if a user created the event in Airflow
+    :return: for each run ``{"run_id", "flow_id", "dataset_id", "records_written", "records_failed",
+        "window_start", "window_end"}``, in the order of the events. Times are in ISO 8601 in UTC. Unknown
+        values are None. Empty if a user triggered the DAG run, or if a user created the event in Airflow
     """
     events = [event for of_asset in triggering_asset_events.values() for event in of_asset]
     found: dict[str, dict[str, Any]] = {}

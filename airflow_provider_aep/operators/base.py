@@ -288,6 +288,8 @@ class DeleteOperator(AepOperator):
     """Base of the operators that delete an entity that nothing uses.
 
     :param missing_ok: whether the task succeeds if the entity does not exist
+    :raises EntityInUseError: something uses the entity. The error names what uses it
+    :raises AepNotFoundError: the entity does not exist, and ``missing_ok`` is False
     """
 
     def __init__(self, *, missing_ok: bool = True, **kwargs: Any) -> None:

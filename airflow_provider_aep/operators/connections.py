@@ -206,7 +206,8 @@ class TestConnectionOperator(AepOperator):
     """Let AEP test the base connection's credentials at the source.
 
     :param connection_id: the base connection's id
-    :return: True. If the source refuses the credentials, the task fails
+    :return: True
+    :raises CredentialsRefusedError: the source refuses the credentials, or AEP cannot reach the source
     """
 
     __test__ = False  # pytest would collect a class of this name
@@ -242,6 +243,9 @@ class RotateCredentialsOperator(AepOperator):
     :param source_conn_id: the Airflow connection with the new credentials
     :param auth_params: parameters that are not secret, as they were given at the create
     :return: the base connection's id
+    :raises CredentialsRefusedError: the source refuses the new credentials, which AEP has stored
+    :raises EntityChangedError: somebody else changed the credentials at the same time
+    :raises ChangeUnsupportedError: AEP cannot change a base connection of this source
     """
 
     template_fields: Sequence[str] = (
@@ -300,6 +304,8 @@ class DeleteConnectionOperator(AepOperator):
 
     :param connection_id: the base connection's id
     :param missing_ok: whether the task succeeds if the base connection does not exist
+    :raises EntityInUseError: something uses it. The error names what uses it
+    :raises AepNotFoundError: it does not exist, and ``missing_ok`` is False
     """
 
     template_fields: Sequence[str] = ("connection_id", "aep_conn_id", "sandbox")

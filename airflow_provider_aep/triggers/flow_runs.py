@@ -34,12 +34,12 @@ if TYPE_CHECKING:
 class FlowRunTrigger(BaseTrigger):
     """Fire one event: when the run ended, the deadline passed, or the task must decide about an error.
 
-    Airflow stores the trigger's arguments in plain text in its database, so they are ids and times only. The
-    event is ``{"status", "flow_id", "run_id"}``, with a status of
-    :data:`~airflow_provider_aep.flow_runs.spec.STATUSES`. The task itself reads how the run ended.
+    The operators that wait make this trigger. Airflow stores its arguments in plain text in its database, so
+    they are ids, names and times only. The event is ``{"status", "flow_id", "run_id"}``. The status is
+    ``ended``, ``missing``, ``error`` or ``timeout``. The task itself reads how the run ended.
 
     :param aep_conn_id: an Airflow connection of type ``aep``
-    :param wait: the fields of :class:`airflow_provider_aep.flow_runs.spec.WaitSpec`
+    :param wait: the fields of the wait, as the operator stores them. They can change with each version
     :param disable_on_kill: disable the dataflow when a user ends the waiting task (from Airflow 3.3 on)
     :param fields: the same fields one by one, as a trigger of an earlier version stored them
     """
