@@ -180,7 +180,7 @@ def _commands(table: Callable[..., str]) -> Iterator[str]:
             ((_flags(flags, keywords), keywords["help"]) for flags, keywords in arguments),
         )
         if f"\n## `{name}`\n" in results:
-            yield f"[What `{name}` prints](command-results.md#{name})."
+            yield f"[The results of `{name}`](command-results.md#{name})."
 
 
 def _usage(parser: ArgumentParser) -> str:
