@@ -149,7 +149,7 @@ class FailedRecord:
     """A record that AEP rejected.
 
     :param record: the columns of the source with their values; a corrupt row has ``_corrupt_record``
-    :param file: the file of the source, if AEP names it
+    :param file: the file that AEP names for the record (``_filename``), or None
     """
 
     errors: tuple[RecordError, ...]
