@@ -214,7 +214,7 @@ def public_names() -> dict[str, Any]:
 
     A task group is its function.
     """
-    found = {}
+    found: dict[str, Any] = {}
     for name in public_modules():
         module = import_module(name)
         names = getattr(module, "__all__", None) or [
@@ -222,9 +222,7 @@ def public_names() -> dict[str, Any]:
             for key, value in vars(module).items()
             if not key.startswith("_") and inspect.isclass(value) and value.__module__ == name
         ]
-        for key in names:
-            value = getattr(module, key)
-            found[f"{name}.{key}"] = getattr(value, "function", value)
+        found |= {f"{name}.{key}": _value_of(f"{name}.{key}") for key in names}
     return found
 
 
@@ -239,17 +237,23 @@ def documented() -> dict[str, Path]:
 
 
 def _entries(table: Callable[..., str]) -> Iterator[str]:
-    """Yield a section for each page, with the first sentence of each public name on it."""
-    places = documented()
-    sections: dict[Path, list[tuple[str, str]]] = {}
-    for name, value in public_names().items():
-        if name in places:  # a test names those that are missing
-            row = (f"`{name.rpartition('.')[2]}`", _first_sentence(value))
-            sections.setdefault(places[name], []).append(row)
-    for page, rows in sections.items():
-        title = page.read_text("utf-8").partition("\n")[0].removeprefix("# ")
-        yield f"## [{title}]({page.name})"
-        yield table(("Name", "What it does"), rows)
+    """Yield a section for each page, in the order of the site, with the first sentence of each name on it."""
+    site = (REFERENCE.parent / "index.md").read_text("utf-8")
+    order = re.findall(r"^reference/([\w-]+)$", site, re.MULTILINE)
+    names = documented()
+    for page in (REFERENCE / f"{one}.md" for one in order):
+        if own := [name for name, place in names.items() if place == page]:
+            title = page.read_text("utf-8").partition("\n")[0].removeprefix("# ")
+            yield f"## [{title}]({page.name})"
+            rows = ((f"`{name.rpartition('.')[2]}`", _first_sentence(_value_of(name))) for name in own)
+            yield table(("Name", "What it does"), rows)
+
+
+def _value_of(name: str) -> Any:
+    """Return the class or function of a full name. A task group is its function."""
+    module, _, last = name.rpartition(".")
+    value = getattr(import_module(module), last)
+    return getattr(value, "function", value)
 
 
 def _first_sentence(value: Any) -> str:

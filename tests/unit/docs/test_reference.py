@@ -95,6 +95,9 @@ def test_each_setting_has_an_entry() -> None:
     assert read == set(CONFIG["aep"]["options"])
     assert all(f"## `[aep] {key}`" in page("settings.md") for key in read)
     assert all(f"`AIRFLOW__AEP__{key.upper()}`" in page("settings.md") for key in read)
+    others = re.findall(r'config_(?:text|number)\("(\w+)"[^()"]*"(\w+)"\)', code)
+    assert len(others) == 2
+    assert all(f"\n| `[{section}] {key}` |" in page("settings.md") for key, section in others)
 
 
 def test_each_field_of_a_connection_has_an_entry() -> None:
