@@ -136,7 +136,7 @@ def facts(kind: type[AepError]) -> dict[str, str]:
     found = {"What happened": kind.what, "Why": kind.why, "What to do": kind.todo}
     if kind.retry_helps:
         found["A retry"] = f"{kind.retry_helps}. `retryable` of the raised error says which"
-        found["Airflow"] = f"if a retry helps, {RETRIED}. If not, {FAILED}"
+        found["Airflow"] = f"decides by `retryable`. If a retry helps, it {RETRIED}. If not, it {FAILED}"
     elif kind.default_retryable:
         found["A retry"] = "can help, unless the raised error has `retryable=False`"
         found["Airflow"] = RETRIED
