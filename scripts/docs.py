@@ -194,7 +194,7 @@ def _authentication_type(source: Source, auth: AuthSpec) -> Iterator[str]:
     if auth.uncertain and not source.uncertain:
         yield UNCERTAIN
     if auth.deprecated:
-        yield f"**{'Retired' if auth.retired else 'Deprecated'}.** {auth.deprecated}."
+        yield f"**{'Retired' if auth.retired else 'Deprecated'}**, by Adobe's documents: {auth.deprecated}."
     yield table(("Parameter", "Kind"), [(f"`{name}`", _kind(auth, name)) for name in auth.parameters])
     yield f"```\n{connection_line(source, auth)}\n```"
     yield from _evidence(auth)
@@ -242,7 +242,7 @@ def _ingestion(source: Source) -> str:
 def _evidence(of: Source | AuthSpec) -> Iterator[str]:
     """Yield the catalogue's note, and the document that it follows."""
     if of.note:
-        yield f"Note: {of.note}."
+        yield f"Note about Adobe's document: {of.note}."
     path, _, commit = of.document.partition("@")
     yield f"Adobe's document: `{path}`, at commit `{commit}`."
 
