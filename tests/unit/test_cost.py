@@ -164,7 +164,10 @@ def test_the_coefficients_come_from_the_figures() -> None:
     """Each is computed from what the bench found, so another figure gives another coefficient."""
     wait = {"requests": 100.0, "cpu": 0.5, "block": 0.0, "busy": 0.0}
     task = {"requests": 2.0, "cpu": 1.5}
-    own = [{**wait, "waits": 10, "memory": 150.0}, {**wait, "waits": 1010, "memory": 200.0}]
+    own = [
+        {**wait, "waits": 10, "polls": 10.0, "memory": 150.0},
+        {**wait, "waits": 1010, "polls": 505.0, "memory": 200.0},
+    ]
     found = {
         "waits": {"own": own, "greenlets": [own[0], {**own[1], "memory": 250.0}]},
         **dict.fromkeys(("defer", "resume", "reuse"), task),
@@ -173,7 +176,7 @@ def test_the_coefficients_come_from_the_figures() -> None:
     }
     values = {name: of(found) for name, (_, _, of) in coefficients.COEFFICIENTS.items()}
     assert values["wait_memory"] == pytest.approx(0.1)
-    assert values["poll_cpu"] == pytest.approx(0.5 / 1010)
+    assert values["poll_cpu"] == pytest.approx(0.5 / 505)
     assert values["status_requests"] == pytest.approx(0.04)
     assert (values["defer_cpu"], values["reuse_requests"], values["wait_rows"]) == (1.5, 2.0, 9)
 
