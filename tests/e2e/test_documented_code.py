@@ -29,7 +29,7 @@ NOT_RUN = {
     "make demo": "starts a real Airflow: tests/e2e/scripts/test_demos.py",
     "make test": "is this run",
     "pip install": "needs a network: `make release-check` does the same with the wheel",
-    "curl": "needs the endpoint of the reader's stream: tests/emulator/service/test_streaming.py",
+    "curl": "needs the ids of the run: test_families.py sends such a record to the endpoint",
     "airflow aep doctor": "needs a triggerer: tests/e2e/test_doctor.py",
     "airflow aep status --check": "ends with exit code 1, because dataflows failed: test_status.py",
 }
