@@ -31,6 +31,9 @@ _DEFAULT_LIFE = 3600.0
 _LONGEST_LIFE = 31 * 86_400.0
 _EARLY = 300.0
 
+TRUST = 900.0
+"""Seconds in which a refusal does not cost a token, because the same address has refused a new token too."""
+
 
 @dataclass(frozen=True)
 class Token:
@@ -89,6 +92,7 @@ class _Cache:
     def __init__(self) -> None:
         self._tokens: dict[str, Token] = {}
         self._locks: dict[str, threading.RLock] = {}
+        self._trusted: dict[tuple[str, str], float] = {}
 
     def lock(self, key: str) -> threading.RLock:
         """Return the lock of a key, for a blocking driver that fetches its token."""
@@ -109,9 +113,19 @@ class _Cache:
         if token is not None and token.value == value:
             self._tokens.pop(key, None)
 
+    def trust(self, key: str, origin: str) -> None:
+        """Note that an address refuses tokens for another reason than their age."""
+        if not self.is_trusted(key, origin):
+            self._trusted[key, origin] = time.monotonic() + TRUST
+
+    def is_trusted(self, key: str, origin: str) -> bool:
+        """Return whether the token is to be kept although an address refuses it."""
+        return time.monotonic() < self._trusted.get((key, origin), 0.0)
+
     def clear(self) -> None:
-        """Forget all tokens."""
+        """Forget all tokens and all refusals."""
         self._tokens.clear()
+        self._trusted.clear()
 
 
 TOKENS = _Cache()

@@ -125,14 +125,20 @@ def test_a_call_without_content_returns_none() -> None:
 @pytest.mark.parametrize("call_", [GET, PATCH, DELETE], ids=lambda one: one.method)
 @pytest.mark.parametrize("most", [1, MAX_REQUESTS])
 def test_a_refused_token_is_renewed_once(call_: Call, most: int) -> None:
-    """Also if nothing else is repeated."""
+    """Also if nothing else is repeated. A new token that is refused is kept: the next one is no better."""
     driver = Driver(REFUSED, EMPTY)
     assert call(driver, call_, max_requests=most) is None
     assert [one.headers["authorization"] for one in driver.sent] == ["Bearer old", "Bearer new"]
     assert driver.slept == []
     with pytest.raises(errors.AepAuthError):
         call(Driver(REFUSED, REFUSED), call_, max_requests=most)
-    assert ims.TOKENS.peek(caller().token_key) is None
+    kept = ims.TOKENS.peek(caller().token_key)
+    assert kept is not None
+    assert kept.value == "new"
+    again = Driver(REFUSED)
+    with pytest.raises(errors.AepAuthError):
+        call(again, call_, max_requests=most)
+    assert len(again.sent) == 1
 
 
 def test_a_post_is_sent_once() -> None:
