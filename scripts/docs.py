@@ -16,9 +16,10 @@ from packaging.requirements import Requirement
 
 from airflow_provider_aep.cli.errors import adobe_codes, advice, facts
 from airflow_provider_aep.cli.sources import dag, state
+from airflow_provider_aep.emulator.payloads import data_file
 from airflow_provider_aep.flow_service.errors import AepError, every_kind
-from airflow_provider_aep.flow_service.sources import AuthSpec, Source, catalogue, sources_of_spec
-from airflow_provider_aep.hooks.connection_line import connection_line
+from airflow_provider_aep.flow_service.sources import AuthSpec, Source, catalogue
+from airflow_provider_aep.hooks.connection_line import connection_line, word_of
 from airflow_provider_aep.hooks.credential_map import connection_types, templates_of
 from docs import reference_pages
 
@@ -51,7 +52,18 @@ FAMILIES = {
 }
 """The heading for each first digit of a code."""
 
-UNCERTAIN = "**Uncertain.** Adobe's documents contradict each other here, or print values of another source."
+UNCERTAIN = (
+    "**Uncertain.** Adobe's documents contradict each other here, or print values of another source. "
+    "See [uncertain sources](../how-to/connect-a-source.md#if-it-fails)."
+)
+
+DATA = {
+    "table": "[tables](../from-connection-to-dataset.md), with `table=`",
+    "file": "[files](../other-sources.md#files), with `file=`",
+    "rest": "[REST resources](../other-sources.md#rest-resources), with `resource=`",
+    "stream": "[a stream](../other-sources.md#streams), with `stream=`",
+}
+"""The data of a source, by its family."""
 
 WITHOUT_BASE_CONNECTION = {
     "data-landing-zone": 'file="dlz-user-container/orders/"',
@@ -161,43 +173,37 @@ def source_index(sources: Iterable[Source]) -> str:
 
 def source_page(source: Source) -> str:
     """Return the page of one source."""
+    family = next((one["family"] for one in data_file("sources.json") if one["name"] == source.title), None)
+    documents = dict.fromkeys(one.document for one in source.auth or (source,))
     facts = [
         ("In a DAG", f'`source="{source.key}"`'),
         ("Category", source.category),
+        *([("Data", DATA[family])] if family else []),
         ("Connection spec", f"`{source.connection_spec_id}`"),
+        ("Adobe's document", "<br>".join(f"`{one.replace('@', '` at commit `')}`" for one in documents)),
     ]
-    parts = [f"# {source.title}\n{MADE}", table(("", ""), facts), *_doubts(source)]
+    remarks = [_remarks(auth) for auth in source.auth] or [[source.note]]
+    common = [one for one in remarks[0] if all(one in others for others in remarks)]
+    parts = [f"# {source.title}\n{MADE}", table(("", ""), facts), *common]
     if source.auth:
         parts += [f"```python\n{dag(source)}\n```"]
-        parts += [part for auth in source.auth for part in _authentication_type(source, auth)]
+        for auth, own in zip(source.auth, remarks, strict=True):
+            kinds = [(f"`{name}`", _kind(auth, name)) for name in auth.parameters]
+            parts += [f"## {auth.name}", *(one for one in own if one not in common)]
+            parts += [table(("Parameter", "Kind"), kinds), f"```\n{connection_line(source, auth)}\n```"]
         parts += ["## From an Airflow connection", *_fields(source)]
     else:
-        parts += [
-            "It needs no base connection: see [files, REST resources and streams](../other-sources.md)."
-        ]
-        parts += [f"```python\n{_ingestion(source)}\n```", *_evidence(source)]
+        source_object = WITHOUT_BASE_CONNECTION[source.key]
+        code = INGESTION.format(source=source, word=word_of(source), source_object=source_object)
+        parts += [f"```python\n{code}\n```"]
     return "\n\n".join(parts) + "\n"
 
 
-def _doubts(source: Source) -> Iterator[str]:
-    if source.uncertain:
-        yield UNCERTAIN
-    if others := [one.title for one in sources_of_spec(source.connection_spec_id) if one.key != source.key]:
-        yield (
-            f"The documents print this connection spec for {' and '.join(others)} too. The operator reads "
-            "the name of the spec from AEP, and fails if it is the name of another source."
-        )
-
-
-def _authentication_type(source: Source, auth: AuthSpec) -> Iterator[str]:
-    yield f"## {auth.name}"
-    if auth.uncertain and not source.uncertain:
-        yield UNCERTAIN
-    if auth.deprecated:
-        yield f"**{'Retired' if auth.retired else 'Deprecated'}**, by Adobe's documents: {auth.deprecated}."
-    yield table(("Parameter", "Kind"), [(f"`{name}`", _kind(auth, name)) for name in auth.parameters])
-    yield f"```\n{connection_line(source, auth)}\n```"
-    yield from _evidence(auth)
+def _remarks(auth: AuthSpec) -> list[str]:
+    """Return what a reader must know before using an authentication type."""
+    end = f"**{'Retired' if auth.retired else 'Deprecated'}.** {auth.deprecated}"
+    remarks = ((auth.uncertain, UNCERTAIN), (auth.deprecated, end), (auth.note, auth.note))
+    return [remark for applies, remark in remarks if applies]
 
 
 def _kind(auth: AuthSpec, name: str) -> str:
@@ -212,17 +218,16 @@ def _kind(auth: AuthSpec, name: str) -> str:
 def _fields(source: Source) -> Iterator[str]:
     """Yield what each connection type gives."""
     names = ", ".join(f"`{one}`" for one in connection_types(source.key))
-    yield (
-        f"Use a connection of one of the types {names}. Its extra can hold each parameter under the "
-        "parameter's name. Other parameters come from the connection's fields "
-        "([how to read the table](README.md#how-a-page-is-read))."
-    )
+    yield f"Use a connection of one of the types {names}. Its extra can hold parameters under their names."
+    if len(source.auth) > 1:
+        yield "The connection's parameters decide which authentication type is used, or `auth_spec=` does."
     types: dict[tuple[str, str], list[str]] = {}
     for conn_type in connection_types(source.key):
         for name, lines in _lines(source, conn_type).items():
             types.setdefault((name, "<br>".join(f"`{line}`" for line in lines)), []).append(f"`{conn_type}`")
     rows = [(f"`{name}`", ", ".join(of), lines) for (name, lines), of in sorted(types.items())]
     if rows:
+        yield "The connection's fields give others ([how to read the table](README.md#how-a-page-is-read)):"
         yield table(("Parameter", "Connection type", "Comes from"), rows)
 
 
@@ -232,19 +237,6 @@ def _lines(source: Source, conn_type: str) -> Mapping[str, tuple[str, ...]]:
     needed = {name: common[name] for auth in source.auth for name in auth.required if name in common}
     known = {name for auth in source.auth for name in auth.parameters}
     return {name: lines for name, lines in {**needed, **own}.items() if name in known}
-
-
-def _ingestion(source: Source) -> str:
-    word, source_object = source.key.replace("-", "_"), WITHOUT_BASE_CONNECTION[source.key]
-    return INGESTION.format(source=source, word=word, source_object=source_object)
-
-
-def _evidence(of: Source | AuthSpec) -> Iterator[str]:
-    """Yield the catalogue's note, and the document that it follows."""
-    if of.note:
-        yield f"Note about Adobe's document: {of.note}."
-    path, _, commit = of.document.partition("@")
-    yield f"Adobe's document: `{path}`, at commit `{commit}`."
 
 
 def main() -> None:

@@ -3,6 +3,9 @@
 The input is a list with one row for each documented source and authentication type. A row has `source`,
 `category`, `connection_spec_id`, `auth_spec_name`, `params`, `optional_params`, `doc_path`, `commit`,
 `deprecated`, `confidence`, `note` and `in_flowspec`. The result is checked in, one source a line.
+
+`note` and `deprecated` are fragments of research. `docs/source-notes.json` has the sentences for users: by
+the fragment, or by the source if its note is empty. An empty text drops the fragment.
 """
 
 from __future__ import annotations
@@ -17,7 +20,9 @@ from typing import Any
 from airflow_provider_aep.flow_service.secret_rules import is_secret
 from airflow_provider_aep.hooks.paypal import DEFAULT_HOST
 
-TARGET = Path(__file__).parents[1] / "airflow_provider_aep" / "flow_service" / "data" / "sources.json"
+ROOT = Path(__file__).parents[1]
+TARGET = ROOT / "airflow_provider_aep" / "flow_service" / "data" / "sources.json"
+NOTES: dict[str, str] = json.loads((ROOT / "docs" / "source-notes.json").read_text("utf-8"))
 DEFAULTS = {("PayPal", "host"): DEFAULT_HOST}
 """The documented defaults of parameters that the samples send. Such a parameter is optional."""
 
@@ -69,9 +74,9 @@ def _auth(row: dict[str, Any]) -> dict[str, Any]:
 def _evidence(row: dict[str, Any]) -> dict[str, Any]:
     return {
         "confidence": row["confidence"],
-        "deprecated": row["deprecated"],
+        "deprecated": NOTES[row["deprecated"]] if row["deprecated"] else None,
         "retired": (row["deprecated"] or "").startswith("retired"),
-        "note": row["note"].replace("look it up", "find it"),  # codespell:ignore look
+        "note": NOTES[row["note"]] if row["note"] else NOTES.get(row["source"], ""),
         "document": f"{row['doc_path']}@{row['commit'][:12]}",
     }
 

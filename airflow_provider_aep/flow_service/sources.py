@@ -30,8 +30,9 @@ class AuthSpec:
     :param name: the platform's name, equal to the letter, blanks included
     :param schema: the JSON Schema of ``auth.params``
     :param confidence: ``confirmed`` if one documented request body shows id, name and parameters
-    :param deprecated: what Adobe's documents say about the deprecation
+    :param deprecated: sentences about the deprecation, by Adobe's documents; None if it is not deprecated
     :param retired: whether Adobe has withdrawn it, by its documents
+    :param note: sentences that a user must know; always for an uncertain authentication type
     :param document: Adobe's tutorial, as path and commit. Empty if the platform is the origin
     """
 
@@ -79,7 +80,8 @@ class Source:
 
     :param key: its name in DAGs
     :param flow_spec: the flow spec that Adobe's samples list it under
-    :param note: a note, for a source without authentication types. Else each type has its own
+    :param note: sentences that a user must know, for a source without authentication types. Otherwise each
+        authentication type has its own note
     :param document: Adobe's tutorial, for a source without authentication types
     :param auth: its authentication types
     """
@@ -256,24 +258,15 @@ def _auth(row: Mapping[str, Any]) -> AuthSpec:
 
 
 _MAX_ALTERNATIVES = 5
-_REFERENCE = re.compile(r"\s*\([^()]*@[^()]*\)")
 
 
 def withdrawn(source: Source, sandbox: str) -> SourceWithdrawnError:
     """Make the error for a source that the platform does not offer. It names alternatives."""
     return SourceWithdrawnError.with_advice(
         f"The platform does not offer the source {source} (connection spec {source.connection_spec_id}) in "
-        f"sandbox {sandbox!r}, or this credential may not use it.{_deprecation(source)}",
+        f"sandbox {sandbox!r}, or this credential may not use it. {source.deprecated or ''}".rstrip(),
         _advice(source).lstrip(),
     )
-
-
-def _deprecation(source: Source) -> str:
-    """Quote Adobe's documents on the deprecation, without their paths."""
-    if not source.deprecated:
-        return ""
-    text = _REFERENCE.sub("", source.deprecated)
-    return f" Adobe's documents on its deprecation: {text if source.retired else text.partition(';')[0]}."
 
 
 def _advice(source: Source) -> str:

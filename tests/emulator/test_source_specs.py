@@ -238,10 +238,11 @@ def test_an_id_of_another_source_is_refused(emulator: Emulator, set_connection: 
 
 @pytest.mark.parametrize(
     ("source", "extra", "told"),
-    [("mixpanel", {"host": "h", "username": "u", "password": SECRET}, "Mixpanel (uncertain): beta"),
+    [("mixpanel", {"host": "h", "username": "u", "password": SECRET},
+      "Mixpanel (uncertain): Adobe's tutorial is a hidden page"),
      ("blob", {"sasUri": SIGNED}, "SasURIAuthentication (uncertain) of Azure Blob Storage"),
      ("oracle-eloqua", {"endpoint": "e", "username": "u", "password": SECRET},
-      "Oracle Eloqua (retired): retired by January 2026"),
+      "Oracle Eloqua (retired): The source was retired by January 2026"),
      ("blob", {"connectionString": LINE}, ""), ("stripe", {"accessToken": TOKEN}, "")],
     ids=["source", "authentication", "retired", "the certain one", "certain"],
 )  # fmt: skip

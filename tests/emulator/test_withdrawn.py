@@ -31,8 +31,9 @@ def test_the_dag_fails_with_what_to_do(emulator: Emulator, paypal: str) -> None:
         CreatePayPalConnectionOperator(task_id="create").execute(context())
     assert str(caught.value) == (
         f"The platform does not offer the source PayPal (connection spec {PAYPAL_SPEC}) in sandbox 'prod', "
-        "or this credential may not use it. Adobe's documents on its deprecation: announced: \"will be "
-        'deprecated at the end of June 2025". Other sources of the category payments: Stripe '
+        "or this credential may not use it. Adobe announced the deprecation of the source for the end of "
+        "June 2025, and its newest documents no longer list it. Microsoft no longer supports the connector "
+        "of Azure Data Factory on which the source runs. Other sources of the category payments: Stripe "
         "(`source='stripe'`), Square (`source='square'`). To use one of them, set `source` of a "
         "CreateBaseConnectionOperator, and set `source_conn_id` to an Airflow connection with its "
         "credentials. Its data and schema differ from those of PayPal: check the dataset's schema and write "

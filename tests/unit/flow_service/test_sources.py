@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from importlib.resources import files
 from typing import Any
@@ -245,12 +246,51 @@ def test_the_catalogue_is_current() -> None:
     assert source_catalogue.rendered(TABLE) == installed.read_text("utf-8")
 
 
+@pytest.mark.skipif(TABLE is None, reason="AEP_SOURCE_SPECS does not name the table of documented sources")
+def test_every_sentence_belongs_to_the_table() -> None:
+    """A sentence whose fragment changed or went away is written again, or removed."""
+    rows = TABLE or []
+    fragments = {row[column] for row in rows for column in ("note", "deprecated")} - {"", None}
+    assert set(source_catalogue.NOTES) - fragments <= {row["source"] for row in rows if not row["note"]}
+    assert fragments <= set(source_catalogue.NOTES)
+
+
+def test_users_read_sentences() -> None:
+    """Not fragments of research. An uncertain authentication type always says why."""
+    everything = catalogue().values()
+    auths = [auth for source in everything for auth in source.auth]
+    texts = {text for one in (*everything, *auths) for text in (one.note, one.deprecated) if text}
+    assert texts <= set(source_catalogue.NOTES.values())
+    for text in texts:
+        assert re.fullmatch(r"[A-Z`][^;]+\.", text), text
+        assert not re.search(r"@[0-9a-f]{7}|\b[0-9a-f]{8}\b|\bhelp/|as above", text), text
+    assert all(auth.note for auth in auths if auth.uncertain)
+
+
+def test_a_fragment_without_a_sentence_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty text drops it, and a source whose note is empty can have a sentence."""
+    monkeypatch.setattr(source_catalogue, "NOTES", {"host = x": "Use x.", "as above": "", "Quiet": "Wait."})
+    row = {
+        "source": "Quiet", "category": "crm", "connection_spec_id": "x", "auth_spec_name": "Basic",
+        "params": [], "optional_params": [], "doc_path": "a.md", "commit": "0", "deprecated": None,
+        "confidence": "confirmed", "note": "", "in_flowspec": "",
+    }  # fmt: skip
+    notes = [{"note": "host = x"}, {"note": "as above"}, {"note": ""}, {"note": "", "deprecated": "host = x"}]
+    (source,) = source_catalogue.catalogue([{**row, **note} for note in notes])
+    assert [(auth["note"], auth["deprecated"]) for auth in source["auth"]] == [
+        ("Use x.", None), ("", None), ("Wait.", None), ("Wait.", "Use x."),
+    ]  # fmt: skip
+    for column in ("note", "deprecated"):
+        with pytest.raises(KeyError, match="new"):
+            source_catalogue.catalogue([{**row, column: "new"}])
+
+
 def test_rows_become_sources() -> None:
     """For the table, and for the stored file."""
     row = {
         "source": "A & B", "category": "crm", "connection_spec_id": "x", "auth_spec_name": "Basic",
         "params": ["host", "password"], "optional_params": ["port"], "doc_path": "help/create/crm/a-b.md",
-        "commit": "0123456789abcdef", "deprecated": None, "confidence": "uncertain", "note": "why",
+        "commit": "0123456789abcdef", "deprecated": None, "confidence": "uncertain", "note": "",
         "in_flowspec": "CRMToAEP(newest+old)",
     }  # fmt: skip
     (source,) = source_catalogue.catalogue([row, {**row, "auth_spec_name": "Key"}])

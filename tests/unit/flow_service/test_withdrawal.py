@@ -16,7 +16,7 @@ def source(key: str, *auth: AuthSpec, category: str = "payments") -> Source:
     return Source(key, key.title(), f"spec-{key}", category, auth=auth)
 
 
-GONE = source("gone", auth_type("Key", "a", "b", "c", deprecated="ends in June; they say; so"))
+GONE = source("gone", auth_type("Key", "a", "b", "c", deprecated="It ends in June."))
 
 
 def catalogue_of(monkeypatch: pytest.MonkeyPatch, *others: Source) -> None:
@@ -51,7 +51,7 @@ def test_the_advice(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     live = "Run `python -m airflow_provider_aep sources --live` for the sources that it offers."
     assert sources.withdrawn(GONE, "dev").message == (
-        f"{head}credential may not use it. Adobe's documents on its deprecation: ends in June. Other sources "
+        f"{head}credential may not use it. It ends in June. Other sources "
         "of the category payments: P (`source='p'`), Q (`source='q'`). To use one of them, set `source` of a "
         "CreateBaseConnectionOperator, and set `source_conn_id` to an Airflow connection with its "
         "credentials. Its data and schema differ from those of Gone: check the dataset's schema and write a "
@@ -67,10 +67,10 @@ def test_the_advice(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_retired_source_is_called_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With all that Adobe says on its deprecation, without the documents' paths."""
-    end = 'retired by May: "no longer available" (help/a.md@0cc1; notes/b.md@1ec2); a V2 exists'
+    """With the sentences on its deprecation."""
+    end = "It was retired by May. A V2 exists."
     retired = source("old", AuthSpec("Key", deprecated=end, retired=True))
     catalogue_of(monkeypatch)
     text = str(sources.withdrawn(retired, "dev"))
     assert "the source Old (retired) (connection spec spec-old)" in text
-    assert 'on its deprecation: retired by May: "no longer available"; a V2 exists. ' in text
+    assert f"may not use it. {end} Run " in text
