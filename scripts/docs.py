@@ -191,7 +191,7 @@ def source_page(source: Source) -> str:
             kinds = [(f"`{name}`", _kind(auth, name)) for name in auth.parameters]
             parts += [f"## {auth.name}", *(one for one in own if one not in common)]
             parts += [table(("Parameter", "Kind"), kinds), f"```\n{connection_line(source, auth)}\n```"]
-        parts += ["## From an Airflow connection", *_fields(source)]
+        parts += ["## Airflow connection", *_fields(source)]
     else:
         source_object = WITHOUT_BASE_CONNECTION[source.key]
         code = INGESTION.format(source=source, word=word_of(source), source_object=source_object)

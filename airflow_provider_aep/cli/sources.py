@@ -114,6 +114,8 @@ def fields(source: Source) -> dict[str, Any]:
                     for name in auth.parameters
                 ],
                 "state": state(auth),
+                "deprecated": auth.deprecated,
+                "note": auth.note,
                 "connection": connection_line(source, auth),
             }
             for auth in source.auth

@@ -92,6 +92,18 @@ def test_what_is_printed_for_one_works(said: Said, set_connection: SetConnection
     assert source.uncertain is ("uncertain" in text.split("airflow connections add", maxsplit=1)[0])
 
 
+@pytest.mark.parametrize("source", catalogue().values(), ids=lambda source: source.key)
+def test_what_a_user_must_know_is_printed(said: Said, source: Source) -> None:
+    """The sentences of the source's page, in the table and as JSON."""
+    text, data = " ".join(said(source.title).split()), json.loads(said(source.title, "-o", "json"))[0]
+    for auth, shown in zip(source.auth, data["authentication"], strict=True):
+        assert (shown["note"], shown["deprecated"]) == (auth.note, auth.deprecated)
+        assert auth.note in text
+        assert (auth.deprecated or "") in text
+    assert data["note"] == source.note
+    assert source.note in text
+
+
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.key)
 def test_the_printed_connection_keeps_secrets_in_the_password(source: Source) -> None:
     """Airflow hides the password everywhere, and an extra only under names it knows."""
