@@ -380,7 +380,7 @@ def assert_left_is_told(outcome: Outcome, words: str, log: str) -> None:
     assert f"Dataflow {flow['id']} is deleted already. An earlier try" in log
     source, target = flow["sourceConnectionIds"][0], flow["targetConnectionIds"][0]
     named = f"source connection {source}, target connection {target}"
-    assert f"Deleting dataflow {flow['id']}, which uses {named}" in outcome.logs[words]
+    assert f"({flow['id']}), which uses {named}" in outcome.logs[words]
 
 
 @needs_a_store

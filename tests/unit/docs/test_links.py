@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+import airflow_provider_aep
+
 ROOT = Path(__file__).parents[3]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
-CODE = [path for folder in ("airflow_provider_aep", "dags") for path in (ROOT / folder).rglob("*.py")]
+PACKAGE = Path(airflow_provider_aep.__file__).parent
+CODE = [path for folder in (PACKAGE, ROOT / "dags") for path in folder.rglob("*.py")]
 LINK = re.compile(r"!?\[[^\]]*\]\(([^()\s]+(?:\([^()\s]*\))?[^()\s]*)\)")
 
 
