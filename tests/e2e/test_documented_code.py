@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from airflow_provider_aep.flow_service.schedules import LEAD
 from airflow_provider_aep.operations.fleet import collect
 from tests.harness import canary
 from tests.harness.connections import MakeHook
@@ -116,6 +117,7 @@ def test_every_block_runs(make_hook: MakeHook, tmp_path: Path) -> None:
     A fleet has the dataflows that other people made. The page about deleting has a pipeline of its own.
     """
     with Emulator() as emulator:
+        emulator.advance(LEAD)  # so that a new dataflow starts at once
         emulator.control("POST", "fleet", {"flows": 12, "runs": 2, "failed": 2, "partial": 4})
         fleet = collect(make_hook(emulator.url))
         [partial, *_] = [row.id for row in fleet.rows if row.health == "partial"]
