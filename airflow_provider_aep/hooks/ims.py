@@ -32,7 +32,7 @@ _LONGEST_LIFE = 31 * 86_400.0
 _EARLY = 300.0
 
 TRUST = 900.0
-"""Seconds in which a refusal does not cost a token, because the same address has refused a new token too."""
+"""Seconds in which a token that AEP has accepted is kept although another service refuses it."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class _Cache:
     def __init__(self) -> None:
         self._tokens: dict[str, Token] = {}
         self._locks: dict[str, threading.RLock] = {}
-        self._trusted: dict[tuple[str, str], float] = {}
+        self._accepted: dict[str, tuple[Token, float]] = {}
 
     def lock(self, key: str) -> threading.RLock:
         """Return the lock of a key, for a blocking driver that fetches its token."""
@@ -113,19 +113,23 @@ class _Cache:
         if token is not None and token.value == value:
             self._tokens.pop(key, None)
 
-    def trust(self, key: str, origin: str) -> None:
-        """Note that an address refuses tokens for another reason than their age."""
-        if not self.is_trusted(key, origin):
-            self._trusted[key, origin] = time.monotonic() + TRUST
+    def accept(self, key: str, value: str) -> None:
+        """Note that AEP has accepted a token."""
+        token = self._tokens.get(key)
+        if token is not None and token.value == value:
+            self._accepted[key] = token, time.monotonic()
 
-    def is_trusted(self, key: str, origin: str) -> bool:
-        """Return whether the token is to be kept although an address refuses it."""
-        return time.monotonic() < self._trusted.get((key, origin), 0.0)
+    def is_accepted(self, key: str, value: str) -> bool:
+        """Return whether AEP has accepted this token a short time ago."""
+        if key not in self._accepted:
+            return False
+        token, at = self._accepted[key]
+        return token.value == value and time.monotonic() - at < TRUST
 
     def clear(self) -> None:
-        """Forget all tokens and all refusals."""
+        """Forget all tokens."""
         self._tokens.clear()
-        self._trusted.clear()
+        self._accepted.clear()
 
 
 TOKENS = _Cache()

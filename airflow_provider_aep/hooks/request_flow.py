@@ -264,7 +264,6 @@ def send(
     """
     settings = caller.settings
     repeats = repeats or Repeats(caller, method, words)
-    renewed = False
     while True:
         try:
             token = yield from access_token(caller)
@@ -286,12 +285,16 @@ def send(
         except AepError as error:
             failure = error
         if reply is not None and failure is None:
+            if request.to == caller.host:
+                ims.TOKENS.accept(caller.token_key, token)
             return reply
         assert failure is not None
         if isinstance(failure, AepAuthError):
-            renewed = yield from _note_refusal(caller, token, request.to.origin, renewed)
-            if not renewed:
-                break
+            if request.to != caller.host and ims.TOKENS.is_accepted(caller.token_key, token):
+                break  # a service that refuses this credential must not cost a token at each poll
+            ims.TOKENS.drop(caller.token_key, token)
+            if not caller.urgent:
+                yield UseFiles(partial(caller.shared_token.drop, token))
         if isinstance(failure, AepThrottledError) and failure.retry_after and caller.request_budget:
             pause = partial(caller.request_budget.pause, failure.retry_after)
             yield from _call_until_free(pause, LOCK_PATIENCE, LOCK_PAUSE)
@@ -316,24 +319,6 @@ def access_token(caller: Caller) -> Flow[str]:
         token = yield FetchToken(caller.token_key, _fetch_missing_token(caller))
     yield Mask(token.value)
     return str(token.value)
-
-
-def _note_refusal(caller: Caller, token: str, origin: str, renewed: bool) -> Flow[bool]:
-    """Forget a token that an address has refused, unless it refuses a new one as well. Return whether it did.
-
-    Then another token would be refused too: a service that refuses this credential for good must not cost a
-    token request each time it is asked.
-
-    :param renewed: this request had a token before, which was refused and forgotten
-    """
-    if renewed:
-        ims.TOKENS.trust(caller.token_key, origin)
-    elif not ims.TOKENS.is_trusted(caller.token_key, origin):
-        ims.TOKENS.drop(caller.token_key, token)
-        if not caller.urgent:
-            yield UseFiles(partial(caller.shared_token.drop, token))
-        return True
-    return False
 
 
 def renew_token(caller: Caller) -> Flow[ims.Token]:

@@ -26,8 +26,7 @@ from tests.harness.emulator import CLIENT_ID, CLIENT_SECRET, Emulator
 from tests.harness.raw_server import RawServer, reply, token_reply
 
 EMPTY = reply(200, {"items": []})
-REFUSED = {"status": 401, "body": {"error_code": "401013", "message": "Oauth token is not valid"}}
-EXPIRED = reply(401, REFUSED["body"])
+EXPIRED = reply(401, {"error_code": "401013", "message": "Oauth token is not valid"})
 
 
 def token(expires_in: Any, now: float = 0.0) -> float:
@@ -159,38 +158,6 @@ def test_a_refused_token_is_not_kept_for_the_next_create(make_hook: MakeHook, em
         hook.run("connections", method="POST", json={})
     assert hook.list_connections() == []
     assert len(emulator.requests("POST", "/ims/token/v3")) == 2
-
-
-def test_a_service_that_refuses_all_tokens_costs_two(
-    make_hook: MakeHook, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Then they are trusted at this address for a while. At another one, a refused token is renewed."""
-    from airflow_provider_aep.flow_service.errors import AepAuthError
-    from airflow_provider_aep.hooks import ims
-
-    hook = make_hook(emulator.url)
-
-    def requested() -> int:
-        return len(emulator.requests("POST", "/ims/token/v3"))
-
-    def refused() -> None:
-        with pytest.raises(AepAuthError):
-            hook.list_connections()
-
-    emulator.fault(method="GET", path="/connections", times=1000, **REFUSED)
-    for _ in range(5):
-        refused()
-    assert requested() == 2
-    assert len(emulator.requests("GET", "/connections")) == 6, "only the first call was sent again"
-    with RawServer(EXPIRED, EMPTY) as other:
-        elsewhere = make_hook(other.url, conn_id="other", extra={"ims_host": emulator.url})
-        assert elsewhere.list_connections() == []
-    assert requested() == 3
-    monkeypatch.setattr(ims, "TRUST", 0.0)
-    ims.TOKENS._trusted.clear()
-    for _ in range(2):
-        refused()
-    assert requested() == 5
 
 
 def test_a_thread_that_was_slower_drops_nothing_new() -> None:

@@ -125,20 +125,34 @@ def test_a_call_without_content_returns_none() -> None:
 @pytest.mark.parametrize("call_", [GET, PATCH, DELETE], ids=lambda one: one.method)
 @pytest.mark.parametrize("most", [1, MAX_REQUESTS])
 def test_a_refused_token_is_renewed_once(call_: Call, most: int) -> None:
-    """Also if nothing else is repeated. A new token that is refused is kept: the next one is no better."""
+    """Also if nothing else is repeated."""
     driver = Driver(REFUSED, EMPTY)
     assert call(driver, call_, max_requests=most) is None
     assert [one.headers["authorization"] for one in driver.sent] == ["Bearer old", "Bearer new"]
     assert driver.slept == []
     with pytest.raises(errors.AepAuthError):
         call(Driver(REFUSED, REFUSED), call_, max_requests=most)
-    kept = ims.TOKENS.peek(caller().token_key)
-    assert kept is not None
-    assert kept.value == "new"
-    again = Driver(REFUSED)
+    assert ims.TOKENS.peek(caller().token_key) is None
+
+
+def test_a_journal_that_refuses_the_token_costs_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """AEP has accepted it, so a new one would be refused too. After a while, that proves nothing."""
+
+    def read(*answers: Reply) -> list[str]:
+        driver = Driver(*answers)
+        with pytest.raises(errors.AepAuthError):
+            driver.carry_out(request_flow.read_journal(caller(), "https://events.adobe.io/journal"))
+        return [one.headers["authorization"] for one in driver.sent]
+
+    assert read(REFUSED, REFUSED) == ["Bearer old", "Bearer new"]
+    call(Driver(OK))
+    assert read(REFUSED) == ["Bearer new"]
+    assert read(REFUSED) == ["Bearer new"]
     with pytest.raises(errors.AepAuthError):
-        call(again, call_, max_requests=most)
-    assert len(again.sent) == 1
+        call(Driver(REFUSED, REFUSED))  # AEP itself refuses it: a new one
+    call(Driver(OK))
+    monkeypatch.setattr(ims, "TRUST", 0.0)
+    assert read(REFUSED, REFUSED) == ["Bearer new", "Bearer new"]
 
 
 def test_a_post_is_sent_once() -> None:
