@@ -55,7 +55,7 @@ SEEN = "".join(
 
 @dataclass(frozen=True)
 class Stage:
-    """What the pictures show: a running Airflow, a browser's page, and two runs of a DAG.
+    """A running Airflow, a browser's page, and two runs of a DAG, which the pictures show.
 
     :param ended: the path of a run that has succeeded
     :param waiting: the path of a run whose last task is deferred

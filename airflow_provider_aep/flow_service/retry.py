@@ -11,9 +11,10 @@ any other failure             never       never             never
 ============================  ==========  ================  =====
 
 A POST is never sent twice, not even after a 401 or 429: only a list of the existing entities can show whether
-a second POST would create a second entity. After a lost reply to a PATCH or PUT, the caller reads the etag
-again and decides. ``Retry-After`` is obeyed up to :data:`LONGEST_WAIT`. If it is longer, the error is raised
-with ``retry_after`` set, since a task should not sleep in a worker slot.
+a second POST would create a second entity. If an Adobe I/O journal refuses a token that AEP has accepted a
+short time ago, there is no new token. After a lost reply to a PATCH or PUT, the caller reads the etag again
+and decides. ``Retry-After`` is obeyed up to :data:`LONGEST_WAIT`. If it is longer, the error is raised with
+``retry_after`` set, since a task should not sleep in a worker slot.
 """
 
 from __future__ import annotations

@@ -229,8 +229,10 @@ class SharedToken:
 
     def obstacle(self) -> str:
         """Return why processes of this machine share no token; empty if they do. Makes the directory."""
+        if not _is_shared():
+            return "`[aep] token_cache` is off"
         if self._file is None:
-            return "`[aep] token_cache` is off, or `[core] fernet_key` is missing or invalid"
+            return "`[core] fernet_key` is missing or invalid, or cannot be read"
         try:
             with shared_files.opened_directory():
                 return ""
@@ -241,7 +243,7 @@ class SharedToken:
     def _file(self) -> tuple[str, Any] | None:
         """The file's name, and the Fernet that encrypts it; None if the token is not to be shared."""
         try:
-            if (config_text("token_cache") or "true").strip().lower() not in {"true", "t", "1"}:
+            if not _is_shared():
                 return None
             key = (config_text("fernet_key", "core") or "").split(",")[0].strip()
             from cryptography.fernet import Fernet  # Airflow has imported it already, as a rule
@@ -251,3 +253,8 @@ class SharedToken:
             return None
         text = f"airflow-provider-aep token\n{self._credential}".encode("utf-8", "surrogatepass")
         return f"token-{hmac.digest(key.encode(), text, 'sha256').hex()}", fernet
+
+
+def _is_shared() -> bool:
+    """Return whether ``[aep] token_cache`` is on. An unclear value means off."""
+    return (config_text("token_cache") or "true").strip().lower() in {"true", "t", "1"}

@@ -585,4 +585,6 @@ def test_doctor_says_whether_tasks_share_a_token(
     shared_tokens.directory.chmod(0o755)
     assert "`[aep] shared_dir` cannot be used: other users have access to it." in detail()
     shared_tokens.set("AIRFLOW__CORE__FERNET_KEY", "")
-    assert "Each task requests its own: `[aep] token_cache` is off, or `[core] fernet_key`" in detail()
+    assert "Each task requests its own: `[core] fernet_key` is missing or invalid" in detail()
+    shared_tokens.set("AIRFLOW__AEP__TOKEN_CACHE", "False")
+    assert detail().endswith("Each task requests its own: `[aep] token_cache` is off.")
